@@ -1,0 +1,37 @@
+//! Text in CSV cells: a spreadsheet takes a cell that starts with one of a few characters for a formula and may
+//! execute it, so such a text goes out with an apostrophe in front, which spreadsheets take for "this is text".
+//! Coming in, one apostrophe in front of such a text goes away again, so that what was exported is imported as it was.
+//!
+//! Source: OWASP, "CSV Injection".
+
+use std::borrow::Cow;
+
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+/// `text` as it may stand in a cell that a spreadsheet reads: what it would take for a formula gets an apostrophe in
+/// front.
+#[must_use]
+pub fn defuse(text: &str) -> Cow<'_, str> {
+    if is_formula(text) { format!("'{text}").into() } else { text.into() }
+}
+
+/// The text that a cell means.
+pub(crate) fn restore(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|_| is_formula(cell)).unwrap_or(cell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_out_comes_back() {
+        for text in ["", "plain", "'quoted'", "=1+1", "+49 30", "-", "@x", "'=1", "''+", "\tx", "o'brien"] {
+            assert_eq!(restore(&defuse(text)), text);
+        }
+        assert_eq!(defuse("=cmd()"), "'=cmd()");
+        assert_eq!(restore("'tis"), "'tis");
+    }
+}

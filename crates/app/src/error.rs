@@ -1,0 +1,66 @@
+use rollcall_domain::Refusal;
+use rollcall_domain::filter::ParseError;
+use rollcall_sandbox::{Broken, SyntaxFault, Unavailable};
+use rollcall_store::StoreError;
+
+/// Why something could not be done. Every message is a sentence for the administrator.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A rule of the domain.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The filter's text.
+    #[error("{0}")]
+    Filter(#[from] ParseError),
+    /// Scripts cannot be run on this machine.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Workers die for no fault of the script.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// The script is not Python.
+    #[error("{}", show_syntax(.name, .fault))]
+    Syntax {
+        /// What the script is called.
+        name: String,
+        /// What is wrong with it.
+        fault: SyntaxFault,
+    },
+    /// A file could not be read or written.
+    #[error("{what}: {error}")]
+    File {
+        /// Which, and what was tried.
+        what: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file's rows are wrong; each was reported by itself.
+    #[error("nothing was imported: {faults} in {rows} rows, listed above")]
+    BadRows {
+        /// How many faults.
+        faults: String,
+        /// Rows looked at.
+        rows: u64,
+    },
+}
+
+/// `script.py, line 2, column 10: …`, then the line with a caret under the place.
+fn show_syntax(name: &str, fault: &SyntaxFault) -> String {
+    let mut shown = name.to_owned();
+    if let Some(line) = fault.line {
+        shown.push_str(&format!(", line {line}"));
+    }
+    if let Some(column) = fault.column {
+        shown.push_str(&format!(", column {column}"));
+    }
+    shown.push_str(&format!(": {}: {}. No run was started.", fault.kind, fault.message));
+    if let (Some(text), Some(column)) = (&fault.text, fault.column) {
+        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+        let before = (column as usize).saturating_sub(1).saturating_sub(indent);
+        shown.push_str(&format!("\n  {}\n  {}^", text.trim_start(), " ".repeat(before)));
+    }
+    shown
+}

@@ -1,0 +1,57 @@
+//! Which process executes a run, in a form that tells later whether it still lives: the machine's boot, the process
+//! and when that started, since process numbers come around again.
+
+use std::fs;
+
+/// This process.
+pub(crate) fn current() -> String {
+    let pid = std::process::id();
+    format!("{}/{pid}/{}", boot(), started(pid).unwrap_or_default())
+}
+
+/// Whether the process certainly does not exist any more. Of another machine's nothing is known.
+pub(crate) fn is_dead(holder: &str) -> bool {
+    let mut parts = holder.split('/');
+    let (Some(its_boot), Some(pid), Some(its_start)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    // A restarted machine keeps its name and loses its boot id; what ran on it before is dead.
+    let (mine, its_host) = (boot(), its_boot.rsplit('@').next());
+    if its_boot != mine && its_host == mine.rsplit('@').next() {
+        return true;
+    }
+    if its_boot != mine {
+        return false;
+    }
+    pid.parse().ok().and_then(started).is_none_or(|start| start != its_start)
+}
+
+fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    format!("{}@{}", id.trim(), host.to_string_lossy())
+}
+
+/// When the process started, in ticks since the boot (`man 5 proc_pid_stat`, field 22).
+fn started(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything.
+    stat.rsplit(") ").next()?.split(' ').nth(19).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_dead_when_it_has_ended() {
+        assert!(!is_dead(&current()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        let holder = format!("{}/{pid}/{}", boot(), started(pid).unwrap());
+        child.wait().unwrap();
+        assert!(is_dead(&holder));
+        assert!(is_dead(&format!("{}/{}/0", boot(), std::process::id())));
+        assert!(!is_dead("elsewhere@host/1/1"));
+    }
+}

@@ -1,0 +1,393 @@
+//! Users from a CSV file: all of them, or none and every fault of the file.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Read;
+
+use encoding_rs::{Encoding, UTF_8};
+use encoding_rs_io::DecodeReaderBytesBuilder;
+use rollcall_domain::{
+    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Organization, Refusal, Timestamp,
+    User, UserId, Zone, did_you_mean,
+};
+use rollcall_store::{Added, Import, StoreError};
+
+use crate::csv_text::restore;
+use crate::export::EXPORT_COLUMNS;
+use crate::{App, AppError};
+
+/// Where users of a file without an `organization` column go.
+const DEFAULT_ORGANIZATION: &str = "default";
+
+/// Something wrong in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The line on which the row starts, counted from 1.
+    pub line: u64,
+    /// The column's name, where one is to blame.
+    pub column: Option<String>,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        if let Some(column) = &self.column {
+            write!(f, ", {column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// What an import did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// How many users are new.
+    pub users: u64,
+    /// The organizations that were made for them.
+    pub organizations: Vec<String>,
+}
+
+/// What a column of the file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Field(Field),
+    Organization,
+    Password,
+    Profiles,
+    Items(ItemKind),
+}
+
+impl Column {
+    fn parse(name: &str) -> Result<Self, Refusal> {
+        match name {
+            "organization" => Ok(Self::Organization),
+            "password" => Ok(Self::Password),
+            "profiles" => Ok(Self::Profiles),
+            "attributes" => Ok(Self::Items(ItemKind::Reply)),
+            "check_attributes" => Ok(Self::Items(ItemKind::Check)),
+            _ => name.parse().map(Self::Field).map_err(|_| {
+                let known = EXPORT_COLUMNS.into_iter().chain(["password"]);
+                let hint = did_you_mean(name, known)
+                    .map_or_else(String::new, |close| format!("; did you mean {close}?"));
+                Refusal::new(format!("users have no column {name:?}{hint}"))
+            }),
+        }
+    }
+}
+
+impl App {
+    /// Imports users from CSV text whose header names fields, `organization`, `password`, `profiles`, `attributes` or
+    /// `check_attributes`. Every fault is reported; if there is any, nothing is imported. `encoding` is a label such
+    /// as `windows-1252` (WHATWG Encoding); UTF-8 if none.
+    pub fn import_users(
+        &self,
+        file: impl Read,
+        encoding: Option<&str>,
+        report: &mut dyn FnMut(&Fault),
+    ) -> Result<Imported, AppError> {
+        let encoding = match encoding {
+            None => UTF_8,
+            Some(label) => Encoding::for_label(label.as_bytes())
+                .ok_or_else(|| Refusal::new(format!("no encoding is called {label:?}; try windows-1252")))?,
+        };
+        // UTF-8 is checked cell by cell, to say which is wrong; other encodings are turned into it on the way.
+        let file = DecodeReaderBytesBuilder::new()
+            .encoding((encoding != UTF_8).then_some(encoding))
+            .utf8_passthru(true)
+            .strip_bom(true)
+            .bom_sniffing(encoding != UTF_8)
+            .build(file);
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
+        let known: HashMap<_, _> =
+            self.store.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+        let now = self.clock.now();
+        let mut failed = None;
+        let done = self.store.import(|import| {
+            let mut rows = Rows {
+                import,
+                zone: &self.zone,
+                now,
+                organizations: &known,
+                lossy: encoding != UTF_8,
+                report: &mut *report,
+                faults: 0,
+                rows: 0,
+            };
+            match rows.read(reader)? {
+                Ok(()) if rows.faults == 0 => {
+                    let organizations = rows.import.made_organizations().to_vec();
+                    Ok(Ok(Imported { users: rows.rows, organizations }))
+                }
+                Ok(()) => Ok(Err((rows.faults, rows.rows))),
+                Err(error) => {
+                    failed = Some(error);
+                    Ok(Err((rows.faults, rows.rows)))
+                }
+            }
+        })?;
+        match (done, failed) {
+            (Ok(done), _) => Ok(done),
+            (Err(_), Some(error)) => {
+                Err(AppError::File { what: "the file could not be read to its end".to_owned(), error })
+            }
+            (Err((faults, rows)), None) => {
+                let faults = if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") };
+                Err(AppError::BadRows { faults, rows })
+            }
+        }
+    }
+}
+
+struct Rows<'a, 'b> {
+    import: &'a mut Import<'b>,
+    zone: &'a Zone,
+    now: Timestamp,
+    organizations: &'a HashMap<i64, String>,
+    /// Whether undecodable bytes have become U+FFFD on the way.
+    lossy: bool,
+    report: &'a mut dyn FnMut(&Fault),
+    faults: u64,
+    rows: u64,
+}
+
+/// A row on its way to becoming a user.
+struct Draft {
+    user: User,
+    id: Option<UserId>,
+    password: Option<String>,
+    /// Nobody says so: then it follows from the name.
+    length_given: bool,
+    organization: Option<String>,
+    organization_id: Option<i64>,
+}
+
+impl Rows<'_, '_> {
+    fn fault(&mut self, line: u64, column: Option<&str>, message: impl Into<String>) {
+        self.faults += 1;
+        (self.report)(&Fault { line, column: column.map(str::to_owned), message: message.into() });
+    }
+
+    /// The outer error is the database's, the inner one the file's.
+    fn read(&mut self, mut reader: csv::Reader<impl Read>) -> Result<std::io::Result<()>, StoreError> {
+        let mut record = csv::ByteRecord::new();
+        let mut header: Option<Vec<(String, Option<Column>)>> = None;
+        loop {
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return Ok(Err(into_io(error))),
+            }
+            let line = record.position().map_or(0, csv::Position::line);
+            let Some(columns) = &header else {
+                match self.header(line, &record) {
+                    Some(columns) => header = Some(columns),
+                    None => return Ok(Ok(())),
+                }
+                continue;
+            };
+            self.rows += 1;
+            if let Some(draft) = self.row(line, columns, &record) {
+                self.add(line, draft)?;
+            }
+        }
+        if header.is_none() {
+            self.fault(
+                1,
+                None,
+                "the file is empty: its first line must name the columns, username among them",
+            );
+        }
+        Ok(Ok(()))
+    }
+
+    /// The columns; those that are wrong are reported and left out. None if rows make no sense without them.
+    fn header(&mut self, line: u64, record: &csv::ByteRecord) -> Option<Vec<(String, Option<Column>)>> {
+        let mut columns: Vec<(String, Option<Column>)> = Vec::new();
+        for cell in record {
+            let name = match std::str::from_utf8(cell) {
+                Ok(name) => name.trim().to_owned(),
+                Err(_) => {
+                    self.fault(
+                        line,
+                        None,
+                        "the header is not UTF-8; name the file's encoding with --encoding",
+                    );
+                    return None;
+                }
+            };
+            let column = match Column::parse(&name) {
+                Ok(column) if columns.iter().any(|(_, other)| *other == Some(column)) => {
+                    self.fault(line, Some(&name), "the column is there twice");
+                    None
+                }
+                Ok(column) => Some(column),
+                Err(why) => {
+                    self.fault(line, None, why.to_string());
+                    None
+                }
+            };
+            columns.push((name, column));
+        }
+        if columns.iter().any(|(_, column)| *column == Some(Column::Field(Field::Username))) {
+            return Some(columns);
+        }
+        self.fault(line, None, "the file has no column username");
+        None
+    }
+
+    fn row(
+        &mut self,
+        line: u64,
+        columns: &[(String, Option<Column>)],
+        record: &csv::ByteRecord,
+    ) -> Option<Draft> {
+        let before = self.faults;
+        if record.len() != columns.len() {
+            let (cells, wanted) = (record.len(), columns.len());
+            self.fault(line, None, format!("the row has {cells} cells, the header has {wanted}"));
+        }
+        let mut draft = Draft {
+            user: User::new(0, "", 0, self.now),
+            id: None,
+            password: None,
+            length_given: false,
+            organization: None,
+            organization_id: None,
+        };
+        for ((name, column), cell) in columns.iter().zip(record) {
+            let Some(column) = column else { continue };
+            let Ok(cell) = std::str::from_utf8(cell) else {
+                self.fault(
+                    line,
+                    Some(name),
+                    "the cell is not UTF-8; name the file's encoding with --encoding",
+                );
+                continue;
+            };
+            if self.lossy && cell.contains('\u{fffd}') {
+                self.fault(
+                    line,
+                    Some(name),
+                    "the cell is not in the encoding that was named with --encoding",
+                );
+                continue;
+            }
+            if let Err(why) = self.cell(&mut draft, *column, restore(cell)) {
+                // The column is named already.
+                let message = why.to_string();
+                let message = message.strip_prefix(&format!("{name}: ")).unwrap_or(&message).to_owned();
+                self.fault(line, Some(name), message);
+            }
+        }
+        if draft.user.username.is_empty() && self.faults == before {
+            self.fault(line, Some("username"), "username cannot be empty");
+        }
+        (self.faults == before).then_some(draft)
+    }
+
+    /// Puts one cell into the draft; an empty cell means what a missing column means.
+    fn cell(&self, draft: &mut Draft, column: Column, cell: &str) -> Result<(), Refusal> {
+        if cell.is_empty() && column != Column::Field(Field::Username) {
+            return Ok(());
+        }
+        match column {
+            Column::Field(Field::OrganizationId) => {
+                let id = cell.parse().ok().filter(|id| self.organizations.contains_key(id));
+                draft.organization_id =
+                    Some(id.ok_or_else(|| Refusal::new(format!("there is no organization {cell:?}")))?);
+                Ok(())
+            }
+            Column::Field(field) => {
+                draft.user.put(field, field.parse(cell, self.zone)?)?;
+                match field {
+                    Field::ObjId => draft.id = Some(draft.user.id),
+                    Field::UsernameLength => draft.length_given = true,
+                    _ => {}
+                }
+                Ok(())
+            }
+            Column::Organization => {
+                Organization::check_name(cell.trim())?;
+                draft.organization = Some(cell.trim().to_owned());
+                Ok(())
+            }
+            Column::Password => {
+                if cell.len() > MAX_ITEM_BYTES || cell.chars().any(char::is_control) {
+                    return Err(Refusal::new(format!(
+                        "a password has at most {MAX_ITEM_BYTES} bytes and no control characters"
+                    )));
+                }
+                draft.password = Some(cell.to_owned());
+                Ok(())
+            }
+            Column::Profiles => profiles(&mut draft.user, cell, self.import.catalogue()),
+            Column::Items(kind) => items(&mut draft.user, kind, cell),
+        }
+    }
+
+    fn add(&mut self, line: u64, draft: Draft) -> Result<(), StoreError> {
+        let Draft { mut user, id, password, length_given, organization, organization_id } = draft;
+        user.organization_id = match (organization, organization_id) {
+            (None, Some(id)) => id,
+            (name, _) => self.import.organization(name.as_deref().unwrap_or(DEFAULT_ORGANIZATION))?,
+        };
+        if !length_given {
+            user.username_length = User::new(0, &user.username, 0, self.now).username_length;
+        }
+        let there = |line: Option<u64>| match line {
+            Some(line) => format!("is already on line {line} of this file"),
+            None => "is already there".to_owned(),
+        };
+        match self.import.add(line, id, &user, password.as_deref())? {
+            Added::As(_) => {}
+            Added::NameTaken(other) => {
+                self.fault(line, Some("username"), format!("user {:?} {}", user.username, there(other)));
+            }
+            Added::IdTaken(other) => {
+                self.fault(line, Some("obj_id"), format!("obj_id {} {}", user.id, there(other)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn profiles(user: &mut User, cell: &str, catalogue: &Catalogue) -> Result<(), Refusal> {
+    let mut unknown = Vec::new();
+    for name in cell.split(';').map(str::trim).filter(|name| !name.is_empty()) {
+        let Some(id) = catalogue.id(name) else {
+            unknown.push(format!("{name:?}"));
+            continue;
+        };
+        if user.profiles.iter().any(|assigned| assigned.id == id) {
+            return Err(Refusal::new(format!("profile {name:?} is there twice")));
+        }
+        let priority = user.profiles.last().map_or(0, |assigned| assigned.priority) + 1;
+        user.profiles.push(Assignment { id, short_name: name.to_owned(), priority });
+    }
+    match unknown.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Refusal::new(format!("there is no profile {one}; add it with 'rollcall profiles add'"))),
+        many => Err(Refusal::new(format!("there are no profiles {}", many.join(", ")))),
+    }
+}
+
+fn items(user: &mut User, kind: ItemKind, cell: &str) -> Result<(), Refusal> {
+    let mut rows = Vec::new();
+    for (position, line) in (1_i64..).zip(cell.lines().filter(|line| !line.trim().is_empty())) {
+        rows.push(ItemRow::new(Item::parse(kind, line)?, position));
+    }
+    match kind {
+        ItemKind::Reply => user.attributes = rows,
+        ItemKind::Check => user.check_attributes = rows,
+    }
+    Ok(())
+}
+
+fn into_io(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
+}

@@ -1,0 +1,58 @@
+//! What Rollcall can do, for whichever door it is asked through: look users up and edit them, import and export
+//! them, run scripts over them in preview or for good.
+//!
+//! Use cases join the database and the sandbox, which do not know each other. There is no terminal and no HTTP here.
+
+mod csv_text;
+mod error;
+mod export;
+mod holder;
+mod import;
+pub mod runs;
+pub mod sample;
+mod users;
+
+use std::sync::Arc;
+
+use rollcall_domain::{Clock, Zone};
+use rollcall_store::Store;
+
+pub use csv_text::defuse;
+pub use error::AppError;
+pub use export::{EXPORT_COLUMNS, export_row};
+pub use import::{Fault, Imported};
+
+/// Rollcall, on behalf of one administrator.
+#[derive(Clone)]
+pub struct App {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    zone: Zone,
+    administrator: String,
+}
+
+impl App {
+    /// Works on `store` for `administrator` (such as `cli:maria`); dates without an offset are in `zone`.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, zone: Zone, administrator: String) -> Self {
+        Self { store: Arc::new(store), clock, zone, administrator }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// How dates without an offset are read.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// On whose behalf.
+    #[must_use]
+    pub fn administrator(&self) -> &str {
+        &self.administrator
+    }
+}

@@ -1,0 +1,138 @@
+//! The threads that drive the workers. Each owns one worker, since a worker lives on the thread that started it; all
+//! take targets from one queue, so a slow target delays nobody but its neighbours in the same worker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Scope;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+use rollcall_domain::Catalogue;
+use rollcall_sandbox::{Broken, Job, RunFacts, Sandbox, StartError, Target, Worker};
+use rollcall_store::Settled;
+
+use super::evaluate::evaluate;
+use crate::AppError;
+
+/// A worker is given this much work in advance, by its measured speed: enough to hide the way there and back,
+/// little enough that at a run's end no worker sits on what others could do.
+const AHEAD_MICROS: i64 = 10_000;
+/// And never more targets than this.
+const AHEAD_TARGETS: i64 = 1_000;
+
+/// What comes back from the threads.
+pub(super) type Batch = Result<Vec<Settled>, Broken>;
+
+/// Worker threads that have compiled the script and wait for their run. They go home when this is dropped, even from
+/// the middle of a target.
+pub(super) struct Crew {
+    facts: Vec<Sender<RunFacts>>,
+    dismissed: Arc<AtomicBool>,
+    pub(super) work: Sender<Target>,
+    pub(super) done: Receiver<Batch>,
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.dismissed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Crew {
+    /// Starts `count` workers. Comes back as soon as one has compiled the script, or could not; the others follow.
+    pub(super) fn hire<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        sandbox: &'scope Sandbox,
+        job: &'scope Job,
+        count: usize,
+    ) -> Result<Self, AppError> {
+        let (work, queue) = unbounded();
+        let (results, done) = unbounded();
+        let (ready, first) = bounded(count);
+        let dismissed = Arc::new(AtomicBool::new(false));
+        let mut facts = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (sender, receiver) = bounded::<RunFacts>(1);
+            facts.push(sender);
+            let (queue, results, ready, dismissed) =
+                (queue.clone(), results.clone(), ready.clone(), dismissed.clone());
+            scope.spawn(move || {
+                let worker = match Worker::prepare(sandbox, job) {
+                    Ok(worker) => {
+                        let _ = ready.send(Ok(()));
+                        worker
+                    }
+                    Err(error) => {
+                        // If another worker has made it, the run is on its way and hears of this one's end there.
+                        if let StartError::Broken(broken) = &error {
+                            let _ = results.send(Err(broken.clone()));
+                        }
+                        let _ = ready.send(Err(error));
+                        return;
+                    }
+                };
+                drop(ready);
+                // Without facts there is no run, and the worker goes home.
+                let Ok(facts) = receiver.recv() else { return };
+                drive(worker.begin(facts), &job.profiles, &queue, &results, &dismissed);
+            });
+        }
+        match first.recv() {
+            Ok(Ok(())) => Ok(Self { facts, dismissed, work, done }),
+            Ok(Err(StartError::Syntax(fault))) => Err(AppError::Syntax { name: job.name.clone(), fault }),
+            Ok(Err(StartError::Broken(broken))) => Err(broken.into()),
+            Err(_) => unreachable!("every thread says how its start went"),
+        }
+    }
+
+    /// Tells every worker which run it is for.
+    pub(super) fn begin(&self, facts: &RunFacts) {
+        for sender in &self.facts {
+            // A thread that has ended has said why.
+            let _ = sender.send(facts.clone());
+        }
+    }
+}
+
+/// Feeds one worker until there is no more work or nobody wants the results.
+fn drive(
+    mut worker: Worker<'_>,
+    profiles: &Catalogue,
+    queue: &Receiver<Target>,
+    results: &Sender<Batch>,
+    dismissed: &AtomicBool,
+) {
+    let mut ahead: i64 = 1;
+    let mut open = true;
+    while !dismissed.load(Ordering::Relaxed) {
+        let mut targets = Vec::new();
+        while open && ((worker.waiting() + targets.len()) as i64) < ahead {
+            match queue.try_recv() {
+                Ok(target) => targets.push(target),
+                Err(TryRecvError::Disconnected) => open = false,
+                Err(TryRecvError::Empty) if worker.waiting() + targets.len() > 0 => break,
+                Err(TryRecvError::Empty) => match queue.recv() {
+                    Ok(target) => targets.push(target),
+                    Err(_) => open = false,
+                },
+            }
+        }
+        worker.submit(targets);
+        if worker.waiting() == 0 {
+            return;
+        }
+        let batch = match worker.receive() {
+            Ok(reports) if reports.is_empty() => continue,
+            Ok(reports) => {
+                let spent: i64 = reports.iter().map(|(_, report)| report.micros.max(1)).sum();
+                let each = spent / i64::try_from(reports.len()).unwrap_or(1);
+                ahead = (AHEAD_MICROS / each.max(1)).clamp(1, AHEAD_TARGETS);
+                Ok(reports.into_iter().map(|(target, report)| evaluate(target, report, profiles)).collect())
+            }
+            Err(broken) => Err(broken),
+        };
+        let broken = batch.is_err();
+        if results.send(batch).is_err() || broken {
+            return;
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The changes of many users, grouped: equal changes make one group, with a count and a few examples.
+//!
+//! Times that moved are grouped by how far ("+30 days"), since that is what a script did to them. Where the users
+//! have too many different values for groups to be of use, the values of one thing are given up and only that it was
+//! changed counts; so memory is bounded whatever a script does.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rollcall_domain::{Change, ItemRow, Operator, TargetOutcome, Timestamp, Value};
+
+/// More groups than this are never held.
+const MOST: usize = 2_000;
+/// Names shown for a group.
+const EXAMPLES: usize = 3;
+
+/// Users to whom the same was done.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Group {
+    /// How many users.
+    pub users: u64,
+    /// What was done, a line each.
+    pub changes: Vec<String>,
+    /// Some of their names.
+    pub examples: Vec<String>,
+}
+
+/// One thing that changed, such as `expiration` or `+ profile`, and how; no "how" where values differ too much.
+type Part = (String, Option<String>);
+
+/// Counts equal changes.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    groups: HashMap<Vec<Part>, (u64, Vec<String>)>,
+    /// The things whose values were given up.
+    coarse: HashSet<String>,
+}
+
+impl Histogram {
+    /// Counts the changes of one user.
+    pub fn add(&mut self, outcome: &TargetOutcome) {
+        let mut key = parts(&outcome.changes);
+        for (what, how) in &mut key {
+            if self.coarse.contains(what) {
+                *how = None;
+            }
+        }
+        let (count, examples) = self.groups.entry(key).or_default();
+        *count += 1;
+        if examples.len() < EXAMPLES {
+            examples.extend(outcome.username.clone());
+        }
+        if self.groups.len() > MOST {
+            self.coarsen(MOST / 2);
+        }
+    }
+
+    /// The groups, largest first; at most `most` unless nothing is left to be given up.
+    #[must_use]
+    pub fn into_groups(mut self, most: usize) -> Vec<Group> {
+        self.coarsen(most);
+        let line = |(what, how): Part| {
+            how.map_or_else(|| format!("{what} (values differ)"), |how| format!("{what} {how}"))
+        };
+        let mut groups: Vec<_> = self
+            .groups
+            .into_iter()
+            .map(|(key, (users, examples))| Group {
+                users,
+                changes: key.into_iter().map(line).collect(),
+                examples,
+            })
+            .collect();
+        groups.sort_by(|a, b| b.users.cmp(&a.users).then_with(|| a.changes.cmp(&b.changes)));
+        groups
+    }
+
+    /// Gives up the values of the things that have the most different ones until `most` groups are left.
+    fn coarsen(&mut self, most: usize) {
+        while self.groups.len() > most {
+            let mut values: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
+            for (what, how) in self.groups.keys().flatten() {
+                if let Some(how) = how {
+                    values.entry(what).or_default().insert(how);
+                }
+            }
+            let most_varied = values.into_iter().max_by_key(|(_, values)| values.len());
+            let Some((what, _)) = most_varied.filter(|(_, values)| values.len() > 1) else { return };
+            let what = what.to_owned();
+            for (mut key, (count, examples)) in std::mem::take(&mut self.groups) {
+                for (other, how) in &mut key {
+                    if *other == what {
+                        *how = None;
+                    }
+                }
+                let (sum, names) = self.groups.entry(key).or_default();
+                *sum += count;
+                names.extend(examples);
+                names.truncate(EXAMPLES);
+            }
+            self.coarse.insert(what);
+        }
+    }
+}
+
+fn parts(changes: &[Change]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let replaced = replaced_rows(changes);
+    for (index, change) in changes.iter().enumerate() {
+        if replaced.values().any(|removal| *removal == index) {
+            continue;
+        }
+        let old = replaced.get(&index).map(|removal| &changes[*removal]);
+        parts.push(part(change, old));
+    }
+    parts
+}
+
+/// Rows that were assigned a new value with `:=` in place: the addition's index, and the removal's.
+fn replaced_rows(changes: &[Change]) -> HashMap<usize, usize> {
+    let same_place = |a: &ItemRow, b: &ItemRow| {
+        a.position == b.position
+            && a.attr == b.attr
+            && a.operation == Operator::Set
+            && b.operation == Operator::Set
+    };
+    let pairs = |(index, change): (usize, &Change)| {
+        let removal = changes.iter().position(|other| match (change, other) {
+            (Change::AttributeAdd(new), Change::AttributeRemove(old))
+            | (Change::CheckAttributeAdd(new), Change::CheckAttributeRemove(old)) => same_place(new, old),
+            _ => false,
+        });
+        removal.map(|removal| (index, removal))
+    };
+    changes.iter().enumerate().filter_map(pairs).collect()
+}
+
+fn part(change: &Change, replaced: Option<&Change>) -> Part {
+    let row = |sign: &str, kind: &str, row: &ItemRow| {
+        (format!("{sign} {kind} {} {}", row.attr, row.operation), Some(row.value.clone()))
+    };
+    match (change, replaced) {
+        (
+            Change::AttributeAdd(new) | Change::CheckAttributeAdd(new),
+            Some(Change::AttributeRemove(old) | Change::CheckAttributeRemove(old)),
+        ) => (format!("{} {}", new.attr, new.operation), Some(format!("{} → {}", old.value, new.value))),
+        (Change::Set(change), _) => {
+            let how = match (&change.before, &change.after) {
+                (Value::Time(Some(before)), Value::Time(Some(after))) => distance(*before, *after),
+                (before, after) => format!("{} → {}", shown(before), shown(after)),
+            };
+            (change.field.name().to_owned(), Some(how))
+        }
+        (Change::ProfileAdd(profile), _) => ("+ profile".to_owned(), Some(profile.short_name.clone())),
+        (Change::ProfileRemove(profile), _) => ("− profile".to_owned(), Some(profile.short_name.clone())),
+        (Change::AttributeAdd(new), _) => row("+", "attribute", new),
+        (Change::AttributeRemove(old), _) => row("−", "attribute", old),
+        (Change::CheckAttributeAdd(new), _) => row("+", "check attribute", new),
+        (Change::CheckAttributeRemove(old), _) => row("−", "check attribute", old),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        Value::Time(None) => "none".to_owned(),
+        other => other.as_ref().to_string(),
+    }
+}
+
+/// `+30 days`, `−1 day 02:30:00`.
+fn distance(before: Timestamp, after: Timestamp) -> String {
+    const SECOND: i64 = 1_000_000;
+    const DAY: i64 = 86_400 * SECOND;
+    let micros = after.as_micros() - before.as_micros();
+    let sign = if micros < 0 { "−" } else { "+" };
+    let (days, rest) = (micros.abs() / DAY, micros.abs() % DAY);
+    let mut text = sign.to_owned();
+    if days > 0 {
+        text.push_str(&format!("{days} day{}", if days == 1 { "" } else { "s" }));
+    }
+    if rest > 0 {
+        let seconds = rest / SECOND;
+        let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let micros = rest % SECOND;
+        let fraction = if micros > 0 { format!(".{micros:06}") } else { String::new() };
+        text.push_str(&format!("{}{clock}{fraction}", if days > 0 { " " } else { "" }));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_domain::{Assignment, Field, FieldChange, Outcome};
+
+    use super::*;
+
+    fn outcome(name: &str, changes: Vec<Change>) -> TargetOutcome {
+        TargetOutcome {
+            target: 1,
+            user_id: 1,
+            username: Some(name.to_owned()),
+            organization_id: Some(1),
+            outcome: Outcome::Changed,
+            changes,
+            result: None,
+            output: String::new(),
+            warnings: Vec::new(),
+            error: None,
+            reason: None,
+            micros: 0,
+        }
+    }
+
+    fn set(field: Field, before: Value, after: Value) -> Change {
+        Change::Set(FieldChange { field, before, after })
+    }
+
+    fn day(n: i64) -> Value {
+        Value::Time(Timestamp::from_micros(n * 86_400_000_000))
+    }
+
+    #[test]
+    fn equal_changes_are_counted_together_and_times_by_their_distance() {
+        let mut histogram = Histogram::default();
+        for n in 0..10 {
+            let mut changes = vec![set(Field::Expiration, day(n), day(n + 30))];
+            if n < 4 {
+                changes.push(Change::ProfileAdd(Assignment {
+                    id: 1,
+                    short_name: "plus".into(),
+                    priority: n,
+                }));
+            }
+            histogram.add(&outcome(&format!("user{n}"), changes));
+        }
+        let groups = histogram.into_groups(10);
+        assert_eq!(groups.len(), 2);
+        assert_eq!(
+            (groups[0].users, groups[0].changes.as_slice()),
+            (6, &["expiration +30 days".to_owned()][..])
+        );
+        assert_eq!(groups[1].changes, ["expiration +30 days", "+ profile plus"]);
+        assert_eq!(groups[1].examples, ["user0", "user1", "user2"]);
+    }
+
+    #[test]
+    fn values_that_all_differ_are_given_up_and_groups_stay_few() {
+        let mut histogram = Histogram::default();
+        for n in 0..20_000 {
+            let text = |n: i32| Value::Text(format!("{n}"));
+            let klass = if n % 2 == 0 { "gold" } else { "silver" };
+            histogram.add(&outcome(
+                "x",
+                vec![
+                    set(Field::Description, text(n), text(n + 1)),
+                    set(Field::Klass, Value::Text(String::new()), Value::Text(klass.into())),
+                ],
+            ));
+            assert!(histogram.groups.len() <= MOST);
+        }
+        let groups = histogram.into_groups(20);
+        assert_eq!(groups.len(), 2);
+        assert_eq!(groups.iter().map(|group| group.users).sum::<u64>(), 20_000);
+        assert!(groups.iter().all(|group| group.changes.contains(&"description (values differ)".to_owned())));
+    }
+}

@@ -1,0 +1,211 @@
+//! Runs: one script, once for every user on a frozen list.
+//!
+//! [`App::run`] walks the whole way: read the filter, start the workers (which compile the script), freeze the targets,
+//! ask, execute. The execution is in [`execute`]: a loader, the [`crew`] of worker threads and one committer, joined
+//! by channels, with a bounded number of targets between them.
+
+mod crew;
+mod evaluate;
+mod execute;
+mod histogram;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rollcall_domain::{Mode, Outcome, Run, RunId, RunState, Selection, Tally, TargetOutcome};
+use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
+use rollcall_store::{NewRun, RunEnd, StoreError};
+
+use crate::{App, AppError, holder};
+use crew::Crew;
+pub use histogram::{Group, Histogram};
+
+/// Outcomes are read in pages of this many.
+const PAGE: u32 = 1_000;
+
+/// A script to be run.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// What it is called: its file's name.
+    pub name: String,
+    /// Its text.
+    pub source: String,
+}
+
+/// How scripts are executed here.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// The interpreter: a path, or a name to be found in `PATH`.
+    pub python: PathBuf,
+    /// Whether workers are locked down.
+    pub isolation: Isolation,
+    /// How many worker processes.
+    pub workers: usize,
+    /// What a target may use.
+    pub limits: Limits,
+}
+
+/// What is wanted of a run.
+#[derive(Debug)]
+pub struct Request {
+    /// The script.
+    pub script: Script,
+    /// Whether it writes.
+    pub mode: Mode,
+    /// The users.
+    pub selection: Selection,
+    /// How it is executed.
+    pub engine: Engine,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// All targets.
+    pub targets: u64,
+    /// The outcomes so far.
+    pub tally: Tally,
+}
+
+/// Whoever started a run, while it goes on.
+pub trait Observer {
+    /// The targets are frozen. Whether to go on and execute them.
+    fn confirm(&mut self, run: &Run) -> bool;
+
+    /// Called a few times a second.
+    fn progress(&mut self, progress: Progress);
+}
+
+/// Set by whoever wants a run to end early.
+pub type Stop = Arc<AtomicBool>;
+
+impl App {
+    /// Runs a script over the users that `request` selects. The run that comes back has ended; an error before its
+    /// targets were frozen leaves no run behind.
+    pub fn run(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
+        let filter = match &request.selection {
+            Selection::All => None,
+            Selection::Filter(text) => self.filter(Some(text))?,
+        };
+        let Engine { python, isolation, workers, limits } = &request.engine;
+        let sandbox = Sandbox::new(python, *isolation)?;
+        let job = Job {
+            name: request.script.name.clone(),
+            source: request.script.source.clone(),
+            params: serde_json::Map::new(),
+            profiles: self.store.catalogue()?,
+            zone: self.zone.clone(),
+            limits: limits.clone(),
+        };
+        let holder = holder::current();
+        std::thread::scope(|scope| {
+            let crew = Crew::hire(scope, &sandbox, &job, (*workers).max(1))?;
+            let run = self.store.create_run(&NewRun {
+                mode: request.mode,
+                script: &request.script.name,
+                source: &request.script.source,
+                selection: &request.selection,
+                filter: filter.as_ref(),
+                administrator: &self.administrator,
+                organization_id: None,
+                created_at: self.clock.now(),
+                holder: &holder,
+            })?;
+            if !observer.confirm(&run) {
+                return self.end(run.id, &holder, RunState::Cancelled, Some("not confirmed"), Duration::ZERO);
+            }
+            self.store.begin_run(run.id, &holder)?;
+            let done = execute::execute(self, &run, &holder, crew, stop, observer);
+            let (state, note) = match &done.result {
+                Ok(()) if stop.load(Ordering::Relaxed) && done.tally.total() < run.targets => {
+                    (RunState::Cancelled, Some("cancelled by its administrator".to_owned()))
+                }
+                Ok(()) => (RunState::Finished, None),
+                Err(error) => (RunState::Stopped, Some(error.to_string())),
+            };
+            let ended = self.end(run.id, &holder, state, note.as_deref(), done.elapsed);
+            done.result.and(ended)
+        })
+    }
+
+    fn end(
+        &self,
+        id: RunId,
+        holder: &str,
+        state: RunState,
+        note: Option<&str>,
+        elapsed: Duration,
+    ) -> Result<Run, AppError> {
+        let millis = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+        let end = RunEnd { state, note, ended_at: self.clock.now(), millis };
+        Ok(self.store.end_run(id, holder, &end)?)
+    }
+
+    /// One run, as it stands: `interrupted` if the process that executed it is gone.
+    pub fn find_run(&self, id: RunId) -> Result<Run, AppError> {
+        let run = self.store.run(id)?.ok_or_else(|| StoreError::NoSuch(format!("run {id}")))?;
+        Ok(as_it_stands(run))
+    }
+
+    /// All runs, newest first.
+    pub fn runs(&self) -> impl Iterator<Item = Result<Run, AppError>> + '_ {
+        pages(RunId::MAX, |before| Ok(self.store.runs_page(before, PAGE)?), |run: &Run| run.id)
+            .map(|run| run.map(as_it_stands))
+    }
+
+    /// The outcomes of a run in the order of its targets, of one kind only where `outcome` names it. Of a run that
+    /// has ended, the targets that had no turn come last, as `not_run`.
+    pub fn outcomes<'a>(
+        &'a self,
+        run: &Run,
+        outcome: Option<Outcome>,
+    ) -> impl Iterator<Item = Result<TargetOutcome, AppError>> + 'a {
+        let id = run.id;
+        let had_turn = outcome != Some(Outcome::NotRun);
+        let had_none = run.state.ended() && matches!(outcome, None | Some(Outcome::NotRun));
+        let target = |outcome: &TargetOutcome| outcome.target;
+        let done = had_turn
+            .then(|| pages(0, move |after| Ok(self.store.outcomes_page(id, outcome, after, PAGE)?), target));
+        let rest =
+            had_none.then(|| pages(0, move |after| Ok(self.store.not_run_page(id, after, PAGE)?), target));
+        done.into_iter().flatten().chain(rest.into_iter().flatten())
+    }
+
+    /// The changes of a run, grouped by what was changed; at most about `groups` groups.
+    pub fn histogram(&self, run: &Run, groups: usize) -> Result<Vec<Group>, AppError> {
+        let mut histogram = Histogram::default();
+        for outcome in self.outcomes(run, Some(Outcome::Changed)) {
+            histogram.add(&outcome?);
+        }
+        Ok(histogram.into_groups(groups))
+    }
+}
+
+fn as_it_stands(mut run: Run) -> Run {
+    let dead = run.holder.as_deref().is_some_and(holder::is_dead);
+    if dead && matches!(run.state, RunState::Running | RunState::Selecting) {
+        run.state = RunState::Interrupted;
+    }
+    run
+}
+
+/// Everything that `page` gives, page by page, where `key` of the last item asks for the next page.
+fn pages<'a, T: 'a>(
+    first: i64,
+    mut page: impl FnMut(i64) -> Result<Vec<T>, AppError> + 'a,
+    key: impl Fn(&T) -> i64 + 'a,
+) -> impl Iterator<Item = Result<T, AppError>> + 'a {
+    let mut next = Some(first);
+    std::iter::from_fn(move || {
+        let items = page(next?);
+        next = items.as_ref().ok().and_then(|items| items.last()).map(&key);
+        match items {
+            Ok(items) if items.is_empty() => None,
+            Ok(items) => Some(items.into_iter().map(Ok).collect()),
+            Err(error) => Some(vec![Err(error)]),
+        }
+    })
+    .flatten()
+}

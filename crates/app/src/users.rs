@@ -1,0 +1,87 @@
+use rollcall_domain::filter::{self, Filter};
+use rollcall_domain::{Change, Edit, Field, Refusal, User, UserId, diff};
+use rollcall_store::{Edited, HandEdit, StoreError};
+
+use crate::{App, AppError};
+
+/// Users are read in pages of this many.
+const PAGE: u32 = 1_000;
+
+impl App {
+    /// Reads a filter's text; none means everybody.
+    pub fn filter(&self, text: Option<&str>) -> Result<Option<Filter>, AppError> {
+        Ok(text.map(|text| filter::parse(text, &self.zone)).transpose()?)
+    }
+
+    /// The user of this name.
+    pub fn user(&self, username: &str) -> Result<User, AppError> {
+        let found = self.store.user_by_name(username)?;
+        Ok(found.ok_or_else(|| StoreError::NoSuch(format!("user {username:?}")))?)
+    }
+
+    /// The users that `filter` selects (none: all), by number. Only a page of them is in memory at any time.
+    pub fn users<'a>(
+        &'a self,
+        filter: Option<&'a Filter>,
+    ) -> impl Iterator<Item = Result<User, AppError>> + 'a {
+        let next_page = move |after: &mut Option<UserId>| {
+            let page = self.store.users_page(filter, (*after)?, PAGE);
+            *after = match &page {
+                Ok(users) if !users.is_empty() => users.last().map(|user| user.id),
+                _ => None,
+            };
+            Some(page)
+        };
+        let mut after = Some(0);
+        std::iter::from_fn(move || next_page(&mut after)).flat_map(|page| match page {
+            Ok(users) => users.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error.into())],
+        })
+    }
+
+    /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.
+    pub fn set_user(&self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
+        let before = self.user(username)?;
+        let mut after = before.clone();
+        let profiles = self.store.catalogue()?;
+        let mut faults = Vec::new();
+        for assignment in assignments {
+            let done = self.assignment(assignment).and_then(|edit| after.edit(edit, &profiles));
+            if let Err(why) = done {
+                faults.push(why.to_string());
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Refusal::new(faults.join("\n")).into());
+        }
+        let changes = diff(&before, &after);
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        let edit = HandEdit {
+            before: &before,
+            after: &after,
+            changes: &changes,
+            administrator: &self.administrator,
+            now: self.clock.now(),
+        };
+        match self.store.edit_user(&edit)? {
+            Edited::Yes => Ok(changes),
+            Edited::Stale => Err(StoreError::Stale(format!("user {username:?}")).into()),
+            Edited::NameTaken => Err(StoreError::Taken(format!("the username {:?}", after.username)).into()),
+        }
+    }
+
+    fn assignment(&self, text: &str) -> Result<Edit, Refusal> {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Refusal::new(format!(
+                "{text:?} assigns nothing: write FIELD=VALUE, such as klass=gold"
+            )));
+        };
+        let field: Field = name.trim().parse()?;
+        if !field.writable() {
+            return Err(Refusal::new(format!("{field} is read-only")));
+        }
+        Ok(Edit::Set(field, field.parse(value, &self.zone)?))
+    }
+}

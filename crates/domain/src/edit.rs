@@ -1,0 +1,108 @@
+use crate::{
+    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Operator, ProfileId, Refusal, User, Value,
+};
+
+/// One thing that a script or an administrator asks to be done to one user. What it then changed is a list of
+/// [`crate::Change`]s, found by comparing the user before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Assign a field.
+    Set(Field, Value),
+    /// Assign a profile, last in priority.
+    ProfileAdd(ProfileId),
+    /// Take a profile away.
+    ProfileRemove(ProfileId),
+    /// Add an item, or with `:=` replace this user's earlier `:=` item of that attribute in its place.
+    ItemAdd(ItemKind, Item),
+    /// Remove every item that has this attribute and value, and this operator where one is given.
+    ItemRemove {
+        /// The list.
+        kind: ItemKind,
+        /// The attribute's name.
+        attr: String,
+        /// The value.
+        value: String,
+        /// Only with this operator; `None` matches any.
+        operation: Option<Operator>,
+    },
+}
+
+impl User {
+    /// Does what `edit` asks. A refusal says why not, and leaves the user untouched.
+    pub fn edit(&mut self, edit: Edit, profiles: &Catalogue) -> Result<(), Refusal> {
+        match edit {
+            Edit::Set(field, value) => {
+                if !field.writable() {
+                    return Err(Refusal::new(format!("{field} is read-only")));
+                }
+                self.put(field, value)
+            }
+            Edit::ProfileAdd(id) => self.add_profile(id, profiles),
+            Edit::ProfileRemove(id) => self.remove_profile(id, profiles),
+            Edit::ItemAdd(kind, item) => self.add_item(kind, item),
+            Edit::ItemRemove { kind, attr, value, operation } => {
+                self.remove_items(kind, &attr, &value, operation)
+            }
+        }
+    }
+
+    fn add_profile(&mut self, id: ProfileId, profiles: &Catalogue) -> Result<(), Refusal> {
+        let Some(short_name) = profiles.name(id) else {
+            return Err(Refusal::new(format!("there is no profile with id {id}")));
+        };
+        if self.profiles.iter().any(|assigned| assigned.id == id) {
+            return Err(Refusal::new(format!("profile {short_name} is already assigned")));
+        }
+        let priority = self.profiles.iter().map(|assigned| assigned.priority).max().unwrap_or(0) + 1;
+        self.profiles.push(Assignment { id, short_name: short_name.to_owned(), priority });
+        Ok(())
+    }
+
+    fn remove_profile(&mut self, id: ProfileId, profiles: &Catalogue) -> Result<(), Refusal> {
+        let Some(index) = self.profiles.iter().position(|assigned| assigned.id == id) else {
+            let name = profiles.name(id).map_or_else(|| id.to_string(), str::to_owned);
+            return Err(Refusal::new(format!("profile {name} is not assigned")));
+        };
+        self.profiles.remove(index);
+        Ok(())
+    }
+
+    fn add_item(&mut self, kind: ItemKind, item: Item) -> Result<(), Refusal> {
+        let rows = self.items_mut(kind);
+        if rows.iter().any(|row| row.holds(&item)) {
+            return Err(Refusal::new(format!("{item} is already there")));
+        }
+        let replaces = |row: &ItemRow| row.operation == Operator::Set && row.attr == item.attr;
+        let earlier = rows.iter().position(|row| item.operation == Operator::Set && replaces(row));
+        match earlier {
+            Some(index) => {
+                let kept = rows[index].position;
+                rows.retain(|row| row.position <= kept || !replaces(row));
+                rows[index] = ItemRow::new(item, kept);
+            }
+            None => {
+                let last = rows.iter().map(|row| row.position).max().unwrap_or(0);
+                rows.push(ItemRow::new(item, last + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_items(
+        &mut self,
+        kind: ItemKind,
+        attr: &str,
+        value: &str,
+        operation: Option<Operator>,
+    ) -> Result<(), Refusal> {
+        let rows = self.items_mut(kind);
+        let before = rows.len();
+        rows.retain(|row| {
+            row.attr != attr || row.value != value || operation.is_some_and(|wanted| wanted != row.operation)
+        });
+        if rows.len() == before {
+            return Err(Refusal::new(format!("no {} {attr} has the value {value:?}", kind.noun())));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Refusal, Timestamp, Zone};
+
+/// A field of a user, named and typed as in the documentation's User object reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the documented field of that name")]
+pub enum Field {
+    ObjId,
+    Username,
+    UsernameLength,
+    FirstName,
+    LastName,
+    Email,
+    ExternalId,
+    Klass,
+    IsActive,
+    DateJoined,
+    FirstLogin,
+    LastLogin,
+    Expiration,
+    LastUpdate,
+    OrganizationId,
+    AvatarUrl,
+    Description,
+}
+
+/// The type of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number.
+    Int,
+    /// Text, `""` when empty.
+    Text,
+    /// True or false.
+    Bool,
+    /// A moment; some fields may have none.
+    Time,
+}
+
+impl Field {
+    /// Every field, in the order of the documentation.
+    pub const ALL: [Self; 17] = [
+        Self::ObjId,
+        Self::Username,
+        Self::UsernameLength,
+        Self::FirstName,
+        Self::LastName,
+        Self::Email,
+        Self::ExternalId,
+        Self::Klass,
+        Self::IsActive,
+        Self::DateJoined,
+        Self::FirstLogin,
+        Self::LastLogin,
+        Self::Expiration,
+        Self::LastUpdate,
+        Self::OrganizationId,
+        Self::AvatarUrl,
+        Self::Description,
+    ];
+
+    /// Its name in scripts, filters, files and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ObjId => "obj_id",
+            Self::Username => "username",
+            Self::UsernameLength => "username_length",
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+            Self::Email => "email",
+            Self::ExternalId => "external_id",
+            Self::Klass => "klass",
+            Self::IsActive => "is_active",
+            Self::DateJoined => "date_joined",
+            Self::FirstLogin => "first_login",
+            Self::LastLogin => "last_login",
+            Self::Expiration => "expiration",
+            Self::LastUpdate => "last_update",
+            Self::OrganizationId => "organization_id",
+            Self::AvatarUrl => "avatar_url",
+            Self::Description => "description",
+        }
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::ObjId | Self::UsernameLength | Self::OrganizationId => Kind::Int,
+            Self::IsActive => Kind::Bool,
+            Self::DateJoined | Self::FirstLogin | Self::LastLogin | Self::Expiration | Self::LastUpdate => {
+                Kind::Time
+            }
+            _ => Kind::Text,
+        }
+    }
+
+    /// Whether a script or an administrator may assign it.
+    #[must_use]
+    pub fn writable(self) -> bool {
+        !matches!(
+            self,
+            Self::ObjId | Self::DateJoined | Self::FirstLogin | Self::LastLogin | Self::OrganizationId
+        )
+    }
+
+    /// Whether it may have no value at all.
+    #[must_use]
+    pub fn nullable(self) -> bool {
+        matches!(self, Self::FirstLogin | Self::LastLogin | Self::Expiration)
+    }
+
+    /// Reads a value of this field as an administrator or a file writes it; an empty text is "none" for the
+    /// fields that may have none.
+    pub fn parse(self, text: &str, zone: &Zone) -> Result<Value, Refusal> {
+        let wrong = |expected: &str| Refusal::new(format!("{}: {text:?} is not {expected}", self.name()));
+        match self.kind() {
+            Kind::Text => Ok(Value::Text(text.to_owned())),
+            Kind::Int => text.trim().parse().map(Value::Int).map_err(|_| wrong("a whole number")),
+            Kind::Bool => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "yes" | "1" => Ok(Value::Bool(true)),
+                "false" | "no" | "0" => Ok(Value::Bool(false)),
+                _ => Err(wrong("true or false")),
+            },
+            Kind::Time if self.nullable() && matches!(text.trim(), "" | "none" | "null" | "never") => {
+                Ok(Value::Time(None))
+            }
+            Kind::Time => Timestamp::parse(text, zone)
+                .map(|time| Value::Time(Some(time)))
+                .map_err(|why| Refusal::new(format!("{}: {why}", self.name()))),
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Field {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<Self, Refusal> {
+        Self::ALL.into_iter().find(|field| field.name() == name).ok_or_else(|| {
+            let hint = did_you_mean(name, Self::ALL.map(Self::name))
+                .map_or_else(String::new, |close| format!("; did you mean {close}?"));
+            Refusal::new(format!("no user field is called {name:?}{hint}"))
+        })
+    }
+}
+
+/// The candidate that `name` was probably meant to be, if any is close.
+#[must_use]
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// A value of a field. In JSON: a number, a text, a boolean, an RFC 3339 time or `null`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Of an [`Kind::Int`] field.
+    Int(i64),
+    /// Of a [`Kind::Text`] field.
+    Text(String),
+    /// Of a [`Kind::Bool`] field.
+    Bool(bool),
+    /// Of a [`Kind::Time`] field.
+    Time(Option<Timestamp>),
+}
+
+impl Value {
+    /// Reads back what [`Serialize`] wrote for `field`.
+    pub(crate) fn from_json(field: Field, json: serde_json::Value) -> Result<Self, serde_json::Error> {
+        Ok(match field.kind() {
+            Kind::Int => Self::Int(serde_json::from_value(json)?),
+            Kind::Text => Self::Text(serde_json::from_value(json)?),
+            Kind::Bool => Self::Bool(serde_json::from_value(json)?),
+            Kind::Time => Self::Time(serde_json::from_value(json)?),
+        })
+    }
+
+    /// The same value, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Int(value) => ValueRef::Int(*value),
+            Self::Text(value) => ValueRef::Text(value),
+            Self::Bool(value) => ValueRef::Bool(*value),
+            Self::Time(value) => ValueRef::Time(*value),
+        }
+    }
+}
+
+/// A borrowed [`Value`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "each is the borrowed form of the Value of that name")]
+pub enum ValueRef<'a> {
+    Int(i64),
+    Text(&'a str),
+    Bool(bool),
+    Time(Option<Timestamp>),
+}
+
+impl ValueRef<'_> {
+    /// The same value, owned.
+    #[must_use]
+    pub fn to_owned(self) -> Value {
+        match self {
+            Self::Int(value) => Value::Int(value),
+            Self::Text(value) => Value::Text(value.to_owned()),
+            Self::Bool(value) => Value::Bool(value),
+            Self::Time(value) => Value::Time(value),
+        }
+    }
+}
+
+/// As a person or a CSV file writes it; nothing for an absent time. [`Field::parse`] reads it back.
+impl fmt::Display for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Time(Some(value)) => write!(f, "{value}"),
+            Self::Time(None) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_field_is_answered_with_the_right_one() {
+        let refusal = "expiraton".parse::<Field>().unwrap_err().to_string();
+        assert_eq!(refusal, "no user field is called \"expiraton\"; did you mean expiration?");
+        assert_eq!("zzz".parse::<Field>().unwrap_err().to_string(), "no user field is called \"zzz\"");
+    }
+
+    #[test]
+    fn names_are_the_serialized_names() {
+        for field in Field::ALL {
+            assert_eq!(serde_json::to_value(field).unwrap(), field.name());
+            assert_eq!(field.name().parse::<Field>().unwrap(), field);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Rollcall's vocabulary as types and rules, with no I/O: what a user is, what may be changed about one,
+//! what a change was and how it is taken back, which users a filter means.
+//!
+//! Everything that reaches a database has passed through here, whoever asked for it: a script, a file or an
+//! administrator.
+
+mod change;
+mod clock;
+mod edit;
+mod field;
+pub mod filter;
+mod item;
+mod outcome;
+mod profile;
+mod refusal;
+mod run;
+mod time;
+mod user;
+
+pub use change::{Change, FieldChange, Mismatch, diff, inverse};
+pub use clock::{Clock, SystemClock};
+pub use edit::Edit;
+pub use field::{Field, Kind, Value, ValueRef, did_you_mean};
+pub use item::{Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Operator};
+pub use outcome::{Outcome, ScriptError, Tally, TargetOutcome};
+pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
+pub use refusal::Refusal;
+pub use run::{Mode, Run, RunId, RunState, Selection};
+pub use time::{Timestamp, Zone};
+pub use user::{MAX_TEXT_BYTES, MAX_USERNAME_BYTES, User, UserId};

@@ -1,0 +1,119 @@
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Item, ItemKind, Refusal};
+
+/// The longest name of an organization or a profile, in bytes: what FreeRADIUS takes for a group's name.
+const MAX_NAME_BYTES: usize = 253;
+
+/// Refuses a name of `what` that could not be shown, listed or written into a file again.
+fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
+    let why = if name.is_empty() {
+        "is empty"
+    } else if name.len() > MAX_NAME_BYTES {
+        "has over 253 bytes"
+    } else if name.trim() != name {
+        "starts or ends with a blank"
+    } else if name.contains(|c: char| c.is_control() || c == ';') {
+        "has a control character or a semicolon"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(format!("{name:?} cannot be the name of {what}: it {why}")))
+}
+
+/// Identifies an organization.
+pub type OrganizationId = i64;
+/// Identifies a profile.
+pub type ProfileId = i64;
+
+/// The tenant that a user belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Organization {
+    /// Its number.
+    pub id: OrganizationId,
+    /// Its unique name.
+    pub name: String,
+}
+
+impl Organization {
+    /// Refuses a name that no organization may have.
+    pub fn check_name(name: &str) -> Result<(), Refusal> {
+        check_name("an organization", name)
+    }
+}
+
+/// A named set of reply and check items, assigned to users with a priority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Profile {
+    /// Its number.
+    pub id: ProfileId,
+    /// Its unique name.
+    pub short_name: String,
+    /// Items sent in the reply, in order.
+    pub reply: Vec<Item>,
+    /// Items compared with or added to the request, in order.
+    pub check: Vec<Item>,
+}
+
+impl Profile {
+    /// Refuses a name that no profile may have.
+    pub fn check_name(short_name: &str) -> Result<(), Refusal> {
+        check_name("a profile", short_name)
+    }
+
+    /// The list of `kind`.
+    #[must_use]
+    pub fn items(&self, kind: ItemKind) -> &[Item] {
+        match kind {
+            ItemKind::Reply => &self.reply,
+            ItemKind::Check => &self.check,
+        }
+    }
+}
+
+/// A profile of a user. The lowest priority number comes first; numbers may have gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The profile's number.
+    pub id: ProfileId,
+    /// The profile's name when it was assigned or read.
+    pub short_name: String,
+    /// Its rank among the user's profiles.
+    pub priority: i64,
+}
+
+/// The profiles that there are, by number and by name.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    names: HashMap<ProfileId, String>,
+    ids: HashMap<String, ProfileId>,
+}
+
+impl Catalogue {
+    /// The name of profile `id`, if there is one.
+    #[must_use]
+    pub fn name(&self, id: ProfileId) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+
+    /// The number of the profile called `short_name`, if there is one.
+    #[must_use]
+    pub fn id(&self, short_name: &str) -> Option<ProfileId> {
+        self.ids.get(short_name).copied()
+    }
+
+    /// Every profile, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (ProfileId, &str)> {
+        self.names.iter().map(|(id, name)| (*id, name.as_str()))
+    }
+}
+
+impl FromIterator<(ProfileId, String)> for Catalogue {
+    fn from_iter<T: IntoIterator<Item = (ProfileId, String)>>(profiles: T) -> Self {
+        let names: HashMap<_, _> = profiles.into_iter().collect();
+        let ids = names.iter().map(|(id, name)| (name.clone(), *id)).collect();
+        Self { names, ids }
+    }
+}

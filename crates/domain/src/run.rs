@@ -1,0 +1,140 @@
+use serde::Serialize;
+
+use crate::{OrganizationId, Refusal, Tally, Timestamp};
+
+/// Identifies a run.
+pub type RunId = i64;
+
+/// Whether a run writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Records what would change.
+    Preview,
+    /// Changes the users.
+    Apply,
+}
+
+impl Mode {
+    /// Its name everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::Apply => "apply",
+        }
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Its targets are being frozen, or wait for a yes.
+    Selecting,
+    /// It is being executed.
+    Running,
+    /// Its process died; nothing was lost.
+    Interrupted,
+    /// A brake or an error ended it early.
+    Stopped,
+    /// An administrator ended it early.
+    Cancelled,
+    /// Every target has its outcome.
+    Finished,
+}
+
+impl RunState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Selecting, Self::Running, Self::Interrupted, Self::Stopped, Self::Cancelled, Self::Finished];
+
+    /// Its name everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Selecting => "selecting",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Stopped => "stopped",
+            Self::Cancelled => "cancelled",
+            Self::Finished => "finished",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Result<Self, Refusal> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name() == name)
+            .ok_or_else(|| Refusal::new(format!("no run state is called {name:?}")))
+    }
+
+    /// Whether nothing more will happen by itself.
+    #[must_use]
+    pub fn ended(self) -> bool {
+        matches!(self, Self::Stopped | Self::Cancelled | Self::Finished)
+    }
+}
+
+/// How a run's targets were chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Every user.
+    All,
+    /// The users that a filter selects, by its text.
+    Filter(String),
+}
+
+/// One execution of a script over a frozen list of targets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its number.
+    pub id: RunId,
+    /// Whether it writes.
+    pub mode: Mode,
+    /// Where it stands.
+    pub state: RunState,
+    /// The process that executes it, to tell whether that still lives.
+    pub holder: Option<String>,
+    /// What the script is called.
+    pub script: String,
+    /// The script as it was when the run started.
+    pub source: String,
+    /// How the targets were chosen.
+    pub selection: Selection,
+    /// Who started it, such as `cli:maria`.
+    pub administrator: String,
+    /// The organization that it is bound to; none when it may touch all.
+    pub organization_id: Option<OrganizationId>,
+    /// The one moment that the script sees as now.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How many targets it has.
+    pub targets: u64,
+    /// How many of them, in order, have a committed outcome.
+    pub cursor: i64,
+    /// Outcomes so far.
+    pub tally: Tally,
+    /// How long it was executed, in milliseconds.
+    pub millis: i64,
+    /// The preview whose plan it applies.
+    pub applies: Option<RunId>,
+    /// The run that it takes back.
+    pub undoes: Option<RunId>,
+    /// Why it ended early, where it did.
+    pub note: Option<String>,
+}
+
+impl Run {
+    /// The outcomes with those that never got their turn counted as `not_run`, once the run has ended.
+    #[must_use]
+    pub fn final_tally(&self) -> Tally {
+        let mut tally = self.tally;
+        if self.state.ended() {
+            tally.add(crate::Outcome::NotRun, self.targets.saturating_sub(tally.total()));
+        }
+        tally
+    }
+}

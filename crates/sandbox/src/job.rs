@@ -1,0 +1,190 @@
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use rollcall_domain::{
+    Catalogue, Field, ItemKind, Kind, MAX_ITEM_BYTES, MAX_TEXT_BYTES, MAX_USERNAME_BYTES, RunId, Timestamp,
+    User, Zone,
+};
+
+use crate::marshal::Writer;
+
+/// What one target may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Wall-clock time of the script for one target.
+    pub time: Duration,
+    /// Bytes of memory that a script may take beyond what Python and its library need.
+    pub memory: u64,
+    /// Bytes of output that are kept.
+    pub output: usize,
+    /// Bytes of `result`, as JSON.
+    pub result: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(5), memory: 512 << 20, output: 64 << 10, result: 64 << 10 }
+    }
+}
+
+/// A script and what it needs, the same for all targets.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What tracebacks call the script.
+    pub name: String,
+    /// The script.
+    pub source: String,
+    /// What the script sees as `params`: a JSON object.
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// The profiles that a script may name.
+    pub profiles: Catalogue,
+    /// How naive dates are read.
+    pub zone: Zone,
+    /// What a target may use.
+    pub limits: Limits,
+}
+
+/// What the script sees as `run`.
+#[derive(Debug, Clone)]
+pub struct RunFacts {
+    /// The run's number.
+    pub id: RunId,
+    /// The one "now" of all targets.
+    pub now: Timestamp,
+    /// Whether nothing will be written.
+    pub preview: bool,
+    /// Who started it.
+    pub administrator: String,
+}
+
+/// One call of the script.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The caller's number for it.
+    pub number: i64,
+    /// The user as the script shall find it.
+    pub user: User,
+}
+
+impl Job {
+    /// The first frame that a worker gets; the two descriptors are numbers in the worker.
+    pub(crate) fn settings(&self, image: RawFd, counter: RawFd) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.dict();
+        for (name, number) in [
+            ("image", i64::from(image)),
+            ("counter", i64::from(counter)),
+            ("time_limit_ns", i64::try_from(self.limits.time.as_nanos()).unwrap_or(i64::MAX)),
+            ("memory", i64::try_from(self.limits.memory).unwrap_or(i64::MAX)),
+            ("max_output", int(self.limits.output)),
+            ("max_result", int(self.limits.result)),
+            ("max_username", int(MAX_USERNAME_BYTES)),
+            ("max_text", int(MAX_TEXT_BYTES)),
+            ("max_item", int(MAX_ITEM_BYTES)),
+        ] {
+            w.text(name);
+            w.int(number);
+        }
+        for (name, text) in
+            [("script", self.source.as_str()), ("script_name", &self.name), ("zone", self.zone.name())]
+        {
+            w.text(name);
+            w.text(text);
+        }
+        w.text("params");
+        w.json(&serde_json::Value::Object(self.params.clone()));
+        w.text("fields");
+        w.list(Field::ALL.len());
+        for field in Field::ALL {
+            w.tuple(4);
+            w.text(field.name());
+            w.int(match field.kind() {
+                Kind::Int => 0,
+                Kind::Text => 1,
+                Kind::Bool => 2,
+                Kind::Time => 3,
+            });
+            w.bool(field.writable());
+            w.bool(field.nullable());
+        }
+        w.text("operators");
+        w.list(ItemKind::ALL.len());
+        for kind in ItemKind::ALL {
+            w.list(kind.operators().len());
+            kind.operators().iter().for_each(|operator| w.text(operator.as_str()));
+        }
+        w.text("profiles");
+        w.list(self.profiles.iter().count());
+        for (id, name) in self.profiles.iter() {
+            w.tuple(2);
+            w.int(id);
+            w.text(name);
+        }
+        w.end_dict();
+        w.bytes
+    }
+}
+
+impl RunFacts {
+    pub(crate) fn frame(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.dict();
+        w.text("id");
+        w.int(self.id);
+        w.text("now");
+        w.int(self.now.as_micros());
+        w.text("preview");
+        w.bool(self.preview);
+        w.text("administrator");
+        w.text(&self.administrator);
+        w.end_dict();
+        w.bytes
+    }
+}
+
+impl Target {
+    /// The record that `worker.py` makes a User of: the fields in order, profiles, attributes, check attributes,
+    /// row, and last the worker's number for it.
+    pub(crate) fn write(&self, ordinal: u64, w: &mut Writer) {
+        let user = &self.user;
+        w.list(Field::ALL.len() + 5);
+        w.int(user.id);
+        w.text(&user.username);
+        w.int(user.username_length);
+        w.text(&user.first_name);
+        w.text(&user.last_name);
+        w.text(&user.email);
+        w.text(&user.external_id);
+        w.text(&user.klass);
+        w.bool(user.is_active);
+        w.int(user.date_joined.as_micros());
+        w.optional_int(user.first_login.map(Timestamp::as_micros));
+        w.optional_int(user.last_login.map(Timestamp::as_micros));
+        w.optional_int(user.expiration.map(Timestamp::as_micros));
+        w.int(user.last_update.as_micros());
+        w.int(user.organization_id);
+        w.text(&user.avatar_url);
+        w.text(&user.description);
+        w.list(user.profiles.len());
+        for profile in &user.profiles {
+            w.tuple(2);
+            w.int(profile.id);
+            w.text(&profile.short_name);
+        }
+        for kind in ItemKind::ALL {
+            w.list(user.items(kind).len());
+            for row in user.items(kind) {
+                w.tuple(3);
+                w.text(&row.attr);
+                w.text(row.operation.as_str());
+                w.text(&row.value);
+            }
+        }
+        w.none();
+        w.int(i64::try_from(ordinal).unwrap_or(i64::MAX));
+    }
+}
+
+fn int(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,82 @@
+//! Runs Python scripts in locked-down worker processes.
+//!
+//! A [`Sandbox`] is an interpreter and the means to lock it down, checked once. A [`Worker`] is a process in it that
+//! runs one script ([`Job`]) for one [`Target`] after another and gives a [`Report`] for each, whatever the script
+//! does: raise, spin, eat memory, crash or lie.
+//!
+//! This crate knows no users beyond what it is sent, and no database.
+
+mod interpreter;
+mod job;
+mod lockdown;
+mod marshal;
+mod process;
+mod report;
+mod worker;
+
+use std::path::Path;
+
+pub use interpreter::Interpreter;
+pub use job::{Job, Limits, RunFacts, Target};
+pub use report::{Ending, Report};
+pub use worker::{Broken, Prepared, StartError, SyntaxFault, Worker};
+
+use lockdown::Lockdown;
+
+/// Whether workers are locked down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Both stages; without them no script runs.
+    #[default]
+    Full,
+    /// None at all: for a development machine whose kernel cannot do better. A script then has every right of the
+    /// account that runs it.
+    None,
+}
+
+/// Why scripts cannot be run on this machine, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// No usable interpreter.
+    #[error("{0}")]
+    Interpreter(String),
+    /// The kernel cannot lock a worker down.
+    #[error(
+        "scripts cannot be locked down on this machine: {missing}. Nothing was run. {advice}, or accept scripts \
+         without any protection with --sandbox=none (development only)"
+    )]
+    Lockdown {
+        /// What the kernel lacks.
+        missing: String,
+        /// How to get it.
+        advice: &'static str,
+    },
+}
+
+/// An interpreter, and what locks it down.
+#[derive(Debug)]
+pub struct Sandbox {
+    interpreter: Interpreter,
+    lockdown: Option<Lockdown>,
+}
+
+impl Sandbox {
+    /// Looks at the interpreter `python` (a path, or a name to be found in `PATH`) and at the kernel.
+    pub fn new(python: &Path, isolation: Isolation) -> Result<Self, Unavailable> {
+        if isolation == Isolation::Full {
+            lockdown::check_kernel()?;
+        }
+        let interpreter = Interpreter::find(python)?;
+        let lockdown = match isolation {
+            Isolation::Full => Some(Lockdown::new(&interpreter)?),
+            Isolation::None => None,
+        };
+        Ok(Self { interpreter, lockdown })
+    }
+
+    /// The interpreter that runs the scripts.
+    #[must_use]
+    pub fn interpreter(&self) -> &Interpreter {
+        &self.interpreter
+    }
+}

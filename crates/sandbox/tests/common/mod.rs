@@ -1,0 +1,92 @@
+//! Runs a script over a handful of users in a real, locked-down worker.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "helpers of tests; each binary uses its part"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rollcall_domain::{Item, ItemKind, ItemRow, ScriptError, Timestamp, User, Zone};
+use rollcall_sandbox::{
+    Ending, Isolation, Job, Limits, Report, RunFacts, Sandbox, StartError, Target, Worker,
+};
+
+pub fn sandbox() -> &'static Sandbox {
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    SANDBOX.get_or_init(|| {
+        Sandbox::new(Path::new("python3"), Isolation::Full).expect("this machine can lock down")
+    })
+}
+
+pub fn user(id: i64) -> User {
+    let mut user =
+        User::new(id, &format!("user{id}"), 1, Timestamp::from_micros(1_700_000_000_000_000).unwrap());
+    user.email = format!("user{id}@example.com");
+    let row = |kind, operation, value, position| {
+        ItemRow::new(Item::new(kind, "Session-Timeout", operation, value).unwrap(), position)
+    };
+    user.attributes = vec![row(ItemKind::Reply, ":=", "3600", 1)];
+    user
+}
+
+pub fn job(script: &str) -> Job {
+    Job {
+        name: "script.py".to_owned(),
+        source: script.to_owned(),
+        params: serde_json::Map::new(),
+        profiles: [(12, "basic".to_owned()), (13, "aaa-01".to_owned())].into_iter().collect(),
+        zone: Zone::utc(),
+        limits: Limits { time: Duration::from_millis(700), memory: 256 << 20, ..Limits::default() },
+    }
+}
+
+pub fn prepare_error(script: &str) -> StartError {
+    match Worker::prepare(sandbox(), &job(script)) {
+        Ok(_) => panic!("the script should not have been accepted"),
+        Err(error) => error,
+    }
+}
+
+/// The report for each of users 1 to `count`.
+pub fn run_job(job: &Job, users: Vec<User>) -> BTreeMap<i64, Report> {
+    let facts = RunFacts {
+        id: 5,
+        now: Timestamp::from_micros(1_790_000_000_000_000).unwrap(),
+        preview: true,
+        administrator: "cli:test".to_owned(),
+    };
+    let count = users.len();
+    let mut worker = Worker::prepare(sandbox(), job).map_err(|error| error.to_string()).unwrap().begin(facts);
+    worker.submit(users.into_iter().map(|user| Target { number: user.id, user }).collect());
+    let mut reports = BTreeMap::new();
+    while worker.waiting() > 0 {
+        for (target, report) in worker.receive().unwrap() {
+            assert!(reports.insert(target.number, report).is_none(), "a target was reported twice");
+        }
+    }
+    assert_eq!(reports.len(), count);
+    reports
+}
+
+pub fn run(script: &str, count: i64) -> BTreeMap<i64, Report> {
+    run_job(&job(script), (1..=count).map(user).collect())
+}
+
+/// What the script printed for one user; panics if it did not run through.
+pub fn printed(script: &str) -> String {
+    let report = run(script, 1).remove(&1).unwrap();
+    assert_eq!(report.ending, Ending::Ran, "{report:#?}");
+    report.output
+}
+
+pub fn failure(report: &Report) -> &ScriptError {
+    match &report.ending {
+        Ending::Failed(error) | Ending::TimedOut(error) => error,
+        ending => panic!("expected a failure, not {ending:?}"),
+    }
+}

@@ -1,0 +1,22 @@
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  rollcall completions bash > ~/.local/share/bash-completion/completions/rollcall"
+)]
+pub(super) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut super::Cli::command(), "rollcall", &mut script);
+        std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,148 @@
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use rollcall_app::App;
+use rollcall_app::runs::{Request, Script};
+use rollcall_domain::{Mode, Outcome, Selection};
+use rollcall_store::{Location, Store};
+
+use super::run::{execute, exit_code};
+use super::{Context, EngineArgs, runs};
+use crate::failure::Usage;
+use crate::output::stdout;
+use crate::progress::Meter;
+use crate::style::{self, counted, paint, tell};
+
+const DATABASE: &str = "sqlite:rollcall-demo.db";
+const SCRIPT_FILE: &str = "rollcall-demo.py";
+const SCRIPT: &str = include_str!("../../examples/extend.py");
+
+#[derive(Debug, Args)]
+#[command(after_help = "The database stays for you to play with; another demo starts it over.")]
+pub(super) struct Demo {
+    /// How many sample subscribers
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    users: u64,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+impl Demo {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let location = context.location(DATABASE)?;
+        start_over(context, &location)?;
+        let (store, _) = Store::create(&location)?;
+        let app = context.app_on(store);
+
+        heading(&format!("1. {} in {location}", counted(self.users, "sample subscriber")))?;
+        let mut meter = Meter::new("making", self.users);
+        app.make_samples(self.users, |done| meter.at(done, self.users, ""))?;
+        drop(meter);
+
+        heading("2. A script, run once for every one of them")?;
+        let mut out = stdout();
+        for line in SCRIPT.lines() {
+            writeln!(out, "  {}", paint(style::FAINT, line))?;
+        }
+        drop(out);
+        // As a file too, so that the commands shown at the end work as they stand.
+        if !Path::new(SCRIPT_FILE).exists() {
+            std::fs::write(SCRIPT_FILE, SCRIPT).with_context(|| format!("cannot write {SCRIPT_FILE}"))?;
+        }
+
+        heading("3. A preview: nothing is written")?;
+        let mut request = Request {
+            script: Script { name: SCRIPT_FILE.to_owned(), source: SCRIPT.to_owned() },
+            mode: Mode::Preview,
+            selection: Selection::All,
+            engine: self.engine.engine(),
+        };
+        let preview = execute(&app, &request, true)?;
+        runs::report(&app, &preview)?;
+
+        heading("4. The same for good")?;
+        request.mode = Mode::Apply;
+        let applied = execute(&app, &request, true)?;
+        runs::report(&app, &applied)?;
+
+        heading("5. One of them now")?;
+        example(&app, applied.id)?;
+        advice(&location, applied.id)?;
+        // Failures are part of the show; a stopped or cancelled run is not.
+        Ok(if applied.state == rollcall_domain::RunState::Finished {
+            ExitCode::SUCCESS
+        } else {
+            exit_code(&applied)
+        })
+    }
+}
+
+/// Removes the database of an earlier demo, and nothing else.
+fn start_over(context: &Context, location: &Location) -> anyhow::Result<()> {
+    let Location::Sqlite(path) = location;
+    if !path.exists() {
+        return Ok(());
+    }
+    if !context.app_on(Store::open(location)?).holds_samples()? {
+        return Err(Usage(format!(
+            "{location} holds your own data and no samples: name a new file, such as --database sqlite:demo.db"
+        ))
+        .into());
+    }
+    tell(format_args!("{location} is from an earlier demo and is started over"));
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.clone().into_os_string();
+        file.push(suffix);
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn heading(text: &str) -> std::io::Result<()> {
+    writeln!(stdout(), "\n{}\n", paint(style::STRONG, text))
+}
+
+fn example(app: &App, run: i64) -> anyhow::Result<()> {
+    let run = app.find_run(run)?;
+    let Some(outcome) = app.outcomes(&run, Some(Outcome::Changed)).next().transpose()? else { return Ok(()) };
+    let user = app.user(outcome.username.as_deref().unwrap_or_default())?;
+    let mut out = stdout();
+    let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
+    writeln!(out, "  {} ({} {})", user.username, user.first_name, user.last_name)?;
+    writeln!(
+        out,
+        "    expiration  {}",
+        user.expiration.map_or_else(|| "none".to_owned(), |time| time.to_string())
+    )?;
+    writeln!(out, "    profiles    {}", profiles.join(", "))?;
+    for row in &user.attributes {
+        writeln!(out, "    attribute   {row}")?;
+    }
+    Ok(())
+}
+
+fn advice(location: &Location, run: i64) -> anyhow::Result<()> {
+    heading("Three things to try")?;
+    let mut out = stdout();
+    writeln!(out, "  export ROLLCALL_DATABASE={location}   # then:")?;
+    for (command, what) in [
+        (format!("rollcall runs outcomes {run} --outcome failed"), "who failed, and on which line"),
+        (
+            "rollcall users list --filter 'email eq \"\" and is_active eq true' --limit 10".to_owned(),
+            "look users up",
+        ),
+        (
+            format!("rollcall run {SCRIPT_FILE} --filter 'klass eq \"student\"'"),
+            "edit the script, preview it for some",
+        ),
+    ] {
+        writeln!(out, "  {command}\n      {}", paint(style::FAINT, what))?;
+    }
+    Ok(())
+}

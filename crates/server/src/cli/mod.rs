@@ -1,0 +1,215 @@
+//! The command line: one file a command. A new one copies a small one, such as [`init`].
+
+mod completions;
+mod demo;
+mod init;
+mod organizations;
+mod profiles;
+mod run;
+mod runs;
+mod users;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use rollcall_app::App;
+use rollcall_app::runs::Engine;
+use rollcall_domain::{SystemClock, Zone};
+use rollcall_sandbox::{Isolation, Limits};
+use rollcall_store::{Location, Store};
+
+use crate::failure::Usage;
+use crate::style::tell;
+
+/// Runs an administrator's Python script once for every user on a list, and makes that safe: what it would change is
+/// previewed, and every user's outcome is kept.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rollcall",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:\n  \
+        rollcall demo                                          see it work on 10,000 sample subscribers\n  \
+        rollcall init && rollcall users import users.csv       start with your own\n  \
+        rollcall run extend.py --filter 'klass eq \"business\"'  preview a script\n  \
+        rollcall run extend.py --all --apply                   run it for good\n  \
+        rollcall runs outcomes 7 --outcome failed              see what went wrong\n\n\
+        Exit status: 0 done; 3 done, but some targets failed; 2 wrong usage; 1 anything else."
+)]
+pub(crate) struct Cli {
+    /// The database: sqlite:PATH [default: sqlite:rollcall.db]
+    #[arg(long, global = true, env = "ROLLCALL_DATABASE", value_name = "URL", hide_env_values = true)]
+    database: Option<String>,
+
+    /// The time zone of dates that come without one: an IANA name
+    #[arg(long, global = true, env = "ROLLCALL_TIME_ZONE", default_value = "UTC", value_name = "ZONE")]
+    time_zone: String,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make sample subscribers, preview a script over them, apply it, show what happened
+    Demo(demo::Demo),
+    /// Make a database, or bring an older one up to date
+    Init(init::Init),
+    /// The tenants that users belong to
+    #[command(subcommand)]
+    Organizations(organizations::Organizations),
+    /// The subscribers
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Named sets of RADIUS items, assigned to users
+    #[command(subcommand)]
+    Profiles(profiles::Profiles),
+    /// Run a script once for every user on a list; without --apply a preview
+    Run(run::Run),
+    /// What runs did
+    #[command(subcommand)]
+    Runs(runs::Runs),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// What every command may need.
+pub(crate) struct Context {
+    location: Option<String>,
+    zone: Zone,
+}
+
+/// Runs the command that was given.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let zone = cli.time_zone.parse().map_err(|error| Usage(format!("--time-zone: {error}")))?;
+    let context = Context { location: cli.database, zone };
+    match cli.command {
+        Command::Demo(command) => command.run(&context),
+        Command::Init(command) => command.run(&context),
+        Command::Organizations(command) => command.run(&context),
+        Command::Users(command) => command.run(&context),
+        Command::Profiles(command) => command.run(&context),
+        Command::Run(command) => command.run(&context),
+        Command::Runs(command) => command.run(&context),
+        Command::Completions(command) => command.run(),
+    }
+}
+
+impl Context {
+    /// Where the database is; `otherwise` where nobody says.
+    fn location(&self, otherwise: &str) -> anyhow::Result<Location> {
+        Ok(self.location.as_deref().unwrap_or(otherwise).parse()?)
+    }
+
+    /// Rollcall on the database that was named.
+    fn app(&self) -> anyhow::Result<App> {
+        Ok(self.app_on(Store::open(&self.location("sqlite:rollcall.db")?)?))
+    }
+
+    /// Rollcall on `store`, for the account that runs this process.
+    fn app_on(&self, store: Store) -> App {
+        App::new(store, Arc::new(SystemClock), self.zone.clone(), account())
+    }
+}
+
+/// On the command line the administrator is the account of the operating system.
+fn account() -> String {
+    let uid = nix::unistd::getuid();
+    let name = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
+    format!("cli:{}", name.unwrap_or_else(|| uid.to_string()))
+}
+
+/// How scripts are executed.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// Worker processes [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// Time that the script may take for one user, such as 500ms, 5s or 2m
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME")]
+    time_limit: Duration,
+
+    /// The Python interpreter
+    #[arg(long, env = "ROLLCALL_PYTHON", default_value = "python3", value_name = "PATH")]
+    python: PathBuf,
+
+    /// Whether scripts are locked down; "none" gives them every right of your account (development only)
+    #[arg(long, default_value = "full", value_name = "MODE")]
+    sandbox: SandboxMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SandboxMode {
+    Full,
+    None,
+}
+
+impl EngineArgs {
+    fn engine(&self) -> Engine {
+        let isolation = match self.sandbox {
+            SandboxMode::Full => Isolation::Full,
+            SandboxMode::None => {
+                tell(format_args!("warning: --sandbox=none: the script has every right of your account"));
+                Isolation::None
+            }
+        };
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Engine {
+            python: self.python.clone(),
+            isolation,
+            workers: self.workers.map_or(processors, usize::from),
+            limits: Limits { time: self.time_limit, ..Limits::default() },
+        }
+    }
+}
+
+/// `500ms`, `5s`, `2m`
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a time: write 500ms, 5s or 2m");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match &text[digits.len()..] {
+        "ms" => number / 1_000.0,
+        "s" | "" => number,
+        "m" | "min" => number * 60.0,
+        "h" => number * 3_600.0,
+        _ => return Err(wrong()),
+    };
+    if !(0.001..=86_400.0).contains(&seconds) {
+        return Err("a time limit lies between 1ms and 24h".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Whether somebody can be asked.
+fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks on the terminal; `wanted` must be typed. Anything else is a no.
+fn ask(question: &str, wanted: &[&str]) -> io::Result<bool> {
+    let mut err = anstream::stderr().lock();
+    write!(err, "{question} ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(wanted.contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// Asks before something that cannot be taken back, unless `yes` was said already.
+fn confirm(yes: bool, question: &str) -> anyhow::Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    if !can_ask() {
+        return Err(
+            Usage("nobody can be asked without a terminal: add --yes if it is meant".to_owned()).into()
+        );
+    }
+    Ok(ask(&format!("{question} [y/N]"), &["y", "yes"])?)
+}

@@ -1,0 +1,111 @@
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use rollcall_domain::{Item, ItemKind, Profile};
+use rollcall_store::StoreError;
+
+use super::{Context, confirm};
+use crate::failure::Usage;
+use crate::output::{Format, Listing, stdout, write_json};
+use crate::show::items_cell;
+use crate::style::tell;
+
+#[derive(Debug, Subcommand)]
+#[command(
+    after_help = "Example:\n  rollcall profiles add plus --reply 'Session-Timeout := 28800' --check 'Simultaneous-Use := 2'"
+)]
+pub(super) enum Profiles {
+    /// Add a profile
+    Add {
+        /// Its short name
+        short_name: String,
+        /// A reply item, such as 'Session-Timeout := 3600'; may be repeated
+        #[arg(long, value_name = "ITEM")]
+        reply: Vec<String>,
+        /// A check item, such as 'NAS-Identifier == ap-1'; may be repeated
+        #[arg(long, value_name = "ITEM")]
+        check: Vec<String>,
+    },
+    /// List all profiles
+    List {
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one profile
+    Show {
+        /// Its short name
+        short_name: String,
+        /// How to write it
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Remove a profile that no user has
+    Remove {
+        /// Its short name
+        short_name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Profiles {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        match self {
+            Self::Add { short_name, reply, check } => {
+                Profile::check_name(&short_name)?;
+                let (reply, check) = (items(ItemKind::Reply, &reply)?, items(ItemKind::Check, &check)?);
+                let id = app.store().add_profile(&short_name, &reply, &check)?;
+                tell(format_args!("profile {id} is {short_name:?}"));
+            }
+            Self::List { format } => list(format, app.store().profiles()?)?,
+            Self::Show { short_name, format } => {
+                let profile = app.store().profile(&short_name)?;
+                let profile = profile.ok_or_else(|| StoreError::NoSuch(format!("profile {short_name:?}")))?;
+                match format {
+                    Format::Json => write_json(&mut stdout(), &profile)?,
+                    _ => list(format, vec![profile])?,
+                }
+            }
+            Self::Remove { short_name, yes } => {
+                if !confirm(yes, &format!("Remove profile {short_name:?}?"))? {
+                    return Ok(ExitCode::FAILURE);
+                }
+                app.store().remove_profile(&short_name)?;
+                tell(format_args!("profile {short_name:?} is gone"));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(format: Format, profiles: Vec<Profile>) -> anyhow::Result<()> {
+    let mut listing = Listing::new(format, &["id", "short_name", "reply", "check"])?;
+    for each in profiles {
+        let cells = || {
+            vec![
+                each.id.to_string(),
+                each.short_name.clone(),
+                items_cell(&each.reply),
+                items_cell(&each.check),
+            ]
+        };
+        listing.push(cells, &each)?;
+    }
+    listing.finish().context("the list could not be written")
+}
+
+/// Every wrong item is named.
+fn items(kind: ItemKind, texts: &[String]) -> anyhow::Result<Vec<Item>> {
+    let (items, faults): (Vec<_>, Vec<_>) =
+        texts.iter().map(|text| Item::parse(kind, text)).partition(Result::is_ok);
+    let faults: Vec<_> = faults.into_iter().filter_map(Result::err).map(|fault| fault.to_string()).collect();
+    if faults.is_empty() {
+        Ok(items.into_iter().flatten().collect())
+    } else {
+        Err(Usage(faults.join("\n")).into())
+    }
+}

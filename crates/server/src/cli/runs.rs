@@ -1,0 +1,237 @@
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use rollcall_app::App;
+use rollcall_domain::{Mode, Outcome, Run, RunId, Selection};
+
+use super::Context;
+use crate::output::{Format, Listing, stdout, write_json};
+use crate::show::{
+    OutcomeJson, RunJson, change_line, changes_cell, error_text, seconds, tally_line, why_cell,
+};
+use crate::style::{self, counted, grouped, paint, tell};
+
+/// Groups of equal changes that are shown.
+const GROUPS: usize = 12;
+/// Users whose changes are shown one by one.
+const DIFFS: usize = 3;
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  \
+                  rollcall runs list\n  \
+                  rollcall runs show 7\n  \
+                  rollcall runs outcomes 7 --outcome failed --format csv > failed.csv")]
+pub(super) enum Runs {
+    /// List all runs, newest first
+    List {
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one run: its counts, and its changes in groups
+    Show {
+        /// The run's number
+        run: RunId,
+        /// How to write it
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List what happened to each target of a run
+    Outcomes {
+        /// The run's number
+        run: RunId,
+        /// Only those with this outcome
+        #[arg(long)]
+        outcome: Option<Outcome>,
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+impl Runs {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        match self {
+            Self::List { format } => list(&app, format)?,
+            Self::Show { run, format } => {
+                let run = app.find_run(run)?;
+                match format {
+                    Format::Json => write_json(&mut stdout(), &RunJson::new(&run))?,
+                    Format::Csv => {
+                        let mut listing = Listing::new(format, &COLUMNS)?;
+                        listing.push(|| cells(&run), &RunJson::new(&run))?;
+                        listing.finish()?;
+                    }
+                    Format::Table => report(&app, &run)?,
+                }
+            }
+            Self::Outcomes { run, outcome, format } => outcomes(&app, run, outcome, format)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+const COLUMNS: [&str; 9] =
+    ["run", "mode", "state", "script", "targets", "outcomes", "seconds", "administrator", "created_at"];
+
+fn cells(run: &Run) -> Vec<String> {
+    vec![
+        run.id.to_string(),
+        run.mode.name().to_owned(),
+        run.state.name().to_owned(),
+        run.script.clone(),
+        run.targets.to_string(),
+        anstream::adapter::strip_str(&tally_line(&run.final_tally())).to_string(),
+        format!("{:.1}", seconds(run)),
+        run.administrator.clone(),
+        run.created_at.to_string(),
+    ]
+}
+
+fn list(app: &App, format: Format) -> anyhow::Result<()> {
+    let mut listing = Listing::new(format, &COLUMNS)?;
+    let mut any = false;
+    for run in app.runs() {
+        let run = run?;
+        listing.push(|| cells(&run), &RunJson::new(&run))?;
+        any = true;
+    }
+    listing.finish()?;
+    if !any && format == Format::Table {
+        tell(format_args!("no runs yet; preview a script with 'rollcall run SCRIPT.py --all'"));
+    }
+    Ok(())
+}
+
+fn outcomes(app: &App, run: RunId, outcome: Option<Outcome>, format: Format) -> anyhow::Result<()> {
+    let run = app.find_run(run)?;
+    let columns = ["target", "obj_id", "username", "outcome", "changes", "why", "output", "result"];
+    let mut listing = Listing::new(format, &columns)?;
+    for each in app.outcomes(&run, outcome) {
+        let each = each?;
+        let cells = || {
+            vec![
+                each.target.to_string(),
+                each.user_id.to_string(),
+                each.username.clone().unwrap_or_default(),
+                each.outcome.name().to_owned(),
+                changes_cell(&each),
+                why_cell(&each),
+                each.output.clone(),
+                each.result.clone().unwrap_or_default(),
+            ]
+        };
+        listing.push(cells, &OutcomeJson::new(&each))?;
+    }
+    Ok(listing.finish()?)
+}
+
+/// A run for people: counts, changes in groups, a few users' changes, failures in groups, what to do next.
+pub(super) fn report(app: &App, run: &Run) -> anyhow::Result<()> {
+    let mut out = stdout();
+    let what = match run.mode {
+        Mode::Preview => "Preview",
+        Mode::Apply => "Applied",
+    };
+    let chosen = match &run.selection {
+        Selection::All => "every user".to_owned(),
+        Selection::Filter(text) => text.clone(),
+    };
+    let rate = run.tally.total() * 1_000 / run.millis.unsigned_abs().max(1);
+    writeln!(
+        out,
+        "{}  {what} of {} over {} ({chosen}), {}",
+        paint(style::STRONG, &format!("Run {}", run.id)),
+        run.script,
+        counted(run.targets, "user"),
+        run.state.name(),
+    )?;
+    writeln!(
+        out,
+        "  {}   {}",
+        tally_line(&run.final_tally()),
+        paint(style::FAINT, &format!("{:.1} s, {} users/s", seconds(run), grouped(rate)))
+    )?;
+    if let Some(note) = &run.note {
+        writeln!(out, "  {}", paint(style::WARN, note))?;
+    }
+    changes(app, run, &mut out)?;
+    failures(app, run, &mut out)?;
+    next_steps(run, &mut out)
+}
+
+fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    if run.tally.get(Outcome::Changed) == 0 {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", paint(style::STRONG, "Changes, grouped"))?;
+    let groups = app.histogram(run, GROUPS)?;
+    let widest = groups.first().map_or(0, |group| grouped(group.users).len());
+    for group in &groups {
+        let users =
+            format!("{:>widest$} {}", grouped(group.users), if group.users == 1 { "user " } else { "users" });
+        let examples = paint(style::FAINT, &format!("such as {}", group.examples.join(", ")));
+        writeln!(out, "  {users}  {}\n  {:widest$}        {examples}", group.changes.join(", "), "")?;
+    }
+    writeln!(out, "\n{}", paint(style::STRONG, "Some of them"))?;
+    for outcome in app.outcomes(run, Some(Outcome::Changed)).take(DIFFS) {
+        let outcome = outcome?;
+        writeln!(out, "  {}", outcome.username.as_deref().unwrap_or("?"))?;
+        for change in &outcome.changes {
+            writeln!(out, "    {}", change_line(change))?;
+        }
+    }
+    Ok(())
+}
+
+/// Failures that have their type and line in common are one line, with the first one's message.
+fn failures(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    const MOST: usize = 100;
+    for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
+        if run.tally.get(kind) == 0 {
+            continue;
+        }
+        let mut groups: BTreeMap<(String, Option<u32>), (u64, String, String)> = BTreeMap::new();
+        for outcome in app.outcomes(run, Some(kind)) {
+            let outcome = outcome?;
+            let Some(error) = &outcome.error else { continue };
+            let mut key = (error.kind.clone(), error.line);
+            if groups.len() >= MOST && !groups.contains_key(&key) {
+                key = ("other errors".to_owned(), None);
+            }
+            let name = outcome.username.clone().unwrap_or_default();
+            groups.entry(key).or_insert_with(|| (0, error_text(error), name)).0 += 1;
+        }
+        writeln!(out, "\n{}", paint(style::STRONG, &capitalized(kind)))?;
+        for (users, text, example) in groups.into_values() {
+            let example = paint(style::FAINT, &format!("such as {example}"));
+            writeln!(out, "  {}  {}  {example}", counted(users, "user"), paint(style::BAD, &text))?;
+        }
+    }
+    Ok(())
+}
+
+fn capitalized(outcome: Outcome) -> String {
+    let name = outcome.name().replace('_', " ");
+    name[..1].to_uppercase() + &name[1..]
+}
+
+fn next_steps(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut steps = Vec::new();
+    if run.tally.has_trouble() {
+        steps.push(format!(
+            "rollcall runs outcomes {} --outcome failed    every failure with its line",
+            run.id
+        ));
+    }
+    if run.mode == Mode::Preview && run.tally.get(Outcome::Changed) > 0 {
+        steps.push("the same command with --apply              write these changes".to_owned());
+    }
+    if !steps.is_empty() {
+        writeln!(out, "\n{}", paint(style::STRONG, "Next"))?;
+    }
+    Ok(steps.into_iter().try_for_each(|step| writeln!(out, "  {step}"))?)
+}

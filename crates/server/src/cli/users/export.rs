@@ -1,0 +1,48 @@
+use std::collections::HashMap;
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+
+use crate::output::{Format, stdout, write_json};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Passwords are never exported. Text that a spreadsheet would take for a formula gets an apostrophe in \
+                  front, which 'users import' takes off again.\n\nExample:\n  rollcall users export > users.csv"
+)]
+pub(crate) struct Export {
+    /// Only the users that this filter selects
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
+    /// CSV, or one JSON object a line
+    #[arg(long, value_enum, default_value = "csv")]
+    format: Format,
+    /// Leave text that a spreadsheet would take for a formula as it is
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Export {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+        let filter = app.filter(self.filter.as_deref())?;
+        let organizations: HashMap<_, _> =
+            app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+        let users = app.users(filter.as_ref());
+        let mut out = std::io::BufWriter::new(stdout());
+        if self.format == Format::Json {
+            for user in users {
+                write_json(&mut out, &user?)?;
+            }
+        } else {
+            let mut writer = csv::Writer::from_writer(&mut out);
+            writer.write_record(EXPORT_COLUMNS)?;
+            for user in users {
+                writer.write_record(export_row(&user?, &organizations, self.raw))?;
+            }
+            writer.flush()?;
+        }
+        std::io::Write::flush(&mut out)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,59 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::App;
+use rollcall_domain::User;
+
+use crate::output::{Format, Listing};
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  rollcall users list --filter 'is_active eq true and expiration lt \"2026-12-01\"'"
+)]
+pub(crate) struct List {
+    /// Only the users that this filter selects
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+const COLUMNS: [&str; 8] =
+    ["obj_id", "username", "first_name", "last_name", "email", "is_active", "expiration", "profiles"];
+
+impl List {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+        let filter = app.filter(self.filter.as_deref())?;
+        let mut listing = Listing::new(self.format, &COLUMNS)?;
+        let mut count = 0_usize;
+        for user in app.users(filter.as_ref()).take(self.limit.unwrap_or(usize::MAX)) {
+            let user = user?;
+            listing.push(|| cells(&user), &user)?;
+            count += 1;
+        }
+        listing.finish()?;
+        if count == 0 && self.format == Format::Table {
+            tell(format_args!("no users; add some with 'rollcall users import FILE.csv'"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn cells(user: &User) -> Vec<String> {
+    let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
+    vec![
+        user.id.to_string(),
+        user.username.clone(),
+        user.first_name.clone(),
+        user.last_name.clone(),
+        user.email.clone(),
+        user.is_active.to_string(),
+        user.expiration.map_or_else(String::new, |time| time.to_string()),
+        profiles.join(";"),
+    ]
+}

@@ -1,0 +1,42 @@
+mod export;
+mod import;
+mod list;
+mod remove;
+mod set;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Context;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Users {
+    /// Add users from a CSV file: all of them, or none and every fault of the file
+    Import(import::Import),
+    /// List users
+    List(list::List),
+    /// Show one user
+    Show(show::Show),
+    /// Change fields of one user
+    Set(set::Set),
+    /// Remove a user
+    Remove(remove::Remove),
+    /// Write all users to a file that 'users import' reads
+    Export(export::Export),
+}
+
+impl Users {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        match self {
+            Self::Import(command) => command.run(&app),
+            Self::List(command) => command.run(&app),
+            Self::Show(command) => command.run(&app),
+            Self::Set(command) => command.run(&app),
+            Self::Remove(command) => command.run(&app),
+            Self::Export(command) => command.run(&app),
+        }
+    }
+}

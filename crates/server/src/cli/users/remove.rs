@@ -1,0 +1,32 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::App;
+
+use crate::cli::confirm;
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The username
+    username: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Remove {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+        let user = app.user(&self.username)?;
+        let question = format!(
+            "Remove user {} ({} {})? This cannot be undone.",
+            user.username, user.first_name, user.last_name
+        );
+        if !confirm(self.yes, &question)? {
+            return Ok(ExitCode::FAILURE);
+        }
+        app.store().remove_user(&user)?;
+        tell(format_args!("user {:?} is gone", user.username));
+        Ok(ExitCode::SUCCESS)
+    }
+}

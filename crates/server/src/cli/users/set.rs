@@ -1,0 +1,30 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::App;
+
+use crate::show::change_line;
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall users set ana.berg7 klass=business expiration=2027-01-31")]
+pub(crate) struct Set {
+    /// The username
+    username: String,
+    /// Assignments: FIELD=VALUE; an empty value is none
+    #[arg(required = true, value_name = "FIELD=VALUE")]
+    assignments: Vec<String>,
+}
+
+impl Set {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+        let changes = app.set_user(&self.username, &self.assignments)?;
+        for change in &changes {
+            tell(format_args!("{}", change_line(change)));
+        }
+        if changes.is_empty() {
+            tell(format_args!("nothing to change: {} is like that already", self.username));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,60 @@
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use rollcall_domain::{Field, ItemKind, User};
+
+use crate::output::{Format, Listing, stdout, write_json};
+use crate::style::{self, paint};
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The username
+    username: String,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Show {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+        let user = app.user(&self.username)?;
+        match self.format {
+            Format::Json => write_json(&mut stdout(), &user)?,
+            Format::Csv => {
+                let organizations: HashMap<_, _> =
+                    app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+                let mut listing = Listing::new(Format::Csv, &EXPORT_COLUMNS)?;
+                listing.push(|| export_row(&user, &organizations, true), &user)?;
+                listing.finish()?;
+            }
+            Format::Table => describe(app, &user)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn describe(app: &App, user: &User) -> anyhow::Result<()> {
+    let mut out = stdout();
+    let mut line =
+        |name: &str, value: &str| writeln!(out, "{} {value}", paint(style::FAINT, &format!("{name:16}")));
+    for field in Field::ALL {
+        let mut value = user.get(field).to_string();
+        if field == Field::OrganizationId {
+            let organizations = app.store().organizations()?;
+            let name = organizations.iter().find(|each| each.id == user.organization_id);
+            value.push_str(&name.map_or_else(String::new, |each| format!(" ({})", each.name)));
+        }
+        line(field.name(), &value)?;
+    }
+    let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
+    line("profiles", &profiles.join(", "))?;
+    for kind in ItemKind::ALL {
+        for row in user.items(kind) {
+            line(kind.noun(), &row.to_string())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Exit statuses. 0: done. 3: done, but some targets failed, timed out or conflicted. 2: the command cannot be
+//! understood. 1: anything else, stopped and cancelled runs too.
+
+use std::process::ExitCode;
+
+use rollcall_app::AppError;
+use rollcall_store::StoreError;
+
+use crate::style;
+
+/// Done, but not for every target.
+pub(crate) const SOME_FAILED: u8 = 3;
+
+/// The command line says something that cannot be meant; the message says what to write instead.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::error::Error for Usage {}
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Tells why a command failed, and the exit status that says so.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        // Whoever reads has seen enough, as in `rollcall users list | head`.
+        return ExitCode::SUCCESS;
+    }
+    let (red, reset) = (style::BAD.render(), style::BAD.render_reset());
+    style::tell(format_args!("{red}error:{reset} {error:#}"));
+    ExitCode::from(if is_usage(error) { 2 } else { 1 })
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>()
+        || matches!(error.downcast_ref(), Some(AppError::Filter(_)))
+        || matches!(error.downcast_ref(), Some(StoreError::Location(_)))
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

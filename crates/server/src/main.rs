@@ -1,0 +1,20 @@
+//! `rollcall`: the one binary. So far it is the command line; each command is a file below [`cli`].
+
+mod cli;
+mod failure;
+mod output;
+mod progress;
+mod show;
+mod style;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match cli::run(cli) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

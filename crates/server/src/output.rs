@@ -1,0 +1,168 @@
+//! Listings: a table for people, CSV and JSON lines for programs, all as they come, however many rows.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::style;
+
+/// How a listing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Columns, for people
+    #[default]
+    Table,
+    /// Comma-separated values; what a spreadsheet would take for a formula is defused
+    Csv,
+    /// One compact JSON object a line
+    Json,
+}
+
+/// The first rows of a table decide its columns' widths.
+const SAMPLE: usize = 200;
+/// A wider cell is cut in a table.
+const WIDEST: usize = 48;
+
+/// Standard output for a listing. Colours are for [`crate::style::paint`]ed text; they are left out where no terminal is.
+pub(crate) fn stdout() -> anstream::AutoStream<StdoutLock<'static>> {
+    anstream::AutoStream::auto(io::stdout().lock())
+}
+
+/// A listing on its way out.
+pub(crate) struct Listing {
+    sink: Sink,
+}
+
+enum Sink {
+    Table { columns: Vec<&'static str>, waiting: Vec<Vec<String>>, widths: Vec<usize>, out: Out },
+    Csv(Box<csv::Writer<Out>>),
+    Json(Out),
+}
+
+type Out = BufWriter<anstream::AutoStream<StdoutLock<'static>>>;
+
+impl Listing {
+    /// A listing under `columns`.
+    pub(crate) fn new(format: Format, columns: &[&'static str]) -> io::Result<Self> {
+        let out = BufWriter::with_capacity(1 << 16, stdout());
+        let sink = match format {
+            Format::Table => {
+                Sink::Table { columns: columns.to_vec(), waiting: Vec::new(), widths: Vec::new(), out }
+            }
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(out);
+                writer.write_record(columns).map_err(csv_error)?;
+                Sink::Csv(Box::new(writer))
+            }
+            Format::Json => Sink::Json(out),
+        };
+        Ok(Self { sink })
+    }
+
+    /// Adds a row: its cells, or for JSON the whole thing.
+    pub(crate) fn push(
+        &mut self,
+        cells: impl FnOnce() -> Vec<String>,
+        whole: &impl serde::Serialize,
+    ) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Table { waiting, widths, out, columns } => {
+                let cells = cells().iter().map(|cell| one_line(cell)).collect();
+                if widths.is_empty() {
+                    waiting.push(cells);
+                    if waiting.len() == SAMPLE {
+                        start_table(columns, waiting, widths, out)?;
+                    }
+                    return Ok(());
+                }
+                write_row(out, &cells, widths)
+            }
+            Sink::Csv(writer) => {
+                let cells = cells();
+                writer
+                    .write_record(cells.iter().map(|cell| rollcall_app::defuse(cell).into_owned()))
+                    .map_err(csv_error)
+            }
+            Sink::Json(out) => write_json(out, whole),
+        }
+    }
+
+    /// Writes what is still held back.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        match self.sink {
+            Sink::Table { columns, mut waiting, mut widths, mut out } => {
+                if widths.is_empty() && !waiting.is_empty() {
+                    start_table(&columns, &mut waiting, &mut widths, &mut out)?;
+                }
+                out.flush()
+            }
+            Sink::Csv(mut writer) => writer.flush(),
+            Sink::Json(mut out) => out.flush(),
+        }
+    }
+}
+
+/// One compact JSON object and a line feed.
+pub(crate) fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+fn start_table(
+    columns: &[&'static str],
+    waiting: &mut Vec<Vec<String>>,
+    widths: &mut Vec<usize>,
+    out: &mut Out,
+) -> io::Result<()> {
+    *widths = columns.iter().map(|name| name.width()).collect();
+    for row in waiting.iter() {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width()).min(WIDEST);
+        }
+    }
+    let head: Vec<_> = columns.iter().map(|name| (*name).to_owned()).collect();
+    write!(out, "{}", style::FAINT.render())?;
+    write_row(out, &head, widths)?;
+    write!(out, "{}", style::FAINT.render_reset())?;
+    waiting.drain(..).try_for_each(|row| write_row(out, &row, widths))
+}
+
+fn write_row(out: &mut Out, cells: &[String], widths: &[usize]) -> io::Result<()> {
+    let last = cells.len().saturating_sub(1);
+    for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        if at == last {
+            writeln!(out, "{cell}")?;
+            break;
+        }
+        let cell = cut(cell, WIDEST.max(*width));
+        let gap = width.saturating_sub(cell.width()) + 2;
+        write!(out, "{cell}{}", " ".repeat(gap))?;
+    }
+    Ok(())
+}
+
+/// A cell that would break the table's lines, on one line.
+fn one_line(cell: &str) -> String {
+    cell.chars().map(|c| if c.is_control() { '␤' } else { c }).collect()
+}
+
+fn cut(text: &str, widest: usize) -> String {
+    if text.width() <= widest {
+        return text.to_owned();
+    }
+    let mut room = widest - 1;
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or(0);
+        let fits = width <= room;
+        room = room.saturating_sub(width);
+        fits
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+fn csv_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}

@@ -1,0 +1,70 @@
+//! Progress of long work on standard error: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rollcall_app::runs::Progress;
+
+use crate::show::tally_line;
+use crate::style::{grouped, tell};
+
+/// Between two lines where there is no terminal.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Shows how far something is.
+pub(crate) struct Meter {
+    what: &'static str,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    told: Instant,
+}
+
+impl Meter {
+    /// For `total` steps of `what`.
+    pub(crate) fn new(what: &'static str, total: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(total);
+            let style = "{prefix} {bar:32} {human_pos}/{human_len}  {per_sec}  {eta} left  {wide_msg}";
+            bar.set_style(ProgressStyle::with_template(style).expect("the template is right"));
+            bar.set_prefix(what);
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        let now = Instant::now();
+        Self { what, bar, started: now, told: now }
+    }
+
+    /// Shows that `done` of `total` steps are done.
+    pub(crate) fn at(&mut self, done: u64, total: u64, message: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(message.to_owned());
+        } else if self.told.elapsed() >= QUIET {
+            self.told = Instant::now();
+            let rate = done as f64 / self.started.elapsed().as_secs_f64();
+            let left = Duration::from_secs_f64((total.saturating_sub(done)) as f64 / rate.max(0.001));
+            let (what, done, total) = (self.what, grouped(done), grouped(total));
+            tell(format_args!("{what} {done}/{total}  {rate:.0}/s  {}s left  {message}", left.as_secs()));
+        }
+    }
+
+    /// Shows how far a run is.
+    pub(crate) fn at_run(&mut self, progress: Progress) {
+        self.at(progress.tally.total(), progress.targets, &tally_line(&progress.tally));
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

@@ -1,0 +1,158 @@
+//! Users out of rows.
+
+use rollcall_domain::{Assignment, ItemRow, RunId, Timestamp, User, UserId};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use crate::profiles::operator;
+use crate::{Store, StoreError, sql};
+
+/// The columns that [`user`] reads, of `users u LEFT JOIN user_logins l`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.version, u.username, u.username_length, u.first_name, u.last_name, u.email, u.external_id, u.klass, \
+         u.is_active, u.date_joined, l.first_login, l.last_login, u.expiration, u.last_update, u.organization_id, \
+         u.avatar_url, u.description"
+    };
+}
+pub(crate) use user_columns;
+
+sql! {
+    USER = concat!(
+        "SELECT ", user_columns!(), " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE u.id = ?1"
+    );
+    PROFILES = "SELECT p.profile_id, n.short_name, p.priority FROM user_profiles p \
+                JOIN profiles n ON n.id = p.profile_id WHERE p.user_id = ?1 ORDER BY p.priority, p.profile_id";
+    ITEMS = "SELECT attr, operation, value, position, kind FROM user_items WHERE user_id = ?1 \
+             ORDER BY kind, position";
+    CHUNK_USERS = concat!(
+        "SELECT ", user_columns!(), ", t.seq, t.user_id FROM targets t LEFT JOIN users u ON u.id = t.user_id \
+         LEFT JOIN user_logins l ON l.user_id = u.id WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq"
+    );
+    CHUNK_PROFILES = "SELECT p.profile_id, n.short_name, p.priority, t.seq FROM targets t \
+                      CROSS JOIN user_profiles p ON p.user_id = t.user_id JOIN profiles n ON n.id = p.profile_id \
+                      WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, p.priority, p.profile_id";
+    CHUNK_ITEMS = "SELECT i.attr, i.operation, i.value, i.position, i.kind, t.seq FROM targets t \
+                   CROSS JOIN user_items i ON i.user_id = t.user_id \
+                   WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position";
+}
+
+pub(crate) fn time(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_micros(micros).ok_or_else(|| StoreError::Corrupt(format!("the time {micros}")))
+}
+
+/// Reads [`user_columns`]; profiles and items are still to come.
+pub(crate) fn user(row: &Row<'_>) -> Result<User, StoreError> {
+    let optional_time = |column| row.get::<_, Option<i64>>(column)?.map(time).transpose();
+    Ok(User {
+        id: row.get(0)?,
+        version: row.get(1)?,
+        username: row.get(2)?,
+        username_length: row.get(3)?,
+        first_name: row.get(4)?,
+        last_name: row.get(5)?,
+        email: row.get(6)?,
+        external_id: row.get(7)?,
+        klass: row.get(8)?,
+        is_active: row.get(9)?,
+        date_joined: time(row.get(10)?)?,
+        first_login: optional_time(11)?,
+        last_login: optional_time(12)?,
+        expiration: optional_time(13)?,
+        last_update: time(row.get(14)?)?,
+        organization_id: row.get(15)?,
+        avatar_url: row.get(16)?,
+        description: row.get(17)?,
+        profiles: Vec::new(),
+        attributes: Vec::new(),
+        check_attributes: Vec::new(),
+    })
+}
+
+fn assignment(row: &Row<'_>) -> Result<Assignment, StoreError> {
+    Ok(Assignment { id: row.get(0)?, short_name: row.get(1)?, priority: row.get(2)? })
+}
+
+fn push_item(user: &mut User, row: &Row<'_>) -> Result<(), StoreError> {
+    let operation = operator(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+    let item = ItemRow { attr: row.get(0)?, operation, value: row.get(2)?, position: row.get(3)? };
+    match row.get(4)? {
+        0_i64 => user.attributes.push(item),
+        _ => user.check_attributes.push(item),
+    }
+    Ok(())
+}
+
+/// Adds to `user` what the other tables hold.
+pub(crate) fn complete(tx: &Transaction<'_>, user: &mut User) -> Result<(), StoreError> {
+    let mut profiles = tx.prepare_cached(PROFILES)?;
+    let mut rows = profiles.query([user.id])?;
+    while let Some(row) = rows.next()? {
+        user.profiles.push(assignment(row)?);
+    }
+    let mut items = tx.prepare_cached(ITEMS)?;
+    let mut rows = items.query([user.id])?;
+    while let Some(row) = rows.next()? {
+        push_item(user, row)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn by_id(tx: &Transaction<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+    let mut query = tx.prepare_cached(USER)?;
+    let Some(mut user) = query.query_row([id], |row| Ok(user(row))).optional()?.transpose()? else {
+        return Ok(None);
+    };
+    complete(tx, &mut user)?;
+    Ok(Some(user))
+}
+
+/// A target as a chunk is loaded: its number, its user's number, and the user unless removed meanwhile.
+pub type Loaded = (i64, UserId, Option<User>);
+
+impl Store {
+    /// The users of the targets after `after` up to `last`, in order, all of one moment.
+    pub fn load_chunk(&self, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let range = params![run, after, last];
+            let mut chunk: Vec<Loaded> = Vec::new();
+            let mut query = tx.prepare_cached(CHUNK_USERS)?;
+            let mut rows = query.query(range)?;
+            while let Some(row) = rows.next()? {
+                let there = row.get_ref(0)? != rusqlite::types::ValueRef::Null;
+                chunk.push((row.get(18)?, row.get(19)?, if there { Some(user(row)?) } else { None }));
+            }
+            // Both further queries come in the order of the targets, so one pass over the chunk places their rows.
+            let mut at = 0;
+            let mut query = tx.prepare_cached(CHUNK_PROFILES)?;
+            let mut rows = query.query(range)?;
+            while let Some(row) = rows.next()? {
+                if let Some(user) = advance(&mut chunk, &mut at, row.get(3)?) {
+                    user.profiles.push(assignment(row)?);
+                }
+            }
+            let mut at = 0;
+            let mut query = tx.prepare_cached(CHUNK_ITEMS)?;
+            let mut rows = query.query(range)?;
+            while let Some(row) = rows.next()? {
+                if let Some(user) = advance(&mut chunk, &mut at, row.get(5)?) {
+                    push_item(user, row)?;
+                }
+            }
+            Ok(chunk)
+        })
+    }
+
+    /// Users by number, as they are now; those that are gone are missing.
+    pub fn load_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| ids.iter().filter_map(|id| by_id(tx, *id).transpose()).collect())
+    }
+}
+
+fn advance<'a>(chunk: &'a mut [Loaded], at: &mut usize, seq: i64) -> Option<&'a mut User> {
+    while chunk.get(*at).is_some_and(|(number, _, _)| *number < seq) {
+        *at += 1;
+    }
+    chunk.get_mut(*at).and_then(|(_, _, user)| user.as_mut())
+}

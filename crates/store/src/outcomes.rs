@@ -1,0 +1,370 @@
+use std::collections::{BTreeSet, HashMap};
+
+use rollcall_domain::{
+    Change, Field, FieldChange, Mode, Outcome, ProfileId, RunId, ScriptError, Tally, TargetOutcome,
+    Timestamp, User, UserId,
+};
+use rusqlite::{Row, Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use crate::sqlite::Verdict;
+use crate::write::{self, Written};
+use crate::{Store, StoreError, sql};
+
+sql! {
+    INSERT = "INSERT INTO outcomes (run_id, seq, user_id, username, organization_id, outcome, version, journal, result, \
+              output, notes, micros) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    ADVANCE = "UPDATE runs SET cursor = ?3, changed = changed + ?4, unchanged = unchanged + ?5, \
+               skipped = skipped + ?6, failed = failed + ?7, timed_out = timed_out + ?8, conflict = conflict + ?9, \
+               output_bytes = output_bytes + ?10, millis = ?11 \
+               WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND holder = ?12";
+    OUTPUT_BYTES = "SELECT output_bytes FROM runs WHERE id = ?1";
+    PROFILE_IS_THERE = "SELECT 1 FROM profiles WHERE id = ?1";
+    // A name is taken for a preview if it was given to another user in it, or belongs to another user who keeps it.
+    NAME_IS_PLANNED = "SELECT 1 FROM planned_names WHERE run_id = ?1 AND username = ?2 AND user_id <> ?3";
+    NAME_IS_KEPT = "SELECT 1 FROM users u WHERE u.username = ?2 AND u.id <> ?3 AND NOT EXISTS \
+                    (SELECT 1 FROM planned_names n WHERE n.run_id = ?1 AND n.user_id = u.id)";
+    PLAN_NAME = "INSERT INTO planned_names (run_id, user_id, username) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (run_id, user_id) DO UPDATE SET username = excluded.username";
+    PAGE = "SELECT seq, user_id, username, organization_id, outcome, journal, result, output, notes, micros \
+            FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (?3 IS NULL OR outcome = ?3) ORDER BY seq LIMIT ?4";
+    NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id FROM targets t \
+                    LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 AND NOT EXISTS \
+                    (SELECT 1 FROM outcomes o WHERE o.run_id = t.run_id AND o.seq = t.seq) ORDER BY t.seq LIMIT ?3";
+}
+
+/// The most output that is kept of one run, in bytes.
+const MAX_RUN_OUTPUT: i64 = 1 << 30;
+
+/// What has become of one target, ready to be committed.
+#[derive(Debug)]
+pub struct Settled {
+    outcome: TargetOutcome,
+    version: Option<i64>,
+    after: Option<User>,
+    journal: Option<String>,
+}
+
+impl Settled {
+    /// `outcome`, computed on this `version` of the user (none if the user was gone), and the user `after` its
+    /// changes, where there are any. The journal is written out here, and not while the database is locked.
+    #[must_use]
+    pub fn new(outcome: TargetOutcome, version: Option<i64>, after: Option<User>) -> Self {
+        let journal = (!outcome.changes.is_empty())
+            .then(|| serde_json::to_string(&outcome.changes).expect("changes have JSON forms"));
+        Self { outcome, version, after, journal }
+    }
+
+    /// The outcome.
+    #[must_use]
+    pub fn outcome(&self) -> &TargetOutcome {
+        &self.outcome
+    }
+}
+
+/// Where in a run a chunk lies, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub struct ChunkOf<'a> {
+    /// The run.
+    pub run: RunId,
+    /// Whether it writes users.
+    pub mode: Mode,
+    /// The process that executes it.
+    pub holder: &'a str,
+    /// The last target before the chunk.
+    pub after: i64,
+    /// The last target of the chunk.
+    pub last: i64,
+    /// The present moment.
+    pub now: Timestamp,
+    /// How long the run has been executed, in milliseconds.
+    pub millis: i64,
+}
+
+/// How the commit of a chunk went.
+#[derive(Debug, PartialEq)]
+pub enum Commit {
+    /// All of it is written; these are its outcomes.
+    Done(Tally),
+    /// Nothing is written: the users of these targets have changed since they were loaded.
+    Stale(Vec<i64>),
+}
+
+/// The seldom parts of an outcome, in one column.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Notes {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<ScriptError>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Store {
+    /// Commits a chunk of a run in one transaction: the users' changes (in a preview: none), one outcome a target
+    /// with its journal, the run's cursor and its counters.
+    pub fn commit_chunk(&self, chunk: ChunkOf<'_>, settled: &[Settled]) -> Result<Commit, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write_or_take_back(|tx| {
+            let mut refusals = missing_profiles(tx, settled)?;
+            match chunk.mode {
+                Mode::Apply => {
+                    let stale = write_users(tx, chunk.now, settled, &mut refusals)?;
+                    if !stale.is_empty() {
+                        return Ok(Verdict::TakeBack(Commit::Stale(stale)));
+                    }
+                }
+                Mode::Preview => plan_names(tx, chunk.run, settled, &mut refusals)?,
+            }
+            let tally = write_outcomes(tx, chunk, settled, &refusals)?;
+            Ok(Verdict::Keep(Commit::Done(tally)))
+        })
+    }
+
+    /// The next outcomes of a run after target `after`, in order; of one kind only where `outcome` names it.
+    pub fn outcomes_page(
+        &self,
+        run: RunId,
+        outcome: Option<Outcome>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<TargetOutcome>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let mut query = tx.prepare_cached(PAGE)?;
+            let mut rows = query.query(params![run, after, outcome.map(Outcome::name), limit])?;
+            let mut page = Vec::new();
+            while let Some(row) = rows.next()? {
+                page.push(read_outcome(row)?);
+            }
+            Ok(page)
+        })
+    }
+
+    /// The next targets of a run after target `after` that have no outcome.
+    pub fn not_run_page(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<TargetOutcome>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let mut query = tx.prepare_cached(NOT_RUN_PAGE)?;
+            let rows = query.query_map(params![run, after, limit], |row| {
+                Ok(TargetOutcome {
+                    target: row.get(0)?,
+                    user_id: row.get(1)?,
+                    username: row.get(2)?,
+                    organization_id: row.get(3)?,
+                    outcome: Outcome::NotRun,
+                    changes: Vec::new(),
+                    result: None,
+                    output: String::new(),
+                    warnings: Vec::new(),
+                    error: None,
+                    reason: None,
+                    micros: 0,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// Targets whose change the database refuses, by their place in the chunk, and why.
+type Refusals = HashMap<usize, String>;
+
+/// Targets that add a profile which was removed while the run went on.
+fn missing_profiles(tx: &Transaction<'_>, settled: &[Settled]) -> Result<Refusals, StoreError> {
+    let added = |target: &Settled| -> Vec<ProfileId> {
+        let change = |change: &Change| match change {
+            Change::ProfileAdd(assigned) => Some(assigned.id),
+            _ => None,
+        };
+        target.outcome.changes.iter().filter_map(change).collect()
+    };
+    let wanted: BTreeSet<ProfileId> = settled.iter().flat_map(added).collect();
+    let mut missing = BTreeSet::new();
+    for id in wanted {
+        if !tx.prepare_cached(PROFILE_IS_THERE)?.exists([id])? {
+            missing.insert(id);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(Refusals::new());
+    }
+    let refusal = |(index, target)| {
+        let id = added(target).into_iter().find(|id| missing.contains(id))?;
+        Some((index, format!("profile {id} was removed while the run went on")))
+    };
+    Ok(settled.iter().enumerate().filter_map(refusal).collect())
+}
+
+/// Writes the users, table by table in the order of the chunk; returns the targets whose user is no longer as it was
+/// loaded.
+fn write_users(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    settled: &[Settled],
+    refusals: &mut Refusals,
+) -> Result<Vec<i64>, StoreError> {
+    let mut stale = Vec::new();
+    for (index, target) in settled.iter().enumerate() {
+        let seq = target.outcome.target;
+        let after = target.after.as_ref().filter(|_| !refusals.contains_key(&index));
+        match (target.version, after) {
+            (Some(version), Some(after)) => {
+                match write::row(tx, version, after, &target.outcome.changes, now)? {
+                    Written::Yes => {}
+                    Written::Stale => stale.push(seq),
+                    Written::NameTaken => {
+                        refusals.insert(index, name_taken(&after.username));
+                    }
+                }
+            }
+            (version, _) => {
+                if write::current_version(tx, target.outcome.user_id)? != version {
+                    stale.push(seq);
+                }
+            }
+        }
+    }
+    if !stale.is_empty() {
+        return Ok(stale);
+    }
+    let written = || {
+        settled
+            .iter()
+            .enumerate()
+            .filter(|(index, target)| target.after.is_some() && !refusals.contains_key(index))
+    };
+    for (_, target) in written() {
+        write::profiles(tx, target.outcome.user_id, &target.outcome.changes)?;
+    }
+    for (_, target) in written() {
+        write::items(tx, target.outcome.user_id, &target.outcome.changes)?;
+    }
+    Ok(stale)
+}
+
+fn name_taken(username: &str) -> String {
+    format!("the username {username:?} is taken")
+}
+
+/// In a preview, finds the names that applying it would find taken.
+fn plan_names(
+    tx: &Transaction<'_>,
+    run: RunId,
+    settled: &[Settled],
+    refusals: &mut Refusals,
+) -> Result<(), StoreError> {
+    for (index, target) in settled.iter().enumerate() {
+        let renamed = target
+            .outcome
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::Set(FieldChange { field: Field::Username, .. })));
+        let Some(after) = target.after.as_ref().filter(|_| renamed && !refusals.contains_key(&index)) else {
+            continue;
+        };
+        let name = params![run, after.username, after.id];
+        if tx.prepare_cached(NAME_IS_PLANNED)?.exists(name)?
+            || tx.prepare_cached(NAME_IS_KEPT)?.exists(name)?
+        {
+            refusals.insert(index, name_taken(&after.username));
+        } else {
+            tx.prepare_cached(PLAN_NAME)?.execute(params![run, after.id, after.username])?;
+        }
+    }
+    Ok(())
+}
+
+fn write_outcomes(
+    tx: &Transaction<'_>,
+    chunk: ChunkOf<'_>,
+    settled: &[Settled],
+    refusals: &Refusals,
+) -> Result<Tally, StoreError> {
+    let mut tally = Tally::default();
+    let kept_before: i64 = tx.prepare_cached(OUTPUT_BYTES)?.query_row([chunk.run], |row| row.get(0))?;
+    let mut kept = kept_before;
+    let mut insert = tx.prepare_cached(INSERT)?;
+    for (index, target) in settled.iter().enumerate() {
+        let TargetOutcome { result, output, warnings, error, reason, .. } = &target.outcome;
+        let mut notes = Notes { warnings: warnings.clone(), error: error.clone(), reason: reason.clone() };
+        let (outcome, journal) = match refusals.get(&index) {
+            None => (target.outcome.outcome, target.journal.as_deref()),
+            Some(why) => {
+                notes.error = Some(ScriptError::without_line("Refused", why.clone()));
+                (Outcome::Failed, None)
+            }
+        };
+        let mut output = Some(output).filter(|text| !text.is_empty());
+        if kept >= MAX_RUN_OUTPUT && output.take().is_some() {
+            notes.warnings.push("its output was not kept: the run has printed over 1 GiB".to_owned());
+        }
+        kept += output.map_or(0, |text| i64::try_from(text.len()).unwrap_or(i64::MAX));
+        let noted = !notes.warnings.is_empty() || notes.error.is_some() || notes.reason.is_some();
+        insert.execute(params![
+            chunk.run,
+            target.outcome.target,
+            target.outcome.user_id,
+            target.outcome.username,
+            target.outcome.organization_id,
+            outcome.name(),
+            target.version,
+            journal,
+            result,
+            output,
+            if noted { Some(json(&notes)?) } else { None },
+            target.outcome.micros,
+        ])?;
+        tally.count(outcome);
+    }
+    let count = |outcome| i64::try_from(tally.get(outcome)).unwrap_or(i64::MAX);
+    let advanced = tx.prepare_cached(ADVANCE)?.execute(params![
+        chunk.run,
+        chunk.after,
+        chunk.last,
+        count(Outcome::Changed),
+        count(Outcome::Unchanged),
+        count(Outcome::Skipped),
+        count(Outcome::Failed),
+        count(Outcome::TimedOut),
+        count(Outcome::Conflict),
+        kept - kept_before,
+        chunk.millis,
+        chunk.holder,
+    ])?;
+    if advanced == 0 { Err(StoreError::RunLost(chunk.run)) } else { Ok(tally) }
+}
+
+fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+fn parse<T: for<'de> Deserialize<'de> + Default>(text: Option<String>) -> Result<T, StoreError> {
+    text.map_or_else(
+        || Ok(T::default()),
+        |text| serde_json::from_str(&text).map_err(|error| StoreError::Corrupt(error.to_string())),
+    )
+}
+
+fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
+    let Notes { warnings, error, reason } = parse(row.get(8)?)?;
+    let user_id: UserId = row.get(1)?;
+    Ok(TargetOutcome {
+        target: row.get(0)?,
+        user_id,
+        username: row.get(2)?,
+        organization_id: row.get(3)?,
+        outcome: row
+            .get::<_, String>(4)?
+            .parse()
+            .map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))?,
+        changes: parse(row.get(5)?)?,
+        result: row.get(6)?,
+        output: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
+        warnings,
+        error,
+        reason,
+        micros: row.get(9)?,
+    })
+}

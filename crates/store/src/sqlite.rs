@@ -1,0 +1,144 @@
+//! Connections to a SQLite file: one that writes, and as many as needed that read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::{StoreError, schema};
+
+/// Another process may hold the write lock for the length of an import.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// A SQLite database.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    idle_readers: Mutex<Vec<Connection>>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let failed = |error| StoreError::opening(path, error);
+        if schema::application_id(&connection).map_err(failed)? != schema::APPLICATION_ID {
+            return Err(StoreError::Foreign(path.to_owned()));
+        }
+        let found = schema::version(&connection).map_err(failed)?;
+        check_version(path, found)?;
+        if found < schema::VERSION {
+            return Err(StoreError::Older { path: path.to_owned(), found, known: schema::VERSION });
+        }
+        Self::new(path, connection)
+    }
+
+    pub(crate) fn create(path: &Path) -> Result<(Self, bool), StoreError> {
+        let made = !path.exists();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut connection = connect(path, flags)?;
+        let failed = |error| StoreError::opening(path, error);
+        let tables: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(failed)?;
+        if tables > 0 && schema::application_id(&connection).map_err(failed)? != schema::APPLICATION_ID {
+            return Err(StoreError::Foreign(path.to_owned()));
+        }
+        check_version(path, schema::version(&connection).map_err(failed)?)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        schema::migrate(&mut connection)?;
+        Ok((Self::new(path, connection)?, made))
+    }
+
+    fn new(path: &Path, connection: Connection) -> Result<Self, StoreError> {
+        // Taking the write lock once shows now, and not in the middle of something, whether the file can be written.
+        connection
+            .execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+            .map_err(|error| StoreError::opening(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(connection),
+            idle_readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Runs `work` in one write transaction, which is rolled back unless it succeeds.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_or_take_back(|tx| work(tx).map(Verdict::Keep))
+    }
+
+    /// The same for `work` that may also succeed and yet want nothing written.
+    pub(crate) fn write_or_take_back<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<Verdict<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        match work(&transaction)? {
+            Verdict::Keep(done) => {
+                transaction.commit()?;
+                Ok(done)
+            }
+            Verdict::TakeBack(done) => Ok(done),
+        }
+    }
+
+    /// Runs `work` on one unchanging state of the database.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = lock(&self.idle_readers).pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        };
+        let transaction = reader.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let done = work(&transaction);
+        drop(transaction);
+        lock(&self.idle_readers).push(reader);
+        done
+    }
+}
+
+/// What becomes of a write transaction.
+pub(crate) enum Verdict<T> {
+    Keep(T),
+    TakeBack(T),
+}
+
+/// A panic elsewhere leaves a connection as usable as it was: its transaction was rolled back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn check_version(path: &Path, found: i64) -> Result<(), StoreError> {
+    if found > schema::VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
+    }
+    Ok(())
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let failed = |error| StoreError::opening(path, error);
+    let connection =
+        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // FULL: a committed chunk survives a power cut. The large checkpoint interval keeps a bulk run from copying the
+    // same pages into the file over and over.
+    connection
+        .execute_batch(
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 20000; \
+             PRAGMA cache_size = -32768;",
+        )
+        .map_err(failed)?;
+    Ok(connection)
+}

@@ -1,0 +1,437 @@
+use rollcall_domain::filter::{Comparison, Filter, Literal};
+use rollcall_domain::{
+    Assignment, Edit, Field, Item, ItemKind, Kind, Mode, Outcome, Run, RunState, Selection, TargetOutcome,
+    Timestamp, User, UserId, Zone, diff,
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::{
+    Added, ChunkOf, Commit, Edited, HandEdit, Location, NewRun, RunEnd, Settled, Store, StoreError, import,
+    installation, load, organizations, outcomes, profiles, runs, users, write,
+};
+
+const HOLDER: &str = "test";
+
+struct Fixture {
+    folder: TempDir,
+    store: Store,
+}
+
+impl Fixture {
+    fn location(&self) -> Location {
+        Location::Sqlite(self.folder.path().join("rollcall.db"))
+    }
+
+    /// Looks behind the store's back.
+    fn raw(&self) -> Connection {
+        Connection::open(self.folder.path().join("rollcall.db")).unwrap()
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-23T12:00:00Z", &Zone::utc()).unwrap()
+}
+
+/// An organization, the profiles plan-1 to plan-3, and `count` users.
+fn fixture(count: i64) -> Fixture {
+    let folder = TempDir::new().unwrap();
+    let (store, made) = Store::create(&Location::Sqlite(folder.path().join("rollcall.db"))).unwrap();
+    assert!(made);
+    for n in 1..=3 {
+        let item = Item::parse(ItemKind::Reply, "Session-Timeout := 60").unwrap();
+        store.add_profile(&format!("plan-{n}"), &[item], &[]).unwrap();
+    }
+    let done = store.import(|import| {
+        let organization = import.organization("default")?;
+        for n in 1..=count {
+            let mut user = User::new(0, &format!("user{n}"), organization, now());
+            user.email = format!("user{n}@example.com");
+            let item = Item::parse(ItemKind::Reply, "Class = a").unwrap();
+            user.attributes.push(rollcall_domain::ItemRow::new(item, 1));
+            user.profiles.push(Assignment { id: 1, short_name: "plan-1".into(), priority: 1 });
+            assert_eq!(import.add(n.unsigned_abs(), None, &user, Some("secret"))?, Added::As(n));
+        }
+        Ok(Ok::<(), ()>(()))
+    });
+    done.unwrap().unwrap();
+    Fixture { folder, store }
+}
+
+fn start(store: &Store, mode: Mode) -> Run {
+    let new = NewRun {
+        mode,
+        script: "test.py",
+        source: "",
+        selection: &Selection::All,
+        filter: None,
+        administrator: "cli:test",
+        organization_id: None,
+        created_at: now(),
+        holder: HOLDER,
+    };
+    let run = store.create_run(&new).unwrap();
+    store.begin_run(run.id, HOLDER).unwrap();
+    run
+}
+
+/// The outcome of doing `edits` to a user.
+fn settle(store: &Store, target: i64, user: &User, edits: Vec<Edit>) -> Settled {
+    let mut after = user.clone();
+    let catalogue = store.catalogue().unwrap();
+    edits.into_iter().for_each(|edit| after.edit(edit, &catalogue).unwrap());
+    let changes = diff(user, &after);
+    let outcome = TargetOutcome {
+        target,
+        user_id: user.id,
+        username: Some(user.username.clone()),
+        organization_id: Some(user.organization_id),
+        outcome: if changes.is_empty() { Outcome::Unchanged } else { Outcome::Changed },
+        changes,
+        result: Some("{\"a\":1}".into()),
+        output: "printed".into(),
+        warnings: Vec::new(),
+        error: None,
+        reason: None,
+        micros: 5,
+    };
+    let changed = !outcome.changes.is_empty();
+    Settled::new(outcome, Some(user.version), changed.then_some(after))
+}
+
+fn users_of(store: &Store) -> Vec<User> {
+    store.users_page(None, 0, 1_000).unwrap()
+}
+
+fn rename(name: &str) -> Vec<Edit> {
+    vec![Edit::Set(Field::Username, rollcall_domain::Value::Text(name.into()))]
+}
+
+fn chunk(run: &Run, after: i64, last: i64) -> ChunkOf<'static> {
+    ChunkOf { run: run.id, mode: run.mode, holder: HOLDER, after, last, now: now(), millis: 1 }
+}
+
+fn everything() -> Vec<Edit> {
+    vec![
+        Edit::Set(Field::Email, rollcall_domain::Value::Text("new@example.com".into())),
+        Edit::Set(Field::IsActive, rollcall_domain::Value::Bool(false)),
+        Edit::Set(Field::Expiration, rollcall_domain::Value::Time(Some(Timestamp::MAX))),
+        Edit::ProfileRemove(1),
+        Edit::ProfileAdd(2),
+        Edit::ItemAdd(ItemKind::Reply, Item::parse(ItemKind::Reply, "Class := b").unwrap()),
+        Edit::ItemAdd(ItemKind::Check, Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap()),
+    ]
+}
+
+#[test]
+fn every_statement_can_be_prepared() {
+    let fixture = fixture(0);
+    let connection = fixture.raw();
+    let modules = [
+        import::STATEMENTS,
+        installation::STATEMENTS,
+        load::STATEMENTS,
+        organizations::STATEMENTS,
+        outcomes::STATEMENTS,
+        profiles::STATEMENTS,
+        runs::STATEMENTS,
+        users::STATEMENTS,
+        write::STATEMENTS,
+    ];
+    for (name, statement) in modules.into_iter().flatten() {
+        connection.prepare(statement).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn a_chunk_writes_users_outcomes_cursor_and_counters_together() {
+    let Fixture { store, folder: _folder } = fixture(3);
+    let before = users_of(&store);
+    let run = start(&store, Mode::Apply);
+    assert_eq!(run.targets, 3);
+    let loaded = store.load_chunk(run.id, 0, 3).unwrap();
+    assert_eq!(loaded.iter().map(|(_, _, user)| user.clone().unwrap()).collect::<Vec<_>>(), before);
+
+    let settled = [settle(&store, 1, &before[0], everything()), settle(&store, 2, &before[1], vec![])];
+    let Commit::Done(tally) = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else { panic!() };
+    assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Unchanged)), (1, 1));
+
+    let after = users_of(&store);
+    let mut replayed = before[0].clone();
+    let outcome = store.outcomes_page(run.id, None, 0, 10).unwrap();
+    outcome[0].changes.iter().for_each(|change| replayed.apply(change).unwrap());
+    replayed.version += 1;
+    assert_eq!(after[0], replayed, "before + changes = after");
+    assert_eq!(after[1..], before[1..], "nobody else changed");
+    assert_eq!(outcome[0].output, "printed");
+    let run = store.run(run.id).unwrap().unwrap();
+    assert_eq!((run.cursor, run.tally), (2, tally));
+    assert_eq!(store.not_run_page(run.id, 0, 10).unwrap()[0].target, 3);
+}
+
+#[test]
+fn a_preview_writes_no_user() {
+    let Fixture { store, folder: _folder } = fixture(1);
+    let before = users_of(&store);
+    let run = start(&store, Mode::Preview);
+    store.commit_chunk(chunk(&run, 0, 1), &[settle(&store, 1, &before[0], everything())]).unwrap();
+    assert_eq!(users_of(&store), before);
+    assert!(!store.outcomes_page(run.id, Some(Outcome::Changed), 0, 10).unwrap()[0].changes.is_empty());
+}
+
+#[test]
+fn a_user_who_changed_since_stops_the_whole_chunk() {
+    let Fixture { store, folder: _folder } = fixture(3);
+    let seen = users_of(&store);
+    let run = start(&store, Mode::Apply);
+    let mut edited = seen[1].clone();
+    edited.klass = "gold".into();
+    let edit = HandEdit {
+        before: &seen[1],
+        after: &edited,
+        changes: &diff(&seen[1], &edited),
+        administrator: "cli:other",
+        now: now(),
+    };
+    assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
+    assert_eq!(store.edit_user(&edit).unwrap(), Edited::Stale, "the same edit, on what is no longer there");
+    store.remove_user(&seen[2]).unwrap();
+
+    let between = users_of(&store);
+    let settled: Vec<_> =
+        (1..).zip(&seen).map(|(target, user)| settle(&store, target, user, everything())).collect();
+    assert_eq!(store.commit_chunk(chunk(&run, 0, 3), &settled).unwrap(), Commit::Stale(vec![2, 3]));
+    assert_eq!(users_of(&store), between, "nothing of the chunk was written");
+    assert_eq!(store.run(run.id).unwrap().unwrap().cursor, 0);
+    assert!(store.outcomes_page(run.id, None, 0, 10).unwrap().is_empty());
+
+    let unchanged = settle(&store, 2, &seen[1], vec![]);
+    let chunk_of_two = [settle(&store, 1, &seen[0], everything()), unchanged];
+    assert_eq!(
+        store.commit_chunk(chunk(&run, 0, 2), &chunk_of_two).unwrap(),
+        Commit::Stale(vec![2]),
+        "an outcome without changes was computed on what is no longer there, too"
+    );
+}
+
+#[test]
+fn a_taken_name_fails_its_target_alone_in_apply_and_preview_alike() {
+    for mode in [Mode::Preview, Mode::Apply] {
+        let Fixture { store, folder: _folder } = fixture(4);
+        let seen = users_of(&store);
+        let run = start(&store, mode);
+        let settled = [
+            settle(&store, 1, &seen[0], rename("user2")), // taken
+            settle(&store, 2, &seen[1], rename("moved")), // frees user2
+            settle(&store, 3, &seen[2], rename("user2")), // free by now
+            settle(&store, 4, &seen[3], rename("moved")), // taken a moment ago
+        ];
+        let Commit::Done(tally) = store.commit_chunk(chunk(&run, 0, 4), &settled).unwrap() else { panic!() };
+        assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (2, 2), "{mode:?}");
+        let failed = store.outcomes_page(run.id, Some(Outcome::Failed), 0, 10).unwrap();
+        assert_eq!(failed.iter().map(|outcome| outcome.target).collect::<Vec<_>>(), [1, 4]);
+        assert!(failed.iter().all(|outcome| outcome.changes.is_empty()));
+        assert_eq!(failed[0].error.as_ref().unwrap().message, "the username \"user2\" is taken");
+        let names: Vec<_> = users_of(&store).into_iter().map(|user| user.username).collect();
+        let expected = if mode == Mode::Apply {
+            ["user1", "moved", "user2", "user4"]
+        } else {
+            ["user1", "user2", "user3", "user4"]
+        };
+        assert_eq!(names, expected);
+    }
+}
+
+#[test]
+fn a_profile_that_is_gone_fails_its_target_alone() {
+    let Fixture { store, folder: _folder } = fixture(2);
+    let seen = users_of(&store);
+    let run = start(&store, Mode::Apply);
+    let settled = [
+        settle(&store, 1, &seen[0], vec![Edit::ProfileAdd(3)]),
+        settle(&store, 2, &seen[1], vec![Edit::ProfileAdd(2)]),
+    ];
+    store.remove_profile("plan-3").unwrap();
+    let Commit::Done(tally) = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else { panic!() };
+    assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (1, 1));
+    assert!(matches!(store.remove_profile("plan-2"), Err(StoreError::InUse(_))));
+}
+
+#[test]
+fn a_chunk_is_committed_once_and_by_its_holder_only() {
+    let Fixture { store, folder: _folder } = fixture(2);
+    let seen = users_of(&store);
+    let run = start(&store, Mode::Apply);
+    let settled = [settle(&store, 1, &seen[0], vec![])];
+    let other = ChunkOf { holder: "somebody else", ..chunk(&run, 0, 1) };
+    assert!(matches!(store.commit_chunk(other, &settled), Err(StoreError::RunLost(_))));
+    assert!(matches!(store.commit_chunk(chunk(&run, 1, 2), &settled), Err(StoreError::RunLost(_))));
+    store.commit_chunk(chunk(&run, 0, 1), &settled).unwrap();
+    assert!(store.commit_chunk(chunk(&run, 0, 1), &settled).is_err());
+    let end = RunEnd { state: RunState::Cancelled, note: None, ended_at: now(), millis: 1 };
+    let ended = store.end_run(run.id, HOLDER, &end).unwrap();
+    assert_eq!(ended.final_tally().get(Outcome::NotRun), 1);
+    let late = [settle(&store, 2, &seen[1], vec![])];
+    assert!(matches!(store.commit_chunk(chunk(&run, 1, 2), &late), Err(StoreError::RunLost(_))));
+}
+
+#[test]
+fn what_the_script_assigned_to_last_update_stands() {
+    let Fixture { store, folder: _folder } = fixture(2);
+    let seen = users_of(&store);
+    let run = start(&store, Mode::Apply);
+    let given = Timestamp::parse("2030-01-01", &Zone::utc()).unwrap();
+    let set = |field, value| Edit::Set(field, value);
+    let later = ChunkOf { now: Timestamp::from_micros(now().as_micros() + 1).unwrap(), ..chunk(&run, 0, 2) };
+    let settled = [
+        settle(&store, 1, &seen[0], vec![set(Field::LastUpdate, rollcall_domain::Value::Time(Some(given)))]),
+        settle(&store, 2, &seen[1], vec![set(Field::Klass, rollcall_domain::Value::Text("x".into()))]),
+    ];
+    store.commit_chunk(later, &settled).unwrap();
+    let after = users_of(&store);
+    assert_eq!((after[0].last_update, after[1].last_update), (given, later.now));
+}
+
+#[test]
+fn an_import_is_all_or_nothing_and_names_the_other_line() {
+    let fixture = fixture(1);
+    let store = &fixture.store;
+    let refused = store
+        .import(|import| {
+            let organization = import.organization("new one")?;
+            let user = |name: &str| User::new(0, name, organization, now());
+            assert_eq!(import.add(2, None, &user("ana"), None)?, Added::As(2));
+            assert_eq!(import.add(3, None, &user("ana"), None)?, Added::NameTaken(Some(2)));
+            assert_eq!(import.add(4, None, &user("user1"), None)?, Added::NameTaken(None));
+            assert_eq!(import.add(5, Some(1), &user("bo"), None)?, Added::IdTaken(None));
+            assert_eq!(import.add(6, Some(77), &user("cy"), None)?, Added::As(77));
+            assert_eq!(import.add(7, Some(77), &user("di"), None)?, Added::IdTaken(Some(6)));
+            Ok(Err::<(), _>("no"))
+        })
+        .unwrap();
+    assert_eq!(refused, Err("no"));
+    assert_eq!(store.count_users(None).unwrap(), 1);
+    assert_eq!(store.organizations().unwrap().len(), 1);
+    let password: String =
+        fixture.raw().query_row("SELECT password FROM users WHERE id = 1", [], |row| row.get(0)).unwrap();
+    assert_eq!(password, "secret");
+}
+
+#[test]
+fn filters_select_what_the_oracle_selects() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    let Fixture { store, folder: _folder } = fixture(0);
+    let users: Vec<User> = (1..=60).map(odd_user).collect();
+    store
+        .import(|import| {
+            let organization = import.organization("default")?;
+            for user in &users {
+                let user = User { organization_id: organization, ..user.clone() };
+                import.add(1, Some(user.id), &user, None)?;
+            }
+            Ok(Ok::<(), ()>(()))
+        })
+        .unwrap()
+        .unwrap();
+    let users = users_of(&store);
+
+    let term = (prop::sample::select(&Field::ALL[..]), prop::sample::select(&Comparison::ALL[..]), 0..9_i64)
+        .prop_map(|(field, comparison, n)| {
+            let literal = match field.kind() {
+                Kind::Int => Literal::Int(n),
+                Kind::Text => Literal::Text(odd_text(n)),
+                Kind::Bool => Literal::Bool(n % 2 == 0),
+                Kind::Time if comparison.is_order() => Literal::Time(odd_time(n.max(1))),
+                Kind::Time => Literal::Time(odd_time(n)),
+            };
+            Filter::Compare(field, comparison, literal)
+        });
+    let filter = prop_oneof![term.clone(), prop::collection::vec(term, 1..4).prop_map(Filter::And)];
+    TestRunner::new(Config::with_cases(3_000))
+        .run(&filter, |filter| {
+            let expected: Vec<UserId> =
+                users.iter().filter(|user| filter.matches(user)).map(|user| user.id).collect();
+            let page = store.users_page(Some(&filter), 0, 1_000).unwrap();
+            prop_assert_eq!(page.into_iter().map(|user| user.id).collect::<Vec<_>>(), &expected[..]);
+            prop_assert_eq!(store.count_users(Some(&filter)).unwrap(), expected.len() as u64);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn odd_text(n: i64) -> String {
+    ["", "a", "b", "ab", "A", "é", "z\u{10000}", "\u{ffff}", "' OR 1=1"][usize::try_from(n % 9).unwrap()]
+        .to_owned()
+}
+
+fn odd_time(n: i64) -> Option<Timestamp> {
+    [None, Some(Timestamp::MIN), Some(Timestamp::MAX), Timestamp::from_micros(0)]
+        [usize::try_from(n % 4).unwrap()]
+}
+
+fn odd_user(n: i64) -> User {
+    let mut user = User::new(n, &format!("{}{n}", odd_text(n)), 1, odd_time(1 + n % 3).unwrap());
+    user.username_length = n % 9;
+    user.first_name = odd_text(n / 2);
+    user.last_name = odd_text(n / 3);
+    user.email = odd_text(n / 5);
+    user.external_id = odd_text(n + 4);
+    user.klass = odd_text(n * 7);
+    user.is_active = n % 3 == 0;
+    user.first_login = odd_time(n);
+    user.last_login = odd_time(n / 2);
+    user.expiration = odd_time(n / 3);
+    user.avatar_url = odd_text(n + 1);
+    user.description = odd_text(n + 2);
+    user
+}
+
+#[test]
+fn databases_that_cannot_be_used_are_told_apart() {
+    let fixture = fixture(0);
+    let reopen = || Store::open(&fixture.location()).map(drop);
+    let set = |version: i64| fixture.raw().pragma_update(None, "user_version", version).unwrap();
+    set(99);
+    assert!(matches!(reopen(), Err(StoreError::Newer { found: 99, .. })));
+    assert!(matches!(Store::create(&fixture.location()).map(drop), Err(StoreError::Newer { .. })));
+    set(0);
+    assert!(matches!(reopen(), Err(StoreError::Older { found: 0, .. })));
+    let at = |name: &str| Location::Sqlite(fixture.folder.path().join(name));
+    assert!(matches!(Store::open(&at("none.db")), Err(StoreError::Missing(_))));
+    std::fs::write(fixture.folder.path().join("text.db"), "no database at all, just some text here").unwrap();
+    assert!(matches!(Store::open(&at("text.db")), Err(StoreError::Foreign(_))));
+    Connection::open(fixture.folder.path().join("other.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE t (x)")
+        .unwrap();
+    assert!(matches!(Store::open(&at("other.db")), Err(StoreError::Foreign(_))));
+    assert!(matches!(Store::create(&at("other.db")), Err(StoreError::Foreign(_))));
+    assert!(matches!(Store::create(&at("no/such/folder.db")), Err(StoreError::Unwritable { .. })));
+    for url in ["", "sqlite:", "rollcall.db", "mysql://x", "postgres://localhost/x"] {
+        assert!(matches!(url.parse::<Location>(), Err(StoreError::Location(_))), "{url}");
+    }
+}
+
+#[test]
+fn numbers_of_removed_users_do_not_come_back() {
+    let Fixture { store, folder: _folder } = fixture(2);
+    store.remove_user(&users_of(&store)[1]).unwrap();
+    let added = store.import(|import| {
+        let organization = import.organization("default")?;
+        Ok(Ok::<_, ()>(import.add(1, None, &User::new(0, "next", organization, now()), None)?))
+    });
+    assert_eq!(added.unwrap(), Ok(Added::As(3)));
+}
+
+#[test]
+fn a_removed_user_is_missing_from_a_chunk_and_stays_on_the_list() {
+    let Fixture { store, folder: _folder } = fixture(3);
+    let run = start(&store, Mode::Apply);
+    store.remove_user(&users_of(&store)[1]).unwrap();
+    let chunk = store.load_chunk(run.id, 0, 3).unwrap();
+    let there: Vec<_> = chunk.iter().map(|(number, id, user)| (*number, *id, user.is_some())).collect();
+    assert_eq!(there, [(1, 1, true), (2, 2, false), (3, 3, true)]);
+    assert!(matches!(&chunk[2].2, Some(user) if user.attributes.len() == 1 && user.profiles.len() == 1));
+}

@@ -1,0 +1,74 @@
+use rollcall_domain::filter::Filter;
+use rollcall_domain::{User, UserId};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params_from_iter};
+
+use crate::filter::Condition;
+use crate::load::user_columns;
+use crate::{Store, StoreError, load, sql};
+
+sql! {
+    BY_NAME = "SELECT id FROM users WHERE username = ?1";
+    REMOVE = "DELETE FROM users WHERE id = ?1 AND version = ?2";
+}
+
+/// The start of queries that end in a filter's condition; they are not constants for that reason alone.
+const SELECT: &str =
+    concat!("SELECT ", user_columns!(), " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ");
+const COUNT: &str = "SELECT count(*) FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
+
+impl Store {
+    /// One user by name.
+    pub fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let id = tx.prepare_cached(BY_NAME)?.query_row([username], |row| row.get(0)).optional()?;
+            id.map_or(Ok(None), |id| load::by_id(tx, id))
+        })
+    }
+
+    /// The next users that `filter` selects (none: all), in order of their numbers, after number `after`.
+    pub fn users_page(
+        &self,
+        filter: Option<&Filter>,
+        after: UserId,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let Condition { mut sql, mut values } = Condition::new(filter);
+            sql.insert_str(0, SELECT);
+            sql.push_str(" AND u.id > ? ORDER BY u.id LIMIT ?");
+            values.extend([Value::Integer(after), Value::Integer(limit.into())]);
+            let mut query = tx.prepare_cached(&sql)?;
+            let mut rows = query.query(params_from_iter(values))?;
+            let mut users = Vec::new();
+            while let Some(row) = rows.next()? {
+                let mut user = load::user(row)?;
+                load::complete(tx, &mut user)?;
+                users.push(user);
+            }
+            Ok(users)
+        })
+    }
+
+    /// How many users `filter` selects (none: all).
+    pub fn count_users(&self, filter: Option<&Filter>) -> Result<u64, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let Condition { mut sql, values } = Condition::new(filter);
+            sql.insert_str(0, COUNT);
+            let count: i64 = tx.query_row(&sql, params_from_iter(values), |row| row.get(0))?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
+    /// Removes a user as it was seen, with everything that hangs on it but the journals of runs.
+    pub fn remove_user(&self, user: &User) -> Result<(), StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write(|tx| match tx.execute(REMOVE, [user.id, user.version])? {
+            0 => Err(StoreError::Stale(format!("user {:?}", user.username))),
+            _ => Ok(()),
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! Changes of users, into rows. The same for a chunk of a run and an edit by hand.
+
+use rollcall_domain::{
+    Assignment, Change, Field, FieldChange, ItemKind, ItemRow, Timestamp, User, UserId, Value,
+};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::error::is_taken;
+use crate::profiles::kind_number;
+use crate::{Store, StoreError, sql};
+
+sql! {
+    // What no index holds goes into one statement, which also guards; an indexed column costs an index entry and is
+    // written only when it changed.
+    UPDATE_USER = "UPDATE users SET version = version + 1, last_update = ?3, username_length = ?4, first_name = ?5, \
+                   last_name = ?6, is_active = ?7, avatar_url = ?8, description = ?9 WHERE id = ?1 AND version = ?2";
+    UPDATE_USERNAME = "UPDATE users SET username = ?2 WHERE id = ?1";
+    UPDATE_EMAIL = "UPDATE users SET email = ?2 WHERE id = ?1";
+    UPDATE_EXTERNAL_ID = "UPDATE users SET external_id = ?2 WHERE id = ?1";
+    UPDATE_KLASS = "UPDATE users SET klass = ?2 WHERE id = ?1";
+    UPDATE_EXPIRATION = "UPDATE users SET expiration = ?2 WHERE id = ?1";
+    VERSION = "SELECT version FROM users WHERE id = ?1";
+    ADD_PROFILE = "INSERT INTO user_profiles (user_id, profile_id, priority) VALUES (?1, ?2, ?3)";
+    REMOVE_PROFILE = "DELETE FROM user_profiles WHERE user_id = ?1 AND profile_id = ?2";
+    ADD_ITEM = "INSERT INTO user_items (user_id, kind, position, attr, operation, value) \
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    REMOVE_ITEM = "DELETE FROM user_items WHERE user_id = ?1 AND kind = ?2 AND position = ?3";
+    INSERT_EDIT = "INSERT INTO edits (at, administrator, organization_id, user_id, username, journal) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+}
+
+/// How the write of one user's own row went.
+pub(crate) enum Written {
+    Yes,
+    /// The user is at another version, or gone.
+    Stale,
+    /// The new username belongs to somebody else; nothing of this user was written.
+    NameTaken,
+}
+
+/// Writes the columns of the user's own row, guarded by the version that `before` has.
+pub(crate) fn row(
+    tx: &Transaction<'_>,
+    version: i64,
+    after: &User,
+    changes: &[Change],
+    now: Timestamp,
+) -> Result<Written, StoreError> {
+    // The username first: it is the one write that may be refused.
+    let mut last_update = now;
+    let mut renamed = false;
+    for change in changes {
+        let Change::Set(FieldChange { field, .. }) = change else { continue };
+        match field {
+            Field::Username => {
+                if current_version(tx, after.id)? != Some(version) {
+                    return Ok(Written::Stale);
+                }
+                match tx.prepare_cached(UPDATE_USERNAME)?.execute(params![after.id, after.username]) {
+                    Ok(_) => renamed = true,
+                    Err(error) if is_taken(&error) => return Ok(Written::NameTaken),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            // What the script assigned stands.
+            Field::LastUpdate => last_update = after.last_update,
+            _ => {}
+        }
+    }
+    let touched = tx.prepare_cached(UPDATE_USER)?.execute(params![
+        after.id,
+        version,
+        last_update.as_micros(),
+        after.username_length,
+        after.first_name,
+        after.last_name,
+        after.is_active,
+        after.avatar_url,
+        after.description,
+    ])?;
+    if touched == 0 {
+        debug_assert!(!renamed, "a rename looks at the version first");
+        return Ok(Written::Stale);
+    }
+    for change in changes {
+        let Change::Set(FieldChange { field, after: value, .. }) = change else { continue };
+        let statement = match field {
+            Field::Email => UPDATE_EMAIL,
+            Field::ExternalId => UPDATE_EXTERNAL_ID,
+            Field::Klass => UPDATE_KLASS,
+            Field::Expiration => UPDATE_EXPIRATION,
+            _ => continue,
+        };
+        let mut statement = tx.prepare_cached(statement)?;
+        match value {
+            Value::Text(text) => statement.execute(params![after.id, text])?,
+            Value::Time(time) => statement.execute(params![after.id, time.map(Timestamp::as_micros)])?,
+            Value::Int(_) | Value::Bool(_) => unreachable!("none of these fields is one"),
+        };
+    }
+    Ok(Written::Yes)
+}
+
+pub(crate) fn current_version(tx: &Transaction<'_>, user: UserId) -> Result<Option<i64>, StoreError> {
+    Ok(tx.prepare_cached(VERSION)?.query_row([user], |row| row.get(0)).optional()?)
+}
+
+/// Writes the profile changes of a user whose row has been written.
+pub(crate) fn profiles(tx: &Transaction<'_>, user: UserId, changes: &[Change]) -> Result<(), StoreError> {
+    for change in changes {
+        match change {
+            Change::ProfileAdd(Assignment { id, priority, .. }) => {
+                tx.prepare_cached(ADD_PROFILE)?.execute(params![user, id, priority])?;
+            }
+            Change::ProfileRemove(Assignment { id, .. }) => {
+                tx.prepare_cached(REMOVE_PROFILE)?.execute(params![user, id])?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes the attribute changes of a user whose row has been written.
+pub(crate) fn items(tx: &Transaction<'_>, user: UserId, changes: &[Change]) -> Result<(), StoreError> {
+    let add = |kind, row: &ItemRow| -> Result<(), StoreError> {
+        let kind = kind_number(kind);
+        let values = params![user, kind, row.position, row.attr, row.operation.as_str(), row.value];
+        tx.prepare_cached(ADD_ITEM)?.execute(values)?;
+        Ok(())
+    };
+    let remove = |kind, row: &ItemRow| -> Result<(), StoreError> {
+        tx.prepare_cached(REMOVE_ITEM)?.execute(params![user, kind_number(kind), row.position])?;
+        Ok(())
+    };
+    for change in changes {
+        match change {
+            Change::AttributeAdd(row) => add(ItemKind::Reply, row)?,
+            Change::AttributeRemove(row) => remove(ItemKind::Reply, row)?,
+            Change::CheckAttributeAdd(row) => add(ItemKind::Check, row)?,
+            Change::CheckAttributeRemove(row) => remove(ItemKind::Check, row)?,
+            Change::Set(_) | Change::ProfileAdd(_) | Change::ProfileRemove(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A change that an administrator makes by hand.
+#[derive(Debug)]
+pub struct HandEdit<'a> {
+    /// The user as the administrator saw it.
+    pub before: &'a User,
+    /// The user as it shall be.
+    pub after: &'a User,
+    /// What leads from one to the other.
+    pub changes: &'a [Change],
+    /// Who.
+    pub administrator: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// How an edit by hand went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edited {
+    /// It is written.
+    Yes,
+    /// Somebody else has changed or removed the user meanwhile.
+    Stale,
+    /// The new username is somebody else's.
+    NameTaken,
+}
+
+impl Store {
+    /// Writes an edit by hand and its journal.
+    pub fn edit_user(&self, edit: &HandEdit<'_>) -> Result<Edited, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        let HandEdit { before, after, changes, administrator, now } = *edit;
+        let journal =
+            serde_json::to_string(changes).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        sqlite.write(|tx| {
+            match row(tx, before.version, after, changes, now)? {
+                Written::Yes => {}
+                Written::Stale => return Ok(Edited::Stale),
+                Written::NameTaken => return Ok(Edited::NameTaken),
+            }
+            profiles(tx, after.id, changes)?;
+            items(tx, after.id, changes)?;
+            let values = params![
+                now.as_micros(),
+                administrator,
+                before.organization_id,
+                before.id,
+                before.username,
+                journal
+            ];
+            tx.execute(INSERT_EDIT, values)?;
+            Ok(Edited::Yes)
+        })
+    }
+}
