@@ -104,7 +104,11 @@ fn compare(value: ValueRef<'_>, comparison: Comparison, literal: &Literal) -> bo
         (ValueRef::Bool(value), Literal::Bool(literal)) => comparison.holds(&value, literal),
         (ValueRef::Text(""), Literal::Text(_)) if comparison.is_order() => false,
         (ValueRef::Text(value), Literal::Text(literal)) => comparison.holds(&value, &literal.as_str()),
-        (ValueRef::Time(None), Literal::Time(_)) if comparison.is_order() => false,
+        (ValueRef::Time(None), Literal::Time(_)) | (ValueRef::Time(_), Literal::Time(None))
+            if comparison.is_order() =>
+        {
+            false
+        }
         (ValueRef::Time(value), Literal::Time(literal)) => comparison.holds(&value, literal),
         _ => unreachable!("the parser gives a literal the type of its field"),
     }
