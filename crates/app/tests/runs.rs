@@ -1,0 +1,292 @@
+//! Runs from list to outcome, with real workers and a real database.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rollcall_app::runs::{Engine, Observer, Progress, Request, Script, Stop};
+use rollcall_app::{App, AppError};
+use rollcall_domain::{Mode, Outcome, Run, RunState, Selection, TargetOutcome, User, Zone};
+use rollcall_sandbox::{Isolation, Limits};
+use rollcall_store::Added;
+use rollcall_testkit::{TestClock, TestDatabase, time};
+
+const NOW: &str = "2026-11-23T12:00:00Z";
+
+/// A database with users `user1` to `userN`, and Rollcall on it.
+fn site(users: i64) -> (TestDatabase, App) {
+    let database = TestDatabase::new();
+    let app = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), "cli:test".to_owned());
+    app.store().add_profile("basic", &[], &[]).unwrap();
+    app.store()
+        .import(|import| {
+            let organization = import.organization("default")?;
+            for n in 1..=users {
+                let user = User::new(0, &format!("user{n}"), organization, time("2026-01-01"));
+                assert_eq!(import.add(n.unsigned_abs(), None, &user, None)?, Added::As(n));
+            }
+            Ok(Ok::<(), ()>(()))
+        })
+        .unwrap()
+        .unwrap();
+    (database, app)
+}
+
+fn request(source: &str, mode: Mode) -> Request {
+    Request {
+        script: Script { name: "test.py".to_owned(), source: source.to_owned() },
+        mode,
+        selection: Selection::All,
+        engine: Engine {
+            python: PathBuf::from("python3"),
+            isolation: Isolation::Full,
+            workers: 2,
+            limits: Limits { time: Duration::from_secs(5), memory: 256 << 20, ..Limits::default() },
+        },
+    }
+}
+
+/// Watches, and does one thing when the run has been going on for a moment.
+struct Meanwhile<F: FnMut()> {
+    what: F,
+    done: bool,
+    agrees: bool,
+}
+
+impl<F: FnMut()> Observer for Meanwhile<F> {
+    fn confirm(&mut self, _: &Run) -> bool {
+        self.agrees
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        assert!(progress.tally.total() <= progress.targets);
+        if !std::mem::replace(&mut self.done, true) {
+            (self.what)();
+        }
+    }
+}
+
+fn run_meanwhile(app: &App, request: &Request, what: impl FnMut()) -> Run {
+    let mut observer = Meanwhile { what, done: false, agrees: true };
+    let run = app.run(request, &Stop::default(), &mut observer).unwrap();
+    check(app, &run);
+    run
+}
+
+fn run(app: &App, source: &str, mode: Mode) -> Run {
+    run_meanwhile(app, &request(source, mode), || {})
+}
+
+fn outcomes(app: &App, run: &Run) -> Vec<TargetOutcome> {
+    app.outcomes(run, None).map(Result::unwrap).collect()
+}
+
+/// What holds for every run that has ended: one outcome a target, in order, and counters that are their sums.
+fn check(app: &App, run: &Run) {
+    assert!(run.state.ended());
+    let all = outcomes(app, run);
+    let numbers: Vec<_> = all.iter().map(|outcome| outcome.target).collect();
+    assert_eq!(numbers, (1..=i64::try_from(run.targets).unwrap()).collect::<Vec<_>>());
+    for kind in Outcome::ALL {
+        let count = all.iter().filter(|outcome| outcome.outcome == kind).count();
+        assert_eq!(run.final_tally().get(kind), count as u64, "{kind}");
+    }
+}
+
+#[test]
+fn a_preview_shows_what_applying_then_does() {
+    let (_database, app) = site(30);
+    let script = "
+user.klass = f'k{user.obj_id % 3}'
+user.profile_add(short_name='basic')
+result['n'] = user.obj_id
+";
+    let before: Vec<User> = app.users(None).map(Result::unwrap).collect();
+    let preview = run(&app, script, Mode::Preview);
+    let unchanged: Vec<User> = app.users(None).map(Result::unwrap).collect();
+    assert_eq!(before, unchanged, "a preview changes no user");
+    let applied = run(&app, script, Mode::Apply);
+    let mut planned = outcomes(&app, &preview);
+    let mut done = outcomes(&app, &applied);
+    planned.iter_mut().chain(&mut done).for_each(|outcome| outcome.micros = 0);
+    assert_eq!(planned, done);
+    for (mut user, outcome) in before.into_iter().zip(&done) {
+        outcome.changes.iter().for_each(|change| user.apply(change).unwrap());
+        let now = app.user(&user.username).unwrap();
+        (user.version, user.last_update) = (user.version + 1, time(NOW));
+        assert_eq!(user, now, "before + changes = after");
+    }
+    let again = run(&app, script, Mode::Apply);
+    assert_eq!(again.tally.get(Outcome::Unchanged), 30);
+    let groups = app.histogram(&applied, 10).unwrap();
+    assert_eq!(groups.len(), 3);
+    assert_eq!((groups[0].users, groups[0].changes.len()), (10, 2));
+}
+
+#[test]
+fn every_tenth_fails_and_the_others_do_not_notice() {
+    let (_database, app) = site(2_500);
+    let script = "
+if user.obj_id % 10 == 0:
+    user.klass = 'never'
+    raise ValueError(f'not {user.username}')
+user.klass = 'seen'
+";
+    let applied = run(&app, script, Mode::Apply);
+    assert_eq!((applied.tally.get(Outcome::Failed), applied.tally.get(Outcome::Changed)), (250, 2_250));
+    assert_eq!(applied.state, RunState::Finished);
+    for outcome in app.outcomes(&applied, Some(Outcome::Failed)) {
+        let outcome = outcome.unwrap();
+        let error = outcome.error.unwrap();
+        assert_eq!((error.kind.as_str(), error.line), ("ValueError", Some(4)));
+        assert_eq!(error.message, format!("not user{}", outcome.user_id));
+        assert!(outcome.changes.is_empty());
+    }
+    for user in app.users(None).map(Result::unwrap) {
+        assert_eq!(user.klass, if user.id % 10 == 0 { "" } else { "seen" });
+    }
+}
+
+#[test]
+fn crashes_and_time_outs_cost_their_own_targets_only() {
+    let (_database, app) = site(300);
+    let mut wanted = request(
+        "
+import os
+if user.obj_id % 100 == 7: os._exit(1)
+if user.obj_id % 100 == 50: sum(range(10**12))
+user.klass = 'seen'
+",
+        Mode::Apply,
+    );
+    wanted.engine.limits.time = Duration::from_millis(500);
+    let applied = run_meanwhile(&app, &wanted, || {});
+    let tally = applied.tally;
+    assert_eq!(
+        (tally.get(Outcome::Failed), tally.get(Outcome::TimedOut), tally.get(Outcome::Changed)),
+        (3, 3, 294)
+    );
+}
+
+#[test]
+fn somebody_elses_edit_meanwhile_survives_and_so_does_the_scripts() {
+    let (database, app) = site(20);
+    let other = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), "cli:other".to_owned());
+    // User 1 holds the commit up, so the edit comes between loading and commit.
+    let wanted = request(
+        "import time\nif user.obj_id == 1: time.sleep(2)\nuser.description = user.klass + '!'",
+        Mode::Apply,
+    );
+    let applied = run_meanwhile(&app, &wanted, || {
+        other.set_user("user15", &["klass=gold".to_owned()]).unwrap();
+        let gone = other.user("user16").unwrap();
+        other.store().remove_user(&gone).unwrap();
+    });
+    let user = app.user("user15").unwrap();
+    assert_eq!((user.klass.as_str(), user.description.as_str()), ("gold", "gold!"));
+    assert_eq!((applied.tally.get(Outcome::Changed), applied.tally.get(Outcome::Conflict)), (19, 1));
+    let conflict = app.outcomes(&applied, Some(Outcome::Conflict)).next().unwrap().unwrap();
+    assert_eq!((conflict.target, conflict.username), (16, None));
+}
+
+#[test]
+fn a_user_removed_before_its_turn_is_a_conflict() {
+    let (database, app) = site(5);
+    struct Remover(TestDatabase);
+    impl Observer for Remover {
+        fn confirm(&mut self, _: &Run) -> bool {
+            let store = self.0.open();
+            store.remove_user(&store.user_by_name("user3").unwrap().unwrap()).unwrap();
+            true
+        }
+        fn progress(&mut self, _: Progress) {}
+    }
+    let ended =
+        app.run(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut Remover(database)).unwrap();
+    check(&app, &ended);
+    assert_eq!((ended.tally.get(Outcome::Conflict), ended.tally.get(Outcome::Changed)), (1, 4));
+}
+
+#[test]
+fn a_stopped_run_keeps_what_is_done_and_names_the_rest() {
+    let (_database, app) = site(50);
+    let stop: Stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    let mut observer =
+        Meanwhile { what: move || asked.store(true, Ordering::Relaxed), done: false, agrees: true };
+    // Spins at user 30, so it must be ended in the middle of a target.
+    let wanted = request("if user.obj_id >= 30:\n    while True: pass\nuser.klass = 'seen'", Mode::Apply);
+    let ended = app.run(&wanted, &stop, &mut observer).unwrap();
+    check(&app, &ended);
+    assert_eq!(ended.state, RunState::Cancelled);
+    let seen = app.users(None).map(Result::unwrap).filter(|user| user.klass == "seen").count() as u64;
+    assert_eq!(ended.tally.get(Outcome::Changed), seen);
+    assert_eq!(ended.final_tally().get(Outcome::NotRun), 50 - seen);
+}
+
+#[test]
+fn without_a_yes_nothing_happens() {
+    let (_database, app) = site(3);
+    let mut observer = Meanwhile { what: || {}, done: false, agrees: false };
+    let ended = app.run(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut observer).unwrap();
+    check(&app, &ended);
+    assert_eq!((ended.state, ended.final_tally().get(Outcome::NotRun)), (RunState::Cancelled, 3));
+    assert_eq!(app.user("user1").unwrap().klass, "");
+}
+
+#[test]
+fn what_is_wrong_before_the_start_leaves_no_run() {
+    let (_database, app) = site(3);
+    let attempt = |wanted: &Request| {
+        let mut observer = Meanwhile { what: || {}, done: false, agrees: true };
+        app.run(wanted, &Stop::default(), &mut observer).unwrap_err()
+    };
+    let error = attempt(&request("x = 1\nif x == 1\n    pass\n", Mode::Apply));
+    assert!(matches!(error, AppError::Syntax { .. }));
+    assert_eq!(
+        error.to_string().lines().collect::<Vec<_>>(),
+        [
+            "test.py, line 2, column 10: SyntaxError: expected ':'. No run was started.",
+            "  if x == 1",
+            "           ^"
+        ]
+    );
+    let mut wanted = request("pass", Mode::Apply);
+    wanted.selection = Selection::Filter("klas eq \"x\"".to_owned());
+    assert!(matches!(attempt(&wanted), AppError::Filter(_)));
+    wanted.selection = Selection::All;
+    wanted.engine.python = PathBuf::from("/nowhere/python3");
+    assert!(matches!(attempt(&wanted), AppError::Unavailable(_)));
+    assert_eq!(app.runs().count(), 0);
+}
+
+#[test]
+fn nobody_selected_is_a_run_that_is_finished() {
+    let (_database, app) = site(3);
+    let mut wanted = request("user.klass = 'x'", Mode::Apply);
+    wanted.selection = Selection::Filter("klass eq \"nothing\"".to_owned());
+    let ended = run_meanwhile(&app, &wanted, || {});
+    assert_eq!((ended.state, ended.targets), (RunState::Finished, 0));
+}
+
+#[test]
+fn a_script_cannot_write_what_the_rules_forbid() {
+    // It reaches below the User object, as a hostile script would; the parent has the same rules.
+    let (_database, app) = site(4);
+    let script = "
+record = user._record
+sets, edits = len(record) - 2, len(record) - 1
+if user.obj_id == 1: record[sets] = {0: 99}            # obj_id
+if user.obj_id == 2: record[edits].append((0, 12345))  # no such profile
+if user.obj_id == 3: record[edits].append((2, 'Class', '==', 'x'))
+if user.obj_id == 4: user.klass = 'honest'
+";
+    let applied = run(&app, script, Mode::Apply);
+    assert_eq!((applied.tally.get(Outcome::Failed), applied.tally.get(Outcome::Changed)), (3, 1));
+    assert_eq!(app.user("user4").unwrap().klass, "honest");
+    let ids: Vec<_> = app.users(None).map(|user| user.unwrap().id).collect();
+    assert_eq!(ids, [1, 2, 3, 4]);
+}
