@@ -222,16 +222,18 @@ fn capitalized(outcome: Outcome) -> String {
 fn next_steps(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     let mut steps = Vec::new();
     if run.tally.has_trouble() {
-        steps.push(format!(
-            "rollcall runs outcomes {} --outcome failed    every failure with its line",
-            run.id
-        ));
+        let command = format!("rollcall runs outcomes {} --outcome failed", run.id);
+        steps.push((command, "every failure with its line"));
     }
     if run.mode == Mode::Preview && run.tally.get(Outcome::Changed) > 0 {
-        steps.push("the same command with --apply              write these changes".to_owned());
+        steps.push(("the same command with --apply".to_owned(), "write these changes"));
     }
     if !steps.is_empty() {
         writeln!(out, "\n{}", paint(style::STRONG, "Next"))?;
     }
-    Ok(steps.into_iter().try_for_each(|step| writeln!(out, "  {step}"))?)
+    let widest = steps.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    for (command, what) in steps {
+        writeln!(out, "  {command:widest$}   {}", paint(style::FAINT, what))?;
+    }
+    Ok(())
 }
