@@ -1,9 +1,10 @@
 //! Progress of long work on standard error: a bar on a terminal, a line now and then elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use rollcall_app::runs::Progress;
 
 use crate::show::tally_line;
@@ -25,8 +26,12 @@ impl Meter {
     pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total);
-            let style = "{prefix} {bar:32} {human_pos}/{human_len}  {per_sec}  {eta} left  {wide_msg}";
-            bar.set_style(ProgressStyle::with_template(style).expect("the template is right"));
+            let style = "{prefix} {bar:32} {human_pos}/{human_len}  {rate}  {eta} left\n  {msg}";
+            let style = ProgressStyle::with_template(style).expect("the template is right");
+            bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+                let _ =
+                    write!(out, "{}/s", grouped(Duration::from_secs_f64(state.per_sec().max(0.0)).as_secs()));
+            }));
             bar.set_prefix(what);
             bar.enable_steady_tick(Duration::from_millis(250));
             bar

@@ -133,8 +133,8 @@ fn outcomes(app: &App, run: RunId, outcome: Option<Outcome>, format: Format) -> 
 pub(super) fn report(app: &App, run: &Run) -> anyhow::Result<()> {
     let mut out = stdout();
     let what = match run.mode {
-        Mode::Preview => "Preview",
-        Mode::Apply => "Applied",
+        Mode::Preview => format!("preview of {} over", run.script),
+        Mode::Apply => format!("{} applied to", run.script),
     };
     let chosen = match &run.selection {
         Selection::All => "every user".to_owned(),
@@ -143,9 +143,8 @@ pub(super) fn report(app: &App, run: &Run) -> anyhow::Result<()> {
     let rate = run.tally.total() * 1_000 / run.millis.unsigned_abs().max(1);
     writeln!(
         out,
-        "{}  {what} of {} over {} ({chosen}), {}",
+        "{}  {what} {} ({chosen}): {}",
         paint(style::STRONG, &format!("Run {}", run.id)),
-        run.script,
         counted(run.targets, "user"),
         run.state.name(),
     )?;

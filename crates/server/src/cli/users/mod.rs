@@ -12,6 +12,9 @@ use clap::Subcommand;
 use super::Context;
 
 #[derive(Debug, Subcommand)]
+#[command(
+    after_help = "Examples:\n  rollcall users import subscribers.csv\n  rollcall users list --filter 'klass eq \"business\"'"
+)]
 pub(super) enum Users {
     /// Add users from a CSV file: all of them, or none and every fault of the file
     Import(import::Import),

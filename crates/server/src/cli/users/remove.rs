@@ -7,6 +7,7 @@ use crate::cli::confirm;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall users remove ana.berg7")]
 pub(crate) struct Remove {
     /// The username
     username: String,

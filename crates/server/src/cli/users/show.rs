@@ -10,6 +10,7 @@ use crate::output::{Format, Listing, stdout, write_json};
 use crate::style::{self, paint};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall users show ana.berg7 --format json")]
 pub(crate) struct Show {
     /// The username
     username: String,
