@@ -13,7 +13,7 @@ pub enum AppError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The filter's text.
-    #[error("{0}")]
+    #[error(transparent)]
     Filter(#[from] ParseError),
     /// Scripts cannot be run on this machine.
     #[error(transparent)]
@@ -21,6 +21,9 @@ pub enum AppError {
     /// Workers die for no fault of the script.
     #[error(transparent)]
     Broken(#[from] Broken),
+    /// A thread that drives a worker ended by a fault of Rollcall's.
+    #[error("an internal error ended the run early; please report what was printed above")]
+    CrewLost,
     /// The script is not Python.
     #[error("{}", show_syntax(.name, .fault))]
     Syntax {
@@ -56,7 +59,8 @@ fn show_syntax(name: &str, fault: &SyntaxFault) -> String {
     if let Some(column) = fault.column {
         shown.push_str(&format!(", column {column}"));
     }
-    shown.push_str(&format!(": {}: {}. No run was started.", fault.kind, fault.message));
+    let message = if fault.message.is_empty() { "the script is too large or nested" } else { &fault.message };
+    shown.push_str(&format!(": {}: {message}. No run was started.", fault.kind));
     if let (Some(text), Some(column)) = (&fault.text, fault.column) {
         let indent = text.chars().take_while(|c| c.is_whitespace()).count();
         let before = (column as usize).saturating_sub(1).saturating_sub(indent);

@@ -36,7 +36,12 @@ fn boot() -> String {
 fn started(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is a name in parentheses, which may hold anything.
-    stat.rsplit(") ").next()?.split(' ').nth(19).map(str::to_owned)
+    let mut fields = stat.rsplit(") ").next()?.split(' ');
+    // A process that has ended and was not asked for its exit status yet is as dead as it will be.
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return None;
+    }
+    fields.nth(18).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -48,7 +53,7 @@ mod tests {
         assert!(!is_dead(&current()));
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = child.id();
-        let holder = format!("{}/{pid}/{}", boot(), started(pid).unwrap());
+        let holder = format!("{}/{pid}/{}", boot(), started(pid).unwrap_or_default());
         child.wait().unwrap();
         assert!(is_dead(&holder));
         assert!(is_dead(&format!("{}/{}/0", boot(), std::process::id())));

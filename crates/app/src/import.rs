@@ -14,6 +14,7 @@ use rollcall_store::{Added, Import, StoreError};
 
 use crate::csv_text::restore;
 use crate::export::EXPORT_COLUMNS;
+use crate::lines::{Lines, note_lines};
 use crate::{App, AppError};
 
 /// Where users of a file without an `organization` column go.
@@ -99,6 +100,7 @@ impl App {
             .strip_bom(true)
             .bom_sniffing(encoding != UTF_8)
             .build(file);
+        let (file, lines) = note_lines(file);
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
         let known: HashMap<_, _> =
             self.store.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
@@ -115,7 +117,7 @@ impl App {
                 faults: 0,
                 rows: 0,
             };
-            match rows.read(reader)? {
+            match rows.read(reader, &lines)? {
                 Ok(()) if rows.faults == 0 => {
                     let organizations = rows.import.made_organizations().to_vec();
                     Ok(Ok(Imported { users: rows.rows, organizations }))
@@ -170,7 +172,11 @@ impl Rows<'_, '_> {
     }
 
     /// The outer error is the database's, the inner one the file's.
-    fn read(&mut self, mut reader: csv::Reader<impl Read>) -> Result<std::io::Result<()>, StoreError> {
+    fn read(
+        &mut self,
+        mut reader: csv::Reader<impl Read>,
+        lines: &Lines,
+    ) -> Result<std::io::Result<()>, StoreError> {
         let mut record = csv::ByteRecord::new();
         let mut header: Option<Vec<(String, Option<Column>)>> = None;
         loop {
@@ -179,7 +185,7 @@ impl Rows<'_, '_> {
                 Ok(false) => break,
                 Err(error) => return Ok(Err(into_io(error))),
             }
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.after(record.position().map_or(0, csv::Position::byte));
             let Some(columns) = &header else {
                 match self.header(line, &record) {
                     Some(columns) => header = Some(columns),
@@ -293,17 +299,12 @@ impl Rows<'_, '_> {
             return Ok(());
         }
         match column {
-            Column::Field(Field::OrganizationId) => {
-                let id = cell.parse().ok().filter(|id| self.organizations.contains_key(id));
-                draft.organization_id =
-                    Some(id.ok_or_else(|| Refusal::new(format!("there is no organization {cell:?}")))?);
-                Ok(())
-            }
             Column::Field(field) => {
                 draft.user.put(field, field.parse(cell, self.zone)?)?;
                 match field {
                     Field::ObjId => draft.id = Some(draft.user.id),
                     Field::UsernameLength => draft.length_given = true,
+                    Field::OrganizationId => draft.organization_id = Some(draft.user.organization_id),
                     _ => {}
                 }
                 Ok(())
@@ -329,8 +330,13 @@ impl Rows<'_, '_> {
 
     fn add(&mut self, line: u64, draft: Draft) -> Result<(), StoreError> {
         let Draft { mut user, id, password, length_given, organization, organization_id } = draft;
+        // A name decides: the number may come from another installation's export.
         user.organization_id = match (organization, organization_id) {
-            (None, Some(id)) => id,
+            (None, Some(id)) if self.organizations.contains_key(&id) => id,
+            (None, Some(id)) => {
+                self.fault(line, Some("organization_id"), format!("there is no organization {id}"));
+                return Ok(());
+            }
             (name, _) => self.import.organization(name.as_deref().unwrap_or(DEFAULT_ORGANIZATION))?,
         };
         if !length_given {

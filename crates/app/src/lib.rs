@@ -8,6 +8,8 @@ mod error;
 mod export;
 mod holder;
 mod import;
+mod lines;
+mod pages;
 pub mod runs;
 pub mod sample;
 mod users;

@@ -1,7 +1,8 @@
 use rollcall_domain::filter::{self, Filter};
-use rollcall_domain::{Change, Edit, Field, Refusal, User, UserId, diff};
+use rollcall_domain::{Change, Edit, Field, Refusal, User, diff};
 use rollcall_store::{Edited, HandEdit, StoreError};
 
+use crate::pages::pages;
 use crate::{App, AppError};
 
 /// Users are read in pages of this many.
@@ -24,19 +25,7 @@ impl App {
         &'a self,
         filter: Option<&'a Filter>,
     ) -> impl Iterator<Item = Result<User, AppError>> + 'a {
-        let next_page = move |after: &mut Option<UserId>| {
-            let page = self.store.users_page(filter, (*after)?, PAGE);
-            *after = match &page {
-                Ok(users) if !users.is_empty() => users.last().map(|user| user.id),
-                _ => None,
-            };
-            Some(page)
-        };
-        let mut after = Some(0);
-        std::iter::from_fn(move || next_page(&mut after)).flat_map(|page| match page {
-            Ok(users) => users.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error.into())],
-        })
+        pages(0, move |after| Ok(self.store.users_page(filter, after, PAGE)?), |user: &User| user.id)
     }
 
     /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.
@@ -45,8 +34,12 @@ impl App {
         let mut after = before.clone();
         let profiles = self.store.catalogue()?;
         let mut faults = Vec::new();
+        let mut dated = false;
         for assignment in assignments {
-            let done = self.assignment(assignment).and_then(|edit| after.edit(edit, &profiles));
+            let done = self.assignment(assignment).and_then(|edit| {
+                dated |= matches!(edit, Edit::Set(Field::LastUpdate, _));
+                after.edit(edit, &profiles)
+            });
             if let Err(why) = done {
                 faults.push(why.to_string());
             }
@@ -58,12 +51,14 @@ impl App {
         if changes.is_empty() {
             return Ok(changes);
         }
+        let now = self.clock.now();
         let edit = HandEdit {
             before: &before,
             after: &after,
             changes: &changes,
+            last_update: if dated { after.last_update } else { now },
             administrator: &self.administrator,
-            now: self.clock.now(),
+            now,
         };
         match self.store.edit_user(&edit)? {
             Edited::Yes => Ok(changes),

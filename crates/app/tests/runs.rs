@@ -264,6 +264,49 @@ fn what_is_wrong_before_the_start_leaves_no_run() {
 }
 
 #[test]
+fn a_row_that_cannot_be_read_ends_the_run_with_a_reason() {
+    let (database, app) = site(2_000);
+    let path = database.folder().join("rollcall.db");
+    let raw = rusqlite::Connection::open(path).unwrap();
+    raw.execute("UPDATE users SET expiration = 9000000000000000000 WHERE id = 1500", []).unwrap();
+    let ended = run(&app, "user.klass = 'x'", Mode::Apply);
+    assert_eq!(ended.state, RunState::Stopped);
+    assert!(ended.note.unwrap().contains("the time 9000000000000000000"));
+}
+
+#[test]
+fn a_locked_database_delays_a_run_and_stops_nothing() {
+    let (database, app) = site(10);
+    let path = database.folder().join("rollcall.db");
+    struct Locker {
+        path: PathBuf,
+        lock: Option<rusqlite::Connection>,
+        told: u32,
+    }
+    impl Observer for Locker {
+        fn confirm(&mut self, _: &Run) -> bool {
+            true
+        }
+        fn progress(&mut self, progress: Progress) {
+            self.told += 1;
+            if self.told == 1 {
+                let connection = rusqlite::Connection::open(&self.path).unwrap();
+                connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+                self.lock = Some(connection);
+            }
+            // All outcomes are there and could not be written for a while: now the lock is let go of.
+            if self.told > 12 && progress.tally.total() == 10 {
+                self.lock = None;
+            }
+        }
+    }
+    let wanted = request("import time\nif user.obj_id == 1: time.sleep(1)\nuser.klass = 'x'", Mode::Apply);
+    let ended = app.run(&wanted, &Stop::default(), &mut Locker { path, lock: None, told: 0 }).unwrap();
+    check(&app, &ended);
+    assert_eq!((ended.state, ended.tally.get(Outcome::Changed)), (RunState::Finished, 10));
+}
+
+#[test]
 fn nobody_selected_is_a_run_that_is_finished() {
     let (_database, app) = site(3);
     let mut wanted = request("user.klass = 'x'", Mode::Apply);

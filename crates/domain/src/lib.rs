@@ -27,4 +27,4 @@ pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, 
 pub use refusal::Refusal;
 pub use run::{Mode, Run, RunId, RunState, Selection};
 pub use time::{Timestamp, Zone};
-pub use user::{MAX_TEXT_BYTES, MAX_USERNAME_BYTES, User, UserId};
+pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};

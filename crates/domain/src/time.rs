@@ -44,6 +44,9 @@ impl Timestamp {
             ))
         };
         let pieces = DateTimeParser::new().parse_pieces(text.trim()).map_err(|_| wrong())?;
+        if pieces.time_zone_annotation().is_some() {
+            return Err(wrong()); // `2026-12-01T00:00[Europe/Paris]` is RFC 9557; offsets say it without a zone's rules
+        }
         let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
         let utc = match pieces.to_numeric_offset() {
             Some(offset) => micros_of(local) - i64::from(offset.seconds()) * 1_000_000,
@@ -150,7 +153,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_date_or_lies_outside() {
-        for text in ["", "soon", "2026-13-01", "2026-02-30", "01/02/2026", "9999-12-31T23:59:59-01:00"] {
+        for text in [
+            "",
+            "soon",
+            "2026-13-01",
+            "2026-02-30",
+            "01/02/2026",
+            "2026-07-01T00:00[Europe/Paris]",
+            "9999-12-31T23:59:59-01:00",
+        ] {
             assert!(Timestamp::parse(text, &Zone::utc()).is_err(), "{text}");
         }
     }

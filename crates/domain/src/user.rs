@@ -5,6 +5,8 @@ use crate::{Assignment, Field, ItemKind, ItemRow, OrganizationId, Refusal, Times
 /// Identifies a user; scripts know it as `obj_id`.
 pub type UserId = i64;
 
+/// The largest number that a user may be given: what JSON readers hold exactly (RFC 8259, section 6).
+pub const MAX_USER_ID: UserId = (1 << 53) - 1;
 /// The longest username, in bytes: what a RADIUS User-Name can carry (RFC 2865, section 5.1).
 pub const MAX_USERNAME_BYTES: usize = 253;
 /// The longest text of any other field, in bytes.
@@ -101,7 +103,7 @@ impl User {
             check_text(field, text)?;
         }
         match (field, value) {
-            (Field::ObjId, Value::Int(value)) if value > 0 => self.id = value,
+            (Field::ObjId, Value::Int(value)) if (1..=MAX_USER_ID).contains(&value) => self.id = value,
             (Field::Username, Value::Text(value)) => self.username = value,
             (Field::UsernameLength, Value::Int(value)) if value >= 0 => self.username_length = value,
             (Field::FirstName, Value::Text(value)) => self.first_name = value,

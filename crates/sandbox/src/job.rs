@@ -8,6 +8,9 @@ use rollcall_domain::{
 
 use crate::marshal::Writer;
 
+/// The most edits of profiles and attributes that one target may ask for.
+pub(crate) const MAX_EDITS: usize = 1_000;
+
 /// What one target may use.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -81,6 +84,9 @@ impl Job {
             ("max_username", int(MAX_USERNAME_BYTES)),
             ("max_text", int(MAX_TEXT_BYTES)),
             ("max_item", int(MAX_ITEM_BYTES)),
+            ("max_edits", int(MAX_EDITS)),
+            ("earliest", Timestamp::MIN.as_micros()),
+            ("latest", Timestamp::MAX.as_micros()),
         ] {
             w.text(name);
             w.int(number);

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 /// Values nest at most this deep; what a worker sends needs four levels.
 const MAX_DEPTH: usize = 8;
+/// One value holds at most so many others; a report with every edit that it may have holds under 6,000.
+const MAX_VALUES: usize = 10_000;
 
 /// Writes values one after the other.
 #[derive(Debug, Default)]
@@ -141,11 +143,13 @@ pub(crate) struct Garbled;
 /// Reads values one after the other.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    /// How many values the current one has held.
+    held: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, held: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -153,6 +157,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn value(&mut self) -> Result<Value<'a>, Garbled> {
+        self.held = 0;
         self.nested(0)?.ok_or(Garbled)
     }
 
@@ -174,7 +179,8 @@ impl<'a> Reader<'a> {
 
     /// One value, or `None` for the mark that ends a dict.
     fn nested(&mut self, depth: usize) -> Result<Option<Value<'a>>, Garbled> {
-        if depth > MAX_DEPTH {
+        self.held += 1;
+        if depth > MAX_DEPTH || self.held > MAX_VALUES {
             return Err(Garbled);
         }
         Ok(Some(match self.take(1)?[0] {
@@ -280,8 +286,9 @@ mod tests {
             b"u\x01\0\0\0\xff",
             b"l\xff\xff\xff\x7f",
         ];
-        for case in cases.into_iter().chain([&deep[..]]) {
-            assert_eq!(Reader::new(case).value(), Err(Garbled), "{case:?}");
+        let many = [&b"["[..], &1_000_000_u32.to_le_bytes(), &b"N".repeat(1_000_000)].concat();
+        for case in cases.into_iter().chain([&deep[..], &many[..]]) {
+            assert_eq!(Reader::new(case).value(), Err(Garbled), "{:?}", &case[..case.len().min(20)]);
         }
     }
 }

@@ -18,10 +18,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::lockdown::Lockdown;
+use crate::marshal::Garbled;
 use crate::{Job, Sandbox};
 
-/// No frame of a worker is larger: a report with its output, result and edits fits many times.
-const MAX_FRAME: usize = 64 << 20;
+/// No frame of a worker is larger: a flush of 64 KiB and one report with its output, result and edits fit twice.
+const MAX_FRAME: usize = 8 << 20;
+/// As much of what the interpreter complains is kept.
+const MAX_COMPLAINT: usize = 4 << 10;
 const PIPE_BYTES: i32 = 1 << 20;
 
 /// Reads the length and text of `worker.py` and becomes it.
@@ -30,15 +33,11 @@ import os
 size, source = int.from_bytes(os.read(0, 4), 'little'), b''
 while len(source) < size:
     source += os.read(0, size - len(source))
-exec(compile(source, 'worker.py', 'exec'), {'__name__': 'rollcall_worker'})
+exec(compile(source, '<rollcall worker>', 'exec'), {'__name__': 'rollcall_worker'})
 ";
 
 /// A frame from the worker: its kind and its content.
 pub(crate) type Frame = (u8, Vec<u8>);
-
-/// The worker broke the protocol.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TooLarge;
 
 /// A running worker process.
 ///
@@ -53,6 +52,9 @@ pub(crate) struct Process {
     outgoing: Vec<u8>,
     sent: usize,
     incoming: Vec<u8>,
+    /// Bytes of `incoming` that have been handed on.
+    taken: usize,
+    complaint: Vec<u8>,
     closed: bool,
     stays_on_its_thread: PhantomData<*const ()>,
 }
@@ -80,7 +82,7 @@ impl Process {
         // it points to is alive; it only makes system calls and allocates nothing.
         unsafe {
             command.pre_exec(move || {
-                keep_only(shared)?;
+                keep_only(shared, lockdown.is_some())?;
                 nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
                 if nix::unistd::getppid() != parent {
                     return Err(io::ErrorKind::BrokenPipe.into()); // the parent died before the line above
@@ -109,6 +111,8 @@ impl Process {
             outgoing: Vec::new(),
             sent: 0,
             incoming: Vec::new(),
+            taken: 0,
+            complaint: Vec::new(),
             closed: false,
             stays_on_its_thread: PhantomData,
         };
@@ -156,8 +160,14 @@ impl Process {
     }
 
     fn read_some(&mut self) -> io::Result<()> {
+        self.incoming.drain(..self.taken);
+        self.taken = 0;
         let mut buffer = [0; 64 << 10];
-        while !self.closed && self.incoming.len() <= MAX_FRAME {
+        while let Ok(count @ 1..) = self.errors.read(&mut buffer) {
+            let room = MAX_COMPLAINT.saturating_sub(self.complaint.len());
+            self.complaint.extend(&buffer[..count.min(room)]);
+        }
+        while !self.closed && self.incoming.len() < 4 + MAX_FRAME {
             match self.output.read(&mut buffer) {
                 Ok(0) => self.closed = true,
                 Ok(count) => self.incoming.extend(&buffer[..count]),
@@ -170,19 +180,16 @@ impl Process {
     }
 
     /// The next whole frame that has arrived.
-    pub(crate) fn frame(&mut self) -> Result<Option<Frame>, TooLarge> {
-        let Some(head) = self.incoming.first_chunk::<4>() else { return Ok(None) };
+    pub(crate) fn frame(&mut self) -> Result<Option<Frame>, Garbled> {
+        let rest = &self.incoming[self.taken..];
+        let Some(head) = rest.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_le_bytes(*head) as usize;
         if length == 0 || length > MAX_FRAME {
-            return Err(TooLarge);
+            return Err(Garbled);
         }
-        if self.incoming.len() < 4 + length {
-            return Ok(None);
-        }
-        let content = self.incoming[5..4 + length].to_vec();
-        let kind = self.incoming[4];
-        self.incoming.drain(..4 + length);
-        Ok(Some((kind, content)))
+        let Some(frame) = rest.get(4..4 + length) else { return Ok(None) };
+        self.taken += 4 + length;
+        Ok(Some((frame[0], frame[1..].to_vec())))
     }
 
     /// Whether the worker has closed its end: it will say nothing more.
@@ -218,13 +225,14 @@ impl Process {
         Pid::from_raw(i32::try_from(self.child.id()).expect("process ids are positive i32s"))
     }
 
-    /// Kills the worker if it still lives; says how it ended, and what the interpreter complained about.
+    /// Kills the worker if it still lives, and reads what it said before; says how it ended, and what the interpreter
+    /// complained about.
     pub(crate) fn end(&mut self) -> (String, String) {
         let _ = self.child.kill();
         let status = self.child.wait();
-        let mut complaint = vec![0; 4096];
-        let read = self.errors.read(&mut complaint).unwrap_or(0);
-        let complaint = String::from_utf8_lossy(&complaint[..read]).trim().to_owned();
+        // Nobody else holds the pipes' other ends, so this reads to their ends, if there is room for it.
+        let _ = self.read_some();
+        let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
         (status.map_or_else(|error| error.to_string(), describe), complaint)
     }
 }
@@ -243,12 +251,13 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// Closes every descriptor on exec but the standard ones and `shared`. Async-signal-safe.
-fn keep_only(shared: [i32; 2]) -> io::Result<()> {
+/// Closes every descriptor on exec but the standard ones and `shared`. A kernel that is too old for it (before 5.11)
+/// will do where there is no lock-down either. Async-signal-safe.
+fn keep_only(shared: [i32; 2], required: bool) -> io::Result<()> {
     const CLOSE_ON_EXEC: libc::c_uint = 4;
     // SAFETY: the call takes three numbers; it marks descriptors of this process only.
     let done = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, CLOSE_ON_EXEC) };
-    if done != 0 {
+    if done != 0 && required {
         return Err(io::Error::last_os_error());
     }
     for fd in shared {

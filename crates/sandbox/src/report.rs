@@ -2,6 +2,8 @@ use rollcall_domain::{
     Edit, Field, Item, ItemKind, Kind, Operator, ScriptError, Timestamp, Value as FieldValue,
 };
 
+use crate::Limits;
+use crate::job::MAX_EDITS;
 use crate::marshal::{Garbled, Value};
 
 /// What a worker says about one target. Its form is checked; whether its edits are allowed is for the caller to
@@ -39,15 +41,27 @@ impl Report {
         Self { ending, edits: Vec::new(), result: None, output: String::new(), micros }
     }
 
-    /// Reads what `run_target` in `worker.py` wrote: the target's ordinal and its report.
-    pub(crate) fn read(value: Value<'_>) -> Result<(u64, Self), Garbled> {
-        let [ordinal, ending, micros, sets, edits, result, output, reason, error] = items(value)?;
-        let (Value::Int(ordinal), Value::Int(ending), Value::Int(micros)) = (ordinal, ending, micros) else {
+    /// Which target a report is about, if it is one.
+    pub(crate) fn ordinal(value: &Value<'_>) -> Option<u64> {
+        match value {
+            Value::List(parts) => match parts.first()? {
+                Value::Int(ordinal) => u64::try_from(*ordinal).ok(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Reads what `run_target` in `worker.py` wrote.
+    /// What is larger than the limits allow is refused: the worker keeps them, so somebody else wrote it.
+    pub(crate) fn read(value: Value<'_>, limits: &Limits) -> Result<Self, Garbled> {
+        let [_, ending, micros, sets, edits, result, output, reason, error] = items(value)?;
+        let (Value::Int(ending), Value::Int(micros)) = (ending, micros) else {
             return Err(Garbled);
         };
         let ending = match ending {
             0 => Ending::Ran,
-            1 => Ending::Skipped(text(reason)?),
+            1 => Ending::Skipped(bounded(reason, MAX_WORDS)?),
             2 => Ending::Failed(script_error(error)?),
             3 => Ending::TimedOut(script_error(error)?),
             _ => return Err(Garbled),
@@ -64,7 +78,7 @@ impl Report {
         }
         match edits {
             Value::None => {}
-            Value::List(values) => {
+            Value::List(values) if values.len() <= MAX_EDITS => {
                 for value in values {
                     wanted.push(edit(value)?);
                 }
@@ -73,10 +87,13 @@ impl Report {
         }
         let result = match result {
             Value::None => None,
-            value => Some(text(value)?).filter(|text| is_json_object(text)).ok_or(Garbled).map(Some)?,
+            value => Some(bounded(value, limits.result)?)
+                .filter(|text| is_json_object(text))
+                .ok_or(Garbled)
+                .map(Some)?,
         };
-        let report = Self { ending, edits: wanted, result, output: text(output)?, micros };
-        Ok((u64::try_from(ordinal).map_err(|_| Garbled)?, report))
+        let output = bounded(output, limits.output + CUT_MARK)?;
+        Ok(Self { ending, edits: wanted, result, output, micros: micros.clamp(0, MAX_MICROS) })
     }
 }
 
@@ -87,6 +104,17 @@ fn items<const N: usize>(value: Value<'_>) -> Result<[Value<'_>; N], Garbled> {
     }
 }
 
+/// Room for the line that says that output was cut.
+const CUT_MARK: usize = 64;
+/// The longest message, reason or traceback, in bytes.
+const MAX_WORDS: usize = 64 << 10;
+/// No target takes longer: a year.
+const MAX_MICROS: i64 = 366 * 86_400 * 1_000_000;
+
+fn bounded(value: Value<'_>, longest: usize) -> Result<String, Garbled> {
+    text(value).and_then(|text| if text.len() > longest { Err(Garbled) } else { Ok(text) })
+}
+
 fn text(value: Value<'_>) -> Result<String, Garbled> {
     match value {
         Value::Text(text) => Ok(text.into_owned()),
@@ -95,21 +123,24 @@ fn text(value: Value<'_>) -> Result<String, Garbled> {
 }
 
 fn is_json_object(text: &str) -> bool {
-    text.starts_with('{') && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok()
+    // One line: a line feed would break listings of one object a line.
+    text.starts_with('{')
+        && !text.bytes().any(|byte| byte < b' ')
+        && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok()
 }
 
 fn script_error(value: Value<'_>) -> Result<ScriptError, Garbled> {
     let [kind, message, line, traceback] = items(value)?;
     Ok(ScriptError {
-        kind: text(kind)?,
-        message: text(message)?,
+        kind: bounded(kind, MAX_WORDS)?,
+        message: bounded(message, MAX_WORDS)?,
         line: match line {
             Value::Int(line) => u32::try_from(line).ok(),
             _ => None,
         },
         traceback: match traceback {
             Value::None => None,
-            value => Some(text(value)?),
+            value => Some(bounded(value, MAX_WORDS)?),
         },
     })
 }

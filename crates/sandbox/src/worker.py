@@ -11,10 +11,10 @@ every report by its own rules. What is here keeps scripts apart from each other 
 happened.
 """
 
+import fcntl
 import marshal
 import mmap
 import os
-import signal
 import sys
 
 LOADED, READY, REJECTED, REPORTS = 1, 2, 3, 4
@@ -28,14 +28,14 @@ FLUSH_BYTES = 65_536
 # ---------------------------------------------------------------------------------------------------- frames
 
 
-def duplicate_and_close(fd):
-    copy = os.dup(fd)
-    os.close(fd)
+def move_away(fd):
+    """Puts standard error where the parent's pipe was: a script that writes there must not meet the parent."""
+    copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.dup2(2, fd)
     return copy
 
 
-# A script that reads standard input or writes standard output must not meet the parent there.
-REQUESTS, ANSWERS = duplicate_and_close(0), duplicate_and_close(1)
+REQUESTS, ANSWERS = move_away(0), move_away(1)
 received = bytearray()
 
 
@@ -82,7 +82,7 @@ encodings.cp1252 encodings.utf_16 encodings.ascii
 # Compiled modules can only be loaded from their files, so all of them are loaded now, but for those that belong
 # to a terminal, a database file or the interpreter's own tests, and _asyncio, which asyncio can do without.
 UNWANTED = ("_test", "_xx", "xx", "_ctypes", "_tkinter", "_curses", "readline", "nis", "spwd", "ossaudiodev", "_dbm",
-            "_gdbm", "_asyncio", "_ssl", "_multiprocessing", "_posixshmem", "_crypt", "_sqlite3")
+            "_gdbm", "_asyncio", "_ssl", "_multiprocessing", "_posixshmem", "_crypt")
 
 
 def load_library():
@@ -105,21 +105,24 @@ def load_library():
 load_library()
 
 import builtins
+import contextvars
 import datetime as datetime_module
-import decimal
 import difflib
 import gc
 import importlib.machinery
 import io
 import json
 import linecache
-import operator
 import re
 import time
 import types
-import uuid
 import zoneinfo
 from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from operator import is_, itemgetter
+from signal import SIG_BLOCK, SIG_SETMASK, SIGALRM, getsignal, pthread_sigmask
+from signal import signal as set_signal
+from uuid import UUID
 
 # The worker's own functions find these before they look into a builtins module that a script may have changed.
 globals().update((name, value) for name, value in vars(builtins).items() if not name.startswith("__"))
@@ -310,9 +313,16 @@ def to_datetime(micros):
     return moment
 
 
+EARLIEST, LATEST = settings["earliest"], settings["latest"]
+
+
 def to_micros(moment):
+    """Microseconds since 1970; OverflowError outside the years 1 to 9999 in UTC."""
     since = datetime.__sub__(moment, EPOCH)  # not of a subclass, which may have redefined it
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if not EARLIEST <= micros <= LATEST:
+        raise OverflowError
+    return micros
 
 
 def exact_text(value):
@@ -344,8 +354,8 @@ def kind_of(value):
 FIELDS = [tuple(field) for field in settings["fields"]]  # (name, kind, writable, nullable), as the parent has them
 INT, TEXT, BOOL, TIME = 0, 1, 2, 3
 WRITABLE = frozenset(name for name, _, writable, _ in FIELDS if writable)
-NAMES = frozenset(name for name, *_ in FIELDS)
 MAX_USERNAME, MAX_TEXT, MAX_ITEM = settings["max_username"], settings["max_text"], settings["max_item"]
+MAX_EDITS = settings["max_edits"]
 OPERATORS = [tuple(names) for names in settings["operators"]]  # of reply items, of check items
 # A record: the fields in order, then these.
 PROFILES, ITEMS, CHECKS, ROW, SETS, EDITS = range(len(FIELDS), len(FIELDS) + 6)
@@ -467,8 +477,8 @@ class Profile(tuple):
     """A profile of the user: `id` and `short_name`."""
 
     __slots__ = ()
-    id = property(operator.itemgetter(0))
-    short_name = property(operator.itemgetter(1))
+    id = property(itemgetter(0))
+    short_name = property(itemgetter(1))
 
     def __repr__(self):
         return f"Profile(id={self[0]!r}, short_name={self[1]!r})"
@@ -478,29 +488,38 @@ class Attribute(tuple):
     """An attribute or check attribute of the user: `attr`, `operation` and `value`."""
 
     __slots__ = ()
-    attr = property(operator.itemgetter(0))
-    operation = property(operator.itemgetter(1))
-    value = property(operator.itemgetter(2))
+    attr = property(itemgetter(0))
+    operation = property(itemgetter(1))
+    value = property(itemgetter(2))
 
     def __repr__(self):
         return f"Attribute(attr={self[0]!r}, operation={self[1]!r}, value={self[2]!r})"
 
 
+TOO_MANY = f"a script makes at most {MAX_EDITS} changes to the profiles and attributes of one user"
+
+
 def add_item(user, where, edit, noun, attr, value, operation):
     text = item_text(value)
-    if not isinstance(attr, str) or text is None:
-        return False, f"an attribute has a name (str) and a value (str, number, date or time), not {kind_of(value)}"
-    attr = exact_text(attr)
+    if not isinstance(attr, str):
+        return False, f"the name of {noun} is a str, not {kind_of(attr)}"
+    if text is None:
+        return False, f"the value of {noun} is a str, a number, a date or a time, not {kind_of(value)}"
+    if not isinstance(operation, str):
+        return False, f"the operator of {noun} is a str, not {kind_of(operation)}"
+    attr, operation = exact_text(attr), exact_text(operation)
     accepted = OPERATORS[where - ITEMS]
-    if not isinstance(operation, str) or operation not in accepted:
+    if operation not in accepted:
         return False, f"the operator {operation!r} cannot be used for {noun}: use one of {' '.join(accepted)}"
     fault = item_fault(attr, text)
     if fault:
         return False, fault
     record = user._record
-    row = (attr, exact_text(operation), text)
+    row = (attr, operation, text)
     if row in record[where]:
         return False, f"{attr} {operation} {text} is already there"
+    if len(record[EDITS]) >= MAX_EDITS:
+        return False, TOO_MANY
     rows = record[where] = list(record[where])  # the parent's list stays as it came (see run_targets)
     message = "added"
     if operation == ":=":
@@ -531,6 +550,8 @@ def remove_item(user, where, edit, noun, attr, value, operation):
     removed = len(rows) - len(kept)
     if not removed:
         return False, f"the user has no {attr} {operation or ''} {text}".replace("  ", " ")
+    if len(record[EDITS]) >= MAX_EDITS:
+        return False, TOO_MANY
     record[where] = kept
     record[EDITS].append((edit, attr, text, operation))
     return True, f"{attr} {text} removed" if removed == 1 else f"{attr} {text} removed {removed} times"
@@ -562,7 +583,7 @@ class User:
     def __setattr__(self, name, value):
         setter = setters.get(name)
         if setter is None:
-            if name in NAMES:
+            if name in PUBLIC:
                 raise AttributeError(f"user.{name} is read-only")
             raise AttributeError(f"a user has no field {name!r}{closest(name, WRITABLE)}")
         setter(self._record, value)
@@ -571,7 +592,12 @@ class User:
         raise AttributeError(f"a user's {name} cannot be deleted")
 
     def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
         raise AttributeError(f"a user has no field {name!r}{closest(name, PUBLIC)}")
+
+    def __reduce__(self):
+        raise TypeError("a user cannot be copied or pickled; take what you need from its fields")
 
     def __repr__(self):
         return f"<User {self.obj_id} {self.username!r}>"
@@ -597,6 +623,8 @@ class User:
         for profile in record[PROFILES]:
             if profile[0] == number:
                 return False, f"profile {name} is already assigned"
+        if len(record[EDITS]) >= MAX_EDITS:
+            return False, TOO_MANY
         record[PROFILES] = [*record[PROFILES], (number, name)]
         record[EDITS].append((PROFILE_ADD, number))
         return True, f"profile {name} added"
@@ -610,6 +638,8 @@ class User:
         kept = [profile for profile in record[PROFILES] if profile[0] != number]
         if len(kept) == len(record[PROFILES]):
             return False, f"profile {name} is not assigned"
+        if len(record[EDITS]) >= MAX_EDITS:
+            return False, TOO_MANY
         record[PROFILES] = kept
         record[EDITS].append((PROFILE_REMOVE, number))
         return True, f"profile {name} removed"
@@ -703,13 +733,17 @@ class Output:
     def write(self, text):
         if not isinstance(text, str):
             raise TypeError(f"write() takes a str, not {kind_of(text)}")
-        if self.room > 0 and text:
-            text = exact_text(text)
-            self.parts.append(text[: self.room])
-            self.room -= len(text)
-            if self.room < 0:
+        length = len(text)
+        if self.room > 0 and length:
+            text = exact_text(text)[: self.room]
+            if not text.isascii():
+                text = text.encode("utf-8", "replace")[: self.room].decode("utf-8", "ignore")
+            self.parts.append(text)
+            self.room -= length if text.isascii() else len(text.encode())
+            if self.room < 0 or length > len(text):
+                self.room = 0
                 self.parts.append("\n[cut here: too much output]\n")
-        return len(text)
+        return length
 
     def writelines(self, lines):
         for line in lines:
@@ -821,7 +855,7 @@ def plain_json(value):
         return sorted(value, key=str)
     if isinstance(value, (Profile, Attribute)):
         return tuple(value)
-    if isinstance(value, (decimal.Decimal, uuid.UUID)):
+    if isinstance(value, (Decimal, UUID)):
         return str(value)
     raise TypeError(f"a result cannot hold a {kind_of(value)}: use text, numbers, lists or dicts")
 
@@ -849,7 +883,7 @@ def result_text(given, final):
 
 def same(space, known):
     """Whether two dicts have the same keys with the very same values."""
-    return space.keys() == known.keys() and all(map(operator.is_, map(space.__getitem__, known), known.values()))
+    return space.keys() == known.keys() and all(map(is_, map(space.__getitem__, known), known.values()))
 
 
 class Integrity:
@@ -884,7 +918,8 @@ class Integrity:
 
     def read_limits(self):
         digits = getattr(sys, "get_int_max_str_digits", None)
-        return sys.getrecursionlimit(), digits and digits(), signal.getsignal(signal.SIGALRM)
+        mask = pthread_sigmask(SIG_BLOCK, ())
+        return sys.getrecursionlimit(), digits and digits(), getsignal(SIGALRM), mask
 
     def holds(self):
         modules.pop("__main__", None)
@@ -921,14 +956,17 @@ class Integrity:
             each[:] = known
         for each, code, defaults, keywords in self.functions:
             each.__code__, each.__defaults__, each.__kwdefaults__ = code, defaults, keywords
-        recursion, digits, handler = self.limits
+        recursion, digits, handler, mask = self.limits
         sys.setrecursionlimit(recursion)
         if digits is not None:
             sys.set_int_max_str_digits(digits)
-        signal.signal(signal.SIGALRM, handler)
+        set_signal(SIGALRM, handler)
+        pthread_sigmask(SIG_SETMASK, mask)
 
 
+# Bound here, out of a script's easy reach.
 modules = sys.modules
+new_module, new_context, new_mapping = types.ModuleType, contextvars.Context, mmap.mmap
 integrity = Integrity()
 careful = []  # not empty once a script was caught
 
@@ -958,7 +996,7 @@ def run_target(record):
     counter[1] += 1
     record.append(None)  # SETS
     record.append([])  # EDITS
-    module = types.ModuleType("__main__")
+    module = new_module("__main__")
     names = module.__dict__
     modules["__main__"] = module
     user = new_user(User)
@@ -974,7 +1012,8 @@ def run_target(record):
     try:
         started[1] = True
         try:
-            exec(script, names)
+            # In a context of its own, so that a decimal precision is not the next target's, too.
+            new_context().run(exec, script, names)
         finally:
             started[1] = False
         text = result_text(result, names.get("result"))
@@ -1011,7 +1050,7 @@ def memory_left():
     try:
         if not reserve:
             reserve.append(bytearray(RESERVE))
-        mmap.mmap(-1, settings["memory"] // 2).close()  # asks for the room and touches none of it
+        new_mapping(-1, settings["memory"] // 2).close()  # asks for the room and touches none of it
     except (MemoryError, OSError):
         return False
     return True
@@ -1081,7 +1120,7 @@ def compile_script():
 
 
 script_name = settings["script_name"]
-script_lines = settings["script"].splitlines()
+script_lines = re.split("\r\n|\r|\n", settings["script"])
 params = settings["params"]
 worker = globals()
 compiled = {
@@ -1089,7 +1128,7 @@ compiled = {
     for name, module in modules.items()
     if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), importlib.machinery.ExtensionFileLoader)
 }
-linecache.cache[script_name] = (len(settings["script"]), None, settings["script"].splitlines(True), script_name)
+linecache.cache[script_name] = (len(settings["script"]), None, [line + "\n" for line in script_lines], script_name)
 for stale in ("path", "folder", "file", "name", "at", "field"):
     worker.pop(stale, None)
 
@@ -1103,8 +1142,9 @@ script, fault = compile_script()
 if script is None:
     send(REJECTED, dumps(fault))
     os._exit(0)
-sys.stdin, sys.stdout, sys.stderr = None, output, output
-signal.signal(signal.SIGALRM, on_alarm)
+sys.stdin = sys.__stdin__ = None
+sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = output
+set_signal(SIGALRM, on_alarm)
 send(READY, b"")
 facts = receive()
 if facts is None:

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rollcall_domain::ScriptError;
 
-use crate::marshal::{Reader, Value, Writer};
+use crate::marshal::{Garbled, Reader, Value, Writer};
 use crate::process::Process;
 use crate::report::{Ending, Report};
 use crate::{Job, RunFacts, Sandbox, Target};
@@ -20,6 +20,10 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_millis(500);
 /// How often a worker is looked at.
 const TICK_MILLIS: u16 = 20;
+/// A target is started at most this often in one process: once, and after another script's tampering again.
+const STARTS: u64 = 3;
+/// A process that cannot be started is tried this often before it is given up.
+const START_TRIES: u32 = 3;
 
 /// The script is not Python.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,10 +77,17 @@ pub struct Worker<'a> {
     job: &'a Job,
     facts: RunFacts,
     process: Process,
-    /// Sent and not yet reported, in order.
+    /// Not yet reported, in order.
     waiting: VecDeque<Waiting>,
+    /// How many of them, from the front, the process has been sent.
+    in_flight: usize,
+    /// So many targets are sent one by one, because one of them has disturbed the talk with the process and it could not
+    /// be told which.
+    probation: usize,
     next_ordinal: u64,
     watch: Watch,
+    /// Targets that were sent to this process so far.
+    sent: u64,
     /// Whether this process has reported anything yet.
     reported: bool,
 }
@@ -112,8 +123,11 @@ impl<'a> Prepared<'a> {
             facts,
             process: self.process,
             waiting: VecDeque::new(),
+            in_flight: 0,
+            probation: 0,
             next_ordinal: 1,
             watch: Watch::new(),
+            sent: 0,
             reported: false,
         }
     }
@@ -128,12 +142,14 @@ impl<'a> Worker<'a> {
 
     /// Hands over targets. They are reported in no particular order, each once.
     pub fn submit(&mut self, targets: Vec<Target>) {
-        let first = self.next_ordinal;
+        if self.waiting.is_empty() {
+            self.watch.since = Instant::now();
+        }
         for target in targets {
             self.waiting.push_back(Waiting { ordinal: self.next_ordinal, target });
             self.next_ordinal += 1;
         }
-        self.send_from(first);
+        self.send_more();
     }
 
     /// How many targets are not yet reported.
@@ -146,50 +162,54 @@ impl<'a> Worker<'a> {
     pub fn receive(&mut self) -> Result<Vec<(Target, Report)>, Broken> {
         let mut reports = Vec::new();
         self.process.pump(TICK_MILLIS)?;
-        let sound = self.read_reports(&mut reports);
-        if !sound {
-            self.replace(&mut reports, &Death::Lied)?;
-        } else if self.process.closed() {
-            self.replace(&mut reports, &Death::Died)?;
-        } else if self.over_time() {
-            self.replace(&mut reports, &Death::TimedOut)?;
+        let death = match self.read_reports(&mut reports) {
+            Err(lie) => Some(lie),
+            Ok(()) if self.process.closed() => Some(Death::Died),
+            Ok(()) => self.over_time().then_some(Death::TimedOut),
+        };
+        if let Some(death) = death {
+            self.replace(&mut reports, &death)?;
         }
+        self.send_more();
         Ok(reports)
     }
 
-    /// Reads what has arrived; false if it is not what a worker says.
-    fn read_reports(&mut self, reports: &mut Vec<(Target, Report)>) -> bool {
+    /// Reads what has arrived, as far as it is what a worker says.
+    fn read_reports(&mut self, reports: &mut Vec<(Target, Report)>) -> Result<(), Death> {
         loop {
-            match self.process.frame() {
-                Ok(None) => return true,
-                Ok(Some((REPORTS, content))) => {
-                    let mut reader = Reader::new(&content);
-                    while !reader.is_empty() {
-                        let Ok((ordinal, report)) = reader.value().and_then(Report::read) else {
-                            return false;
-                        };
-                        if self.waiting.front().is_none_or(|waiting| waiting.ordinal != ordinal) {
-                            return false;
-                        }
-                        let waiting = self.waiting.pop_front().expect("it was just looked at");
-                        reports.push((waiting.target, report));
-                        self.reported = true;
-                    }
+            let content = match self.process.frame() {
+                Ok(None) => return Ok(()),
+                Ok(Some((REPORTS, content))) if !content.is_empty() => content,
+                Ok(Some(_)) | Err(Garbled) => return Err(Death::Babbled),
+            };
+            let mut reader = Reader::new(&content);
+            while !reader.is_empty() {
+                let value = reader.value().map_err(|Garbled| Death::Babbled)?;
+                let due = self.waiting.front().filter(|_| self.in_flight > 0);
+                if due.map(|due| due.ordinal) != Report::ordinal(&value) {
+                    return Err(Death::Babbled);
                 }
-                Ok(Some(_)) | Err(_) => return false,
+                let report = Report::read(value, &self.job.limits).map_err(|Garbled| Death::Lied)?;
+                if let Some(waiting) = self.waiting.pop_front() {
+                    reports.push((waiting.target, report));
+                }
+                self.in_flight -= 1;
+                self.probation = self.probation.saturating_sub(1);
+                self.reported = true;
             }
         }
     }
 
     /// Interrupts a script that is over its time limit; true if it did not heed that.
     fn over_time(&mut self) -> bool {
-        let (current, started) = self.process.progress();
-        if started != self.watch.started {
+        let (_, started) = self.process.progress();
+        // A count that grows beyond all reason comes from a script that wants more time.
+        if started != self.watch.started && started <= STARTS * self.sent {
             self.watch = Watch { started, since: Instant::now(), interrupted: false };
             return false;
         }
         let spent = self.watch.since.elapsed();
-        if current == 0 || spent <= self.job.limits.time {
+        if self.waiting.is_empty() || spent <= self.job.limits.time {
             return false;
         }
         if !self.watch.interrupted {
@@ -204,41 +224,62 @@ impl<'a> Worker<'a> {
         let (current, _) = self.process.progress();
         let spent = i64::try_from(self.watch.since.elapsed().as_micros()).unwrap_or(i64::MAX);
         let (how, _) = self.process.end();
-        if !matches!(death, Death::Lied) {
-            // What it said before it died counts.
-            while !self.process.closed() {
-                self.process.pump(0)?;
-            }
-            self.read_reports(reports);
+        if matches!(death, Death::Died | Death::TimedOut) {
+            // What it said before it died counts; what else it said is of no interest any more.
+            let _ = self.read_reports(reports);
         }
-        let culprit = self.waiting.iter().position(|waiting| waiting.ordinal == current);
-        // A process that ends between two targets wants to be replaced (see worker.py). One that does so without
-        // having reported anything never gets further: then the first target is to blame.
-        let culprit = culprit.or((!self.reported && !self.waiting.is_empty()).then_some(0));
+        let culprit = match death {
+            // Of all in flight, the report of the first one was due.
+            Death::Lied => Some(0),
+            Death::Babbled => None,
+            Death::Died | Death::TimedOut => {
+                self.waiting.iter().take(self.in_flight).position(|waiting| waiting.ordinal == current)
+            }
+        };
+        // A process that ends between two targets, having reported some, wants to be replaced (see worker.py). One that
+        // has not, or that babbles, was brought to it by a target that cannot be told from the others in flight.
+        let hidden = culprit.is_none() && (matches!(death, Death::Babbled) || !self.reported);
+        let culprit = culprit.or((hidden && self.in_flight == 1).then_some(0));
+        if hidden && culprit.is_none() {
+            self.probation = self.in_flight;
+        }
         if let Some(waiting) = culprit.and_then(|index| self.waiting.remove(index)) {
             let ending = death.ending(&how, self.job.limits.time);
             reports.push((waiting.target, Report::of_the_dead(ending, spent)));
+            self.probation = self.probation.saturating_sub(1);
         }
-        self.process = start(self.sandbox, self.job).map_err(|error| match error {
-            StartError::Broken(broken) => broken,
-            StartError::Syntax(fault) => Broken(fault.to_string()),
-        })?;
+        self.process = self.start_again()?;
         self.process.send(&self.facts.frame());
         self.watch = Watch::new();
-        self.reported = false;
-        self.send_from(0);
+        (self.in_flight, self.sent, self.reported) = (0, 0, false);
         Ok(())
     }
 
-    /// Sends the waiting targets from ordinal `first` on.
-    fn send_from(&mut self, first: u64) {
-        let records: Vec<_> = self.waiting.iter().filter(|waiting| waiting.ordinal >= first).collect();
-        if records.is_empty() {
+    fn start_again(&self) -> Result<Process, Broken> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match start(self.sandbox, self.job) {
+                Ok(process) => return Ok(process),
+                Err(StartError::Broken(_)) if tries < START_TRIES => {}
+                Err(StartError::Broken(broken)) => return Err(broken),
+                Err(StartError::Syntax(fault)) => return Err(Broken(fault.to_string())),
+            }
+        }
+    }
+
+    /// Sends the targets that the process may have and has not.
+    fn send_more(&mut self) {
+        let most = if self.probation > 0 { 1 } else { self.waiting.len() };
+        let targets = self.waiting.range(self.in_flight.min(most)..most.min(self.waiting.len()));
+        if targets.len() == 0 {
             return;
         }
         let mut frame = Writer::default();
-        frame.list(records.len());
-        records.iter().for_each(|waiting| waiting.target.write(waiting.ordinal, &mut frame));
+        frame.list(targets.len());
+        self.in_flight += targets.len();
+        self.sent += targets.len() as u64;
+        targets.for_each(|waiting| waiting.target.write(waiting.ordinal, &mut frame));
         self.process.send(&frame.bytes);
     }
 }
@@ -249,8 +290,10 @@ enum Death {
     Died,
     /// It did not stop at the time limit.
     TimedOut,
-    /// It sent something that is not a report.
+    /// It sent a report that cannot be true.
     Lied,
+    /// It sent something that is no report at all.
+    Babbled,
 }
 
 impl Death {
@@ -264,7 +307,7 @@ impl Death {
                 "ProcessEnded",
                 format!("the script ended its worker process ({how})"),
             )),
-            Self::Lied => Ending::Failed(ScriptError::without_line(
+            Self::Lied | Self::Babbled => Ending::Failed(ScriptError::without_line(
                 "ProtocolError",
                 "the script disturbed its worker process's talk with Rollcall",
             )),

@@ -118,6 +118,33 @@ assert datetime.now().astimezone().utcoffset() is not None and datetime(2026, 7,
 }
 
 #[test]
+fn a_time_outside_the_calendar_is_refused_in_the_scripts_line() {
+    let mut job = job("
+from datetime import datetime, timedelta, timezone
+for wrong in (datetime.max, datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))):
+    try:
+        user.expiration = wrong
+    except ValueError as error:
+        assert 'years 1 to 9999' in str(error)
+    else:
+        raise AssertionError(wrong)
+");
+    job.zone = "America/New_York".parse().unwrap();
+    let report = run_job(&job, vec![user(1)]).remove(&1).unwrap();
+    assert_eq!(report.ending, Ending::Ran, "{report:#?}");
+}
+
+#[test]
+fn a_script_may_make_a_thousand_edits_of_one_user() {
+    let script = "
+answers = [user.attribute_add('Class', n, '+=')[0] for n in range(1_001)]
+assert answers == [True] * 1_000 + [False]
+assert user.profile_add(id=12)[0] is False and user.attribute_remove('Class', 1)[0] is False
+";
+    assert_eq!(run(script, 1)[&1].edits.len(), 1_000);
+}
+
+#[test]
 fn profiles_are_added_and_removed_by_id_or_name() {
     let script = "
 assert user.profile_add(id=12) == (True, 'profile basic added')

@@ -26,7 +26,6 @@ impl std::fmt::Display for Usage {
 /// Tells why a command failed, and the exit status that says so.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
-        // Whoever reads has seen enough, as in `rollcall users list | head`.
         return ExitCode::SUCCESS;
     }
     let (red, reset) = (style::BAD.render(), style::BAD.render_reset());
@@ -38,6 +37,12 @@ fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<Usage>()
         || matches!(error.downcast_ref(), Some(AppError::Filter(_)))
         || matches!(error.downcast_ref(), Some(StoreError::Location(_)))
+}
+
+/// Lets a closed pipe be: whoever reads has seen enough, as in `rollcall users list | head`. For what is printed after
+/// work that has an exit status of its own.
+pub(crate) fn unless_closed_pipe(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    printed.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -23,9 +23,15 @@ const SAMPLE: usize = 200;
 /// A wider cell is cut in a table.
 const WIDEST: usize = 48;
 
-/// Standard output for a listing. Colours are for [`crate::style::paint`]ed text; they are left out where no terminal is.
+/// Standard output for people: the colours of [`crate::style::paint`]ed text are left out where no terminal is. Data for
+/// programs goes to [`raw_stdout`], since this drops whatever looks like an escape sequence.
 pub(crate) fn stdout() -> anstream::AutoStream<StdoutLock<'static>> {
     anstream::AutoStream::auto(io::stdout().lock())
+}
+
+/// Standard output for programs: what is written arrives.
+pub(crate) fn raw_stdout() -> BufWriter<StdoutLock<'static>> {
+    BufWriter::with_capacity(1 << 16, io::stdout().lock())
 }
 
 /// A listing on its way out.
@@ -35,26 +41,29 @@ pub(crate) struct Listing {
 
 enum Sink {
     Table { columns: Vec<&'static str>, waiting: Vec<Vec<String>>, widths: Vec<usize>, out: Out },
-    Csv(Box<csv::Writer<Out>>),
-    Json(Out),
+    Csv(Box<csv::Writer<Data>>),
+    Json(Data),
 }
 
 type Out = BufWriter<anstream::AutoStream<StdoutLock<'static>>>;
+type Data = BufWriter<StdoutLock<'static>>;
 
 impl Listing {
     /// A listing under `columns`.
     pub(crate) fn new(format: Format, columns: &[&'static str]) -> io::Result<Self> {
-        let out = BufWriter::with_capacity(1 << 16, stdout());
         let sink = match format {
-            Format::Table => {
-                Sink::Table { columns: columns.to_vec(), waiting: Vec::new(), widths: Vec::new(), out }
-            }
+            Format::Table => Sink::Table {
+                columns: columns.to_vec(),
+                waiting: Vec::new(),
+                widths: Vec::new(),
+                out: BufWriter::with_capacity(1 << 16, stdout()),
+            },
             Format::Csv => {
-                let mut writer = csv::Writer::from_writer(out);
+                let mut writer = csv::Writer::from_writer(raw_stdout());
                 writer.write_record(columns).map_err(csv_error)?;
                 Sink::Csv(Box::new(writer))
             }
-            Format::Json => Sink::Json(out),
+            Format::Json => Sink::Json(raw_stdout()),
         };
         Ok(Self { sink })
     }
@@ -102,6 +111,13 @@ impl Listing {
     }
 }
 
+/// Prints one JSON object and nothing else.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
+    let mut out = raw_stdout();
+    write_json(&mut out, value)?;
+    out.flush()
+}
+
 /// One compact JSON object and a line feed.
 pub(crate) fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
@@ -141,8 +157,8 @@ fn write_row(out: &mut Out, cells: &[String], widths: &[usize]) -> io::Result<()
     Ok(())
 }
 
-/// A cell that would break the table's lines, on one line.
-fn one_line(cell: &str) -> String {
+/// Text from users and scripts, safe for a terminal: on one line, and no control character reaches it.
+pub(crate) fn one_line(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { '␤' } else { c }).collect()
 }
 
@@ -160,7 +176,7 @@ fn cut(text: &str, widest: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
-fn csv_error(error: csv::Error) -> io::Error {
+pub(crate) fn csv_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

@@ -4,6 +4,7 @@ use rollcall_domain::{Change, FieldChange, Item, ItemRow, Outcome, Run, ScriptEr
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::output::one_line;
 use crate::style::{self, paint};
 
 /// A run, as `run --json`, `runs show` and `runs list` give it.
@@ -128,8 +129,8 @@ impl<'a> From<&'a Change> for ChangeJson<'a> {
 
 /// A change as one coloured line.
 pub(crate) fn change_line(change: &Change) -> String {
-    let added = |what: String| paint(style::NEW, &format!("+ {what}"));
-    let removed = |what: String| paint(style::OLD, &format!("− {what}"));
+    let added = |what: String| paint(style::NEW, &one_line(&format!("+ {what}")));
+    let removed = |what: String| paint(style::OLD, &one_line(&format!("− {what}")));
     match change {
         Change::Set(FieldChange { field, before, after }) => {
             format!("{field}: {} → {}", paint(style::OLD, &value(before)), paint(style::NEW, &value(after)))
@@ -169,11 +170,12 @@ pub(crate) fn why_cell(outcome: &TargetOutcome) -> String {
 /// `OverflowError: date value out of range (line 9)`
 pub(crate) fn error_text(error: &ScriptError) -> String {
     let line = error.line.map_or_else(String::new, |line| format!(" (line {line})"));
-    if error.message.is_empty() {
+    let text = if error.message.is_empty() {
         format!("{}{line}", error.kind)
     } else {
         format!("{}: {}{line}", error.kind, error.message)
-    }
+    };
+    one_line(&text)
 }
 
 /// Items as one cell.

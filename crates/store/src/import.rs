@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::is_taken;
 use crate::profiles::{self, kind_number};
-use crate::sqlite::Verdict;
+use crate::sqlite::{BUSY, Verdict};
 use crate::{Store, StoreError, organizations, sql};
 
 sql! {
@@ -153,7 +153,7 @@ impl Store {
         work: impl FnOnce(&mut Import<'_>) -> Result<Result<T, E>, StoreError>,
     ) -> Result<Result<T, E>, StoreError> {
         let Self::Sqlite(sqlite) = self;
-        sqlite.write_or_take_back(|tx| {
+        sqlite.write_or_take_back(BUSY, |tx| {
             tx.execute_batch(CREATE_LINES)?;
             tx.execute(FORGET_LINES, [])?;
             let catalogue = profiles::catalogue(tx)?;

@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use rollcall_domain::{
     Change, Field, FieldChange, Mode, Outcome, ProfileId, RunId, ScriptError, Tally, TargetOutcome,
@@ -29,10 +30,13 @@ sql! {
     PAGE = "SELECT seq, user_id, username, organization_id, outcome, journal, result, output, notes, micros \
             FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (?3 IS NULL OR outcome = ?3) ORDER BY seq LIMIT ?4";
     NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id FROM targets t \
-                    LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 AND NOT EXISTS \
-                    (SELECT 1 FROM outcomes o WHERE o.run_id = t.run_id AND o.seq = t.seq) ORDER BY t.seq LIMIT ?3";
+                    LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 \
+                    AND t.seq > (SELECT cursor FROM runs WHERE id = ?1) ORDER BY t.seq LIMIT ?3";
 }
 
+/// A chunk waits this long for somebody else's lock before it is [`StoreError::Busy`]: whoever commits it also has to
+/// hear a cancel.
+const PATIENCE: Duration = Duration::from_millis(400);
 /// The most output that is kept of one run, in bytes.
 const MAX_RUN_OUTPUT: i64 = 1 << 30;
 
@@ -42,6 +46,7 @@ pub struct Settled {
     outcome: TargetOutcome,
     version: Option<i64>,
     after: Option<User>,
+    dated: bool,
     journal: Option<String>,
 }
 
@@ -52,7 +57,17 @@ impl Settled {
     pub fn new(outcome: TargetOutcome, version: Option<i64>, after: Option<User>) -> Self {
         let journal = (!outcome.changes.is_empty())
             .then(|| serde_json::to_string(&outcome.changes).expect("changes have JSON forms"));
-        Self { outcome, version, after, journal }
+        Self { outcome, version, after, dated: false, journal }
+    }
+
+    /// The same, where the script assigned `last_update`: then that value stands, even if it is the one that was there.
+    #[must_use]
+    pub fn dated(self) -> Self {
+        Self { dated: true, ..self }
+    }
+
+    fn last_update(&self, after: &User, now: Timestamp) -> Timestamp {
+        if self.dated { after.last_update } else { now }
     }
 
     /// The outcome.
@@ -106,7 +121,7 @@ impl Store {
     /// with its journal, the run's cursor and its counters.
     pub fn commit_chunk(&self, chunk: ChunkOf<'_>, settled: &[Settled]) -> Result<Commit, StoreError> {
         let Self::Sqlite(sqlite) = self;
-        sqlite.write_or_take_back(|tx| {
+        sqlite.write_or_take_back(PATIENCE, |tx| {
             let mut refusals = missing_profiles(tx, settled)?;
             match chunk.mode {
                 Mode::Apply => {
@@ -211,7 +226,8 @@ fn write_users(
         let after = target.after.as_ref().filter(|_| !refusals.contains_key(&index));
         match (target.version, after) {
             (Some(version), Some(after)) => {
-                match write::row(tx, version, after, &target.outcome.changes, now)? {
+                match write::row(tx, version, after, &target.outcome.changes, target.last_update(after, now))?
+                {
                     Written::Yes => {}
                     Written::Stale => stale.push(seq),
                     Written::NameTaken => {

@@ -120,7 +120,8 @@ impl Store {
             Err(error) if is_referenced(&error) => {
                 let users: i64 = tx.query_row(COUNT_USERS, [short_name], |row| row.get(0))?;
                 Err(StoreError::InUse(format!(
-                    "profile {short_name:?} is still assigned to {users} users: take it from them first"
+                    "profile {short_name:?} is still assigned to {users} user{}: take it from them first",
+                    if users == 1 { "" } else { "s" }
                 )))
             }
             Err(error) => Err(error.into()),

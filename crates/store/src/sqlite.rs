@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::{StoreError, schema};
 
 /// Another process may hold the write lock for the length of an import.
-const BUSY: Duration = Duration::from_secs(30);
+pub(crate) const BUSY: Duration = Duration::from_secs(30);
 
 /// A SQLite database.
 #[derive(Debug)]
@@ -55,10 +55,10 @@ impl Sqlite {
     }
 
     fn new(path: &Path, connection: Connection) -> Result<Self, StoreError> {
-        // Taking the write lock once shows now, and not in the middle of something, whether the file can be written.
-        connection
-            .execute_batch("BEGIN IMMEDIATE; ROLLBACK")
-            .map_err(|error| StoreError::opening(path, error))?;
+        // Better said now than in the middle of something.
+        if connection.is_readonly(rusqlite::MAIN_DB).map_err(|error| StoreError::opening(path, error))? {
+            return Err(StoreError::Unwritable { path: path.to_owned(), why: "it is read-only".to_owned() });
+        }
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(connection),
@@ -71,15 +71,18 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.write_or_take_back(|tx| work(tx).map(Verdict::Keep))
+        self.write_or_take_back(BUSY, |tx| work(tx).map(Verdict::Keep))
     }
 
-    /// The same for `work` that may also succeed and yet want nothing written.
+    /// The same for `work` that may also succeed and yet want nothing written, and with another `patience` for others
+    /// who hold the lock.
     pub(crate) fn write_or_take_back<T>(
         &self,
+        patience: Duration,
         work: impl FnOnce(&Transaction<'_>) -> Result<Verdict<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
+        writer.busy_timeout(patience)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match work(&transaction)? {
             Verdict::Keep(done) => {
@@ -137,7 +140,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection
         .execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 20000; \
-             PRAGMA cache_size = -32768;",
+             PRAGMA cache_size = -16384;",
         )
         .map_err(failed)?;
     Ok(connection)

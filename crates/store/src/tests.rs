@@ -190,6 +190,7 @@ fn a_user_who_changed_since_stops_the_whole_chunk() {
         before: &seen[1],
         after: &edited,
         changes: &diff(&seen[1], &edited),
+        last_update: now(),
         administrator: "cli:other",
         now: now(),
     };
@@ -284,7 +285,8 @@ fn what_the_script_assigned_to_last_update_stands() {
     let set = |field, value| Edit::Set(field, value);
     let later = ChunkOf { now: Timestamp::from_micros(now().as_micros() + 1).unwrap(), ..chunk(&run, 0, 2) };
     let settled = [
-        settle(&store, 1, &seen[0], vec![set(Field::LastUpdate, rollcall_domain::Value::Time(Some(given)))]),
+        settle(&store, 1, &seen[0], vec![set(Field::LastUpdate, rollcall_domain::Value::Time(Some(given)))])
+            .dated(),
         settle(&store, 2, &seen[1], vec![set(Field::Klass, rollcall_domain::Value::Text("x".into()))]),
     ];
     store.commit_chunk(later, &settled).unwrap();

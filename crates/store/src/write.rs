@@ -44,27 +44,19 @@ pub(crate) fn row(
     version: i64,
     after: &User,
     changes: &[Change],
-    now: Timestamp,
+    last_update: Timestamp,
 ) -> Result<Written, StoreError> {
     // The username first: it is the one write that may be refused.
-    let mut last_update = now;
     let mut renamed = false;
     for change in changes {
-        let Change::Set(FieldChange { field, .. }) = change else { continue };
-        match field {
-            Field::Username => {
-                if current_version(tx, after.id)? != Some(version) {
-                    return Ok(Written::Stale);
-                }
-                match tx.prepare_cached(UPDATE_USERNAME)?.execute(params![after.id, after.username]) {
-                    Ok(_) => renamed = true,
-                    Err(error) if is_taken(&error) => return Ok(Written::NameTaken),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            // What the script assigned stands.
-            Field::LastUpdate => last_update = after.last_update,
-            _ => {}
+        let Change::Set(FieldChange { field: Field::Username, .. }) = change else { continue };
+        if current_version(tx, after.id)? != Some(version) {
+            return Ok(Written::Stale);
+        }
+        match tx.prepare_cached(UPDATE_USERNAME)?.execute(params![after.id, after.username]) {
+            Ok(_) => renamed = true,
+            Err(error) if is_taken(&error) => return Ok(Written::NameTaken),
+            Err(error) => return Err(error.into()),
         }
     }
     let touched = tx.prepare_cached(UPDATE_USER)?.execute(params![
@@ -154,6 +146,8 @@ pub struct HandEdit<'a> {
     pub after: &'a User,
     /// What leads from one to the other.
     pub changes: &'a [Change],
+    /// The user's new `last_update`: now, unless the administrator assigned one.
+    pub last_update: Timestamp,
     /// Who.
     pub administrator: &'a str,
     /// When.
@@ -175,11 +169,11 @@ impl Store {
     /// Writes an edit by hand and its journal.
     pub fn edit_user(&self, edit: &HandEdit<'_>) -> Result<Edited, StoreError> {
         let Self::Sqlite(sqlite) = self;
-        let HandEdit { before, after, changes, administrator, now } = *edit;
+        let HandEdit { before, after, changes, last_update, administrator, now } = *edit;
         let journal =
             serde_json::to_string(changes).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         sqlite.write(|tx| {
-            match row(tx, before.version, after, changes, now)? {
+            match row(tx, before.version, after, changes, last_update)? {
                 Written::Yes => {}
                 Written::Stale => return Ok(Edited::Stale),
                 Written::NameTaken => return Ok(Edited::NameTaken),

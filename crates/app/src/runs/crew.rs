@@ -20,7 +20,16 @@ const AHEAD_MICROS: i64 = 10_000;
 const AHEAD_TARGETS: i64 = 1_000;
 
 /// What comes back from the threads.
-pub(super) type Batch = Result<Vec<Settled>, Broken>;
+pub(super) type Batch = Result<Vec<Settled>, Lost>;
+
+/// A thread has ended, and its targets with it.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// Its worker could not be kept alive.
+    Broken(Broken),
+    /// By a fault of ours, which it has printed.
+    Panicked,
+}
 
 /// Worker threads that have compiled the script and wait for their run. They go home when this is dropped, even from
 /// the middle of a target.
@@ -62,10 +71,7 @@ impl Crew {
                         worker
                     }
                     Err(error) => {
-                        // If another worker has made it, the run is on its way and hears of this one's end there.
-                        if let StartError::Broken(broken) = &error {
-                            let _ = results.send(Err(broken.clone()));
-                        }
+                        // If another worker has made it, the run does without this one.
                         let _ = ready.send(Err(error));
                         return;
                     }
@@ -73,21 +79,31 @@ impl Crew {
                 drop(ready);
                 // Without facts there is no run, and the worker goes home.
                 let Ok(facts) = receiver.recv() else { return };
-                drive(worker.begin(facts), &job.profiles, &queue, &results, &dismissed);
+                let work = || drive(worker.begin(facts), &job.profiles, &queue, &results, &dismissed);
+                // Should this thread panic, the run must hear of it: its targets would never come back.
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+                    let _ = results.send(Err(Lost::Panicked));
+                }
             });
         }
-        match first.recv() {
-            Ok(Ok(())) => Ok(Self { facts, dismissed, work, done }),
-            Ok(Err(StartError::Syntax(fault))) => Err(AppError::Syntax { name: job.name.clone(), fault }),
-            Ok(Err(StartError::Broken(broken))) => Err(broken.into()),
-            Err(_) => unreachable!("every thread says how its start went"),
+        drop((results, ready));
+        let mut failed = None;
+        for start in &first {
+            match start {
+                Ok(()) => return Ok(Self { facts, dismissed, work, done }),
+                Err(StartError::Syntax(fault)) => {
+                    return Err(AppError::Syntax { name: job.name.clone(), fault });
+                }
+                Err(StartError::Broken(broken)) => failed = Some(broken),
+            }
         }
+        Err(failed.expect("every thread says how its start went").into())
     }
 
     /// Tells every worker which run it is for.
     pub(super) fn begin(&self, facts: &RunFacts) {
         for sender in &self.facts {
-            // A thread that has ended has said why.
+            // A thread whose worker did not start has ended.
             let _ = sender.send(facts.clone());
         }
     }
@@ -123,12 +139,13 @@ fn drive(
         let batch = match worker.receive() {
             Ok(reports) if reports.is_empty() => continue,
             Ok(reports) => {
-                let spent: i64 = reports.iter().map(|(_, report)| report.micros.max(1)).sum();
+                let spent =
+                    reports.iter().fold(0, |sum: i64, (_, report)| sum.saturating_add(report.micros.max(1)));
                 let each = spent / i64::try_from(reports.len()).unwrap_or(1);
                 ahead = (AHEAD_MICROS / each.max(1)).clamp(1, AHEAD_TARGETS);
                 Ok(reports.into_iter().map(|(target, report)| evaluate(target, report, profiles)).collect())
             }
-            Err(broken) => Err(broken),
+            Err(broken) => Err(Lost::Broken(broken)),
         };
         let broken = batch.is_err();
         if results.send(batch).is_err() || broken {

@@ -1,4 +1,4 @@
-use rollcall_domain::{Catalogue, Outcome, ScriptError, TargetOutcome, User, UserId, diff};
+use rollcall_domain::{Catalogue, Edit, Field, Outcome, ScriptError, TargetOutcome, User, UserId, diff};
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
 
@@ -24,6 +24,7 @@ pub(super) fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> 
         Ending::Ran if edits.is_empty() => {}
         Ending::Ran => {
             let mut after = user.clone();
+            let dated = edits.iter().any(|edit| matches!(edit, Edit::Set(Field::LastUpdate, _)));
             for edit in edits {
                 if let Err(refusal) = after.edit(edit, profiles) {
                     outcome.outcome = Outcome::Failed;
@@ -34,7 +35,8 @@ pub(super) fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> 
             outcome.changes = diff(&user, &after);
             if !outcome.changes.is_empty() {
                 outcome.outcome = Outcome::Changed;
-                return Settled::new(outcome, version, Some(after));
+                let settled = Settled::new(outcome, version, Some(after));
+                return if dated { settled.dated() } else { settled };
             }
         }
     }

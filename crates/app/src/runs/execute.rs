@@ -11,17 +11,17 @@ use rollcall_domain::{Mode, Run, RunId, Tally, UserId};
 use rollcall_sandbox::{RunFacts, Target};
 use rollcall_store::{ChunkOf, Commit, Settled, Store, StoreError};
 
-use super::crew::Crew;
+use super::crew::{Crew, Lost};
 use super::evaluate::conflict;
 use super::{Observer, Progress, Stop};
 use crate::{App, AppError};
 
 /// Targets between loading and commit.
-const WINDOW: u32 = 20_000;
+const WINDOW: u32 = 12_000;
 /// Targets that are loaded at once.
 const LOAD: i64 = 1_000;
 /// Outcomes that are committed at once, when they come fast.
-const CHUNK: usize = 5_000;
+const CHUNK: usize = 4_000;
 /// Outcomes wait at most this long for others to be committed with.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often whoever watches is told.
@@ -63,23 +63,27 @@ pub(super) fn execute(
         settled: BTreeMap::new(),
         tries: HashMap::new(),
         tally: Tally::default(),
-        seen: Tally::default(),
     };
     let result = std::thread::scope(|scope| {
         // The loader waits for the committer's permits, and ends when the committer does.
         let (permits, permitted) = bounded(1);
-        let (gone, gone_targets) = bounded(WINDOW as usize);
+        let (loaded, notices) = bounded(WINDOW as usize);
         let (work, committed) = (crew.work.clone(), &committed);
-        let loader =
-            scope.spawn(move || load(&app.store, run.id, targets, &work, &gone, &permitted, committed));
-        let result = committer.commit_all(&crew, targets, stop, observer, &gone_targets, &permits, committed);
+        scope.spawn(move || {
+            if let Err(error) = load(&app.store, run.id, targets, &work, &loaded, &permitted, committed) {
+                let _ = loaded.send(Err(error));
+            }
+        });
+        let result = committer.commit_all(&crew, targets, stop, observer, &notices, &permits, committed);
         // Whoever waits for the other side finds it gone.
-        drop((crew, permits, gone_targets));
-        let loaded = loader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        result.and(loaded.map_err(AppError::from))
+        drop((crew, permits, notices));
+        result
     });
     Executed { result, tally: committer.tally, elapsed: started.elapsed() }
 }
+
+/// What the loader has to say beside the targets that go to the crew: one whose user is gone, or why it stopped.
+type Notice = Result<(i64, UserId), StoreError>;
 
 /// Loads targets as far as the window allows and hands them to the crew.
 fn load(
@@ -87,7 +91,7 @@ fn load(
     run: RunId,
     targets: i64,
     work: &Sender<Target>,
-    gone: &Sender<(i64, UserId)>,
+    notices: &Sender<Notice>,
     permitted: &Receiver<()>,
     committed: &AtomicI64,
 ) -> Result<(), StoreError> {
@@ -102,7 +106,7 @@ fn load(
         for (number, user_id, user) in store.load_chunk(run, loaded, last)? {
             let nobody_there = match user {
                 Some(user) => work.send(Target { number, user }).is_err(),
-                None => gone.send((number, user_id)).is_err(),
+                None => notices.send(Ok((number, user_id))).is_err(),
             };
             if nobody_there {
                 return Ok(());
@@ -126,8 +130,6 @@ struct Committer<'a> {
     tries: HashMap<i64, u32>,
     /// Committed outcomes.
     tally: Tally,
-    /// Committed ones and those that wait.
-    seen: Tally,
 }
 
 impl Committer<'_> {
@@ -138,20 +140,22 @@ impl Committer<'_> {
         targets: i64,
         stop: &Stop,
         observer: &mut dyn Observer,
-        gone: &Receiver<(i64, UserId)>,
+        notices: &Receiver<Notice>,
         permits: &Sender<()>,
         committed: &AtomicI64,
     ) -> Result<(), AppError> {
         let (mut last_commit, mut last_told) = (Instant::now(), Instant::now());
         while self.cursor < targets {
             match crew.done.recv_timeout(Duration::from_millis(50)) {
-                Ok(batch) => batch?.into_iter().for_each(|settled| self.take(settled)),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    unreachable!("a crew ends after its queue, or says why")
+                Ok(Ok(batch)) => batch.into_iter().for_each(|settled| self.take(settled)),
+                Ok(Err(Lost::Broken(broken))) => return Err(broken.into()),
+                Ok(Err(Lost::Panicked)) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(AppError::CrewLost);
                 }
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            while let Ok((number, user_id)) = gone.try_recv() {
+            while let Ok(notice) = notices.try_recv() {
+                let (number, user_id) = notice?;
                 self.take(conflict(number, user_id, None));
             }
             let stopping = stop.load(Ordering::Relaxed);
@@ -165,7 +169,7 @@ impl Committer<'_> {
                 let _ = permits.try_send(());
             }
             if last_told.elapsed() >= TELL {
-                observer.progress(Progress { targets: self.run.targets, tally: self.seen });
+                observer.progress(Progress { targets: self.run.targets, tally: self.seen() });
                 last_told = Instant::now();
             }
             if stopping {
@@ -177,8 +181,14 @@ impl Committer<'_> {
     }
 
     fn take(&mut self, settled: Settled) {
-        self.seen.count(settled.outcome().outcome);
         self.settled.insert(settled.outcome().target, settled);
+    }
+
+    /// The committed outcomes and those that wait to be.
+    fn seen(&self) -> Tally {
+        let mut tally = self.tally;
+        self.settled.values().for_each(|settled| tally.count(settled.outcome().outcome));
+        tally
     }
 
     /// How many outcomes follow the cursor without a gap.
@@ -204,7 +214,12 @@ impl Committer<'_> {
             now: self.app.clock.now(),
             millis: i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX),
         };
-        match self.app.store.commit_chunk(of, &chunk)? {
+        let commit = match self.app.store.commit_chunk(of, &chunk) {
+            // Somebody else writes for a long time. Nothing is lost by waiting, and a cancel is heard in between.
+            Err(StoreError::Busy) => Commit::Stale(Vec::new()),
+            commit => commit?,
+        };
+        match commit {
             Commit::Done(tally) => {
                 self.cursor = last;
                 self.tally += tally;

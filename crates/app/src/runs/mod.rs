@@ -18,6 +18,7 @@ use rollcall_domain::{Mode, Outcome, Run, RunId, RunState, Selection, Tally, Tar
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
 use rollcall_store::{NewRun, RunEnd, StoreError};
 
+use crate::pages::pages;
 use crate::{App, AppError, holder};
 use crew::Crew;
 pub use histogram::{Group, Histogram};
@@ -125,8 +126,11 @@ impl App {
                 Ok(()) => (RunState::Finished, None),
                 Err(error) => (RunState::Stopped, Some(error.to_string())),
             };
-            let ended = self.end(run.id, &holder, state, note.as_deref(), done.elapsed);
-            done.result.and(ended)
+            // Why it stopped is in the run's note. If even that cannot be written, the first error counts.
+            match (self.end(run.id, &holder, state, note.as_deref(), done.elapsed), done.result) {
+                (Ok(ended), _) => Ok(ended),
+                (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
+            }
         })
     }
 
@@ -189,23 +193,4 @@ fn as_it_stands(mut run: Run) -> Run {
         run.state = RunState::Interrupted;
     }
     run
-}
-
-/// Everything that `page` gives, page by page, where `key` of the last item asks for the next page.
-fn pages<'a, T: 'a>(
-    first: i64,
-    mut page: impl FnMut(i64) -> Result<Vec<T>, AppError> + 'a,
-    key: impl Fn(&T) -> i64 + 'a,
-) -> impl Iterator<Item = Result<T, AppError>> + 'a {
-    let mut next = Some(first);
-    std::iter::from_fn(move || {
-        let items = page(next?);
-        next = items.as_ref().ok().and_then(|items| items.last()).map(&key);
-        match items {
-            Ok(items) if items.is_empty() => None,
-            Ok(items) => Some(items.into_iter().map(Ok).collect()),
-            Err(error) => Some(vec![Err(error)]),
-        }
-    })
-    .flatten()
 }

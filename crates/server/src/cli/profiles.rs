@@ -7,7 +7,7 @@ use rollcall_store::StoreError;
 
 use super::{Context, confirm};
 use crate::failure::Usage;
-use crate::output::{Format, Listing, stdout, write_json};
+use crate::output::{Format, Listing, print_json};
 use crate::show::items_cell;
 use crate::style::tell;
 
@@ -57,7 +57,7 @@ impl Profiles {
         match self {
             Self::Add { short_name, reply, check } => {
                 Profile::check_name(&short_name)?;
-                let (reply, check) = (items(ItemKind::Reply, &reply)?, items(ItemKind::Check, &check)?);
+                let (reply, check) = items(&reply, &check)?;
                 let id = app.store().add_profile(&short_name, &reply, &check)?;
                 tell(format_args!("profile {id} is {short_name:?}"));
             }
@@ -66,7 +66,7 @@ impl Profiles {
                 let profile = app.store().profile(&short_name)?;
                 let profile = profile.ok_or_else(|| StoreError::NoSuch(format!("profile {short_name:?}")))?;
                 match format {
-                    Format::Json => write_json(&mut stdout(), &profile)?,
+                    Format::Json => print_json(&profile)?,
                     _ => list(format, vec![profile])?,
                 }
             }
@@ -98,14 +98,13 @@ fn list(format: Format, profiles: Vec<Profile>) -> anyhow::Result<()> {
     listing.finish().context("the list could not be written")
 }
 
-/// Every wrong item is named.
-fn items(kind: ItemKind, texts: &[String]) -> anyhow::Result<Vec<Item>> {
-    let (items, faults): (Vec<_>, Vec<_>) =
-        texts.iter().map(|text| Item::parse(kind, text)).partition(Result::is_ok);
-    let faults: Vec<_> = faults.into_iter().filter_map(Result::err).map(|fault| fault.to_string()).collect();
-    if faults.is_empty() {
-        Ok(items.into_iter().flatten().collect())
-    } else {
-        Err(Usage(faults.join("\n")).into())
-    }
+/// The items of both lists. Every wrong one is named.
+fn items(reply: &[String], check: &[String]) -> anyhow::Result<(Vec<Item>, Vec<Item>)> {
+    let mut faults = Vec::new();
+    let mut read = |kind, texts: &[String]| -> Vec<Item> {
+        let parsed = texts.iter().map(|text| Item::parse(kind, text));
+        parsed.filter_map(|item| item.map_err(|fault| faults.push(fault.to_string())).ok()).collect()
+    };
+    let lists = (read(ItemKind::Reply, reply), read(ItemKind::Check, check));
+    if faults.is_empty() { Ok(lists) } else { Err(Usage(faults.join("\n")).into()) }
 }

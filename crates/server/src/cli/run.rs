@@ -10,8 +10,8 @@ use rollcall_app::runs::{Observer, Progress, Request, Script, Stop};
 use rollcall_domain::{Mode, Run as Ran, RunState, Selection};
 
 use super::{Context, EngineArgs, ask, can_ask, runs};
-use crate::failure::{SOME_FAILED, Usage};
-use crate::output::{stdout, write_json};
+use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
+use crate::output::print_json;
 use crate::progress::Meter;
 use crate::show::RunJson;
 use crate::style::{counted, grouped, tell};
@@ -60,10 +60,14 @@ impl Run {
             engine: self.engine.engine(),
         };
         let run = execute(&app, &request, self.yes)?;
-        if self.json {
-            write_json(&mut stdout(), &RunJson::new(&run))?;
+        let printed = if self.json {
+            print_json(&RunJson::new(&run)).map_err(Into::into)
         } else {
-            runs::report(&app, &run)?;
+            runs::report(&app, &run)
+        };
+        unless_closed_pipe(printed)?;
+        if let Some(note) = run.note.as_ref().filter(|_| self.json) {
+            tell(format_args!("run {} was {}: {note}", run.id, run.state.name()));
         }
         Ok(exit_code(&run))
     }

@@ -7,7 +7,7 @@ use rollcall_app::App;
 use rollcall_domain::{Mode, Outcome, Run, RunId, Selection};
 
 use super::Context;
-use crate::output::{Format, Listing, stdout, write_json};
+use crate::output::{Format, Listing, one_line, print_json, stdout};
 use crate::show::{
     OutcomeJson, RunJson, change_line, changes_cell, error_text, seconds, tally_line, why_cell,
 };
@@ -59,7 +59,7 @@ impl Runs {
             Self::Show { run, format } => {
                 let run = app.find_run(run)?;
                 match format {
-                    Format::Json => write_json(&mut stdout(), &RunJson::new(&run))?,
+                    Format::Json => print_json(&RunJson::new(&run))?,
                     Format::Csv => {
                         let mut listing = Listing::new(format, &COLUMNS)?;
                         listing.push(|| cells(&run), &RunJson::new(&run))?;
@@ -155,7 +155,7 @@ pub(super) fn report(app: &App, run: &Run) -> anyhow::Result<()> {
         paint(style::FAINT, &format!("{:.1} s, {} users/s", seconds(run), grouped(rate)))
     )?;
     if let Some(note) = &run.note {
-        writeln!(out, "  {}", paint(style::WARN, note))?;
+        writeln!(out, "  {}", paint(style::WARN, &one_line(note)))?;
     }
     changes(app, run, &mut out)?;
     failures(app, run, &mut out)?;
@@ -172,13 +172,18 @@ fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     for group in &groups {
         let users =
             format!("{:>widest$} {}", grouped(group.users), if group.users == 1 { "user " } else { "users" });
-        let examples = paint(style::FAINT, &format!("such as {}", group.examples.join(", ")));
-        writeln!(out, "  {users}  {}\n  {:widest$}        {examples}", group.changes.join(", "), "")?;
+        let examples = paint(style::FAINT, &one_line(&format!("such as {}", group.examples.join(", "))));
+        writeln!(
+            out,
+            "  {users}  {}\n  {:widest$}        {examples}",
+            one_line(&group.changes.join(", ")),
+            ""
+        )?;
     }
     writeln!(out, "\n{}", paint(style::STRONG, "Some of them"))?;
     for outcome in app.outcomes(run, Some(Outcome::Changed)).take(DIFFS) {
         let outcome = outcome?;
-        writeln!(out, "  {}", outcome.username.as_deref().unwrap_or("?"))?;
+        writeln!(out, "  {}", one_line(outcome.username.as_deref().unwrap_or("?")))?;
         for change in &outcome.changes {
             writeln!(out, "    {}", change_line(change))?;
         }
@@ -206,7 +211,7 @@ fn failures(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         }
         writeln!(out, "\n{}", paint(style::STRONG, &capitalized(kind)))?;
         for (users, text, example) in groups.into_values() {
-            let example = paint(style::FAINT, &format!("such as {example}"));
+            let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
             writeln!(out, "  {}  {}  {example}", counted(users, "user"), paint(style::BAD, &text))?;
         }
     }

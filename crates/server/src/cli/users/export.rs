@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Args;
 use rollcall_app::{App, EXPORT_COLUMNS, export_row};
 
-use crate::output::{Format, stdout, write_json};
+use crate::output::{Format, csv_error, raw_stdout, write_json};
 
 #[derive(Debug, Args)]
 #[command(
@@ -29,16 +29,16 @@ impl Export {
         let organizations: HashMap<_, _> =
             app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
         let users = app.users(filter.as_ref());
-        let mut out = std::io::BufWriter::new(stdout());
+        let mut out = raw_stdout();
         if self.format == Format::Json {
             for user in users {
                 write_json(&mut out, &user?)?;
             }
         } else {
             let mut writer = csv::Writer::from_writer(&mut out);
-            writer.write_record(EXPORT_COLUMNS)?;
+            writer.write_record(EXPORT_COLUMNS).map_err(csv_error)?;
             for user in users {
-                writer.write_record(export_row(&user?, &organizations, self.raw))?;
+                writer.write_record(export_row(&user?, &organizations, self.raw)).map_err(csv_error)?;
             }
             writer.flush()?;
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use rollcall_app::{App, EXPORT_COLUMNS, export_row};
 use rollcall_domain::{Field, ItemKind, User};
 
-use crate::output::{Format, Listing, stdout, write_json};
+use crate::output::{Format, Listing, one_line, print_json, stdout};
 use crate::style::{self, paint};
 
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ impl Show {
     pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
         let user = app.user(&self.username)?;
         match self.format {
-            Format::Json => write_json(&mut stdout(), &user)?,
+            Format::Json => print_json(&user)?,
             Format::Csv => {
                 let organizations: HashMap<_, _> =
                     app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
@@ -39,8 +39,9 @@ impl Show {
 
 fn describe(app: &App, user: &User) -> anyhow::Result<()> {
     let mut out = stdout();
-    let mut line =
-        |name: &str, value: &str| writeln!(out, "{} {value}", paint(style::FAINT, &format!("{name:16}")));
+    let mut line = |name: &str, value: &str| {
+        writeln!(out, "{} {}", paint(style::FAINT, &format!("{name:16}")), one_line(value))
+    };
     for field in Field::ALL {
         let mut value = user.get(field).to_string();
         if field == Field::OrganizationId {

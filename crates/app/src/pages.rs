@@ -1,0 +1,20 @@
+use crate::AppError;
+
+/// Everything that `page` gives, page by page, where `key` of the last item asks for the next page.
+pub(crate) fn pages<'a, T: 'a>(
+    first: i64,
+    mut page: impl FnMut(i64) -> Result<Vec<T>, AppError> + 'a,
+    key: impl Fn(&T) -> i64 + 'a,
+) -> impl Iterator<Item = Result<T, AppError>> + 'a {
+    let mut next = Some(first);
+    std::iter::from_fn(move || {
+        let items = page(next?);
+        next = items.as_ref().ok().and_then(|items| items.last()).map(&key);
+        match items {
+            Ok(items) if items.is_empty() => None,
+            Ok(items) => Some(items.into_iter().map(Ok).collect()),
+            Err(error) => Some(vec![Err(error)]),
+        }
+    })
+    .flatten()
+}

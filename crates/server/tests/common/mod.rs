@@ -1,0 +1,254 @@
+//! A desk to work at: a folder of its own, mostly with a database in it, and the real `rollcall` to call there.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "helpers of tests; each binary uses its part"
+)]
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rusqlite::Connection;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Nothing here takes nearly so long; what does hangs, and its test fails instead of waiting forever.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub const ROLLCALL: &str = env!("CARGO_BIN_EXE_rollcall");
+
+/// A folder in which commands are called.
+pub struct Desk {
+    folder: TempDir,
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub struct Done {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Desk {
+    /// A folder without a database.
+    pub fn bare() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    /// A folder with a new database.
+    pub fn new() -> Self {
+        let desk = Self::bare();
+        desk.ok(&["init"]);
+        desk
+    }
+
+    /// A database with the users `user001` and so on.
+    pub fn with_users(count: usize) -> Self {
+        let desk = Self::new();
+        let rows: String = (1..=count).map(|n| format!("{0},{0}@example.com\n", name(n))).collect();
+        desk.import(format!("username,email\n{rows}"));
+        desk
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    pub fn import(&self, csv: impl AsRef<[u8]>) -> Done {
+        self.write("import.csv", csv);
+        self.ok(&["users", "import", "import.csv"])
+    }
+
+    /// `rollcall` in this folder, with nobody at a terminal and nothing inherited that would steer it.
+    pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(ROLLCALL);
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_remove("ROLLCALL_DATABASE")
+            .env_remove("ROLLCALL_PYTHON")
+            .env_remove("ROLLCALL_TIME_ZONE")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn call<S: AsRef<OsStr>>(&self, args: &[S]) -> Done {
+        finish(start(&mut self.command(args)))
+    }
+
+    /// Calls what must work.
+    #[track_caller]
+    pub fn ok<S: AsRef<OsStr>>(&self, args: &[S]) -> Done {
+        self.call(args).exits(0)
+    }
+
+    /// Runs the script over the users that `args` choose.
+    pub fn run(&self, script: &str, args: &[&str]) -> Done {
+        self.write("script.py", script);
+        self.call(&[&["run", "script.py", "--json"], args].concat())
+    }
+
+    /// Applies the script to all users; the exit status must be `code`.
+    #[track_caller]
+    pub fn apply(&self, script: &str, code: i32) -> Value {
+        self.run(script, &["--all", "--apply", "--yes"]).exits(code).object()
+    }
+
+    #[track_caller]
+    pub fn user(&self, username: &str) -> Value {
+        self.ok(&["users", "show", username, "--format", "json"]).object()
+    }
+
+    #[track_caller]
+    pub fn outcomes(&self, run: &Value) -> Vec<Value> {
+        let run = run["run"].to_string();
+        self.ok(&["runs", "outcomes", &run, "--format", "json"]).objects()
+    }
+
+    #[track_caller]
+    pub fn runs(&self) -> Vec<Value> {
+        self.ok(&["runs", "list", "--format", "json"]).objects()
+    }
+
+    #[track_caller]
+    pub fn export(&self) -> String {
+        self.ok(&["users", "export"]).out
+    }
+
+    /// Profiles 1 to 13, of which 12 and `aaa-01` are those of the documentation's samples.
+    pub fn add_documented_profiles(&self) {
+        for n in 1..=12 {
+            self.ok(&["profiles", "add", &format!("plan-{n}")]);
+        }
+        self.ok(&["profiles", "add", "aaa-01"]);
+    }
+
+    /// The database, for what no command does or shows.
+    pub fn database(&self) -> Connection {
+        let connection = Connection::open(self.path("rollcall.db")).unwrap();
+        connection.busy_timeout(Duration::from_secs(30)).unwrap();
+        connection
+    }
+
+    /// Waits until `targets` targets of the newest run have their outcome.
+    pub fn wait_for_outcomes(&self, targets: i64) {
+        let database = self.database();
+        wait_until("outcomes are committed", || {
+            let cursor = "SELECT coalesce((SELECT cursor FROM runs ORDER BY id DESC LIMIT 1), 0)";
+            database.query_row(cursor, [], |row| row.get::<_, i64>(0)).unwrap() >= targets
+        });
+    }
+}
+
+impl Done {
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    /// Standard output, which must be exactly one JSON object.
+    #[track_caller]
+    pub fn object(&self) -> Value {
+        let mut objects = self.objects();
+        assert_eq!(objects.len(), 1, "{self:#?}");
+        objects.remove(0)
+    }
+
+    /// Standard output, which must be one compact JSON object a line.
+    #[track_caller]
+    pub fn objects(&self) -> Vec<Value> {
+        assert!(self.out.is_empty() || self.out.ends_with('\n'), "{self:#?}");
+        let read = |line| -> Value {
+            let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert!(value.is_object(), "{line}");
+            value
+        };
+        self.out.lines().map(read).collect()
+    }
+
+    /// The refusal, which must be one line on standard error, in words, and all that was said.
+    #[track_caller]
+    pub fn sentence(&self) -> &str {
+        let said = self.refusal();
+        assert_eq!(said.lines().count(), 1, "one sentence, not {self:#?}");
+        said
+    }
+
+    /// The refusal, which must be all that was said, in words; one that points at a place has further lines.
+    #[track_caller]
+    pub fn refusal(&self) -> &str {
+        assert_eq!(self.out, "", "nothing was done, so nothing is shown");
+        for noise in ["panicked", "Os {", "Error(", "Some(", "RUST_BACKTRACE"] {
+            assert!(!self.err.contains(noise), "{self:#?}");
+        }
+        self.err.trim_end().strip_prefix("error: ").unwrap_or_else(|| panic!("no refusal: {self:#?}"))
+    }
+}
+
+pub fn name(n: usize) -> String {
+    format!("user{n:03}")
+}
+
+/// Starts a command whose output is wanted.
+pub fn start(command: &mut Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits for a command. One that hangs is killed, and has no exit status then.
+pub fn finish(child: Child) -> Done {
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    let (ended, waits) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if waits.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watch.join().unwrap();
+    Done {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Looks again and again until something that another process does is done.
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks at the condition itself")]
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "still not so: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The keys of an object, sorted.
+pub fn keys(object: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// The values of one key.
+pub fn column(objects: &[Value], key: &str) -> Vec<Value> {
+    objects.iter().map(|object| object[key].clone()).collect()
+}
+
+/// `object` without `key`, to compare the rest.
+pub fn without(mut object: Value, key: &str) -> Value {
+    assert!(object.as_object_mut().unwrap().remove(key).is_some(), "it has no {key}");
+    object
+}
