@@ -171,3 +171,24 @@ pub struct TargetOutcome {
     /// How long the script took for this target, in microseconds.
     pub micros: i64,
 }
+
+impl TargetOutcome {
+    /// The outcome `outcome` of `target` on the user numbered `user_id`, of whom nothing else is known.
+    #[must_use]
+    pub fn new(target: i64, user_id: UserId, outcome: Outcome) -> Self {
+        Self {
+            target,
+            user_id,
+            username: None,
+            organization_id: None,
+            outcome,
+            changes: Vec::new(),
+            result: None,
+            output: String::new(),
+            warnings: Vec::new(),
+            error: None,
+            reason: None,
+            micros: 0,
+        }
+    }
+}

@@ -967,6 +967,7 @@ class Integrity:
 # Bound here, out of a script's easy reach.
 modules = sys.modules
 new_module, new_context, new_mapping = types.ModuleType, contextvars.Context, mmap.mmap
+PRIVATE, READ_ONLY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ
 integrity = Integrity()
 careful = []  # not empty once a script was caught
 
@@ -1050,7 +1051,8 @@ def memory_left():
     try:
         if not reserve:
             reserve.append(bytearray(RESERVE))
-        new_mapping(-1, settings["memory"] // 2).close()  # asks for the room and touches none of it
+        # Asks for room in the address space, and for no memory: not even a strict kernel counts what cannot be written.
+        new_mapping(-1, settings["memory"] // 2, PRIVATE, READ_ONLY).close()
     except (MemoryError, OSError):
         return False
     return True

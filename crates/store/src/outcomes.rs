@@ -164,18 +164,9 @@ impl Store {
             let mut query = tx.prepare_cached(NOT_RUN_PAGE)?;
             let rows = query.query_map(params![run, after, limit], |row| {
                 Ok(TargetOutcome {
-                    target: row.get(0)?,
-                    user_id: row.get(1)?,
                     username: row.get(2)?,
                     organization_id: row.get(3)?,
-                    outcome: Outcome::NotRun,
-                    changes: Vec::new(),
-                    result: None,
-                    output: String::new(),
-                    warnings: Vec::new(),
-                    error: None,
-                    reason: None,
-                    micros: 0,
+                    ..TargetOutcome::new(row.get(0)?, row.get(1)?, Outcome::NotRun)
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

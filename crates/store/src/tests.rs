@@ -81,19 +81,15 @@ fn settle(store: &Store, target: i64, user: &User, edits: Vec<Edit>) -> Settled 
     let catalogue = store.catalogue().unwrap();
     edits.into_iter().for_each(|edit| after.edit(edit, &catalogue).unwrap());
     let changes = diff(user, &after);
+    let kind = if changes.is_empty() { Outcome::Unchanged } else { Outcome::Changed };
     let outcome = TargetOutcome {
-        target,
-        user_id: user.id,
         username: Some(user.username.clone()),
         organization_id: Some(user.organization_id),
-        outcome: if changes.is_empty() { Outcome::Unchanged } else { Outcome::Changed },
         changes,
         result: Some("{\"a\":1}".into()),
         output: "printed".into(),
-        warnings: Vec::new(),
-        error: None,
-        reason: None,
         micros: 5,
+        ..TargetOutcome::new(target, user.id, kind)
     };
     let changed = !outcome.changes.is_empty();
     Settled::new(outcome, Some(user.version), changed.then_some(after))

@@ -6,7 +6,7 @@ use rollcall_store::Settled;
 pub(super) fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
     let Target { number, user } = target;
     let Report { ending, edits, result, output, micros } = report;
-    let mut outcome = TargetOutcome { result, output, micros, ..blank(number, &user) };
+    let mut outcome = TargetOutcome { result, output, micros, ..of_user(number, &user) };
     let version = Some(user.version);
     match ending {
         Ending::Skipped(reason) => {
@@ -45,42 +45,24 @@ pub(super) fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> 
 
 /// The outcome of a target whose user somebody else keeps changing, or has removed (`user` is then none).
 pub(super) fn conflict(number: i64, user_id: UserId, user: Option<&User>) -> Settled {
-    let gone = TargetOutcome { target: number, user_id, ..nobody() };
     let message = match user {
         Some(_) => "somebody else changed the user again and again while the run went on",
         None => "the user was removed after the list was frozen",
     };
-    let outcome = TargetOutcome {
-        outcome: Outcome::Conflict,
-        error: Some(ScriptError::without_line("Conflict", message)),
-        ..user.map_or(gone, |user| blank(number, user))
+    let known = match user {
+        Some(user) => of_user(number, user),
+        None => TargetOutcome::new(number, user_id, Outcome::Conflict),
     };
+    let error = Some(ScriptError::without_line("Conflict", message));
+    let outcome = TargetOutcome { outcome: Outcome::Conflict, error, ..known };
     Settled::new(outcome, user.map(|user| user.version), None)
 }
 
-fn blank(number: i64, user: &User) -> TargetOutcome {
+/// Nothing has happened to the user yet.
+fn of_user(number: i64, user: &User) -> TargetOutcome {
     TargetOutcome {
-        target: number,
-        user_id: user.id,
         username: Some(user.username.clone()),
         organization_id: Some(user.organization_id),
-        ..nobody()
-    }
-}
-
-fn nobody() -> TargetOutcome {
-    TargetOutcome {
-        target: 0,
-        user_id: 0,
-        username: None,
-        organization_id: None,
-        outcome: Outcome::Unchanged,
-        changes: Vec::new(),
-        result: None,
-        output: String::new(),
-        warnings: Vec::new(),
-        error: None,
-        reason: None,
-        micros: 0,
+        ..TargetOutcome::new(number, user.id, Outcome::Unchanged)
     }
 }

@@ -195,20 +195,8 @@ mod tests {
     use super::*;
 
     fn outcome(name: &str, changes: Vec<Change>) -> TargetOutcome {
-        TargetOutcome {
-            target: 1,
-            user_id: 1,
-            username: Some(name.to_owned()),
-            organization_id: Some(1),
-            outcome: Outcome::Changed,
-            changes,
-            result: None,
-            output: String::new(),
-            warnings: Vec::new(),
-            error: None,
-            reason: None,
-            micros: 0,
-        }
+        let username = Some(name.to_owned());
+        TargetOutcome { username, changes, ..TargetOutcome::new(1, 1, Outcome::Changed) }
     }
 
     fn set(field: Field, before: Value, after: Value) -> Change {
