@@ -149,7 +149,7 @@ impl RunFacts {
 }
 
 impl Target {
-    /// The record that `worker.py` makes a User of: the fields in order, profiles, attributes, check attributes,
+    /// The record that the worker makes a User of: the fields in order, profiles, attributes, check attributes,
     /// row, and last the worker's number for it.
     pub(crate) fn write(&self, ordinal: u64, w: &mut Writer) {
         let user = &self.user;

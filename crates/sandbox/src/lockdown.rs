@@ -2,7 +2,7 @@
 //!
 //! The first is put on between fork and exec, before any Python runs, and leaves only what starting an interpreter
 //! needs: reading and executing its own files. The second is put on by the worker itself once its library is in
-//! memory (`lock_down` in `worker.py`) and leaves computing, memory and the pipes to the parent. Neither can be
+//! memory (`lock_down` in `worker/library.py`) and leaves computing, memory and the pipes to the parent. Neither can be
 //! lifted again.
 
 use std::collections::BTreeMap;

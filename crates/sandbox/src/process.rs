@@ -27,7 +27,17 @@ const MAX_FRAME: usize = 8 << 20;
 const MAX_COMPLAINT: usize = 4 << 10;
 const PIPE_BYTES: i32 = 1 << 20;
 
-/// Reads the length and text of `worker.py` and becomes it.
+/// The worker's program: one module, in parts that are read from the first to the last.
+const WORKER: &str = concat!(
+    include_str!("worker/frames.py"),
+    include_str!("worker/library.py"),
+    include_str!("worker/user.py"),
+    include_str!("worker/world.py"),
+    include_str!("worker/integrity.py"),
+    include_str!("worker/targets.py"),
+);
+
+/// Reads the length and text of the worker's program and becomes it.
 const BOOTSTRAP: &str = "\
 import os
 size, source = int.from_bytes(os.read(0, 4), 'little'), b''
@@ -116,7 +126,7 @@ impl Process {
             closed: false,
             stays_on_its_thread: PhantomData,
         };
-        process.send(include_bytes!("worker.py"));
+        process.send(WORKER.as_bytes());
         process.send(&job.settings(shared[0], shared[1]));
         Ok(process)
     }

@@ -52,7 +52,7 @@ impl Report {
         }
     }
 
-    /// Reads what `run_target` in `worker.py` wrote.
+    /// Reads what `run_target` in `worker/targets.py` wrote.
     /// What is larger than the limits allow is refused: the worker keeps them, so somebody else wrote it.
     pub(crate) fn read(value: Value<'_>, limits: &Limits) -> Result<Self, Garbled> {
         let [_, ending, micros, sets, edits, result, output, reason, error] = items(value)?;

@@ -1,0 +1,402 @@
+# Values of fields and attributes, and the User object that scripts work with.
+
+UTC = timezone.utc
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def load_zone(name):
+    """The installation's time zone, for the script's datetimes and for the C library's local time alike."""
+    if name == "UTC":
+        return UTC
+    data = from_image(index[name])
+    footer = data.rstrip(b"\n").rpartition(b"\n")[2].decode("ascii")
+    os.environ["TZ"] = footer
+    time.tzset()
+    return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
+
+
+ZONE_OF_INSTALLATION = load_zone(settings["zone"])
+
+
+def to_datetime(micros):
+    if micros is None:
+        return None
+    moment = EPOCH + timedelta(0, 0, micros)
+    if ZONE_OF_INSTALLATION is not UTC:
+        try:
+            return moment.astimezone(ZONE_OF_INSTALLATION)
+        except OverflowError:  # at the very ends of the calendar
+            return moment
+    return moment
+
+
+EARLIEST, LATEST = settings["earliest"], settings["latest"]
+
+
+def to_micros(moment):
+    """Microseconds since 1970; OverflowError outside the years 1 to 9999 in UTC."""
+    since = datetime.__sub__(moment, EPOCH)  # not of a subclass, which may have redefined it
+    micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if not EARLIEST <= micros <= LATEST:
+        raise OverflowError
+    return micros
+
+
+def exact_text(value):
+    """A plain str of a str or of an instance of a subclass, which may have redefined everything."""
+    return value if type(value) is str else str.__str__(value)
+
+
+def encodable(text):
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text):
+    """`text` in the form that the parent can read: lone surrogates become question marks."""
+    return text if encodable(text) else text.encode("utf-8", "replace").decode()
+
+
+def kind_of(value):
+    return type(value).__name__
+
+
+FIELDS = [tuple(field) for field in settings["fields"]]  # (name, kind, writable, nullable), as the parent has them
+INT, TEXT, BOOL, TIME = 0, 1, 2, 3
+WRITABLE = frozenset(name for name, _, writable, _ in FIELDS if writable)
+MAX_USERNAME, MAX_TEXT, MAX_ITEM = settings["max_username"], settings["max_text"], settings["max_item"]
+MAX_EDITS = settings["max_edits"]
+OPERATORS = [tuple(names) for names in settings["operators"]]  # of reply items, of check items
+# A record: the fields in order, then these.
+PROFILES, ITEMS, CHECKS, ROW, SETS, EDITS = range(len(FIELDS), len(FIELDS) + 6)
+PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = range(6)
+
+NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
+
+profile_names = dict(settings["profiles"])
+profile_ids = {name: number for number, name in profile_names.items()}
+
+
+def text_value(name, value):
+    if value is None:
+        value = ""
+    elif isinstance(value, str):
+        value = exact_text(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = int.__repr__(value)
+    else:
+        raise TypeError(f"{name} takes a str, not {kind_of(value)}")
+    if "\0" in value:
+        raise ValueError(f"{name} cannot contain a NUL character")
+    if not encodable(value):
+        raise ValueError(f"{name} contains a lone surrogate, which is no character")
+    longest = MAX_USERNAME if name == "username" else MAX_TEXT
+    length = len(value) if value.isascii() else len(value.encode())
+    if length > longest:
+        raise ValueError(f"{name} is {length} bytes long, at most {longest} are allowed")
+    if not length and name == "username":
+        raise ValueError("username cannot be empty")
+    return value
+
+
+def int_value(name, value):
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} takes an int, not {kind_of(value)}")
+    value = int.__index__(value)
+    if not 0 <= value < 1 << 63:
+        raise ValueError(f"{name} cannot be {value}")
+    return value
+
+
+def bool_value(name, value):
+    if type(value) is not bool:
+        raise TypeError(f"{name} takes True or False, not {kind_of(value)}")
+    return value
+
+
+def time_value(name, value):
+    if isinstance(value, str):
+        text = exact_text(value).strip()
+        try:
+            # Before Python 3.11 fromisoformat does not know the Z of RFC 3339.
+            value = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+        except ValueError:
+            raise ValueError(f"{name}: {text!r} is not an ISO 8601 date and time") from None
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    elif not isinstance(value, datetime):
+        raise TypeError(f"{name} takes a datetime, a date or an ISO 8601 str, not {kind_of(value)}")
+    if datetime.utcoffset(value) is None:
+        value = datetime.replace(value, tzinfo=ZONE_OF_INSTALLATION)
+    try:
+        return to_micros(value)
+    except OverflowError:
+        raise ValueError(f"{name} must lie in the years 1 to 9999, in UTC") from None
+
+
+def nullable_time_value(name, value):
+    return None if value is None else time_value(name, value)
+
+
+def closest(name, names):
+    close = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean user.{close[0]}?" if close else ""
+
+
+def item_text(value):
+    """The text under which an attribute's value is stored, or None if it cannot be one."""
+    if isinstance(value, str):
+        return exact_text(value)
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if isinstance(value, int):
+        try:
+            return int.__repr__(value)
+        except ValueError:  # more digits than Python converts
+            return None
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, datetime):
+        text = datetime.isoformat(value)
+        return text[:-6] + "Z" if text.endswith("+00:00") else text
+    if isinstance(value, date):
+        return date.isoformat(value)
+    if isinstance(value, datetime_module.time):
+        return datetime_module.time.isoformat(value)
+    return None
+
+
+def item_fault(attr, value):
+    """Why FreeRADIUS must not see this attribute or value, or None. The parent has the same rule."""
+    if not attr or NAME_UNSAFE(attr) or not encodable(attr) or len(attr.encode()) > MAX_ITEM:
+        return f"{attr!r} cannot be the name of an attribute"
+    bare = value.strip()
+    if bare[:1] == "`" and bare[-1:] == "`":
+        return f"{attr}: FreeRADIUS would execute a value in backquotes"
+    if CONTROL(value):
+        return f"{attr}: the value has a control character"
+    if not encodable(value):
+        return f"{attr}: the value contains a lone surrogate, which is no character"
+    if len(value) > MAX_ITEM or len(value.encode()) > MAX_ITEM:
+        return f"{attr}: the value is {len(value.encode())} bytes long, FreeRADIUS drops what is over {MAX_ITEM}"
+    return None
+
+
+class Profile(tuple):
+    """A profile of the user: `id` and `short_name`."""
+
+    __slots__ = ()
+    id = property(itemgetter(0))
+    short_name = property(itemgetter(1))
+
+    def __repr__(self):
+        return f"Profile(id={self[0]!r}, short_name={self[1]!r})"
+
+
+class Attribute(tuple):
+    """An attribute or check attribute of the user: `attr`, `operation` and `value`."""
+
+    __slots__ = ()
+    attr = property(itemgetter(0))
+    operation = property(itemgetter(1))
+    value = property(itemgetter(2))
+
+    def __repr__(self):
+        return f"Attribute(attr={self[0]!r}, operation={self[1]!r}, value={self[2]!r})"
+
+
+TOO_MANY = f"a script makes at most {MAX_EDITS} changes to the profiles and attributes of one user"
+
+
+def add_item(user, where, edit, noun, attr, value, operation):
+    text = item_text(value)
+    if not isinstance(attr, str):
+        return False, f"the name of {noun} is a str, not {kind_of(attr)}"
+    if text is None:
+        return False, f"the value of {noun} is a str, a number, a date or a time, not {kind_of(value)}"
+    if not isinstance(operation, str):
+        return False, f"the operator of {noun} is a str, not {kind_of(operation)}"
+    attr, operation = exact_text(attr), exact_text(operation)
+    accepted = OPERATORS[where - ITEMS]
+    if operation not in accepted:
+        return False, f"the operator {operation!r} cannot be used for {noun}: use one of {' '.join(accepted)}"
+    fault = item_fault(attr, text)
+    if fault:
+        return False, fault
+    record = user._record
+    row = (attr, operation, text)
+    if row in record[where]:
+        return False, f"{attr} {operation} {text} is already there"
+    if len(record[EDITS]) >= MAX_EDITS:
+        return False, TOO_MANY
+    rows = record[where] = list(record[where])  # the parent's list stays as it came (see run_targets)
+    message = "added"
+    if operation == ":=":
+        earlier = [at for at, old in enumerate(rows) if old[0] == attr and old[1] == ":="]
+        if earlier:
+            message = f"replaced {rows[earlier[0]][2]}"
+            rows[earlier[0]] = row
+            for at in reversed(earlier[1:]):
+                del rows[at]
+        else:
+            rows.append(row)
+    else:
+        rows.append(row)
+    record[EDITS].append((edit, *row))
+    return True, f"{attr} {operation} {text} {message}"
+
+
+def remove_item(user, where, edit, noun, attr, value, operation):
+    text = item_text(value)
+    if not isinstance(attr, str) or text is None or not isinstance(operation, (str, type(None))):
+        return False, f"{noun} is named by its attribute (str), value and, if wanted, operator (str)"
+    attr = exact_text(attr)
+    if operation is not None:
+        operation = exact_text(operation)
+    record = user._record
+    rows = record[where]
+    kept = [old for old in rows if old[0] != attr or old[2] != text or operation not in (None, old[1])]
+    removed = len(rows) - len(kept)
+    if not removed:
+        return False, f"the user has no {attr} {operation or ''} {text}".replace("  ", " ")
+    if len(record[EDITS]) >= MAX_EDITS:
+        return False, TOO_MANY
+    record[where] = kept
+    record[EDITS].append((edit, attr, text, operation))
+    return True, f"{attr} {text} removed" if removed == 1 else f"{attr} {text} removed {removed} times"
+
+
+def find_profile(id, short_name):
+    """The profile's number, or None and why not."""
+    if (id is None) == (short_name is None):
+        return None, "give either the id or the short_name of a profile"
+    if id is not None:
+        if not isinstance(id, int) or isinstance(id, bool):
+            return None, f"the id of a profile is an int, not {kind_of(id)}"
+        if id not in profile_names:
+            return None, f"there is no profile with id {int.__index__(id) if abs(id) < 1 << 64 else 'so large'}"
+        return int.__index__(id), None
+    if not isinstance(short_name, str):
+        return None, f"the short_name of a profile is a str, not {kind_of(short_name)}"
+    number = profile_ids.get(exact_text(short_name))
+    if number is None:
+        return None, f"there is no profile called {exact_text(short_name)!r}"
+    return number, None
+
+
+class User:
+    """The user that the script is called for."""
+
+    __slots__ = ("_record",)
+
+    def __setattr__(self, name, value):
+        setter = setters.get(name)
+        if setter is None:
+            if name in PUBLIC:
+                raise AttributeError(f"user.{name} is read-only")
+            raise AttributeError(f"a user has no field {name!r}{closest(name, WRITABLE)}")
+        setter(self._record, value)
+
+    def __delattr__(self, name):
+        raise AttributeError(f"a user's {name} cannot be deleted")
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"a user has no field {name!r}{closest(name, PUBLIC)}")
+
+    def __reduce__(self):
+        raise TypeError("a user cannot be copied or pickled; take what you need from its fields")
+
+    def __repr__(self):
+        return f"<User {self.obj_id} {self.username!r}>"
+
+    @property
+    def profiles(self):
+        return tuple([Profile(profile) for profile in self._record[PROFILES]])
+
+    @property
+    def attributes(self):
+        return tuple([Attribute(row) for row in self._record[ITEMS]])
+
+    @property
+    def check_attributes(self):
+        return tuple([Attribute(row) for row in self._record[CHECKS]])
+
+    def profile_add(self, id=None, short_name=None):
+        number, why = find_profile(id, short_name)
+        if number is None:
+            return False, why
+        record = self._record
+        name = profile_names[number]
+        for profile in record[PROFILES]:
+            if profile[0] == number:
+                return False, f"profile {name} is already assigned"
+        if len(record[EDITS]) >= MAX_EDITS:
+            return False, TOO_MANY
+        record[PROFILES] = [*record[PROFILES], (number, name)]
+        record[EDITS].append((PROFILE_ADD, number))
+        return True, f"profile {name} added"
+
+    def profile_remove(self, id=None, short_name=None):
+        number, why = find_profile(id, short_name)
+        if number is None:
+            return False, why
+        record = self._record
+        name = profile_names[number]
+        kept = [profile for profile in record[PROFILES] if profile[0] != number]
+        if len(kept) == len(record[PROFILES]):
+            return False, f"profile {name} is not assigned"
+        if len(record[EDITS]) >= MAX_EDITS:
+            return False, TOO_MANY
+        record[PROFILES] = kept
+        record[EDITS].append((PROFILE_REMOVE, number))
+        return True, f"profile {name} removed"
+
+    def attribute_add(self, attr=None, value=None, operation="="):
+        return add_item(self, ITEMS, ITEM_ADD, "an attribute", attr, value, operation)
+
+    def attribute_remove(self, attr=None, value=None, operation=None):
+        return remove_item(self, ITEMS, ITEM_REMOVE, "an attribute", attr, value, operation)
+
+    def check_attribute_add(self, attr=None, value=None, operation="=="):
+        return add_item(self, CHECKS, CHECK_ADD, "a check attribute", attr, value, operation)
+
+    def check_attribute_remove(self, attr=None, value=None, operation=None):
+        return remove_item(self, CHECKS, CHECK_REMOVE, "a check attribute", attr, value, operation)
+
+
+setters = {}
+
+
+def define_field(at, name, kind, writable, nullable):
+    if kind == TIME:
+        setattr(User, name, property(lambda user: to_datetime(user._record[at])))
+    else:
+        setattr(User, name, property(lambda user: user._record[at]))
+    if writable:
+        check = {INT: int_value, TEXT: text_value, BOOL: bool_value}.get(kind)
+        check = check or (nullable_time_value if nullable else time_value)
+
+        def assign(record, value):
+            value = check(name, value)
+            record[at] = value
+            sets = record[SETS]
+            if sets is None:
+                sets = record[SETS] = {}
+            sets[at] = value
+
+        setters[name] = assign
+
+
+for at, field in enumerate(FIELDS):
+    define_field(at, *field)
+PUBLIC = [name for name in dir(User) if not name.startswith("_")]
+set_record = User._record.__set__
+new_user = User.__new__
