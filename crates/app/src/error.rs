@@ -41,12 +41,12 @@ pub enum AppError {
         error: std::io::Error,
     },
     /// The file's rows are wrong; each was reported by itself.
-    #[error("nothing was imported: {faults} in {rows} rows, listed above")]
+    #[error("nothing was imported: {faults} in {rows}, listed above")]
     BadRows {
         /// How many faults.
         faults: String,
-        /// Rows looked at.
-        rows: u64,
+        /// How many rows were looked at.
+        rows: String,
     },
 }
 

@@ -135,8 +135,8 @@ impl App {
                 Err(AppError::File { what: "the file could not be read to its end".to_owned(), error })
             }
             (Err((faults, rows)), None) => {
-                let faults = if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") };
-                Err(AppError::BadRows { faults, rows })
+                let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+                Err(AppError::BadRows { faults: counted(faults, "fault"), rows: counted(rows, "row") })
             }
         }
     }
@@ -210,6 +210,13 @@ impl Rows<'_, '_> {
 
     /// The columns; those that are wrong are reported and left out. None if rows make no sense without them.
     fn header(&mut self, line: u64, record: &csv::ByteRecord) -> Option<Vec<(String, Option<Column>)>> {
+        if let (1, Some(only)) = (record.len(), record.get(0))
+            && only.iter().any(|byte| b";\t|{".contains(byte))
+        {
+            let why = "this is not comma-separated: save the file as CSV with commas between the cells";
+            self.fault(line, None, why);
+            return None;
+        }
         let mut columns: Vec<(String, Option<Column>)> = Vec::new();
         for cell in record {
             let name = match std::str::from_utf8(cell) {
@@ -375,7 +382,10 @@ fn profiles(user: &mut User, cell: &str, catalogue: &Catalogue) -> Result<(), Re
     match unknown.as_slice() {
         [] => Ok(()),
         [one] => Err(Refusal::new(format!("there is no profile {one}; add it with 'rollcall profiles add'"))),
-        many => Err(Refusal::new(format!("there are no profiles {}", many.join(", ")))),
+        many => Err(Refusal::new(format!(
+            "there are no profiles {}; add them with 'rollcall profiles add'",
+            many.join(", ")
+        ))),
     }
 }
 

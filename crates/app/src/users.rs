@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use rollcall_domain::filter::{self, Filter};
 use rollcall_domain::{Change, Edit, Field, Refusal, User, diff};
 use rollcall_store::{Edited, HandEdit, StoreError};
@@ -35,8 +37,14 @@ impl App {
         let profiles = self.store.catalogue()?;
         let mut faults = Vec::new();
         let mut dated = false;
+        let mut assigned = BTreeSet::new();
         for assignment in assignments {
             let done = self.assignment(assignment).and_then(|edit| {
+                if let Edit::Set(field, _) = edit
+                    && !assigned.insert(field)
+                {
+                    return Err(Refusal::new(format!("{field} is assigned twice")));
+                }
                 dated |= matches!(edit, Edit::Set(Field::LastUpdate, _));
                 after.edit(edit, &profiles)
             });

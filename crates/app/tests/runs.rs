@@ -321,7 +321,7 @@ fn a_script_cannot_write_what_the_rules_forbid() {
     let (_database, app) = site(4);
     let script = "
 record = user._record
-sets, edits = len(record) - 2, len(record) - 1
+sets, edits = len(record) - 3, len(record) - 2
 if user.obj_id == 1: record[sets] = {0: 99}            # obj_id
 if user.obj_id == 2: record[edits].append((0, 12345))  # no such profile
 if user.obj_id == 3: record[edits].append((2, 'Class', '==', 'x'))

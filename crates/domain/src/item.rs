@@ -141,7 +141,8 @@ impl Operator {
         Self::parse(text).filter(|operator| kind.operators().contains(operator)).ok_or_else(|| {
             let accepted: Vec<_> = kind.operators().iter().map(|operator| operator.as_str()).collect();
             Refusal::new(format!(
-                "the operator {text:?} cannot be used for a {}: use one of {}",
+                "the operator {text:?} cannot be used for {} {}: use one of {}",
+                if kind == ItemKind::Reply { "an" } else { "a" },
                 kind.noun(),
                 accepted.join(" ")
             ))

@@ -62,12 +62,14 @@ impl std::str::FromStr for Outcome {
     type Err = Refusal;
 
     fn from_str(name: &str) -> Result<Self, Refusal> {
-        Self::ALL.into_iter().find(|outcome| outcome.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            let hint = did_you_mean(name, names)
-                .map_or_else(String::new, |close| format!(" (did you mean {close}?)"));
-            Refusal::new(format!("no outcome is called {name:?}{hint}: they are {}", names.join(", ")))
-        })
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name.replace(['-', ' '], "_")).ok_or_else(
+            || {
+                let names = Self::ALL.map(Self::name);
+                let hint = did_you_mean(name, names)
+                    .map_or_else(String::new, |close| format!(" (did you mean {close}?)"));
+                Refusal::new(format!("no outcome is called {name:?}{hint}: they are {}", names.join(", ")))
+            },
+        )
     }
 }
 

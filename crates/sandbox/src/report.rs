@@ -18,6 +18,8 @@ pub struct Report {
     pub result: Option<String>,
     /// What it printed.
     pub output: String,
+    /// Calls that cannot have been meant, such as for a profile that does not exist.
+    pub warnings: Vec<String>,
     /// How long it took, in microseconds.
     pub micros: i64,
 }
@@ -38,7 +40,7 @@ pub enum Ending {
 impl Report {
     /// A report on a target whose worker did not live to make one.
     pub(crate) fn of_the_dead(ending: Ending, micros: i64) -> Self {
-        Self { ending, edits: Vec::new(), result: None, output: String::new(), micros }
+        Self { ending, edits: Vec::new(), result: None, output: String::new(), warnings: Vec::new(), micros }
     }
 
     /// Which target a report is about, if it is one.
@@ -55,7 +57,7 @@ impl Report {
     /// Reads what `run_target` in `worker/targets.py` wrote.
     /// What is larger than the limits allow is refused: the worker keeps them, so somebody else wrote it.
     pub(crate) fn read(value: Value<'_>, limits: &Limits) -> Result<Self, Garbled> {
-        let [_, ending, micros, sets, edits, result, output, reason, error] = items(value)?;
+        let [_, ending, micros, sets, edits, result, output, reason, error, warnings] = items(value)?;
         let (Value::Int(ending), Value::Int(micros)) = (ending, micros) else {
             return Err(Garbled);
         };
@@ -93,7 +95,13 @@ impl Report {
                 .map(Some)?,
         };
         let output = bounded(output, limits.output + CUT_MARK)?;
-        Ok(Self { ending, edits: wanted, result, output, micros: micros.clamp(0, MAX_MICROS) })
+        let Value::List(warnings) = warnings else { return Err(Garbled) };
+        if warnings.len() > MAX_WARNINGS {
+            return Err(Garbled);
+        }
+        let warnings =
+            warnings.into_iter().map(|warning| bounded(warning, MAX_WORDS)).collect::<Result<_, _>>()?;
+        Ok(Self { warnings, ending, edits: wanted, result, output, micros: micros.clamp(0, MAX_MICROS) })
     }
 }
 
@@ -108,6 +116,8 @@ fn items<const N: usize>(value: Value<'_>) -> Result<[Value<'_>; N], Garbled> {
 const CUT_MARK: usize = 64;
 /// The longest message, reason or traceback, in bytes.
 const MAX_WORDS: usize = 64 << 10;
+/// Warnings of one target.
+const MAX_WARNINGS: usize = 10;
 /// No target takes longer: a year.
 const MAX_MICROS: i64 = 366 * 86_400 * 1_000_000;
 

@@ -213,8 +213,9 @@ fn garbage_on_the_pipes_fails_one_target() {
 #[test]
 fn an_honest_script_with_a_dishonest_report_is_blamed_for_it_alone() {
     for attack in [
-        "user._record[-2] = {8: 'no bool'}",
-        "user._record[-2] = {15: 'x' * (9 << 20)}",
+        "user._record[-3] = {8: 'no bool'}",
+        "user._record[-3] = {15: 'x' * (9 << 20)}",
+        "user._record[-1] = ['x'] * 11",
         "skip.__globals__['output'].parts.append('x' * 1_000_000)",
     ] {
         assert_eq!(failure(&attacked_by(attack)).kind, "ProtocolError", "{attack}");
@@ -224,8 +225,8 @@ fn an_honest_script_with_a_dishonest_report_is_blamed_for_it_alone() {
 #[test]
 fn more_edits_than_a_script_may_make_are_refused() {
     let script = "
-if user.obj_id == 3: user._record[-1].extend((2, 'A', '+=', str(i)) for i in range(200_000))
-if user.obj_id == 4: user._record[-1] = [None] * 5_000_000
+if user.obj_id == 3: user._record[-2].extend((2, 'A', '+=', str(i)) for i in range(200_000))
+if user.obj_id == 4: user._record[-2] = [None] * 5_000_000
 user.klass = 'x'
 ";
     for (id, report) in run(script, 6) {

@@ -118,6 +118,27 @@ assert datetime.now().astimezone().utcoffset() is not None and datetime(2026, 7,
 }
 
 #[test]
+fn a_call_that_cannot_be_meant_is_also_a_warning() {
+    let script = "
+user.profile_add(short_name='basik')
+user.profile_add(short_name='basik')
+user.profile_remove('basic')
+user.profile_remove(short_name='basic')          # not assigned: no mistake
+user.attribute_remove('Nothing', 'x')            # not there: no mistake
+user.attribute_add('Class', '`reboot`')
+";
+    let warnings = &run(script, 1)[&1].warnings;
+    assert_eq!(
+        *warnings,
+        [
+            "there is no profile called 'basik'; did you mean basic?",
+            "the id of a profile is an int, not str",
+            "Class: FreeRADIUS would execute a value in backquotes",
+        ]
+    );
+}
+
+#[test]
 fn a_time_outside_the_calendar_is_refused_in_the_scripts_line() {
     let mut job = job("
 from datetime import datetime, timedelta, timezone

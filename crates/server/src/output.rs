@@ -21,7 +21,7 @@ pub(crate) enum Format {
 /// The first rows of a table decide its columns' widths.
 const SAMPLE: usize = 200;
 /// A wider cell is cut in a table.
-const WIDEST: usize = 48;
+const WIDEST: usize = 72;
 
 /// Standard output for people: the colours of [`crate::style::paint`]ed text are left out where no terminal is. Data for
 /// programs goes to [`raw_stdout`], since this drops whatever looks like an escape sequence.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use rollcall_app::runs::Progress;
 
 use crate::show::tally_line;
@@ -26,8 +26,14 @@ impl Meter {
     pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total);
-            let style = "{prefix} {bar:32} {human_pos}/{human_len}  {rate}  {eta} left\n  {msg}";
+            let style = "{prefix} {bar:32} {human_pos}/{human_len}  {rate}  {left} left\n  {msg}";
             let style = ProgressStyle::with_template(style).expect("the template is right");
+            let style = style.with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+                let _ = match state.pos() {
+                    0 => write!(out, "?"),
+                    _ => write!(out, "{:#}", HumanDuration(state.eta())),
+                };
+            });
             bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
                 let _ =
                     write!(out, "{}/s", grouped(Duration::from_secs_f64(state.per_sec().max(0.0)).as_secs()));

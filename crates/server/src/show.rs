@@ -161,6 +161,11 @@ pub(crate) fn changes_cell(outcome: &TargetOutcome) -> String {
 /// Why a target has not simply worked, in one cell.
 pub(crate) fn why_cell(outcome: &TargetOutcome) -> String {
     match (&outcome.error, &outcome.reason) {
+        // The line first: a table may cut the rest.
+        (Some(error @ ScriptError { line: Some(line), .. }), _) => {
+            let bare = ScriptError { line: None, ..error.clone() };
+            format!("line {line}: {}", error_text(&bare))
+        }
         (Some(error), _) => error_text(error),
         (None, Some(reason)) => reason.clone(),
         (None, None) => String::new(),

@@ -61,7 +61,10 @@ impl std::str::FromStr for Location {
             Some(("postgres" | "postgresql", _)) => Err(StoreError::Location(
                 "PostgreSQL is not supported yet; use sqlite:PATH for now".to_owned(),
             )),
-            _ => Err(StoreError::Location(format!("{url:?} names no database: write sqlite:PATH"))),
+            _ => {
+                let path = if url.is_empty() || url == "sqlite:" { "PATH" } else { url };
+                Err(StoreError::Location(format!("{url:?} names no database: write sqlite:{path}")))
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ use rollcall_store::Settled;
 /// What a report means for its user, by the rules of the domain: the worker's word alone changes nothing.
 pub(super) fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
     let Target { number, user } = target;
-    let Report { ending, edits, result, output, micros } = report;
-    let mut outcome = TargetOutcome { result, output, micros, ..of_user(number, &user) };
+    let Report { ending, edits, result, output, warnings, micros } = report;
+    let mut outcome = TargetOutcome { result, output, warnings, micros, ..of_user(number, &user) };
     let version = Some(user.version);
     match ending {
         Ending::Skipped(reason) => {

@@ -30,7 +30,7 @@ type Part = (String, Option<String>);
 /// Counts equal changes.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    groups: HashMap<Vec<Part>, (u64, Vec<String>)>,
+    groups: BTreeMap<Vec<Part>, (u64, Vec<String>)>,
     /// The things whose values were given up.
     coarse: HashSet<String>,
 }

@@ -120,9 +120,10 @@ impl App {
             self.store.begin_run(run.id, &holder)?;
             let done = execute::execute(self, &run, &holder, crew, stop, observer);
             let (state, note) = match &done.result {
-                Ok(()) if stop.load(Ordering::Relaxed) && done.tally.total() < run.targets => {
-                    (RunState::Cancelled, Some("cancelled by its administrator".to_owned()))
-                }
+                Ok(()) if stop.load(Ordering::Relaxed) && done.tally.total() < run.targets => (
+                    RunState::Cancelled,
+                    Some("cancelled by its administrator; what was done before stays done".to_owned()),
+                ),
                 Ok(()) => (RunState::Finished, None),
                 Err(error) => (RunState::Stopped, Some(error.to_string())),
             };

@@ -44,7 +44,9 @@ pub fn parse(text: &str, zone: &Zone) -> Result<Filter, ParseError> {
         return Err(parser.error(0, format!("a filter has at most {MAX_BYTES} bytes")));
     }
     if text.trim().is_empty() {
-        return Err(parser.error(0, "an empty filter selects nobody; to mean every user, say so with --all"));
+        return Err(
+            parser.error(0, "the filter is empty; to mean every user, leave it out (a run then wants --all)")
+        );
     }
     let mut terms = vec![parser.comparison()?];
     loop {

@@ -23,6 +23,7 @@ def run_target(record):
     counter[1] += 1
     record.append(None)  # SETS
     record.append([])  # EDITS
+    record.append([])  # WARNINGS
     module = new_module("__main__")
     names = module.__dict__
     modules["__main__"] = module
@@ -66,10 +67,10 @@ def run_target(record):
     names.clear()
     counter[0] = 0
     try:
-        return dumps((ordinal, ending, micros, sets, edits, text, printed, reason, error))
+        return dumps((ordinal, ending, micros, sets, edits, text, printed, reason, error, record[WARNINGS]))
     except ValueError:  # a script that reached into the worker's own objects
         error = "RuntimeError", "the script damaged its user object", None, None
-        return dumps((ordinal, FAILED, micros, None, None, None, "", None, error))
+        return dumps((ordinal, FAILED, micros, None, None, None, "", None, error, []))
 
 
 def memory_left():

@@ -73,7 +73,7 @@ MAX_USERNAME, MAX_TEXT, MAX_ITEM = settings["max_username"], settings["max_text"
 MAX_EDITS = settings["max_edits"]
 OPERATORS = [tuple(names) for names in settings["operators"]]  # of reply items, of check items
 # A record: the fields in order, then these.
-PROFILES, ITEMS, CHECKS, ROW, SETS, EDITS = range(len(FIELDS), len(FIELDS) + 6)
+PROFILES, ITEMS, CHECKS, ROW, SETS, EDITS, WARNINGS = range(len(FIELDS), len(FIELDS) + 7)
 PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = range(6)
 
 NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
@@ -144,9 +144,9 @@ def nullable_time_value(name, value):
     return None if value is None else time_value(name, value)
 
 
-def closest(name, names):
+def closest(name, names, prefix="user."):
     close = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean user.{close[0]}?" if close else ""
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 def item_text(value):
@@ -211,30 +211,41 @@ class Attribute(tuple):
         return f"Attribute(attr={self[0]!r}, operation={self[1]!r}, value={self[2]!r})"
 
 
+def mistaken(record, why):
+    """The answer to a call that cannot be meant, whoever the user is: it is also kept as a warning, since a script may
+    not look at its answers. That something is there already, or not there, is no mistake."""
+    warnings = record[WARNINGS]
+    if why not in warnings and len(warnings) < MAX_WARNINGS:
+        warnings.append(printable(why[:MAX_WARNING]))
+    return False, why
+
+
+MAX_WARNINGS, MAX_WARNING = 10, 500
 TOO_MANY = f"a script makes at most {MAX_EDITS} changes to the profiles and attributes of one user"
 
 
 def add_item(user, where, edit, noun, attr, value, operation):
+    record = user._record
     text = item_text(value)
     if not isinstance(attr, str):
-        return False, f"the name of {noun} is a str, not {kind_of(attr)}"
+        return mistaken(record, f"the name of {noun} is a str, not {kind_of(attr)}")
     if text is None:
-        return False, f"the value of {noun} is a str, a number, a date or a time, not {kind_of(value)}"
+        return mistaken(record, f"the value of {noun} is a str, a number, a date or a time, not {kind_of(value)}")
     if not isinstance(operation, str):
-        return False, f"the operator of {noun} is a str, not {kind_of(operation)}"
+        return mistaken(record, f"the operator of {noun} is a str, not {kind_of(operation)}")
     attr, operation = exact_text(attr), exact_text(operation)
     accepted = OPERATORS[where - ITEMS]
     if operation not in accepted:
-        return False, f"the operator {operation!r} cannot be used for {noun}: use one of {' '.join(accepted)}"
+        why = f"the operator {operation!r} cannot be used for {noun}: use one of {' '.join(accepted)}"
+        return mistaken(record, why)
     fault = item_fault(attr, text)
     if fault:
-        return False, fault
-    record = user._record
+        return mistaken(record, fault)
     row = (attr, operation, text)
     if row in record[where]:
         return False, f"{attr} {operation} {text} is already there"
     if len(record[EDITS]) >= MAX_EDITS:
-        return False, TOO_MANY
+        return mistaken(record, TOO_MANY)
     rows = record[where] = list(record[where])  # the parent's list stays as it came (see run_targets)
     message = "added"
     if operation == ":=":
@@ -253,20 +264,20 @@ def add_item(user, where, edit, noun, attr, value, operation):
 
 
 def remove_item(user, where, edit, noun, attr, value, operation):
+    record = user._record
     text = item_text(value)
     if not isinstance(attr, str) or text is None or not isinstance(operation, (str, type(None))):
-        return False, f"{noun} is named by its attribute (str), value and, if wanted, operator (str)"
+        return mistaken(record, f"{noun} is named by its attribute (str), value and, if wanted, operator (str)")
     attr = exact_text(attr)
     if operation is not None:
         operation = exact_text(operation)
-    record = user._record
     rows = record[where]
     kept = [old for old in rows if old[0] != attr or old[2] != text or operation not in (None, old[1])]
     removed = len(rows) - len(kept)
     if not removed:
         return False, f"the user has no {attr} {operation or ''} {text}".replace("  ", " ")
     if len(record[EDITS]) >= MAX_EDITS:
-        return False, TOO_MANY
+        return mistaken(record, TOO_MANY)
     record[where] = kept
     record[EDITS].append((edit, attr, text, operation))
     return True, f"{attr} {text} removed" if removed == 1 else f"{attr} {text} removed {removed} times"
@@ -286,7 +297,8 @@ def find_profile(id, short_name):
         return None, f"the short_name of a profile is a str, not {kind_of(short_name)}"
     number = profile_ids.get(exact_text(short_name))
     if number is None:
-        return None, f"there is no profile called {exact_text(short_name)!r}"
+        short_name = exact_text(short_name)
+        return None, f"there is no profile called {short_name!r}{closest(short_name, profile_ids, '')}"
     return number, None
 
 
@@ -330,31 +342,31 @@ class User:
         return tuple([Attribute(row) for row in self._record[CHECKS]])
 
     def profile_add(self, id=None, short_name=None):
+        record = self._record
         number, why = find_profile(id, short_name)
         if number is None:
-            return False, why
-        record = self._record
+            return mistaken(record, why)
         name = profile_names[number]
         for profile in record[PROFILES]:
             if profile[0] == number:
                 return False, f"profile {name} is already assigned"
         if len(record[EDITS]) >= MAX_EDITS:
-            return False, TOO_MANY
+            return mistaken(record, TOO_MANY)
         record[PROFILES] = [*record[PROFILES], (number, name)]
         record[EDITS].append((PROFILE_ADD, number))
         return True, f"profile {name} added"
 
     def profile_remove(self, id=None, short_name=None):
+        record = self._record
         number, why = find_profile(id, short_name)
         if number is None:
-            return False, why
-        record = self._record
+            return mistaken(record, why)
         name = profile_names[number]
         kept = [profile for profile in record[PROFILES] if profile[0] != number]
         if len(kept) == len(record[PROFILES]):
             return False, f"profile {name} is not assigned"
         if len(record[EDITS]) >= MAX_EDITS:
-            return False, TOO_MANY
+            return mistaken(record, TOO_MANY)
         record[PROFILES] = kept
         record[EDITS].append((PROFILE_REMOVE, number))
         return True, f"profile {name} removed"

@@ -10,7 +10,7 @@ use rollcall_domain::{Mode, Outcome, Selection};
 use rollcall_store::{Location, Store};
 
 use super::run::{execute, exit_code};
-use super::{Context, EngineArgs, runs};
+use super::{Context, EngineArgs, Hints, runs};
 use crate::failure::Usage;
 use crate::output::stdout;
 use crate::progress::Meter;
@@ -36,6 +36,7 @@ impl Demo {
         start_over(context, &location)?;
         let (store, _) = Store::create(&location)?;
         let app = context.app_on(store);
+        let hints = Hints { database: format!(" --database {location}"), repeatable: false };
 
         heading(&format!("1. {} in {location}", counted(self.users, "sample subscriber")))?;
         let mut meter = Meter::new("making", self.users);
@@ -61,12 +62,12 @@ impl Demo {
             engine: self.engine.engine(),
         };
         let preview = execute(&app, &request, true)?;
-        runs::report(&app, &preview)?;
+        runs::report(&app, &preview, &hints)?;
 
         heading("4. The same for good")?;
         request.mode = Mode::Apply;
         let applied = execute(&app, &request, true)?;
-        runs::report(&app, &applied)?;
+        runs::report(&app, &applied, &hints)?;
 
         heading("5. One of them now")?;
         example(&app, applied.id)?;

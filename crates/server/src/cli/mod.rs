@@ -46,7 +46,14 @@ pub(crate) struct Cli {
     database: Option<String>,
 
     /// The time zone of dates that come without one: an IANA name
-    #[arg(long, global = true, env = "ROLLCALL_TIME_ZONE", default_value = "UTC", value_name = "ZONE")]
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLCALL_TIME_ZONE",
+        default_value = "UTC",
+        value_name = "ZONE",
+        hide_env_values = true
+    )]
     time_zone: String,
 
     #[command(subcommand)]
@@ -105,6 +112,16 @@ impl Context {
         Ok(self.location.as_deref().unwrap_or(otherwise).parse()?)
     }
 
+    /// How commands that are shown to be typed next name the database, and the one that was typed.
+    fn hints(&self) -> Hints {
+        let default = std::env::var("ROLLCALL_DATABASE").ok();
+        let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
+        Hints {
+            database: named.map_or_else(String::new, |url| format!(" --database {url}")),
+            repeatable: true,
+        }
+    }
+
     /// Rollcall on the database that was named.
     fn app(&self) -> anyhow::Result<App> {
         Ok(self.app_on(Store::open(&self.location("sqlite:rollcall.db")?)?))
@@ -114,6 +131,14 @@ impl Context {
     fn app_on(&self, store: Store) -> App {
         App::new(store, Arc::new(SystemClock), self.zone.clone(), account())
     }
+}
+
+/// What to add to commands that are shown to be typed next.
+pub(crate) struct Hints {
+    /// ` --database URL`, or nothing where it is the one that commands find by themselves.
+    database: String,
+    /// Whether the command that was typed can be typed again with `--apply`.
+    repeatable: bool,
 }
 
 /// On the command line the administrator is the account of the operating system.
@@ -135,7 +160,13 @@ pub(crate) struct EngineArgs {
     time_limit: Duration,
 
     /// The Python interpreter
-    #[arg(long, env = "ROLLCALL_PYTHON", default_value = "python3", value_name = "PATH")]
+    #[arg(
+        long,
+        env = "ROLLCALL_PYTHON",
+        default_value = "python3",
+        value_name = "PATH",
+        hide_env_values = true
+    )]
     python: PathBuf,
 
     /// Whether scripts are locked down; "none" gives them every right of your account (development only)

@@ -1,10 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use rollcall_app::App;
 use rollcall_app::runs::{Observer, Progress, Request, Script, Stop};
 use rollcall_domain::{Mode, Run as Ran, RunState, Selection};
@@ -20,16 +18,18 @@ use crate::style::{counted, grouped, tell};
 const TYPE_ABOVE: u64 = 1_000;
 
 #[derive(Debug, Args)]
-#[command(after_help = "A filter compares user fields with eq ne gt ge lt le, joined by and:\n  \
+#[command(group = ArgGroup::new("who").required(true).args(["filter", "all"]), after_help = "A filter compares user fields with eq ne gt ge lt le, joined by and:\n  \
                   is_active eq true and expiration lt \"2026-12-01\" and klass eq \"business\"\n\n\
                   Examples:\n  \
                   rollcall run extend.py --filter 'klass eq \"business\"'     what would it do?\n  \
-                  rollcall run extend.py --filter 'klass eq \"business\"' --apply")]
+                  rollcall run extend.py --filter 'klass eq \"business\"' --apply\n\n\
+                  Exit status: 0 done; 3 done, but some targets failed, timed out or conflicted; 2 wrong usage; 1 anything \
+                  else, a stopped or cancelled run too.")]
 pub(super) struct Run {
     /// The script: a Python file
     script: PathBuf,
     /// Run it for the users that this filter selects
-    #[arg(long, value_name = "FILTER", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
     /// Run it for every user
     #[arg(long)]
@@ -56,14 +56,18 @@ impl Run {
         let request = Request {
             script: read_script(&self.script)?,
             mode: if self.apply { Mode::Apply } else { Mode::Preview },
-            selection: self.filter.map_or(Selection::All, Selection::Filter),
+            selection: match (self.filter, self.all) {
+                (Some(filter), _) => Selection::Filter(filter),
+                (None, true) => Selection::All,
+                (None, false) => unreachable!("one of the two is required"),
+            },
             engine: self.engine.engine(),
         };
         let run = execute(&app, &request, self.yes)?;
         let printed = if self.json {
             print_json(&RunJson::new(&run)).map_err(Into::into)
         } else {
-            runs::report(&app, &run)
+            runs::report(&app, &run, &context.hints())
         };
         unless_closed_pipe(printed)?;
         if let Some(note) = run.note.as_ref().filter(|_| self.json) {
@@ -87,13 +91,18 @@ pub(super) fn read_script(path: &Path) -> anyhow::Result<Script> {
 
 /// Runs a script and shows its progress. The first Ctrl-C ends the run in good order, a second one at once.
 pub(super) fn execute(app: &App, request: &Request, yes: bool) -> anyhow::Result<Ran> {
-    let stop: Stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::default();
+    let mut terminal = Terminal { yes, meter: None, stop: stop.clone() };
+    Ok(app.run(request, &stop, &mut terminal)?)
+}
+
+/// From here on the first signal sets `stop`, and a second one ends the process at once.
+fn heed_signals(stop: &Stop) -> std::io::Result<()> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())?;
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let mut terminal = Terminal { yes, meter: None };
-    Ok(app.run(request, &stop, &mut terminal)?)
+    Ok(())
 }
 
 /// 0, 3 or 1: see [`crate::failure`].
@@ -109,6 +118,7 @@ pub(super) fn exit_code(run: &Ran) -> ExitCode {
 struct Terminal {
     yes: bool,
     meter: Option<Meter>,
+    stop: Stop,
 }
 
 impl Observer for Terminal {
@@ -126,6 +136,10 @@ impl Observer for Terminal {
                 tell(format_args!("nothing was changed"));
                 return false;
             }
+        }
+        // Not before: at the question, Ctrl-C is an answer, too. Nothing has happened yet.
+        if let Err(error) = heed_signals(&self.stop) {
+            tell(format_args!("warning: Ctrl-C will end this run without its report: {error}"));
         }
         let what = if run.mode == Mode::Preview { "preview" } else { "apply" };
         self.meter = Some(Meter::new(what, run.targets));

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use rollcall_app::App;
 use rollcall_domain::{Mode, Outcome, Run, RunId, Selection};
 
-use super::Context;
+use super::{Context, Hints};
 use crate::output::{Format, Listing, one_line, print_json, stdout};
 use crate::show::{
     OutcomeJson, RunJson, change_line, changes_cell, error_text, seconds, tally_line, why_cell,
@@ -54,6 +54,7 @@ pub(super) enum Runs {
 impl Runs {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
+        let hints = Hints { repeatable: false, ..context.hints() };
         match self {
             Self::List { format } => list(&app, format)?,
             Self::Show { run, format } => {
@@ -65,7 +66,7 @@ impl Runs {
                         listing.push(|| cells(&run), &RunJson::new(&run))?;
                         listing.finish()?;
                     }
-                    Format::Table => report(&app, &run)?,
+                    Format::Table => report(&app, &run, &hints)?,
                 }
             }
             Self::Outcomes { run, outcome, format } => outcomes(&app, run, outcome, format)?,
@@ -87,7 +88,8 @@ fn cells(run: &Run) -> Vec<String> {
         anstream::adapter::strip_str(&tally_line(&run.final_tally())).to_string(),
         format!("{:.1}", seconds(run)),
         run.administrator.clone(),
-        run.created_at.to_string(),
+        // To the second: the whole value is in the JSON.
+        run.created_at.to_string().chars().take(19).chain(['Z']).collect(),
     ]
 }
 
@@ -108,29 +110,38 @@ fn list(app: &App, format: Format) -> anyhow::Result<()> {
 
 fn outcomes(app: &App, run: RunId, outcome: Option<Outcome>, format: Format) -> anyhow::Result<()> {
     let run = app.find_run(run)?;
-    let columns = ["target", "obj_id", "username", "outcome", "changes", "why", "output", "result"];
+    let columns =
+        ["target", "obj_id", "username", "outcome", "why", "changes", "warnings", "output", "result"];
     let mut listing = Listing::new(format, &columns)?;
+    let mut any = false;
     for each in app.outcomes(&run, outcome) {
         let each = each?;
+        any = true;
         let cells = || {
             vec![
                 each.target.to_string(),
                 each.user_id.to_string(),
                 each.username.clone().unwrap_or_default(),
                 each.outcome.name().to_owned(),
-                changes_cell(&each),
                 why_cell(&each),
+                changes_cell(&each),
+                each.warnings.join("; "),
                 each.output.clone(),
                 each.result.clone().unwrap_or_default(),
             ]
         };
         listing.push(cells, &OutcomeJson::new(&each))?;
     }
-    Ok(listing.finish()?)
+    listing.finish()?;
+    if !any && format == Format::Table {
+        let which = outcome.map_or_else(String::new, |outcome| format!(" that is {outcome}"));
+        tell(format_args!("run {} has no outcome{which}: {}", run.id, tally_line(&run.final_tally())));
+    }
+    Ok(())
 }
 
 /// A run for people: counts, changes in groups, a few users' changes, failures in groups, what to do next.
-pub(super) fn report(app: &App, run: &Run) -> anyhow::Result<()> {
+pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> {
     let mut out = stdout();
     let what = match run.mode {
         Mode::Preview => format!("preview of {} over", run.script),
@@ -140,7 +151,10 @@ pub(super) fn report(app: &App, run: &Run) -> anyhow::Result<()> {
         Selection::All => "every user".to_owned(),
         Selection::Filter(text) => text.clone(),
     };
-    let rate = run.tally.total() * 1_000 / run.millis.unsigned_abs().max(1);
+    let time = format!("{:.1} s", seconds(run));
+    // Of a run that was over in no time a rate says nothing.
+    let rate = (run.millis >= 1_000)
+        .then(|| format!(", {} users/s", grouped(run.tally.total() * 1_000 / run.millis.unsigned_abs())));
     writeln!(
         out,
         "{}  {what} {} ({chosen}): {}",
@@ -152,14 +166,15 @@ pub(super) fn report(app: &App, run: &Run) -> anyhow::Result<()> {
         out,
         "  {}   {}",
         tally_line(&run.final_tally()),
-        paint(style::FAINT, &format!("{:.1} s, {} users/s", seconds(run), grouped(rate)))
+        paint(style::FAINT, &format!("{time}{}", rate.unwrap_or_default()))
     )?;
     if let Some(note) = &run.note {
         writeln!(out, "  {}", paint(style::WARN, &one_line(note)))?;
     }
     changes(app, run, &mut out)?;
+    warnings(app, run, &mut out)?;
     failures(app, run, &mut out)?;
-    next_steps(run, &mut out)
+    next_steps(run, hints, &mut out)
 }
 
 fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
@@ -187,6 +202,31 @@ fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         for change in &outcome.changes {
             writeln!(out, "    {}", change_line(change))?;
         }
+    }
+    Ok(())
+}
+
+/// Calls of the script that cannot have been meant, and what else the administrator should know although it worked.
+fn warnings(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    const MOST: usize = 20;
+    let mut groups: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    for outcome in app.outcomes(run, None) {
+        let outcome = outcome?;
+        for warning in &outcome.warnings {
+            let known = groups.len() < MOST || groups.contains_key(warning);
+            let key = if known { warning.clone() } else { "other warnings".to_owned() };
+            let name = outcome.username.clone().unwrap_or_default();
+            groups.entry(key).or_insert_with(|| (0, name)).0 += 1;
+        }
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", paint(style::STRONG, "Warnings"))?;
+    for (warning, (users, example)) in groups {
+        let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
+        let warning = paint(style::WARN, &one_line(&warning));
+        writeln!(out, "  {}  {warning}  {example}", counted(users, "user"))?;
     }
     Ok(())
 }
@@ -223,14 +263,21 @@ fn capitalized(outcome: Outcome) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-fn next_steps(run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+fn next_steps(run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<()> {
+    let database = &hints.database;
     let mut steps = Vec::new();
-    if run.tally.has_trouble() {
-        let command = format!("rollcall runs outcomes {} --outcome failed", run.id);
-        steps.push((command, "every failure with its line"));
+    for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
+        if run.tally.get(kind) > 0 {
+            let command = format!("rollcall runs outcomes {} --outcome {kind}{database}", run.id);
+            steps.push((command, "each of them, with the line"));
+        }
     }
-    if run.mode == Mode::Preview && run.tally.get(Outcome::Changed) > 0 {
-        steps.push(("the same command with --apply".to_owned(), "write these changes"));
+    if run.tally.get(Outcome::Changed) > 0 {
+        if run.mode == Mode::Preview && hints.repeatable {
+            steps.push(("the same command with --apply".to_owned(), "write these changes"));
+        }
+        let command = format!("rollcall runs outcomes {} --format csv{database}", run.id);
+        steps.push((command, "every user's changes and result"));
     }
     if !steps.is_empty() {
         writeln!(out, "\n{}", paint(style::STRONG, "Next"))?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Args;
 use rollcall_app::{App, EXPORT_COLUMNS, export_row};
 
-use crate::output::{Format, csv_error, raw_stdout, write_json};
+use crate::output::{csv_error, raw_stdout, write_json};
 
 #[derive(Debug, Args)]
 #[command(
@@ -16,11 +16,20 @@ pub(crate) struct Export {
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
     /// CSV, or one JSON object a line
-    #[arg(long, value_enum, default_value = "csv")]
-    format: Format,
+    #[arg(long, value_enum, default_value_t)]
+    format: ExportFormat,
     /// Leave text that a spreadsheet would take for a formula as it is
     #[arg(long)]
     raw: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum ExportFormat {
+    /// What 'users import' reads
+    #[default]
+    Csv,
+    /// One compact JSON object a line
+    Json,
 }
 
 impl Export {
@@ -30,7 +39,7 @@ impl Export {
             app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
         let users = app.users(filter.as_ref());
         let mut out = raw_stdout();
-        if self.format == Format::Json {
+        if self.format == ExportFormat::Json {
             for user in users {
                 write_json(&mut out, &user?)?;
             }

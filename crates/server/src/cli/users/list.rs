@@ -5,7 +5,7 @@ use rollcall_app::App;
 use rollcall_domain::User;
 
 use crate::output::{Format, Listing};
-use crate::style::tell;
+use crate::style::{counted, tell};
 
 #[derive(Debug, Args)]
 #[command(
@@ -38,7 +38,10 @@ impl List {
         }
         listing.finish()?;
         if count == 0 && self.format == Format::Table {
-            tell(format_args!("no users; add some with 'rollcall users import FILE.csv'"));
+            match app.store().count_users(None)? {
+                0 => tell(format_args!("no users yet; add some with 'rollcall users import FILE.csv'")),
+                all => tell(format_args!("none of the {} is selected", counted(all, "user"))),
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

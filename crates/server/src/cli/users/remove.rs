@@ -19,10 +19,9 @@ pub(crate) struct Remove {
 impl Remove {
     pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
         let user = app.user(&self.username)?;
-        let question = format!(
-            "Remove user {} ({} {})? This cannot be undone.",
-            user.username, user.first_name, user.last_name
-        );
+        let name = format!("{} {}", user.first_name, user.last_name);
+        let name = if name.trim().is_empty() { String::new() } else { format!(" ({})", name.trim()) };
+        let question = format!("Remove user {}{name}? This cannot be undone.", user.username);
         if !confirm(self.yes, &question)? {
             return Ok(ExitCode::FAILURE);
         }
