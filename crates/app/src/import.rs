@@ -194,8 +194,17 @@ impl Rows<'_, '_> {
                 continue;
             };
             self.rows += 1;
-            if let Some(draft) = self.row(line, columns, &record) {
-                self.add(line, draft)?;
+            let before = self.faults;
+            let draft = self.row(line, columns, &record);
+            let added = if self.faults == before {
+                self.add(line, draft)?
+            } else if draft.user.username.is_empty() {
+                None
+            } else {
+                self.import.claim(line, &draft.user.username)?.map(|taken| (taken, draft.user))
+            };
+            if let Some((added, user)) = added {
+                self.tell_taken(line, added, &user);
             }
         }
         if header.is_none() {
@@ -250,12 +259,7 @@ impl Rows<'_, '_> {
         None
     }
 
-    fn row(
-        &mut self,
-        line: u64,
-        columns: &[(String, Option<Column>)],
-        record: &csv::ByteRecord,
-    ) -> Option<Draft> {
+    fn row(&mut self, line: u64, columns: &[(String, Option<Column>)], record: &csv::ByteRecord) -> Draft {
         let before = self.faults;
         if record.len() != columns.len() {
             let (cells, wanted) = (record.len(), columns.len());
@@ -297,7 +301,7 @@ impl Rows<'_, '_> {
         if draft.user.username.is_empty() && self.faults == before {
             self.fault(line, Some("username"), "username cannot be empty");
         }
-        (self.faults == before).then_some(draft)
+        draft
     }
 
     /// Puts one cell into the draft; an empty cell means what a missing column means.
@@ -335,25 +339,31 @@ impl Rows<'_, '_> {
         }
     }
 
-    fn add(&mut self, line: u64, draft: Draft) -> Result<(), StoreError> {
+    /// Adds a row without faults; what became of it and who it would have been.
+    fn add(&mut self, line: u64, draft: Draft) -> Result<Option<(Added, User)>, StoreError> {
         let Draft { mut user, id, password, length_given, organization, organization_id } = draft;
         // A name decides: the number may come from another installation's export.
         user.organization_id = match (organization, organization_id) {
             (None, Some(id)) if self.organizations.contains_key(&id) => id,
             (None, Some(id)) => {
                 self.fault(line, Some("organization_id"), format!("there is no organization {id}"));
-                return Ok(());
+                return Ok(None);
             }
             (name, _) => self.import.organization(name.as_deref().unwrap_or(DEFAULT_ORGANIZATION))?,
         };
         if !length_given {
             user.username_length = User::new(0, &user.username, 0, self.now).username_length;
         }
+        let added = self.import.add(line, id, &user, password.as_deref())?;
+        Ok(Some((added, user)))
+    }
+
+    fn tell_taken(&mut self, line: u64, added: Added, user: &User) {
         let there = |line: Option<u64>| match line {
             Some(line) => format!("is already on line {line} of this file"),
             None => "is already there".to_owned(),
         };
-        match self.import.add(line, id, &user, password.as_deref())? {
+        match added {
             Added::As(_) => {}
             Added::NameTaken(other) => {
                 self.fault(line, Some("username"), format!("user {:?} {}", user.username, there(other)));
@@ -362,7 +372,6 @@ impl Rows<'_, '_> {
                 self.fault(line, Some("obj_id"), format!("obj_id {} {}", user.id, there(other)));
             }
         }
-        Ok(())
     }
 }
 

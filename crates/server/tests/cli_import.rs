@@ -367,3 +367,21 @@ fn numbers_given_in_a_file_are_kept_and_must_be_free() {
     desk.import("obj_id,username\n7,bo\n,cy\n");
     assert_eq!((&desk.user("bo")["obj_id"], &desk.user("cy")["obj_id"]), (&json!(7), &json!(8)));
 }
+
+#[test]
+fn a_taken_name_is_told_although_its_row_has_another_fault() {
+    let desk = Desk::with_users(1);
+    desk.write("faulty.csv", "username,expiration\nana,soon\nana,2026-01-01\nuser001,soon\nbo,\nbo,later\n");
+    let done = desk.call(&["users", "import", "faulty.csv"]).exits(1);
+    for fault in [
+        "line 2, expiration",
+        "line 3, username: user \"ana\" is already on line 2",
+        "line 4, expiration",
+        "line 4, username: user \"user001\" is already there",
+        "line 6, expiration",
+        "line 6, username: user \"bo\" is already on line 5",
+        "6 faults in 5 rows",
+    ] {
+        assert!(done.err.contains(fault), "{fault}: {}", done.err);
+    }
+}

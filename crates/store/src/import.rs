@@ -17,6 +17,7 @@ sql! {
     INSERT_PROFILE = "INSERT INTO user_profiles (user_id, profile_id, priority) VALUES (?1, ?2, ?3)";
     INSERT_ITEM = "INSERT INTO user_items (user_id, kind, position, attr, operation, value) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    USER_IS_THERE = "SELECT 1 FROM users WHERE username = ?1";
     CREATE_LINES = "CREATE TEMP TABLE IF NOT EXISTS import_lines (username TEXT PRIMARY KEY, id INTEGER, line INTEGER) \
                     STRICT, WITHOUT ROWID";
 }
@@ -110,8 +111,11 @@ impl Import<'_> {
             Err(error) if is_taken(&error) => return self.taken(id, user, &error),
             Err(error) => return Err(error.into()),
         };
-        let line = i64::try_from(line).unwrap_or(i64::MAX);
-        self.tx.prepare_cached(INSERT_LINE)?.execute(params![user.username, id, line])?;
+        match self.tx.prepare_cached(INSERT_LINE)?.execute(params![user.username, id, signed(line)]) {
+            Ok(_) => {}
+            Err(error) if is_taken(&error) => return Ok(Added::NameTaken(self.line_of(&user.username)?)),
+            Err(error) => return Err(error.into()),
+        }
         if user.first_login.is_some() || user.last_login.is_some() {
             let (first, last) =
                 (user.first_login.map(Timestamp::as_micros), user.last_login.map(Timestamp::as_micros));
@@ -140,10 +144,31 @@ impl Import<'_> {
             let line: Option<i64> = self.tx.query_row(LINE_OF_ID, [id], |row| row.get(0)).optional()?;
             return Ok(Added::IdTaken(line.map(i64::unsigned_abs)));
         }
-        let line: Option<i64> =
-            self.tx.prepare_cached(LINE_OF)?.query_row([&user.username], |row| row.get(0)).optional()?;
-        Ok(Added::NameTaken(line.map(i64::unsigned_abs)))
+        Ok(Added::NameTaken(self.line_of(&user.username)?))
     }
+
+    fn line_of(&self, username: &str) -> Result<Option<u64>, StoreError> {
+        let line: Option<i64> =
+            self.tx.prepare_cached(LINE_OF)?.query_row([username], |row| row.get(0)).optional()?;
+        Ok(line.map(i64::unsigned_abs))
+    }
+
+    /// Takes note of the username of a row that cannot be imported for another reason, so that its being taken is told,
+    /// too: by whom, if it is.
+    pub fn claim(&mut self, line: u64, username: &str) -> Result<Option<Added>, StoreError> {
+        if let Some(other) = self.line_of(username)? {
+            return Ok(Some(Added::NameTaken(Some(other))));
+        }
+        if self.tx.prepare_cached(USER_IS_THERE)?.exists([username])? {
+            return Ok(Some(Added::NameTaken(None)));
+        }
+        self.tx.prepare_cached(INSERT_LINE)?.execute(params![username, None::<UserId>, signed(line)])?;
+        Ok(None)
+    }
+}
+
+fn signed(line: u64) -> i64 {
+    i64::try_from(line).unwrap_or(i64::MAX)
 }
 
 impl Store {
