@@ -271,18 +271,15 @@ fn the_demo_leaves_its_database_and_can_be_repeated() {
 fn the_demos_advice_works_as_it_stands() {
     let desk = Desk::bare();
     let done = desk.ok(&["demo", "--users", "200"]);
-    let folder = std::path::Path::new(common::ROLLCALL).parent().unwrap();
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let advice = done.out.split("things to try").last().unwrap();
     let commands: Vec<_> =
-        advice.lines().map(str::trim).filter(|line| line.starts_with("rollcall ")).collect();
+        advice.lines().map(str::trim).filter(|line| line.starts_with(common::ROLLCALL)).collect();
     assert!(commands.len() >= 3, "{advice}");
     for command in commands {
         let mut shell = Command::new("sh");
         shell
             .args(["-c", command])
             .current_dir(desk.path("."))
-            .env("PATH", &path)
             .env("ROLLCALL_DATABASE", "sqlite:rollcall-demo.db")
             .stdin(Stdio::null());
         let done = finish(start(&mut shell));

@@ -36,7 +36,8 @@ impl Demo {
         start_over(context, &location)?;
         let (store, _) = Store::create(&location)?;
         let app = context.app_on(store);
-        let hints = Hints { database: format!(" --database {location}"), repeatable: false };
+        let hints =
+            Hints { database: format!(" --database {location}"), repeatable: false, ..context.hints() };
 
         heading(&format!("1. {} in {location}", counted(self.users, "sample subscriber")))?;
         let mut meter = Meter::new("making", self.users);
@@ -71,7 +72,7 @@ impl Demo {
 
         heading("5. One of them now")?;
         example(&app, applied.id)?;
-        advice(&location, applied.id)?;
+        advice(&location, &hints, applied.id)?;
         // Failures are part of the show; a stopped or cancelled run is not.
         Ok(if applied.state == rollcall_domain::RunState::Finished {
             ExitCode::SUCCESS
@@ -128,18 +129,19 @@ fn example(app: &App, run: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn advice(location: &Location, run: i64) -> anyhow::Result<()> {
+fn advice(location: &Location, hints: &Hints, run: i64) -> anyhow::Result<()> {
     heading("Three things to try")?;
     let mut out = stdout();
+    let program = &hints.program;
     writeln!(out, "  export ROLLCALL_DATABASE={location}   # then:")?;
     for (command, what) in [
-        (format!("rollcall runs outcomes {run} --outcome failed"), "who failed, and on which line"),
+        (format!("{program} runs outcomes {run} --outcome failed"), "who failed, and on which line"),
         (
-            "rollcall users list --filter 'email eq \"\" and is_active eq true' --limit 10".to_owned(),
+            format!("{program} users list --filter 'email eq \"\" and is_active eq true' --limit 10"),
             "look users up",
         ),
         (
-            format!("rollcall run {SCRIPT_FILE} --filter 'klass eq \"student\"'"),
+            format!("{program} run {SCRIPT_FILE} --filter 'klass eq \"student\"'"),
             "edit the script, preview it for some",
         ),
     ] {

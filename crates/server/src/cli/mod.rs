@@ -116,10 +116,8 @@ impl Context {
     fn hints(&self) -> Hints {
         let default = std::env::var("ROLLCALL_DATABASE").ok();
         let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
-        Hints {
-            database: named.map_or_else(String::new, |url| format!(" --database {url}")),
-            repeatable: true,
-        }
+        let database = named.map_or_else(String::new, |url| format!(" --database {url}"));
+        Hints { program: program(), database, repeatable: true }
     }
 
     /// Rollcall on the database that was named.
@@ -133,8 +131,17 @@ impl Context {
     }
 }
 
-/// What to add to commands that are shown to be typed next.
+/// How this program was called, so that commands which it shows can be pasted: `target/release/rollcall` after
+/// `cargo run`.
+fn program() -> String {
+    let called = std::env::args().next().filter(|name| name.contains('/'));
+    called.unwrap_or_else(|| "rollcall".to_owned())
+}
+
+/// What goes into commands that are shown to be typed next.
 pub(crate) struct Hints {
+    /// The program.
+    program: String,
     /// ` --database URL`, or nothing where it is the one that commands find by themselves.
     database: String,
     /// Whether the command that was typed can be typed again with `--apply`.

@@ -264,11 +264,11 @@ fn capitalized(outcome: Outcome) -> String {
 }
 
 fn next_steps(run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<()> {
-    let database = &hints.database;
+    let Hints { program, database, .. } = hints;
     let mut steps = Vec::new();
     for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
         if run.tally.get(kind) > 0 {
-            let command = format!("rollcall runs outcomes {} --outcome {kind}{database}", run.id);
+            let command = format!("{program} runs outcomes {} --outcome {kind}{database}", run.id);
             steps.push((command, "each of them, with the line"));
         }
     }
@@ -276,7 +276,7 @@ fn next_steps(run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<
         if run.mode == Mode::Preview && hints.repeatable {
             steps.push(("the same command with --apply".to_owned(), "write these changes"));
         }
-        let command = format!("rollcall runs outcomes {} --format csv{database}", run.id);
+        let command = format!("{program} runs outcomes {} --format csv{database}", run.id);
         steps.push((command, "every user's changes and result"));
     }
     if !steps.is_empty() {
