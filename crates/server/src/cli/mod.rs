@@ -42,13 +42,21 @@ use crate::style::tell;
 )]
 pub(crate) struct Cli {
     /// The database: sqlite:PATH [default: sqlite:rollcall.db]
-    #[arg(long, global = true, env = "ROLLCALL_DATABASE", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        env = "ROLLCALL_DATABASE",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     database: Option<String>,
 
     /// The time zone of dates that come without one: an IANA name
     #[arg(
         long,
         global = true,
+        help_heading = "Global options",
         env = "ROLLCALL_TIME_ZONE",
         default_value = "UTC",
         value_name = "ZONE",
