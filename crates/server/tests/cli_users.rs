@@ -178,7 +178,6 @@ fn organizations_are_added_renamed_and_removed() {
     refused(&["add", ""], &["empty"]);
     refused(&["add", "a;b"], &["semicolon"]);
     refused(&["remove", "Far North", "--yes"], &["Far North", "users"]);
-    refused(&["remove", "Far North"], &["--yes"]);
     desk.ok(&["organizations", "add", "East"]);
     refused(&["rename", "East", "Far North"], &["Far North", "taken"]);
     assert_eq!(names(), ["Far North", "East"]);
@@ -218,8 +217,7 @@ fn profiles_are_added_shown_and_removed_unless_somebody_has_them() {
     assert_eq!(desk.user("ana")["profiles"], json!(["plus"]));
 
     desk.apply("user.profile_remove(short_name='plus')", 0);
-    refused(&["remove", "plus"], &["--yes"]);
-    desk.ok(&["profiles", "remove", "plus", "--yes"]);
+    desk.ok(&["profiles", "remove", "plus"]);
     assert_eq!(desk.ok(&["profiles", "list", "--format", "json"]).out, "");
 }
 

