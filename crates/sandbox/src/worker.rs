@@ -236,8 +236,9 @@ impl<'a> Worker<'a> {
                 self.waiting.iter().take(self.in_flight).position(|waiting| waiting.ordinal == current)
             }
         };
-        // A process that ends between two targets, having reported some, wants to be replaced (see `memory_left` in worker/targets.py). One that
-        // has not, or that babbles, was brought to it by a target that cannot be told from the others in flight.
+        // A process that ends between two targets, having reported some, wants to be replaced (see `memory_left` in
+        // worker/targets.py). One that has not, or that babbles, was brought to it by a target that cannot be told
+        // from the others in flight.
         let hidden = culprit.is_none() && (matches!(death, Death::Babbled) || !self.reported);
         let culprit = culprit.or((hidden && self.in_flight == 1).then_some(0));
         if hidden && culprit.is_none() {

@@ -74,9 +74,10 @@ pub(super) fn execute(
                 let _ = loaded.send(Err(error));
             }
         });
-        let result = committer.commit_all(&crew, targets, stop, observer, &notices, &permits, committed);
+        let loading = Loading { notices, permits, committed };
+        let result = committer.commit_all(&crew, &loading, stop, observer);
         // Whoever waits for the other side finds it gone.
-        drop((crew, permits, notices));
+        drop((crew, loading));
         result
     });
     Executed { result, tally: committer.tally, elapsed: started.elapsed() }
@@ -84,6 +85,15 @@ pub(super) fn execute(
 
 /// What the loader has to say beside the targets that go to the crew: one whose user is gone, or why it stopped.
 type Notice = Result<(i64, UserId), StoreError>;
+
+/// The committer's ends of what joins it and the loader.
+struct Loading<'a> {
+    notices: Receiver<Notice>,
+    /// Wakes the loader, which then looks at `committed`.
+    permits: Sender<()>,
+    /// Every target up to here is committed.
+    committed: &'a AtomicI64,
+}
 
 /// Loads targets as far as the window allows and hands them to the crew.
 fn load(
@@ -133,17 +143,14 @@ struct Committer<'a> {
 }
 
 impl Committer<'_> {
-    #[expect(clippy::too_many_arguments, reason = "the ends of the channels of one run")]
     fn commit_all(
         &mut self,
         crew: &Crew,
-        targets: i64,
+        loading: &Loading<'_>,
         stop: &Stop,
         observer: &mut dyn Observer,
-        notices: &Receiver<Notice>,
-        permits: &Sender<()>,
-        committed: &AtomicI64,
     ) -> Result<(), AppError> {
+        let targets = i64::try_from(self.run.targets).unwrap_or(i64::MAX);
         let (mut last_commit, mut last_told) = (Instant::now(), Instant::now());
         while self.cursor < targets {
             match crew.done.recv_timeout(Duration::from_millis(50)) {
@@ -154,7 +161,7 @@ impl Committer<'_> {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            while let Ok(notice) = notices.try_recv() {
+            while let Ok(notice) = loading.notices.try_recv() {
                 let (number, user_id) = notice?;
                 self.take(conflict(number, user_id, None));
             }
@@ -164,9 +171,8 @@ impl Committer<'_> {
             if due || self.cursor + ready as i64 == targets {
                 self.commit(ready, &crew.work)?;
                 last_commit = Instant::now();
-                committed.store(self.cursor, Ordering::Release);
-                // The loader looks at `committed`; this only wakes it.
-                let _ = permits.try_send(());
+                loading.committed.store(self.cursor, Ordering::Release);
+                let _ = loading.permits.try_send(());
             }
             if last_told.elapsed() >= TELL {
                 observer.progress(Progress { targets: self.run.targets, tally: self.seen() });
