@@ -99,8 +99,9 @@ impl Listing {
     /// Writes what is still held back.
     pub(crate) fn finish(self) -> io::Result<()> {
         match self.sink {
-            Sink::Table { columns, mut waiting, mut widths, mut out } => {
+            Sink::Table { mut columns, mut waiting, mut widths, mut out } => {
                 if widths.is_empty() && !waiting.is_empty() {
+                    leave_out_empty(&mut columns, &mut waiting);
                     start_table(&columns, &mut waiting, &mut widths, &mut out)?;
                 }
                 out.flush()
@@ -141,6 +142,16 @@ fn start_table(
     write_row(out, &head, widths)?;
     write!(out, "{}", style::FAINT.render_reset())?;
     waiting.drain(..).try_for_each(|row| write_row(out, &row, widths))
+}
+
+/// Where all rows are known, a column without a single value only takes the others' room.
+fn leave_out_empty(columns: &mut Vec<&'static str>, rows: &mut [Vec<String>]) {
+    for at in (0..columns.len()).rev() {
+        if rows.iter().all(|row| row[at].is_empty()) {
+            columns.remove(at);
+            rows.iter_mut().for_each(|row| drop(row.remove(at)));
+        }
+    }
 }
 
 fn write_row(out: &mut Out, cells: &[String], widths: &[usize]) -> io::Result<()> {
