@@ -15,6 +15,9 @@ pub enum AppError {
     /// The filter's text.
     #[error(transparent)]
     Filter(#[from] ParseError),
+    /// No filter is saved under the name that was given for one.
+    #[error("{0}")]
+    NoSuchFilter(String),
     /// Scripts cannot be run on this machine.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

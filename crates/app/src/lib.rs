@@ -6,6 +6,7 @@
 mod csv_text;
 mod error;
 mod export;
+mod filters;
 mod holder;
 mod import;
 mod lines;
@@ -22,6 +23,7 @@ use rollcall_store::Store;
 pub use csv_text::defuse;
 pub use error::AppError;
 pub use export::{EXPORT_COLUMNS, export_row};
+pub use filters::ReadFilter;
 pub use import::{Fault, Imported};
 
 /// Rollcall, on behalf of one administrator.

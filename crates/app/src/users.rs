@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use rollcall_domain::filter::{self, Filter};
+use rollcall_domain::filter::Filter;
 use rollcall_domain::{Change, Edit, Field, Refusal, User, diff};
 use rollcall_store::{Edited, HandEdit, StoreError};
 
@@ -9,13 +9,10 @@ use crate::{App, AppError};
 
 /// Users are read in pages of this many.
 const PAGE: u32 = 1_000;
+/// So many users are few: their numbers may be in memory at once.
+const FEW: u32 = 10_000;
 
 impl App {
-    /// Reads a filter's text; none means everybody.
-    pub fn filter(&self, text: Option<&str>) -> Result<Option<Filter>, AppError> {
-        Ok(text.map(|text| filter::parse(text, &self.zone)).transpose()?)
-    }
-
     /// The user of this name.
     pub fn user(&self, username: &str) -> Result<User, AppError> {
         let found = self.store.user_by_name(username)?;
@@ -26,8 +23,25 @@ impl App {
     pub fn users<'a>(
         &'a self,
         filter: Option<&'a Filter>,
-    ) -> impl Iterator<Item = Result<User, AppError>> + 'a {
-        pages(0, move |after| Ok(self.store.users_page(filter, after, PAGE)?), |user: &User| user.id)
+    ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
+        // Few users are found through an index. Many are come across soon by walking over all of them.
+        if let Some(filter) = filter
+            && let Some(ids) = self.store.few_users(filter, FEW)?
+        {
+            let next = move |after: &mut usize| {
+                let page = ids[*after..].iter().take(PAGE as usize).copied().collect::<Vec<_>>();
+                *after += page.len();
+                (!page.is_empty()).then_some(page)
+            };
+            let mut after = 0;
+            let pages = std::iter::from_fn(move || next(&mut after));
+            return Ok(Box::new(pages.flat_map(move |page| match self.store.load_users(&page) {
+                Ok(users) => users.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error.into())],
+            })));
+        }
+        let page = move |after| Ok(self.store.users_page(filter, after, PAGE)?);
+        Ok(Box::new(pages(0, page, |user: &User| user.id)))
     }
 
     /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.

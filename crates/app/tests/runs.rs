@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall_app::runs::{Engine, Observer, Progress, Request, Script, Stop};
+use rollcall_app::runs::{Choice, Engine, Observer, Progress, Request, Script, Stop};
 use rollcall_app::{App, AppError};
-use rollcall_domain::{Mode, Outcome, Run, RunState, Selection, TargetOutcome, User, Zone};
+use rollcall_domain::{Mode, Outcome, Run, RunState, TargetOutcome, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::Added;
 use rollcall_testkit::{TestClock, TestDatabase, time};
@@ -39,7 +39,7 @@ fn request(source: &str, mode: Mode) -> Request {
     Request {
         script: Script { name: "test.py".to_owned(), source: source.to_owned() },
         mode,
-        selection: Selection::All,
+        choice: Choice::All,
         engine: Engine {
             python: PathBuf::from("python3"),
             isolation: Isolation::Full,
@@ -104,9 +104,9 @@ user.klass = f'k{user.obj_id % 3}'
 user.profile_add(short_name='basic')
 result['n'] = user.obj_id
 ";
-    let before: Vec<User> = app.users(None).map(Result::unwrap).collect();
+    let before: Vec<User> = app.users(None).unwrap().map(Result::unwrap).collect();
     let preview = run(&app, script, Mode::Preview);
-    let unchanged: Vec<User> = app.users(None).map(Result::unwrap).collect();
+    let unchanged: Vec<User> = app.users(None).unwrap().map(Result::unwrap).collect();
     assert_eq!(before, unchanged, "a preview changes no user");
     let applied = run(&app, script, Mode::Apply);
     let mut planned = outcomes(&app, &preview);
@@ -145,7 +145,7 @@ user.klass = 'seen'
         assert_eq!(error.message, format!("not user{}", outcome.user_id));
         assert!(outcome.changes.is_empty());
     }
-    for user in app.users(None).map(Result::unwrap) {
+    for user in app.users(None).unwrap().map(Result::unwrap) {
         assert_eq!(user.klass, if user.id % 10 == 0 { "" } else { "seen" });
     }
 }
@@ -222,7 +222,8 @@ fn a_stopped_run_keeps_what_is_done_and_names_the_rest() {
     let ended = app.run(&wanted, &stop, &mut observer).unwrap();
     check(&app, &ended);
     assert_eq!(ended.state, RunState::Cancelled);
-    let seen = app.users(None).map(Result::unwrap).filter(|user| user.klass == "seen").count() as u64;
+    let seen =
+        app.users(None).unwrap().map(Result::unwrap).filter(|user| user.klass == "seen").count() as u64;
     assert_eq!(ended.tally.get(Outcome::Changed), seen);
     assert_eq!(ended.final_tally().get(Outcome::NotRun), 50 - seen);
 }
@@ -255,9 +256,9 @@ fn what_is_wrong_before_the_start_leaves_no_run() {
         ]
     );
     let mut wanted = request("pass", Mode::Apply);
-    wanted.selection = Selection::Filter("klas eq \"x\"".to_owned());
+    wanted.choice = Choice::Filter("klas eq \"x\"".to_owned());
     assert!(matches!(attempt(&wanted), AppError::Filter(_)));
-    wanted.selection = Selection::All;
+    wanted.choice = Choice::All;
     wanted.engine.python = PathBuf::from("/nowhere/python3");
     assert!(matches!(attempt(&wanted), AppError::Unavailable(_)));
     assert_eq!(app.runs().count(), 0);
@@ -310,7 +311,7 @@ fn a_locked_database_delays_a_run_and_stops_nothing() {
 fn nobody_selected_is_a_run_that_is_finished() {
     let (_database, app) = site(3);
     let mut wanted = request("user.klass = 'x'", Mode::Apply);
-    wanted.selection = Selection::Filter("klass eq \"nothing\"".to_owned());
+    wanted.choice = Choice::Filter("klass eq \"nothing\"".to_owned());
     let ended = run_meanwhile(&app, &wanted, || {});
     assert_eq!((ended.state, ended.targets), (RunState::Finished, 0));
 }
@@ -330,6 +331,6 @@ if user.obj_id == 4: user.klass = 'honest'
     let applied = run(&app, script, Mode::Apply);
     assert_eq!((applied.tally.get(Outcome::Failed), applied.tally.get(Outcome::Changed)), (3, 1));
     assert_eq!(app.user("user4").unwrap().klass, "honest");
-    let ids: Vec<_> = app.users(None).map(|user| user.unwrap().id).collect();
+    let ids: Vec<_> = app.users(None).unwrap().map(|user| user.unwrap().id).collect();
     assert_eq!(ids, [1, 2, 3, 4]);
 }

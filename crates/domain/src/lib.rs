@@ -14,6 +14,7 @@ mod outcome;
 mod profile;
 mod refusal;
 mod run;
+mod saved;
 mod time;
 mod user;
 
@@ -26,5 +27,6 @@ pub use outcome::{Outcome, ScriptError, Tally, TargetOutcome};
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
 pub use refusal::Refusal;
 pub use run::{Mode, Run, RunId, RunState, Selection};
+pub use saved::{MAX_SCRIPT_BYTES, SavedFilter, ScriptVersion, check_saved_name, is_saved_name};
 pub use time::{Timestamp, Zone};
 pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};

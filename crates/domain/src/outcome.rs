@@ -172,6 +172,8 @@ pub struct TargetOutcome {
     pub reason: Option<String>,
     /// How long the script took for this target, in microseconds.
     pub micros: i64,
+    /// The cells of its row under the run's columns, where the run has rows.
+    pub cells: Option<Vec<String>>,
 }
 
 impl TargetOutcome {
@@ -191,6 +193,7 @@ impl TargetOutcome {
             error: None,
             reason: None,
             micros: 0,
+            cells: None,
         }
     }
 }

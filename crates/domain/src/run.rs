@@ -1,6 +1,8 @@
-use serde::Serialize;
+use std::fmt;
 
-use crate::{OrganizationId, Refusal, Tally, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Field, OrganizationId, Outcome, Refusal, Tally, Timestamp};
 
 /// Identifies a run.
 pub type RunId = i64;
@@ -78,12 +80,52 @@ impl RunState {
 }
 
 /// How a run's targets were chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Selection {
     /// Every user.
     All,
-    /// The users that a filter selects, by its text.
-    Filter(String),
+    /// The users that a filter selects.
+    Filter {
+        /// The name under which it is saved, if it is.
+        name: Option<String>,
+        /// Its text at the time.
+        text: String,
+    },
+    /// The users that the rows of a file name.
+    Rows {
+        /// The file's name.
+        file: String,
+        /// The column that names the users.
+        column: String,
+        /// The field that the column holds.
+        field: Field,
+    },
+    /// Targets of an earlier run.
+    Outcomes {
+        /// That run.
+        run: RunId,
+        /// Those with this outcome; none: all of them.
+        outcome: Option<Outcome>,
+    },
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("every user"),
+            Self::Filter { name: Some(name), text } => write!(f, "{name}: {text}"),
+            Self::Filter { name: None, text } => f.write_str(text),
+            Self::Rows { file, column, field } if column == field.name() => {
+                write!(f, "the rows of {file}, by {column}")
+            }
+            Self::Rows { file, column, field } => write!(f, "the rows of {file}, by {column} ({field})"),
+            Self::Outcomes { run, outcome: None } => write!(f, "the targets of run {run}"),
+            Self::Outcomes { run, outcome: Some(outcome) } => {
+                write!(f, "what was {} in run {run}", outcome.name().replace('_', " "))
+            }
+        }
+    }
 }
 
 /// One execution of a script over a frozen list of targets.
@@ -99,10 +141,18 @@ pub struct Run {
     pub holder: Option<String>,
     /// What the script is called.
     pub script: String,
+    /// Which version of a saved script it is; none for a file.
+    pub script_version: Option<i64>,
     /// The script as it was when the run started.
     pub source: String,
+    /// What it was given as parameters: the text of one JSON object.
+    pub params: String,
     /// How the targets were chosen.
     pub selection: Selection,
+    /// The columns of the targets' rows; none when they have no rows.
+    pub columns: Option<Vec<String>>,
+    /// Whether some user is the target of several rows.
+    pub repeats: bool,
     /// Who started it, such as `cli:maria`.
     pub administrator: String,
     /// The organization that it is bound to; none when it may touch all.

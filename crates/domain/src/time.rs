@@ -107,6 +107,17 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
+    /// What clocks in the zone show at `time`; none in the last days of year 9999.
+    pub(crate) fn local(&self, time: Timestamp) -> Option<DateTime> {
+        let moment = jiff::Timestamp::from_microsecond(time.as_micros()).ok()?;
+        Some(self.0.to_datetime(moment))
+    }
+
+    /// The moment at which clocks in the zone show `local`; none outside the years 1 to 9999.
+    pub(crate) fn moment(&self, local: DateTime) -> Option<Timestamp> {
+        Timestamp::from_micros(self.utc_micros(local))
+    }
+
     /// A time that a change of clocks skips or repeats is read as the earlier offset, as Python does (PEP 495).
     fn utc_micros(&self, local: DateTime) -> i64 {
         let offset = self.0.to_ambiguous_timestamp(local).offset();

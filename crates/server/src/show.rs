@@ -19,7 +19,7 @@ pub(crate) struct RunJson<'a> {
     applies: Option<i64>,
     undoes: Option<i64>,
     script: &'a str,
-    filter: Option<&'a str>,
+    selection: &'a rollcall_domain::Selection,
     administrator: &'a str,
     created_at: rollcall_domain::Timestamp,
     note: Option<&'a str>,
@@ -37,15 +37,17 @@ impl<'a> RunJson<'a> {
             applies: run.applies,
             undoes: run.undoes,
             script: &run.script,
-            filter: match &run.selection {
-                rollcall_domain::Selection::All => None,
-                rollcall_domain::Selection::Filter(text) => Some(text),
-            },
+            selection: &run.selection,
             administrator: &run.administrator,
             created_at: run.created_at,
             note: run.note.as_deref(),
         }
     }
+}
+
+/// A time for people, to the second: the whole value is in the JSON.
+pub(crate) fn short_time(time: rollcall_domain::Timestamp) -> String {
+    time.to_string().chars().take(19).chain(['Z']).collect()
 }
 
 /// How long a run was executed.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// What the contract of a run names.
 const RUN_KEYS: [&str; 8] = ["applies", "mode", "outcomes", "run", "seconds", "state", "targets", "undoes"];
 /// What is given beyond it.
-const MORE_RUN_KEYS: [&str; 5] = ["administrator", "created_at", "filter", "note", "script"];
+const MORE_RUN_KEYS: [&str; 5] = ["administrator", "created_at", "note", "script", "selection"];
 
 const OUTCOMES: [&str; 7] = ["changed", "unchanged", "skipped", "failed", "timed_out", "conflict", "not_run"];
 
@@ -97,7 +97,10 @@ fn a_run_prints_one_object_and_show_and_list_give_the_same() {
         let shown = desk.ok(&["runs", "show", &id.to_string(), "--format", "json"]).object();
         assert_eq!(&shown, run);
     }
-    assert_eq!((&preview["filter"], &applied["filter"]), (&Value::Null, &json!("obj_id ge 1")));
+    assert_eq!(
+        (&preview["selection"], &applied["selection"]),
+        (&json!("all"), &json!({"filter": {"name": null, "text": "obj_id ge 1"}}))
+    );
     assert_eq!(desk.runs(), [applied, preview], "newest first");
 }
 

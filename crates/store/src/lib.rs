@@ -10,13 +10,17 @@ mod error;
 mod filter;
 mod import;
 mod installation;
+mod json;
 mod load;
 mod organizations;
 mod outcomes;
 mod profiles;
 mod runs;
+mod saved_filters;
 mod schema;
+mod scripts;
 mod sqlite;
+mod staging;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -28,7 +32,8 @@ pub use error::StoreError;
 pub use import::{Added, Import};
 pub use load::Loaded;
 pub use outcomes::{ChunkOf, Commit, Settled};
-pub use runs::{NewRun, RunEnd};
+pub use runs::{List, NewRun, RunEnd};
+pub use staging::{MOST_NAMED, Staging};
 pub use write::{Edited, HandEdit};
 
 use sqlite::Sqlite;

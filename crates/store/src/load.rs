@@ -1,10 +1,11 @@
 //! Users out of rows.
 
-use rollcall_domain::{Assignment, ItemRow, RunId, Timestamp, User, UserId};
+use rollcall_domain::{Assignment, Change, ItemRow, RunId, Timestamp, User, UserId};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use crate::outcomes::cells;
 use crate::profiles::operator;
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, json, sql};
 
 /// The columns that [`user`] reads, of `users u LEFT JOIN user_logins l`.
 macro_rules! user_columns {
@@ -25,7 +26,7 @@ sql! {
     ITEMS = "SELECT attr, operation, value, position, kind FROM user_items WHERE user_id = ?1 \
              ORDER BY kind, position";
     CHUNK_USERS = concat!(
-        "SELECT ", user_columns!(), ", t.seq, t.user_id FROM targets t LEFT JOIN users u ON u.id = t.user_id \
+        "SELECT ", user_columns!(), ", t.seq, t.user_id, t.cells, t.prior FROM targets t LEFT JOIN users u ON u.id = t.user_id \
          LEFT JOIN user_logins l ON l.user_id = u.id WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq"
     );
     CHUNK_PROFILES = "SELECT p.profile_id, n.short_name, p.priority, t.seq FROM targets t \
@@ -34,6 +35,11 @@ sql! {
     CHUNK_ITEMS = "SELECT i.attr, i.operation, i.value, i.position, i.kind, t.seq FROM targets t \
                    CROSS JOIN user_items i ON i.user_id = t.user_id \
                    WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position";
+    PLANNED_BEFORE = "WITH RECURSIVE earlier (seq) AS \
+                      (SELECT prior FROM targets WHERE run_id = ?1 AND seq = ?2 \
+                       UNION ALL SELECT t.prior FROM earlier e JOIN targets t ON t.run_id = ?1 AND t.seq = e.seq) \
+                      SELECT o.journal FROM earlier e JOIN outcomes o ON o.run_id = ?1 AND o.seq = e.seq \
+                      WHERE o.journal IS NOT NULL ORDER BY o.seq";
 }
 
 pub(crate) fn time(micros: i64) -> Result<Timestamp, StoreError> {
@@ -106,8 +112,20 @@ pub(crate) fn by_id(tx: &Transaction<'_>, id: UserId) -> Result<Option<User>, St
     Ok(Some(user))
 }
 
-/// A target as a chunk is loaded: its number, its user's number, and the user unless removed meanwhile.
-pub type Loaded = (i64, UserId, Option<User>);
+/// A target as a chunk is loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// Its number in the run.
+    pub target: i64,
+    /// Its user's number.
+    pub user_id: UserId,
+    /// Its user, unless removed meanwhile.
+    pub user: Option<User>,
+    /// The cells of its row, where the run has rows.
+    pub cells: Option<Vec<String>>,
+    /// The last target before this one with the same user, where there is one.
+    pub prior: Option<i64>,
+}
 
 impl Store {
     /// The users of the targets after `after` up to `last`, in order, all of one moment.
@@ -120,7 +138,13 @@ impl Store {
             let mut rows = query.query(range)?;
             while let Some(row) = rows.next()? {
                 let there = row.get_ref(0)? != rusqlite::types::ValueRef::Null;
-                chunk.push((row.get(18)?, row.get(19)?, if there { Some(user(row)?) } else { None }));
+                chunk.push(Loaded {
+                    target: row.get(18)?,
+                    user_id: row.get(19)?,
+                    user: if there { Some(user(row)?) } else { None },
+                    cells: cells(row, 20)?,
+                    prior: row.get(21)?,
+                });
             }
             // Both further queries come in the order of the targets, so one pass over the chunk places their rows.
             let mut at = 0;
@@ -148,11 +172,26 @@ impl Store {
         let Self::Sqlite(sqlite) = self;
         sqlite.read(|tx| ids.iter().filter_map(|id| by_id(tx, *id).transpose()).collect())
     }
+
+    /// What a preview has planned so far for the user of `target`, in earlier targets of that user: the changes of each
+    /// that has any, in order.
+    pub fn planned_before(&self, run: RunId, target: i64) -> Result<Vec<Vec<Change>>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let mut query = tx.prepare_cached(PLANNED_BEFORE)?;
+            let mut rows = query.query([run, target])?;
+            let mut plans = Vec::new();
+            while let Some(row) = rows.next()? {
+                plans.push(json::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+            }
+            Ok(plans)
+        })
+    }
 }
 
 fn advance<'a>(chunk: &'a mut [Loaded], at: &mut usize, seq: i64) -> Option<&'a mut User> {
-    while chunk.get(*at).is_some_and(|(number, _, _)| *number < seq) {
+    while chunk.get(*at).is_some_and(|loaded| loaded.target < seq) {
         *at += 1;
     }
-    chunk.get_mut(*at).and_then(|(_, _, user)| user.as_mut())
+    chunk.get_mut(*at).and_then(|loaded| loaded.user.as_mut())
 }

@@ -6,11 +6,12 @@ use rollcall_domain::{
     Timestamp, User, UserId,
 };
 use rusqlite::{Row, Transaction, params};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::sqlite::Verdict;
 use crate::write::{self, Written};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, json, sql};
 
 sql! {
     INSERT = "INSERT INTO outcomes (run_id, seq, user_id, username, organization_id, outcome, version, journal, result, \
@@ -27,9 +28,12 @@ sql! {
                     (SELECT 1 FROM planned_names n WHERE n.run_id = ?1 AND n.user_id = u.id)";
     PLAN_NAME = "INSERT INTO planned_names (run_id, user_id, username) VALUES (?1, ?2, ?3) \
                  ON CONFLICT (run_id, user_id) DO UPDATE SET username = excluded.username";
-    PAGE = "SELECT seq, user_id, username, organization_id, outcome, journal, result, output, notes, micros \
-            FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (?3 IS NULL OR outcome = ?3) ORDER BY seq LIMIT ?4";
-    NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id FROM targets t \
+    PAGE = "SELECT o.seq, o.user_id, o.username, o.organization_id, o.outcome, o.journal, o.result, o.output, o.notes, \
+            o.micros, t.cells FROM outcomes o JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
+            WHERE o.run_id = ?1 AND o.seq > ?2 AND (?3 IS NULL OR o.outcome = ?3) ORDER BY o.seq LIMIT ?4";
+    RESULTS_PAGE = "SELECT seq, result FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (?3 IS NULL OR outcome = ?3) \
+                    AND result IS NOT NULL ORDER BY seq LIMIT ?4";
+    NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id, t.cells FROM targets t \
                     LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 \
                     AND t.seq > (SELECT cursor FROM runs WHERE id = ?1) ORDER BY t.seq LIMIT ?3";
 }
@@ -99,9 +103,15 @@ pub struct ChunkOf<'a> {
 /// How the commit of a chunk went.
 #[derive(Debug, PartialEq)]
 pub enum Commit {
-    /// All of it is written; these are its outcomes.
-    Done(Tally),
-    /// Nothing is written: the users of these targets have changed since they were loaded.
+    /// All of it is written.
+    Done {
+        /// Its outcomes.
+        tally: Tally,
+        /// Targets whose changes were refused: they have failed, and later targets of the same users must not be built
+        /// on what they would have done.
+        refused: Vec<i64>,
+    },
+    /// Nothing is written: the users of these targets are no longer as their outcomes assume.
     Stale(Vec<i64>),
 }
 
@@ -123,17 +133,20 @@ impl Store {
         let Self::Sqlite(sqlite) = self;
         sqlite.write_or_take_back(PATIENCE, |tx| {
             let mut refusals = missing_profiles(tx, settled)?;
-            match chunk.mode {
-                Mode::Apply => {
-                    let stale = write_users(tx, chunk.now, settled, &mut refusals)?;
-                    if !stale.is_empty() {
-                        return Ok(Verdict::TakeBack(Commit::Stale(stale)));
-                    }
+            let stale = match chunk.mode {
+                Mode::Apply => write_users(tx, chunk.now, settled, &mut refusals)?,
+                Mode::Preview => {
+                    plan_names(tx, chunk.run, settled, &mut refusals)?;
+                    built_on_refused(settled, &refusals)
                 }
-                Mode::Preview => plan_names(tx, chunk.run, settled, &mut refusals)?,
+            };
+            if !stale.is_empty() {
+                return Ok(Verdict::TakeBack(Commit::Stale(stale)));
             }
             let tally = write_outcomes(tx, chunk, settled, &refusals)?;
-            Ok(Verdict::Keep(Commit::Done(tally)))
+            let mut refused: Vec<_> = refusals.keys().map(|index| settled[*index].outcome.target).collect();
+            refused.sort_unstable();
+            Ok(Verdict::Keep(Commit::Done { tally, refused }))
         })
     }
 
@@ -162,14 +175,34 @@ impl Store {
         let Self::Sqlite(sqlite) = self;
         sqlite.read(|tx| {
             let mut query = tx.prepare_cached(NOT_RUN_PAGE)?;
-            let rows = query.query_map(params![run, after, limit], |row| {
-                Ok(TargetOutcome {
+            let mut rows = query.query(params![run, after, limit])?;
+            let mut page = Vec::new();
+            while let Some(row) = rows.next()? {
+                page.push(TargetOutcome {
                     username: row.get(2)?,
                     organization_id: row.get(3)?,
+                    cells: cells(row, 4)?,
                     ..TargetOutcome::new(row.get(0)?, row.get(1)?, Outcome::NotRun)
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+                });
+            }
+            Ok(page)
+        })
+    }
+
+    /// The next results of a run after target `after`, each the text of a JSON object, with the numbers of their
+    /// targets; of outcomes of one kind only where `outcome` names it.
+    pub fn results_page(
+        &self,
+        run: RunId,
+        outcome: Option<Outcome>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let mut query = tx.prepare_cached(RESULTS_PAGE)?;
+            let values = params![run, after, outcome.map(Outcome::name), limit];
+            Ok(query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
         })
     }
 }
@@ -201,6 +234,22 @@ fn missing_profiles(tx: &Transaction<'_>, settled: &[Settled]) -> Result<Refusal
         Some((index, format!("profile {id} was removed while the run went on")))
     };
     Ok(settled.iter().enumerate().filter_map(refusal).collect())
+}
+
+/// In a preview no version of a user moves, so this finds the targets that come after a refused one of the same user and
+/// assume its changes.
+fn built_on_refused(settled: &[Settled], refusals: &Refusals) -> Vec<i64> {
+    let mut stale = Vec::new();
+    for index in refusals.keys() {
+        let refused = &settled[*index];
+        let later = settled[index + 1..].iter().filter(|later| {
+            later.outcome.user_id == refused.outcome.user_id && later.version > refused.version
+        });
+        stale.extend(later.map(|later| later.outcome.target));
+    }
+    stale.sort_unstable();
+    stale.dedup();
+    stale
 }
 
 /// Writes the users, table by table in the order of the chunk; returns the targets whose user is no longer as it was
@@ -320,7 +369,7 @@ fn write_outcomes(
             journal,
             result,
             output,
-            if noted { Some(json(&notes)?) } else { None },
+            if noted { Some(json::write(&notes)?) } else { None },
             target.outcome.micros,
         ])?;
         tally.count(outcome);
@@ -343,15 +392,8 @@ fn write_outcomes(
     if advanced == 0 { Err(StoreError::RunLost(chunk.run)) } else { Ok(tally) }
 }
 
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
-fn parse<T: for<'de> Deserialize<'de> + Default>(text: Option<String>) -> Result<T, StoreError> {
-    text.map_or_else(
-        || Ok(T::default()),
-        |text| serde_json::from_str(&text).map_err(|error| StoreError::Corrupt(error.to_string())),
-    )
+fn parse<T: DeserializeOwned + Default>(text: Option<String>) -> Result<T, StoreError> {
+    text.map_or_else(|| Ok(T::default()), |text| json::read(&text))
 }
 
 fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
@@ -373,5 +415,12 @@ fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
         error,
         reason,
         micros: row.get(9)?,
+        cells: cells(row, 10)?,
     })
+}
+
+/// The cells of a target's row, where it has one.
+pub(crate) fn cells(row: &Row<'_>, column: usize) -> Result<Option<Vec<String>>, StoreError> {
+    let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    text.map(json::read).transpose()
 }

@@ -5,7 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// In order; the position of the last is the schema's version.
-const SQLITE: &[&str] = &[include_str!("../migrations/sqlite/0001_initial.sql")];
+const SQLITE: &[&str] = &[
+    include_str!("../migrations/sqlite/0001_initial.sql"),
+    include_str!("../migrations/sqlite/0002_lists_and_scripts.sql"),
+];
 
 /// The version that this program needs.
 pub(crate) const VERSION: i64 = SQLITE.len() as i64;

@@ -93,6 +93,11 @@ impl Sqlite {
         }
     }
 
+    /// A connection of its own, for what must not hold up the others.
+    pub(crate) fn another(&self) -> Result<Connection, StoreError> {
+        connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
     /// Runs `work` on one unchanging state of the database.
     pub(crate) fn read<T>(
         &self,
@@ -101,7 +106,7 @@ impl Sqlite {
         let idle = lock(&self.idle_readers).pop();
         let mut reader = match idle {
             Some(reader) => reader,
-            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+            None => self.another()?,
         };
         let transaction = reader.transaction_with_behavior(TransactionBehavior::Deferred)?;
         let done = work(&transaction);

@@ -1,14 +1,16 @@
-use rollcall_domain::filter::{Comparison, Filter, Literal};
 use rollcall_domain::{
-    Assignment, Edit, Field, Item, ItemKind, Kind, Mode, Outcome, Run, RunState, Selection, TargetOutcome,
-    Timestamp, User, UserId, Zone, diff,
+    Assignment, Edit, Field, Item, ItemKind, Mode, Outcome, Run, RunState, Selection, TargetOutcome,
+    Timestamp, User, Zone, diff,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+mod filters;
+
 use crate::{
     Added, ChunkOf, Commit, Edited, HandEdit, Location, NewRun, RunEnd, Settled, Store, StoreError, import,
-    installation, load, organizations, outcomes, profiles, runs, users, write,
+    installation, load, organizations, outcomes, profiles, runs, saved_filters, scripts, staging, users,
+    write,
 };
 
 const HOLDER: &str = "test";
@@ -62,9 +64,11 @@ fn start(store: &Store, mode: Mode) -> Run {
     let new = NewRun {
         mode,
         script: "test.py",
+        script_version: None,
         source: "",
+        params: "{}",
         selection: &Selection::All,
-        filter: None,
+        list: crate::List::All,
         administrator: "cli:test",
         organization_id: None,
         created_at: now(),
@@ -123,6 +127,7 @@ fn everything() -> Vec<Edit> {
 fn every_statement_can_be_prepared() {
     let fixture = fixture(0);
     let connection = fixture.raw();
+    connection.execute_batch(staging::TABLE).unwrap();
     let modules = [
         import::STATEMENTS,
         installation::STATEMENTS,
@@ -131,11 +136,17 @@ fn every_statement_can_be_prepared() {
         outcomes::STATEMENTS,
         profiles::STATEMENTS,
         runs::STATEMENTS,
+        saved_filters::STATEMENTS,
+        scripts::STATEMENTS,
+        staging::STATEMENTS,
         users::STATEMENTS,
         write::STATEMENTS,
     ];
     for (name, statement) in modules.into_iter().flatten() {
         connection.prepare(statement).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    for statement in runs::freezing_statements() {
+        connection.prepare(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 }
 
@@ -146,10 +157,12 @@ fn a_chunk_writes_users_outcomes_cursor_and_counters_together() {
     let run = start(&store, Mode::Apply);
     assert_eq!(run.targets, 3);
     let loaded = store.load_chunk(run.id, 0, 3).unwrap();
-    assert_eq!(loaded.iter().map(|(_, _, user)| user.clone().unwrap()).collect::<Vec<_>>(), before);
+    assert_eq!(loaded.iter().map(|loaded| loaded.user.clone().unwrap()).collect::<Vec<_>>(), before);
 
     let settled = [settle(&store, 1, &before[0], everything()), settle(&store, 2, &before[1], vec![])];
-    let Commit::Done(tally) = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else { panic!() };
+    let Commit::Done { tally, .. } = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else {
+        panic!()
+    };
     assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Unchanged)), (1, 1));
 
     let after = users_of(&store);
@@ -223,7 +236,9 @@ fn a_taken_name_fails_its_target_alone_in_apply_and_preview_alike() {
             settle(&store, 3, &seen[2], rename("user2")), // free by now
             settle(&store, 4, &seen[3], rename("moved")), // taken a moment ago
         ];
-        let Commit::Done(tally) = store.commit_chunk(chunk(&run, 0, 4), &settled).unwrap() else { panic!() };
+        let Commit::Done { tally, .. } = store.commit_chunk(chunk(&run, 0, 4), &settled).unwrap() else {
+            panic!()
+        };
         assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (2, 2), "{mode:?}");
         let failed = store.outcomes_page(run.id, Some(Outcome::Failed), 0, 10).unwrap();
         assert_eq!(failed.iter().map(|outcome| outcome.target).collect::<Vec<_>>(), [1, 4]);
@@ -249,7 +264,9 @@ fn a_profile_that_is_gone_fails_its_target_alone() {
         settle(&store, 2, &seen[1], vec![Edit::ProfileAdd(2)]),
     ];
     store.remove_profile("plan-3").unwrap();
-    let Commit::Done(tally) = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else { panic!() };
+    let Commit::Done { tally, .. } = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else {
+        panic!()
+    };
     assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (1, 1));
     assert!(matches!(store.remove_profile("plan-2"), Err(StoreError::InUse(_))));
 }
@@ -316,77 +333,6 @@ fn an_import_is_all_or_nothing_and_names_the_other_line() {
 }
 
 #[test]
-fn filters_select_what_the_oracle_selects() {
-    use proptest::prelude::*;
-    use proptest::test_runner::{Config, TestRunner};
-
-    let Fixture { store, folder: _folder } = fixture(0);
-    let users: Vec<User> = (1..=60).map(odd_user).collect();
-    store
-        .import(|import| {
-            let organization = import.organization("default")?;
-            for user in &users {
-                let user = User { organization_id: organization, ..user.clone() };
-                import.add(1, Some(user.id), &user, None)?;
-            }
-            Ok(Ok::<(), ()>(()))
-        })
-        .unwrap()
-        .unwrap();
-    let users = users_of(&store);
-
-    let term = (prop::sample::select(&Field::ALL[..]), prop::sample::select(&Comparison::ALL[..]), 0..9_i64)
-        .prop_map(|(field, comparison, n)| {
-            let literal = match field.kind() {
-                Kind::Int => Literal::Int(n),
-                Kind::Text => Literal::Text(odd_text(n)),
-                Kind::Bool => Literal::Bool(n % 2 == 0),
-                Kind::Time if comparison.is_order() => Literal::Time(odd_time(n.max(1))),
-                Kind::Time => Literal::Time(odd_time(n)),
-            };
-            Filter::Compare(field, comparison, literal)
-        });
-    let filter = prop_oneof![term.clone(), prop::collection::vec(term, 1..4).prop_map(Filter::And)];
-    TestRunner::new(Config::with_cases(3_000))
-        .run(&filter, |filter| {
-            let expected: Vec<UserId> =
-                users.iter().filter(|user| filter.matches(user)).map(|user| user.id).collect();
-            let page = store.users_page(Some(&filter), 0, 1_000).unwrap();
-            prop_assert_eq!(page.into_iter().map(|user| user.id).collect::<Vec<_>>(), &expected[..]);
-            prop_assert_eq!(store.count_users(Some(&filter)).unwrap(), expected.len() as u64);
-            Ok(())
-        })
-        .unwrap();
-}
-
-fn odd_text(n: i64) -> String {
-    ["", "a", "b", "ab", "A", "é", "z\u{10000}", "\u{ffff}", "' OR 1=1"][usize::try_from(n % 9).unwrap()]
-        .to_owned()
-}
-
-fn odd_time(n: i64) -> Option<Timestamp> {
-    [None, Some(Timestamp::MIN), Some(Timestamp::MAX), Timestamp::from_micros(0)]
-        [usize::try_from(n % 4).unwrap()]
-}
-
-fn odd_user(n: i64) -> User {
-    let mut user = User::new(n, &format!("{}{n}", odd_text(n)), 1, odd_time(1 + n % 3).unwrap());
-    user.username_length = n % 9;
-    user.first_name = odd_text(n / 2);
-    user.last_name = odd_text(n / 3);
-    user.email = odd_text(n / 5);
-    user.external_id = odd_text(n + 4);
-    user.klass = odd_text(n * 7);
-    user.is_active = n % 3 == 0;
-    user.first_login = odd_time(n);
-    user.last_login = odd_time(n / 2);
-    user.expiration = odd_time(n / 3);
-    user.avatar_url = odd_text(n + 1);
-    user.description = odd_text(n + 2);
-    user
-}
-
-#[test]
 fn databases_that_cannot_be_used_are_told_apart() {
     let fixture = fixture(0);
     let reopen = || Store::open(&fixture.location()).map(drop);
@@ -429,7 +375,8 @@ fn a_removed_user_is_missing_from_a_chunk_and_stays_on_the_list() {
     let run = start(&store, Mode::Apply);
     store.remove_user(&users_of(&store)[1]).unwrap();
     let chunk = store.load_chunk(run.id, 0, 3).unwrap();
-    let there: Vec<_> = chunk.iter().map(|(number, id, user)| (*number, *id, user.is_some())).collect();
+    let there: Vec<_> =
+        chunk.iter().map(|loaded| (loaded.target, loaded.user_id, loaded.user.is_some())).collect();
     assert_eq!(there, [(1, 1, true), (2, 2, false), (3, 3, true)]);
-    assert!(matches!(&chunk[2].2, Some(user) if user.attributes.len() == 1 && user.profiles.len() == 1));
+    assert!(matches!(&chunk[2].user, Some(user) if user.attributes.len() == 1 && user.profiles.len() == 1));
 }

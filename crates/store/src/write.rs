@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::error::is_taken;
 use crate::profiles::kind_number;
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, json, sql};
 
 sql! {
     // What no index holds goes into one statement, which also guards; an indexed column costs an index entry and is
@@ -170,8 +170,7 @@ impl Store {
     pub fn edit_user(&self, edit: &HandEdit<'_>) -> Result<Edited, StoreError> {
         let Self::Sqlite(sqlite) = self;
         let HandEdit { before, after, changes, last_update, administrator, now } = *edit;
-        let journal =
-            serde_json::to_string(changes).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let journal = json::write(changes)?;
         sqlite.write(|tx| {
             match row(tx, before.version, after, changes, last_update)? {
                 Written::Yes => {}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rollcall_domain::{Mode, Run, RunId, Tally, UserId};
 use rollcall_sandbox::{RunFacts, Target};
-use rollcall_store::{ChunkOf, Commit, Settled, Store, StoreError};
+use rollcall_store::{ChunkOf, Commit, Loaded, Settled, Store, StoreError};
 
 use super::crew::{Crew, Lost};
 use super::evaluate::conflict;
@@ -113,7 +113,7 @@ fn load(
             }
         }
         let last = (loaded + LOAD).min(targets);
-        for (number, user_id, user) in store.load_chunk(run, loaded, last)? {
+        for Loaded { target: number, user_id, user, .. } in store.load_chunk(run, loaded, last)? {
             let nobody_there = match user {
                 Some(user) => work.send(Target { number, user }).is_err(),
                 None => notices.send(Ok((number, user_id))).is_err(),
@@ -226,7 +226,7 @@ impl Committer<'_> {
             commit => commit?,
         };
         match commit {
-            Commit::Done(tally) => {
+            Commit::Done { tally, .. } => {
                 self.cursor = last;
                 self.tally += tally;
             }

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use rollcall_domain::{Mode, Outcome, Run, RunId, RunState, Selection, Tally, TargetOutcome};
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
-use rollcall_store::{NewRun, RunEnd, StoreError};
+use rollcall_store::{List, NewRun, RunEnd, StoreError};
 
 use crate::pages::pages;
-use crate::{App, AppError, holder};
+use crate::{App, AppError, ReadFilter, holder};
 use crew::Crew;
 pub use histogram::{Group, Histogram};
 
@@ -48,6 +48,15 @@ pub struct Engine {
     pub limits: Limits,
 }
 
+/// The users that a run is wanted for.
+#[derive(Debug)]
+pub enum Choice {
+    /// Every user.
+    All,
+    /// Those that a filter selects: its text, or the name of a saved one.
+    Filter(String),
+}
+
 /// What is wanted of a run.
 #[derive(Debug)]
 pub struct Request {
@@ -56,7 +65,7 @@ pub struct Request {
     /// Whether it writes.
     pub mode: Mode,
     /// The users.
-    pub selection: Selection,
+    pub choice: Choice,
     /// How it is executed.
     pub engine: Engine,
 }
@@ -86,9 +95,16 @@ impl App {
     /// Runs a script over the users that `request` selects. The run that comes back has ended; an error before its
     /// targets were frozen leaves no run behind.
     pub fn run(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
-        let filter = match &request.selection {
-            Selection::All => None,
-            Selection::Filter(text) => self.filter(Some(text))?,
+        let now = self.clock.now();
+        let filter = match &request.choice {
+            Choice::All => None,
+            Choice::Filter(text) => Some(self.filter_at(text, now)?),
+        };
+        let (selection, list) = match &filter {
+            None => (Selection::All, List::All),
+            Some(ReadFilter { name, text, tree }) => {
+                (Selection::Filter { name: name.clone(), text: text.clone() }, List::Filter(tree))
+            }
         };
         let Engine { python, isolation, workers, limits } = &request.engine;
         let sandbox = Sandbox::new(python, *isolation)?;
@@ -106,12 +122,14 @@ impl App {
             let run = self.store.create_run(&NewRun {
                 mode: request.mode,
                 script: &request.script.name,
+                script_version: None,
                 source: &request.script.source,
-                selection: &request.selection,
-                filter: filter.as_ref(),
+                params: "{}",
+                selection: &selection,
+                list,
                 administrator: &self.administrator,
                 organization_id: None,
-                created_at: self.clock.now(),
+                created_at: now,
                 holder: &holder,
             })?;
             if !observer.confirm(&run) {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::App;
-use rollcall_app::runs::{Request, Script};
-use rollcall_domain::{Mode, Outcome, Selection};
+use rollcall_app::runs::{Choice, Request, Script};
+use rollcall_domain::{Mode, Outcome};
 use rollcall_store::{Location, Store};
 
 use super::run::{execute, exit_code};
@@ -59,7 +59,7 @@ impl Demo {
         let mut request = Request {
             script: Script { name: SCRIPT_FILE.to_owned(), source: SCRIPT.to_owned() },
             mode: Mode::Preview,
-            selection: Selection::All,
+            choice: Choice::All,
             engine: self.engine.engine(),
         };
         let preview = execute(&app, &request, true)?;

@@ -2,6 +2,7 @@
 
 mod completions;
 mod demo;
+mod filters;
 mod init;
 mod organizations;
 mod profiles;
@@ -80,6 +81,9 @@ enum Command {
     /// The subscribers
     #[command(subcommand)]
     Users(users::Users),
+    /// Named conditions that select users
+    #[command(subcommand)]
+    Filters(filters::Filters),
     /// Named sets of RADIUS items, assigned to users
     #[command(subcommand)]
     Profiles(profiles::Profiles),
@@ -107,6 +111,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Init(command) => command.run(&context),
         Command::Organizations(command) => command.run(&context),
         Command::Users(command) => command.run(&context),
+        Command::Filters(command) => command.run(&context),
         Command::Profiles(command) => command.run(&context),
         Command::Run(command) => command.run(&context),
         Command::Runs(command) => command.run(&context),

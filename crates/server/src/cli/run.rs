@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{ArgGroup, Args};
 use rollcall_app::App;
-use rollcall_app::runs::{Observer, Progress, Request, Script, Stop};
-use rollcall_domain::{Mode, Run as Ran, RunState, Selection};
+use rollcall_app::runs::{Choice, Observer, Progress, Request, Script, Stop};
+use rollcall_domain::{Mode, Run as Ran, RunState};
 
 use super::{Context, EngineArgs, ask, can_ask, runs};
 use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
@@ -18,9 +18,7 @@ use crate::style::{counted, grouped, tell};
 const TYPE_ABOVE: u64 = 1_000;
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("who").required(true).args(["filter", "all"]), after_help = "A filter compares user fields with eq ne gt ge lt le, joined by and:\n  \
-                  is_active eq true and expiration lt \"2026-12-01\" and klass eq \"business\"\n\n\
-                  Examples:\n  \
+#[command(group = ArgGroup::new("who").required(true).args(["filter", "all"]), after_help = "Examples:\n  \
                   rollcall run extend.py --filter 'klass eq \"business\"'     what would it do?\n  \
                   rollcall run extend.py --filter 'klass eq \"business\"' --apply\n\n\
                   Exit status: 0 done; 3 done, but some targets failed, timed out or conflicted; 2 wrong usage; 1 anything \
@@ -56,9 +54,9 @@ impl Run {
         let request = Request {
             script: read_script(&self.script)?,
             mode: if self.apply { Mode::Apply } else { Mode::Preview },
-            selection: match (self.filter, self.all) {
-                (Some(filter), _) => Selection::Filter(filter),
-                (None, true) => Selection::All,
+            choice: match (self.filter, self.all) {
+                (Some(filter), _) => Choice::Filter(filter),
+                (None, true) => Choice::All,
                 (None, false) => unreachable!("one of the two is required"),
             },
             engine: self.engine.engine(),

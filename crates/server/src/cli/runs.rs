@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use rollcall_app::App;
-use rollcall_domain::{Mode, Outcome, Run, RunId, Selection};
+use rollcall_domain::{Mode, Outcome, Run, RunId};
 
 use super::{Context, Hints};
 use crate::output::{Format, Listing, one_line, print_json, stdout};
 use crate::show::{
-    OutcomeJson, RunJson, change_line, changes_cell, error_text, seconds, tally_line, why_cell,
+    OutcomeJson, RunJson, change_line, changes_cell, error_text, seconds, short_time, tally_line, why_cell,
 };
 use crate::style::{self, counted, grouped, paint, tell};
 
@@ -88,8 +88,7 @@ fn cells(run: &Run) -> Vec<String> {
         anstream::adapter::strip_str(&tally_line(&run.final_tally())).to_string(),
         format!("{:.1}", seconds(run)),
         run.administrator.clone(),
-        // To the second: the whole value is in the JSON.
-        run.created_at.to_string().chars().take(19).chain(['Z']).collect(),
+        short_time(run.created_at),
     ]
 }
 
@@ -147,19 +146,16 @@ pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         Mode::Preview => format!("preview of {} over", run.script),
         Mode::Apply => format!("{} applied to", run.script),
     };
-    let chosen = match &run.selection {
-        Selection::All => "every user".to_owned(),
-        Selection::Filter(text) => text.clone(),
-    };
     let time = format!("{:.1} s", seconds(run));
     // Of a run that was over in no time a rate says nothing.
     let rate = (run.millis >= 1_000)
         .then(|| format!(", {} users/s", grouped(run.tally.total() * 1_000 / run.millis.unsigned_abs())));
     writeln!(
         out,
-        "{}  {what} {} ({chosen}): {}",
+        "{}  {what} {} ({}): {}",
         paint(style::STRONG, &format!("Run {}", run.id)),
         counted(run.targets, "user"),
+        one_line(&run.selection.to_string()),
         run.state.name(),
     )?;
     writeln!(

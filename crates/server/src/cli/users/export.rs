@@ -12,7 +12,7 @@ use crate::output::{csv_error, raw_stdout, write_json};
                   front, which 'users import' takes off again.\n\nExample:\n  rollcall users export > users.csv"
 )]
 pub(crate) struct Export {
-    /// Only the users that this filter selects
+    /// Only the users that this filter selects: a condition, or the name of a saved one
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
     /// CSV, or one JSON object a line
@@ -34,10 +34,11 @@ enum ExportFormat {
 
 impl Export {
     pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let filter = app.filter(self.filter.as_deref())?;
+        let filter = self.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        let tree = filter.as_ref().map(|filter| &filter.tree);
         let organizations: HashMap<_, _> =
             app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
-        let users = app.users(filter.as_ref());
+        let users = app.users(tree)?;
         let mut out = raw_stdout();
         if self.format == ExportFormat::Json {
             for user in users {

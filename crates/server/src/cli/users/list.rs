@@ -8,11 +8,9 @@ use crate::output::{Format, Listing};
 use crate::style::{counted, tell};
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  rollcall users list --filter 'is_active eq true and expiration lt \"2026-12-01\"'"
-)]
+#[command(after_help = crate::cli::filters::SYNTAX)]
 pub(crate) struct List {
-    /// Only the users that this filter selects
+    /// Only the users that this filter selects: a condition, or the name of a saved one
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
     /// At most so many
@@ -28,17 +26,18 @@ const COLUMNS: [&str; 8] =
 
 impl List {
     pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let filter = app.filter(self.filter.as_deref())?;
+        let filter = self.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        let tree = filter.as_ref().map(|filter| &filter.tree);
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut count = 0_usize;
-        for user in app.users(filter.as_ref()).take(self.limit.unwrap_or(usize::MAX)) {
+        for user in app.users(tree)?.take(self.limit.unwrap_or(usize::MAX)) {
             let user = user?;
             listing.push(|| cells(&user), &user)?;
             count += 1;
         }
         listing.finish()?;
         if count == 0 && self.format == Format::Table {
-            match app.store().count_users(None)? {
+            match app.count_users(None)? {
                 0 => tell(format_args!("no users yet; add some with 'rollcall users import FILE.csv'")),
                 all => tell(format_args!("none of the {} is selected", counted(all, "user"))),
             }

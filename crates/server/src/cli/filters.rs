@@ -1,0 +1,121 @@
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use rollcall_domain::SavedFilter;
+
+use super::{Context, confirm};
+use crate::output::{Format, Listing, print_json};
+use crate::style::{counted, tell};
+
+/// The filter syntax, for every command that takes one.
+pub(super) const SYNTAX: &str = "A filter is the name of a saved one, or a condition in the SCIM syntax:\n  \
+    klass eq \"gold\" and not (email ew \"@example.com\")\n  \
+    expiration lt now+30d or last_login lt \"2026-01-01\"\n  \
+    profiles[short_name eq \"basic\"] and attributes[attr eq \"Session-Timeout\" and value gt 3600]\n\
+    Comparisons: eq ne gt ge lt le, co (contains), sw (starts with), ew (ends with), pr (is there).";
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = SYNTAX)]
+pub(super) enum Filters {
+    /// Save a filter under a name, in place of the one that has it
+    Save {
+        /// Its name: letters, digits, dots, dashes, underscores
+        name: String,
+        /// The condition
+        filter: String,
+    },
+    /// List all saved filters
+    List {
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one saved filter
+    Show {
+        /// Its name
+        name: String,
+        /// How to write it
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Count the users that a filter selects
+    Count {
+        /// The name of a saved filter, or a condition
+        filter: String,
+    },
+    /// Remove a saved filter; runs keep the condition that they were started with
+    Remove {
+        /// Its name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Filters {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        match self {
+            Self::Save { name, filter } => {
+                match app.save_filter(&name, &filter)? {
+                    Some(old) => tell(format_args!("filter {name} is replaced; it was: {}", old.filter)),
+                    None => tell(format_args!("filter {name} is saved")),
+                }
+                let filter = app.filter(&name)?;
+                let users = app.count_users(Some(&filter.tree))?;
+                tell(format_args!("it selects {} now", counted(users, "user")));
+            }
+            Self::List { format } => {
+                let filters = app.saved_filters()?;
+                if filters.is_empty() && format == Format::Table {
+                    tell(format_args!(
+                        "no filters are saved; save one with 'rollcall filters save NAME FILTER'"
+                    ));
+                }
+                list(format, &filters)?;
+            }
+            Self::Show { name, format } => {
+                let filter = app.saved_filter(&name)?;
+                match format {
+                    Format::Json => print_json(&filter)?,
+                    _ => list(format, &[filter])?,
+                }
+            }
+            Self::Count { filter } => {
+                let filter = app.filter(&filter)?;
+                let mut out = crate::output::raw_stdout();
+                std::io::Write::write_fmt(
+                    &mut out,
+                    format_args!("{}\n", app.count_users(Some(&filter.tree))?),
+                )?;
+                std::io::Write::flush(&mut out)?;
+            }
+            Self::Remove { name, yes } => {
+                app.saved_filter(&name)?;
+                if !confirm(yes, &format!("Remove filter {name}?"))? {
+                    return Ok(ExitCode::FAILURE);
+                }
+                app.remove_filter(&name)?;
+                tell(format_args!("filter {name} is gone"));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(format: Format, filters: &[SavedFilter]) -> anyhow::Result<()> {
+    let mut listing = Listing::new(format, &["name", "saved_at", "administrator", "filter"])?;
+    for each in filters {
+        let cells = || {
+            vec![
+                each.name.clone(),
+                crate::show::short_time(each.saved_at),
+                each.administrator.clone(),
+                each.filter.clone(),
+            ]
+        };
+        listing.push(cells, each)?;
+    }
+    Ok(listing.finish()?)
+}
