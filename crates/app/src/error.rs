@@ -3,6 +3,8 @@ use rollcall_domain::filter::ParseError;
 use rollcall_sandbox::{Broken, SyntaxFault, Unavailable};
 use rollcall_store::StoreError;
 
+use crate::scripts::point_at;
+
 /// Why something could not be done. Every message is a sentence for the administrator.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -65,9 +67,7 @@ fn show_syntax(name: &str, fault: &SyntaxFault) -> String {
     let message = if fault.message.is_empty() { "the script is too large or nested" } else { &fault.message };
     shown.push_str(&format!(": {}: {message}. No run was started.", fault.kind));
     if let (Some(text), Some(column)) = (&fault.text, fault.column) {
-        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
-        let before = (column as usize).saturating_sub(1).saturating_sub(indent);
-        shown.push_str(&format!("\n  {}\n  {}^", text.trim_start(), " ".repeat(before)));
+        shown.push_str(&point_at(text, column));
     }
     shown
 }

@@ -13,6 +13,7 @@ mod lines;
 mod pages;
 pub mod runs;
 pub mod sample;
+pub mod scripts;
 mod users;
 
 use std::sync::Arc;

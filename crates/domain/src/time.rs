@@ -90,6 +90,34 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// A day of the calendar, from year 1 to 9999: what a Python `date` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CivilDate(Date);
+
+/// Reads `2026-12-31` and no other form.
+impl FromStr for CivilDate {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let shaped = text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        match text.parse::<Date>() {
+            Ok(day) if shaped && day.year() >= 1 => Ok(Self(day)),
+            _ => Err(Refusal::new(format!("{text:?} is not a date such as 2026-12-31"))),
+        }
+    }
+}
+
+/// ISO 8601: `2026-12-31`.
+impl fmt::Display for CivilDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 /// The installation's time zone: how dates without an offset are read, by scripts and files alike.
 #[derive(Debug, Clone)]
 pub struct Zone(TimeZone);

@@ -1,0 +1,11 @@
+//! Scripts as texts: what one declares and where it is wrong, told without executing it.
+
+mod depth;
+mod names;
+mod params;
+mod place;
+mod source;
+
+pub use place::Fault;
+pub(crate) use place::point_at;
+pub use source::{Source, read};
