@@ -14,6 +14,7 @@ mod pages;
 pub mod runs;
 pub mod sample;
 pub mod scripts;
+mod table;
 mod users;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use error::AppError;
 pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::ReadFilter;
 pub use import::{Fault, Imported};
+pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
 
 /// Rollcall, on behalf of one administrator.
 #[derive(Clone)]

@@ -9,16 +9,16 @@ use std::rc::Rc;
 /// The line breaks between the record that was last asked for and what has been read.
 #[derive(Debug, Default)]
 struct Breaks {
-    /// Offset of a CR or LF, and whether it is a LF.
+    /// Offset of a CR or LF, and whether it ends a line.
     ahead: VecDeque<(u64, bool)>,
-    /// LFs before the first of them.
+    /// Lines that ended before the first of them.
     lines: u64,
 }
 
 impl Breaks {
     fn pass(&mut self) {
-        if let Some((_, feed)) = self.ahead.pop_front() {
-            self.lines += u64::from(feed);
+        if let Some((_, ends)) = self.ahead.pop_front() {
+            self.lines += u64::from(ends);
         }
     }
 }
@@ -26,6 +26,7 @@ impl Breaks {
 /// A reader that notes line breaks.
 pub(crate) struct Noted<R> {
     inner: R,
+    end: u8,
     offset: u64,
     breaks: Rc<RefCell<Breaks>>,
 }
@@ -33,10 +34,15 @@ pub(crate) struct Noted<R> {
 /// Answers which line an offset is on. Offsets must be asked for in order.
 pub(crate) struct Lines(Rc<RefCell<Breaks>>);
 
-/// Notes the line breaks of `inner`.
+/// Notes the line breaks of `inner`, whose lines end in LF or CR LF.
 pub(crate) fn note_lines<R: Read>(inner: R) -> (Noted<R>, Lines) {
+    note_lines_ending(inner, b'\n')
+}
+
+/// Notes the line breaks of `inner`, whose lines end in `end`: LF (or CR LF), or CR alone as on old Macs.
+pub(crate) fn note_lines_ending<R: Read>(inner: R, end: u8) -> (Noted<R>, Lines) {
     let breaks = Rc::new(RefCell::new(Breaks::default()));
-    (Noted { inner, offset: 0, breaks: breaks.clone() }, Lines(breaks))
+    (Noted { inner, end, offset: 0, breaks: breaks.clone() }, Lines(breaks))
 }
 
 impl<R: Read> Read for Noted<R> {
@@ -45,7 +51,7 @@ impl<R: Read> Read for Noted<R> {
         let mut breaks = self.breaks.borrow_mut();
         for (offset, byte) in (self.offset..).zip(&buffer[..count]) {
             if matches!(byte, b'\r' | b'\n') {
-                breaks.ahead.push_back((offset, *byte == b'\n'));
+                breaks.ahead.push_back((offset, *byte == self.end));
             }
         }
         self.offset += count as u64;
@@ -55,7 +61,12 @@ impl<R: Read> Read for Noted<R> {
 
 impl Lines {
     /// The line, counted from 1, on which the record starts that follows `offset`, where line breaks may come first.
-    pub(crate) fn after(&self, mut offset: u64) -> u64 {
+    pub(crate) fn after(&self, offset: u64) -> u64 {
+        self.place_after(offset).0
+    }
+
+    /// As [`Lines::after`], and the offset at which that record starts.
+    pub(crate) fn place_after(&self, mut offset: u64) -> (u64, u64) {
         let mut breaks = self.0.borrow_mut();
         while breaks.ahead.front().is_some_and(|(at, _)| *at < offset) {
             breaks.pass();
@@ -64,7 +75,7 @@ impl Lines {
             breaks.pass();
             offset += 1;
         }
-        breaks.lines + 1
+        (breaks.lines + 1, offset)
     }
 }
 

@@ -1,0 +1,177 @@
+//! A file of rows, such as a list of users: CSV in whatever form a program wrote it, or a sheet of an Excel workbook.
+//! Rows are read one after the other; however long the file is, memory holds a few of them.
+//!
+//! What a file is follows from its first bytes, not from its name. A row that cannot be used says so itself
+//! ([`Row::fault`]), so that the others can be; an error ([`TableError`]) ends the reading.
+
+mod error;
+mod excel;
+mod header;
+mod sniff;
+mod text;
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+use std::rc::Rc;
+
+pub use error::TableError;
+use excel::Excel;
+use header::Header;
+use text::Text;
+
+/// How long a row may be, in bytes of UTF-8, line breaks inside quotes included.
+pub const MAX_ROW: u64 = 64 * 1024;
+/// How many cells a header may have.
+pub const MAX_COLUMNS: usize = 1_000;
+
+/// How a workbook since Excel 2007 starts: as any ZIP archive.
+const ZIP: &[u8] = b"PK\x03\x04";
+/// How an older one starts, and an encrypted newer one: as a Compound File (MS-CFB, 2.2).
+const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0";
+
+/// What stands around cells that hold a delimiter or a line break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quote {
+    /// `"`
+    Double,
+    /// `'`
+    Single,
+    /// Nothing: quotation marks are text.
+    None,
+}
+
+/// How a file is read; what is none is detected.
+#[derive(Debug, Clone, Default)]
+pub struct TableOptions {
+    /// A label such as `windows-1252` (WHATWG Encoding). A byte order mark in the file counts more.
+    pub encoding: Option<String>,
+    /// What stands between the cells of a row: an ASCII character.
+    pub delimiter: Option<u8>,
+    /// What stands around cells.
+    pub quote: Option<Quote>,
+    /// The sheet's name in an Excel workbook; the first visible sheet if none.
+    pub sheet: Option<String>,
+}
+
+/// One row below the header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// In CSV the line on which the row starts, as an editor counts them, from 1; in Excel the row's number.
+    pub line: u64,
+    /// One for each of [`Table::columns`].
+    pub cells: Vec<String>,
+    /// Why the row cannot be used; `cells` then holds what could be read.
+    pub fault: Option<String>,
+}
+
+/// A file of rows whose header has been read. Iterating gives the rows that are not blank; after an error it ends.
+pub struct Table {
+    rows: Rows,
+    header: Header,
+    notes: Vec<String>,
+    ended: bool,
+}
+
+enum Rows {
+    Text(Box<Text>),
+    Excel(Excel),
+}
+
+impl Table {
+    /// Opens the file at `path` and reads its header.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is empty or of another kind, or if the header or `options` are wrong.
+    pub fn open(path: &Path, options: &TableOptions) -> Result<Self, TableError> {
+        let mut file = File::open(path).map_err(TableError::Open)?;
+        let mut start = Vec::with_capacity(ZIP.len());
+        file.by_ref().take(ZIP.len() as u64).read_to_end(&mut start).map_err(TableError::Read)?;
+        if start != ZIP && start != COMPOUND {
+            return Self::text(io::Cursor::new(start).chain(file), options);
+        }
+        if options.encoding.is_some() || options.delimiter.is_some() || options.quote.is_some() {
+            return Err(TableError::NotForExcel);
+        }
+        file.rewind().map_err(TableError::Read)?;
+        let mut notes = Vec::new();
+        let (excel, header) = Excel::open(file, start == COMPOUND, options.sheet.as_deref(), &mut notes)?;
+        Ok(Self { rows: Rows::Excel(excel), header, notes, ended: false })
+    }
+
+    /// Reads the header of CSV text from `source`, such as standard input.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::open`], and if the source is an Excel workbook, which can only be read from a file.
+    pub fn read(mut source: impl Read + 'static, options: &TableOptions) -> Result<Self, TableError> {
+        let mut start = Vec::with_capacity(ZIP.len());
+        source.by_ref().take(ZIP.len() as u64).read_to_end(&mut start).map_err(TableError::Read)?;
+        if start == ZIP || start == COMPOUND {
+            return Err(TableError::ExcelFromPipe);
+        }
+        Self::text(io::Cursor::new(start).chain(source), options)
+    }
+
+    fn text(source: impl Read + 'static, options: &TableOptions) -> Result<Self, TableError> {
+        if options.sheet.is_some() {
+            return Err(TableError::NoSheets);
+        }
+        let mut notes = Vec::new();
+        let (text, header) = Text::open(source, options, &mut notes)?;
+        Ok(Self { rows: Rows::Text(Box::new(text)), header, notes, ended: false })
+    }
+
+    /// The names of the columns that have one, in order.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        self.header.columns()
+    }
+
+    /// What was detected and what is left out, for people. Reading rows may add to it.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// How far into the file the reading is, in bytes; somewhat ahead of the row that was last returned.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        match &self.rows {
+            Rows::Text(text) => text.bytes_read(),
+            Rows::Excel(excel) => excel.bytes_read(),
+        }
+    }
+}
+
+impl Iterator for Table {
+    type Item = Result<Row, TableError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let row = match &mut self.rows {
+            Rows::Text(text) => text.next_row(&self.header, &mut self.notes),
+            Rows::Excel(excel) => excel.next_row(&self.header),
+        };
+        self.ended = !matches!(row, Ok(Some(_)));
+        row.transpose()
+    }
+}
+
+/// A reader that counts what goes through it.
+struct Counted<R> {
+    inner: R,
+    count: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.set(self.count.get() + count as u64);
+        Ok(count)
+    }
+}

@@ -1,0 +1,624 @@
+//! Files of rows as programs write them, and as nobody should.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::cell::Cell;
+use std::io::{self, Cursor, Read};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use proptest::prelude::*;
+use rollcall_app::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
+use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook};
+use tempfile::TempDir;
+
+fn options() -> TableOptions {
+    TableOptions::default()
+}
+
+fn named(encoding: &str) -> TableOptions {
+    TableOptions { encoding: Some(encoding.to_owned()), ..options() }
+}
+
+fn read(bytes: impl Into<Vec<u8>>, options: &TableOptions) -> Table {
+    Table::read(Cursor::new(bytes.into()), options).unwrap()
+}
+
+fn refusal(bytes: impl Into<Vec<u8>>, options: &TableOptions) -> String {
+    Table::read(Cursor::new(bytes.into()), options).err().unwrap().to_string()
+}
+
+fn rows(table: &mut Table) -> Vec<Row> {
+    table.collect::<Result<_, _>>().unwrap()
+}
+
+/// The cells of rows that have no fault.
+fn cells(table: &mut Table) -> Vec<Vec<String>> {
+    let rows = rows(table);
+    assert!(rows.iter().all(|row| row.fault.is_none()), "{rows:?}");
+    rows.into_iter().map(|row| row.cells).collect()
+}
+
+fn lines(table: &mut Table) -> Vec<u64> {
+    rows(table).iter().map(|row| row.line).collect()
+}
+
+fn faults(table: &mut Table) -> Vec<Option<String>> {
+    rows(table).into_iter().map(|row| row.fault).collect()
+}
+
+fn utf_16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(order).collect()
+}
+
+#[test]
+fn encodings_are_detected() {
+    let text = "username,city\nanna,Zürich\nиван,Łódź\n";
+    let marked = format!("\u{feff}{text}");
+    for (bytes, expected) in [
+        (text.as_bytes().to_vec(), "UTF-8, commas"),
+        (marked.as_bytes().to_vec(), "UTF-8, commas"),
+        (utf_16(text, u16::to_le_bytes), "UTF-16LE, commas"),
+        (utf_16(text, u16::to_be_bytes), "UTF-16BE, commas"),
+        (utf_16(&marked, u16::to_le_bytes), "UTF-16LE, commas"),
+        (utf_16(&marked, u16::to_be_bytes), "UTF-16BE, commas"),
+    ] {
+        let mut table = read(bytes, &options());
+        assert_eq!(table.notes(), [expected]);
+        assert_eq!(table.columns(), ["username", "city"]);
+        assert_eq!(cells(&mut table), [["anna", "Zürich"], ["иван", "Łódź"]]);
+    }
+    // Hardly an ASCII character in it.
+    let mut table = read(utf_16("имя;город\nиван;Пермь\n", u16::to_le_bytes), &options());
+    assert_eq!(table.notes(), ["UTF-16LE, semicolons"]);
+    assert_eq!(cells(&mut table), [["иван", "Пермь"]]);
+}
+
+#[test]
+fn encodings_can_be_named() {
+    let mut table = read(b"name,city\nanna,\xa3\xf3d\xbc\n", &named("iso-8859-2"));
+    assert_eq!(cells(&mut table), [["anna", "Łódź"]]);
+    let mut table = read(b"name,city\nanna,Z\xfcrich\n", &named("windows-1252"));
+    assert_eq!(cells(&mut table), [["anna", "Zürich"]]);
+    let mut table = read(utf_16("a,b\n1,2\n", u16::to_be_bytes), &named("utf-16be"));
+    assert_eq!(cells(&mut table), [["1", "2"]]);
+    let mut table = read(b"\xef\xbb\xbfa,b\n1,\xc3\xbc\n", &named("windows-1252"));
+    assert_eq!(table.notes()[1], "the file's byte order mark says UTF-8, not windows-1252; the mark counts");
+    assert_eq!(cells(&mut table), [["1", "ü"]]);
+    for label in ["klingon", "", "replacement"] {
+        let message = refusal("a\n", &named(label));
+        assert!(message.starts_with(&format!("no encoding is called {label:?}; try")), "{message}");
+    }
+}
+
+#[test]
+fn undecodable_cells_are_faults() {
+    let mut table = read(b"name,city\nanna,\xfc\nbert,y\n", &named("utf-8"));
+    assert_eq!(
+        faults(&mut table),
+        [
+            Some(
+                "the cell in column \"city\" is not UTF-8, as --encoding says; name the file's encoding"
+                    .to_owned()
+            ),
+            None
+        ]
+    );
+    let mut table = read(b"name,city\nj\xc3\xbcrg,x\nanna,\xfc\nbert,y\n", &options());
+    assert_eq!(
+        faults(&mut table),
+        [
+            None,
+            Some(
+                "the cell in column \"city\" is not UTF-8 as the rows before; name the file's encoding with \
+                 --encoding"
+                    .to_owned()
+            ),
+            None
+        ]
+    );
+    let mut table = read(b"name,city\nanna,\x81\xff\n", &named("shift_jis"));
+    let expected = "the cell in column \"city\" is not Shift_JIS; name the file's encoding with --encoding";
+    assert_eq!(faults(&mut table), [Some(expected.to_owned())]);
+    let message = refusal(b"\xef\xbb\xbfname,cit\xfc\n", &options());
+    assert!(
+        message.contains("(line 1)") && message.contains("the name of column 2 is not UTF-8"),
+        "{message}"
+    );
+}
+
+#[test]
+fn windows_1252_shows_late() {
+    let mut bytes = b"name,city\n".to_vec();
+    for _ in 0..20_000 {
+        bytes.extend(b"anna,Bern\n");
+    }
+    bytes.extend(b"j\xfcrg,K\xf6ln\nanna,\x80\nno\xc3\xab,\n");
+    let mut table = read(bytes, &options());
+    assert_eq!(table.notes(), ["UTF-8, commas"]);
+    let cells = cells(&mut table);
+    assert_eq!(cells[20_000..], [["jürg", "Köln"], ["anna", "€"], ["noÃ«", ""]]);
+    assert_eq!(table.notes()[1], "line 20002 is not UTF-8; from there on the file is read as Windows-1252");
+
+    let mut table = read(b"name,stra\xdfe\nj\xfcrg,x\n", &options());
+    assert_eq!(table.columns(), ["name", "straße"]);
+    assert_eq!(rows(&mut table)[0].cells, ["jürg", "x"]);
+}
+
+#[test]
+fn delimiters_are_detected() {
+    for (delimiter, name) in [(',', "commas"), (';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")] {
+        let text = "name;price;note\nanna;1,5;\"a;b\"\nbert;2,5;x\n".replace(';', &delimiter.to_string());
+        let text = if delimiter == ',' { text.replace("1,5", "1.5").replace("2,5", "2.5") } else { text };
+        let mut table = read(text.clone(), &options());
+        assert_eq!(table.notes(), [format!("UTF-8, {name}")]);
+        assert_eq!(table.columns(), ["name", "price", "note"]);
+        let found = cells(&mut table);
+        assert_eq!(found[0][2], format!("a{delimiter}b"));
+        assert_eq!(found[1], ["bert", &found[1][1], "x"]);
+    }
+}
+
+#[test]
+fn delimiters_in_texts_do_not_mislead() {
+    for (text, note, columns) in [
+        ("username\nanna\nbert\n", "UTF-8, one column", 1),
+        ("username\nanna;b\nbert;c\n", "UTF-8, one column", 1),
+        ("Name, first;Number;Note\nA, b;1;x\nC;2;y\nD;3;z\n", "UTF-8, semicolons", 3),
+        ("full name, or none\nanna\nbert\n", "UTF-8, one column", 1),
+        ("a;b\n1,5;2\n1,5;2;3\n", "UTF-8, semicolons", 2),
+        ("a,b\n", "UTF-8, commas", 2),
+        ("a\n", "UTF-8, one column", 1),
+    ] {
+        let table = read(text, &options());
+        assert_eq!((table.notes(), table.columns().len()), (&[note.to_owned()][..], columns), "{text:?}");
+    }
+    // The sample ends within a quoted cell.
+    let mut text = "a;b\n".to_owned();
+    while text.len() < 70_000 {
+        text.push_str("1,1,1,1;\"2\n,,,,,,\"\n");
+    }
+    assert_eq!(read(text, &options()).notes(), ["UTF-8, semicolons"]);
+}
+
+#[test]
+fn delimiters_can_be_chosen() {
+    let semicolons = TableOptions { delimiter: Some(b';'), ..options() };
+    let mut table = read("a,b;c,d\n1,2;3,4\n", &semicolons);
+    assert_eq!(table.columns(), ["a,b", "c,d"]);
+    assert_eq!(cells(&mut table), [["1,2", "3,4"]]);
+}
+
+#[test]
+fn bad_delimiters_are_refused() {
+    for delimiter in [b'"', b'\n', 0xe4, 0] {
+        let message = refusal("a,b\n", &TableOptions { delimiter: Some(delimiter), ..options() });
+        assert!(message.contains("cannot stand between cells"), "{message}");
+    }
+}
+
+#[test]
+fn quotes_are_detected() {
+    let mut table = read("'name','note'\n'anna','a,b'\n'bert','it''s'\n", &options());
+    assert_eq!(table.notes(), ["UTF-8, commas, single quotes"]);
+    assert_eq!(cells(&mut table), [["anna", "a,b"], ["bert", "it's"]]);
+    let mut table = read("name,note\no'brien,'x\n", &options());
+    assert_eq!(cells(&mut table), [["o'brien", "'x"]]);
+    let plain = TableOptions { quote: Some(Quote::None), ..options() };
+    let mut table = read("name,note\nanna,\"x\n", &plain);
+    assert_eq!(table.notes(), ["UTF-8, commas, no quotes"]);
+    assert_eq!(cells(&mut table), [["anna", "\"x"]]);
+}
+
+#[test]
+fn the_hint_for_excel_is_no_row() {
+    for text in
+        ["sep=;\r\nname;n\r\na,b;1\r\n", "\u{feff}\"sep=;\"\nname;n\na,b;1\n", "SEP=;\nname;n\na,b;1\n"]
+    {
+        let mut table = read(text, &options());
+        assert_eq!(table.columns(), ["name", "n"], "{text:?}");
+        assert_eq!(lines(&mut table), [3]);
+    }
+    let mut table = read("sep=^\nname^n\na,b^1\n", &options());
+    assert_eq!(cells(&mut table), [["a,b", "1"]]);
+    let mut table = read("sep=;\nname,n\na;b,1\n", &TableOptions { delimiter: Some(b','), ..options() });
+    assert_eq!(cells(&mut table), [["a;b", "1"]]);
+    assert_eq!(refusal("sep=;\n", &options()), TableError::Empty.to_string());
+}
+
+#[test]
+fn lines_are_those_of_an_editor() {
+    for (text, expected) in [
+        ("a,b\r\n1,2\r\n\r\n\"3\r\n3\",4\r\n5,6\r\n", [2, 4, 6]),
+        ("\n\na,b\n1,2\n,\n\"3\n\n\",4\n  \n5,6", [4, 6, 10]),
+        ("a,b\r1,2\r\r\"3\r3\",4\r5,6\r", [2, 4, 6]),
+    ] {
+        assert_eq!(lines(&mut read(text, &options())), expected, "{text:?}");
+    }
+    let text = "a,b\r\n1,2\r\n3,4\r\n";
+    assert_eq!(lines(&mut read(utf_16(text, u16::to_le_bytes), &options())), [2, 3]);
+}
+
+#[test]
+fn blank_lines_take_no_memory_and_are_no_row() {
+    let blank = 1_000_000;
+    let source = Cursor::new(b"a,b\n".to_vec()).chain(io::repeat(b'\n').take(blank)).chain(&b"1,2\n"[..]);
+    let mut table = Table::read(source, &options()).unwrap();
+    assert_eq!(lines(&mut table), [blank + 2]);
+}
+
+#[test]
+fn header_faults_come_all_at_once() {
+    let message = refusal("\n name ,city,name\u{a0},\u{1}x,city,,city\n", &options());
+    assert_eq!(
+        message,
+        "the header cannot be used (line 2):\n  \
+         column 4 has the control character U+0001 in its name \"\\u{1}x\"; take it out\n  \
+         columns 2, 5 and 7 are all called \"city\"; rename all but one\n  \
+         columns 1 and 3 are all called \"name\"; rename all but one"
+    );
+    let message = refusal(",,\n1,2,3\n", &options());
+    assert!(message.ends_with("none of the columns has a name; the first row must name them"), "{message}");
+    let message = refusal(vec![b','; MAX_COLUMNS], &options());
+    assert!(message.ends_with("it has 1001 columns; at most 1000 can be read"), "{message}");
+    for empty in ["", "\n\r\n\n", "\u{feff}"] {
+        assert_eq!(refusal(empty, &options()), "the file is empty: its first row must name the columns");
+    }
+}
+
+#[test]
+fn columns_without_a_name_are_left_out() {
+    let mut table = read(" full name ,,city,\u{feff},\n1,2,3,4\n1,2,3\n1,2\n", &options());
+    assert_eq!(table.columns(), ["full name", "city"]);
+    assert_eq!(table.notes()[1], "columns 2, 4 and 5 have no name and are left out");
+    let rows = rows(&mut table);
+    assert_eq!(rows[0].cells, ["1", "3"]);
+    assert_eq!(rows[1].fault, None);
+    assert_eq!(rows[2].fault.as_deref(), Some("the row has 2 cells, the header has 5"));
+    assert_eq!(read("a,,b\n", &options()).notes()[1], "column 2 has no name and is left out");
+}
+
+#[test]
+fn ragged_rows_are_faults() {
+    let mut table = read("a,b\n1\n1,2,3\n1,2,,\n 1 , 2\n", &options());
+    let rows = rows(&mut table);
+    assert_eq!(rows[0].fault.as_deref(), Some("the row has 1 cell, the header has 2"));
+    assert_eq!(rows[0].cells, ["1", ""]);
+    assert_eq!(rows[1].fault.as_deref(), Some("the row has 3 cells, the header has 2"));
+    assert_eq!(rows[1].cells, ["1", "2"]);
+    assert_eq!(rows[2].fault, None);
+    assert_eq!(rows[3].cells, [" 1 ", " 2"]);
+}
+
+#[test]
+fn a_header_alone_is_no_row() {
+    let mut table = read("a,b", &options());
+    assert_eq!(table.columns(), ["a", "b"]);
+    assert!(table.next().is_none());
+    assert_eq!(table.bytes_read(), 3);
+}
+
+#[test]
+fn formulas_and_nuls_are_told_apart() {
+    let mut table = read("a,b\n'=1+1,'tis\n'+49 30,\0\n", &options());
+    let rows = rows(&mut table);
+    assert_eq!(rows[0].cells, ["=1+1", "'tis"]);
+    assert_eq!(rows[1].cells[0], "+49 30");
+    let fault = rows[1].fault.as_deref().unwrap();
+    assert!(fault.starts_with("the cell in column \"b\" holds a NUL character"), "{fault}");
+}
+
+/// Counts what is read of it.
+struct Metered<R>(R, Rc<Cell<u64>>);
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        self.1.set(self.1.get() + count as u64);
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_row_without_end_is_not_swallowed() {
+    let long: &[(&[u8], &[u8])] =
+        &[(b"a,b\n1,2\n\n\"", b"x\n"), (b"a,b\n1,2\n\nx", b"x"), (b"a,b\n1,2\n\n\"", b"\"\"\n")];
+    for (start, body) in long {
+        let read = Rc::new(Cell::new(0));
+        let body = Cursor::new(body.repeat(1_000_000));
+        let source = Metered(Cursor::new(start.to_vec()).chain(body), read.clone());
+        let mut table = Table::read(source, &options()).unwrap();
+        assert_eq!(table.next().unwrap().unwrap().line, 2);
+        let error = table.next().unwrap().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the row that starts on line 4 is longer than 64 KiB; is a quote opened in it and never closed?"
+        );
+        assert!(table.next().is_none());
+        assert!(read.get() < 4 * MAX_ROW, "{} bytes", read.get());
+    }
+    let message = refusal([b"\"a", &b"x".repeat(10_000_000)[..]].concat(), &options());
+    assert!(message.starts_with("the row that starts on line 1 is longer"), "{message}");
+    let mut table = read(format!("a,b\n{},2\n3,4\n", "x".repeat(65_000)), &options());
+    assert_eq!(rows(&mut table).len(), 2);
+}
+
+#[test]
+fn reading_errors_end_it() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the disk is on fire"))
+        }
+    }
+    let source = Cursor::new(b"a,b\n".repeat(50_000)).chain(Broken);
+    let mut table = Table::read(source, &options()).unwrap();
+    let error = table.find_map(Result::err).unwrap();
+    assert_eq!(error.to_string(), "the file could not be read to its end: the disk is on fire");
+    assert!(table.next().is_none());
+    let error = Table::open(&PathBuf::from("/nowhere/at.all"), &options()).err().unwrap();
+    assert!(error.to_string().starts_with("the file cannot be opened: No such file"), "{error}");
+    assert!(Table::open(&std::env::temp_dir(), &options()).is_err());
+}
+
+/// A workbook on disk.
+fn saved(mut workbook: Workbook) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    // The name says nothing about the content.
+    let path = directory.path().join("list.csv");
+    workbook.save(&path).unwrap();
+    (directory, path)
+}
+
+fn kinds() -> Workbook {
+    let mut workbook = Workbook::new();
+    let date = Format::new().set_num_format("yyyy-mm-dd");
+    let clock = Format::new().set_num_format("hh:mm:ss");
+    let span = Format::new().set_num_format("[h]:mm:ss");
+    let sheet = workbook.add_worksheet();
+    // Two blank rows come first.
+    for (column, name) in (0..).zip([" username ", "n", "", "when"]) {
+        sheet.write(2, column, name).unwrap();
+    }
+    sheet.write(3, 0, "Zoë").unwrap();
+    sheet.write(3, 1, 42.0).unwrap();
+    sheet.write(3, 2, "left out").unwrap();
+    sheet.write_with_format(3, 3, ExcelDateTime::from_ymd(2026, 12, 31).unwrap(), &date).unwrap();
+    sheet.write(4, 0, "007").unwrap();
+    sheet.write(4, 1, 0.1).unwrap();
+    let evening = ExcelDateTime::from_ymd(2026, 12, 31).unwrap().and_hms(18, 30, 0).unwrap();
+    sheet.write_with_format(4, 3, evening, &date).unwrap();
+    sheet.write(6, 0, true).unwrap();
+    sheet.write(6, 1, -12_345_678_901_234.0).unwrap();
+    sheet.write_with_format(6, 3, ExcelDateTime::from_hms(18, 30, 0).unwrap(), &clock).unwrap();
+    sheet.write(7, 0, Formula::new("=\"a\"&\"b\"").set_result("ab")).unwrap();
+    sheet.write(7, 1, Formula::new("=1+1").set_result("2")).unwrap();
+    sheet.write_with_format(7, 3, 1.5, &span).unwrap();
+    sheet.write(8, 0, "'=x").unwrap();
+    sheet.write(8, 3, Formula::new("=NA()").set_result("#N/A")).unwrap();
+    sheet.write(9, 0, "anna").unwrap();
+    sheet.write(9, 5, "beyond").unwrap();
+    sheet.write_blank(10, 0, &date).unwrap();
+    sheet.write(11, 0, " ").unwrap();
+    workbook
+}
+
+#[test]
+fn a_sheet_is_read_cell_by_cell() {
+    let (_directory, path) = saved(kinds());
+    let mut table = Table::open(&path, &options()).unwrap();
+    assert_eq!(table.columns(), ["username", "n", "when"]);
+    assert_eq!(table.notes(), ["Excel, sheet \"Sheet1\"", "column C has no name and is left out"]);
+    let rows = rows(&mut table);
+    let found: Vec<_> = rows.iter().map(|row| (row.line, row.cells.join("|"))).collect();
+    let expected = [
+        (4, "Zoë|42|2026-12-31"),
+        (5, "007|0.1|2026-12-31T18:30:00"),
+        (7, "true|-12345678901234|18:30:00"),
+        (8, "ab|2|36:00:00"),
+        (9, "=x||"),
+        (10, "anna||"),
+    ];
+    assert_eq!(found, expected.map(|(line, cells)| (line, cells.to_owned())));
+    let faults: Vec<_> = rows.iter().filter_map(|row| row.fault.as_deref()).collect();
+    assert_eq!(
+        faults,
+        ["cell D9 is #N/A; correct its formula", "cell F10 is not empty, but the header has no column F"]
+    );
+    assert!(table.bytes_read() > 0);
+}
+
+#[test]
+fn sheets_have_names() {
+    let mut workbook = Workbook::new();
+    for (name, column) in [("Hidden", "h"), ("Users", "u"), ("Staff 2026", "s"), ("Nothing", "")] {
+        let sheet = workbook.add_worksheet().set_name(name).unwrap();
+        sheet.write(0, 0, column).unwrap();
+        sheet.write(1, 0, 1.0).unwrap();
+    }
+    workbook.add_worksheet().set_name("Empty").unwrap();
+    workbook.worksheet_from_index(1).unwrap().set_active(true);
+    workbook.worksheet_from_index(0).unwrap().set_hidden(true);
+    let (_directory, path) = saved(workbook);
+    let of = |sheet: &str| Table::open(&path, &TableOptions { sheet: Some(sheet.to_owned()), ..options() });
+    let table = Table::open(&path, &options()).unwrap();
+    assert_eq!(table.columns(), ["u"]);
+    assert_eq!(
+        table.notes(),
+        [r#"Excel, sheet "Users"; the others are "Hidden", "Staff 2026", "Nothing", "Empty""#]
+    );
+    assert_eq!(of("Staff 2026").unwrap().columns(), ["s"]);
+    assert_eq!(of("staff 2026").unwrap().columns(), ["s"]);
+    assert_eq!(of("Hidden").unwrap().columns(), ["h"]);
+    assert_eq!(
+        of("Staff 2025").err().unwrap().to_string(),
+        "the workbook has no sheet \"Staff 2025\"; did you mean \"Staff 2026\"?; its sheets are \"Hidden\", \
+         \"Users\", \"Staff 2026\", \"Nothing\", \"Empty\""
+    );
+    assert!(matches!(of("Empty"), Err(TableError::Empty)));
+    let wrong = Table::open(&path, &named("utf-8")).err().unwrap();
+    assert!(matches!(wrong, TableError::NotForExcel), "{wrong}");
+    let wrong = refusal("a\n", &TableOptions { sheet: Some("Users".to_owned()), ..options() });
+    assert_eq!(wrong, TableError::NoSheets.to_string());
+}
+
+#[test]
+fn headers_of_sheets_are_checked() {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for (column, name) in [(0, "a"), (1, "b"), (27, "a")] {
+        sheet.write(4, column, name).unwrap();
+    }
+    sheet.write(4, 2, Formula::new("=1/0").set_result("#DIV/0!")).unwrap();
+    let (_directory, path) = saved(workbook);
+    let message = Table::open(&path, &options()).err().unwrap().to_string();
+    assert_eq!(
+        message,
+        "the header cannot be used (row 5):\n  cell C5 is #DIV/0!; correct its formula\n  \
+         columns A and AB are all called \"a\"; rename all but one"
+    );
+    let mut workbook = Workbook::new();
+    workbook.add_worksheet().write(0, 1_000, "far").unwrap();
+    let (_directory, path) = saved(workbook);
+    let message = Table::open(&path, &options()).err().unwrap().to_string();
+    assert!(message.ends_with("it has 1001 columns; at most 1000 can be read"), "{message}");
+}
+
+#[test]
+fn a_sheet_of_many_rows_arrives_in_order_and_can_be_left() {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.write(0, 0, "n").unwrap();
+    for row in 1..=5_000 {
+        sheet.write(row, 0, row).unwrap();
+    }
+    sheet.write(5_001, 0, "x".repeat(30_000)).unwrap();
+    for column in 0..3 {
+        sheet.write(5_002, column, "x".repeat(30_000)).unwrap();
+    }
+    let (_directory, path) = saved(workbook);
+    let mut table = Table::open(&path, &options()).unwrap();
+    for row in 1..=5_000_u64 {
+        let found = table.next().unwrap().unwrap();
+        assert_eq!((found.line, found.cells), (row + 1, vec![row.to_string()]));
+    }
+    table.next().unwrap().unwrap();
+    let error = table.next().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "row 5003 holds more than 64 KiB of text; no row may");
+    assert!(table.next().is_none());
+    Table::open(&path, &options()).unwrap().next();
+}
+
+/// A Compound File (MS-CFB) that holds nothing but the name of one stream: the header, a sector of the allocation table
+/// and one of the directory.
+fn compound(stream: &str) -> Vec<u8> {
+    const END: u32 = 0xffff_fffe;
+    let mut file = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
+    file.resize(24, 0);
+    for half in [0x3e_u16, 3, 0xfffe, 9, 6, 0, 0, 0] {
+        file.extend(half.to_le_bytes());
+    }
+    for word in [0, 1, 1, 0, 4096, END, 0, END, 0, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    file.resize(512, 0xff);
+    file.extend(0xffff_fffd_u32.to_le_bytes());
+    file.extend(END.to_le_bytes());
+    file.resize(1024, 0xff);
+    for (name, kind) in [("Root Entry", 5), (stream, 2)] {
+        let mut entry = utf_16(name, u16::to_le_bytes);
+        let length = u8::try_from(entry.len() + 2).unwrap();
+        entry.resize(64, 0);
+        entry.extend([length, 0, kind, 1]);
+        entry.resize(116, 0xff);
+        entry.extend(END.to_le_bytes());
+        entry.resize(128, 0);
+        file.extend(entry);
+    }
+    file.resize(1536, 0);
+    file
+}
+
+#[test]
+fn what_is_no_workbook_is_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("list.xlsx");
+    let open = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        Table::open(&path, &options())
+    };
+    let old = [&b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"[..], &[0; 2_000]].concat();
+    assert!(matches!(open(&old), Err(TableError::OldExcel)));
+    assert!(matches!(open(&compound("Workbook")), Err(TableError::OldExcel)));
+    assert!(matches!(open(&compound("EncryptedPackage")), Err(TableError::Protected)));
+    assert!(matches!(open(b"PK\x03\x04 and so on"), Err(TableError::Workbook(_))));
+    assert!(matches!(open(b"PK\x03\x04"), Err(TableError::Workbook(_))));
+    // The name does not make it a workbook.
+    assert_eq!(open(b"a,b\n").unwrap().columns(), ["a", "b"]);
+    for start in [&b"PK\x03\x04..."[..], &old] {
+        assert!(matches!(
+            Table::read(Cursor::new(start.to_vec()), &options()),
+            Err(TableError::ExcelFromPipe)
+        ));
+    }
+
+    let (_directory, whole) = saved(kinds());
+    let whole = std::fs::read(whole).unwrap();
+    for length in (0..whole.len()).step_by(97) {
+        if let Ok(table) = open(&whole[..length]) {
+            table.for_each(drop);
+        }
+    }
+    for at in (4..whole.len()).step_by(53) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x55;
+        if let Ok(table) = open(&damaged) {
+            table.for_each(drop);
+        }
+    }
+}
+
+fn options_of_any_kind() -> impl Strategy<Value = TableOptions> {
+    let encodings = vec!["utf-8", "utf-16le", "windows-1252", "shift_jis", "iso-2022-jp", "gb18030"];
+    (
+        proptest::option::of(proptest::sample::select(encodings)),
+        proptest::option::of(any::<u8>()),
+        proptest::option::of(proptest::sample::select(&[Quote::Double, Quote::Single, Quote::None][..])),
+    )
+        .prop_map(|(encoding, delimiter, quote)| TableOptions {
+            encoding: encoding.map(str::to_owned),
+            delimiter,
+            quote,
+            sheet: None,
+        })
+}
+
+fn ends(bytes: &[u8], options: &TableOptions) {
+    let Ok(mut table) = Table::read(Cursor::new(bytes.to_vec()), options) else { return };
+    let columns = table.columns().len();
+    let mut line = 0;
+    for row in &mut table {
+        let Ok(row) = row else { break };
+        assert_eq!(row.cells.len(), columns);
+        assert!(row.line >= line, "line {} after line {line}", row.line);
+        line = row.line;
+    }
+    assert!(table.next().is_none());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_come_to_an_end(bytes in proptest::collection::vec(any::<u8>(), 0..600), options in options_of_any_kind()) {
+        ends(&bytes, &options);
+        ends(&bytes, &TableOptions::default());
+    }
+
+    #[test]
+    fn anything_like_csv_comes_to_an_end(
+        bytes in proptest::collection::vec(proptest::sample::select(&b"ab,;\t|\"'\r\n\n =\0\xc3\xbc\xef\xfe\xff"[..]), 0..300),
+        options in options_of_any_kind(),
+    ) {
+        ends(&bytes, &options);
+        ends(&bytes, &TableOptions::default());
+    }
+}
