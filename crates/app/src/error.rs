@@ -3,7 +3,8 @@ use rollcall_domain::filter::ParseError;
 use rollcall_sandbox::{Broken, SyntaxFault, Unavailable};
 use rollcall_store::StoreError;
 
-use crate::scripts::point_at;
+use crate::TableError;
+use crate::scripts::{self, point_at};
 
 /// Why something could not be done. Every message is a sentence for the administrator.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,25 @@ pub enum AppError {
         /// What is wrong with it.
         fault: SyntaxFault,
     },
+    /// The script's text is wrong.
+    #[error("{}", show_faults(.name, .faults))]
+    BadScript {
+        /// What the script is called.
+        name: String,
+        /// Everything that is wrong with it.
+        faults: Vec<scripts::Fault>,
+    },
+    /// The script's parameters.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Params(Vec<Refusal>),
+    /// A file of rows cannot be read.
+    #[error("{file}: {error}")]
+    Table {
+        /// What the file is called.
+        file: String,
+        /// What is wrong with it.
+        error: TableError,
+    },
     /// A file could not be read or written.
     #[error("{what}: {error}")]
     File {
@@ -53,6 +73,10 @@ pub enum AppError {
         /// How many rows were looked at.
         rows: String,
     },
+}
+
+fn show_faults(name: &str, faults: &[scripts::Fault]) -> String {
+    faults.iter().map(|fault| fault.show(name)).collect::<Vec<_>>().join("\n")
 }
 
 /// `script.py, line 2, column 10: …`, then the line with a caret under the place.

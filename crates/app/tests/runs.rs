@@ -37,9 +37,10 @@ fn site(users: i64) -> (TestDatabase, App) {
 
 fn request(source: &str, mode: Mode) -> Request {
     Request {
-        script: Script { name: "test.py".to_owned(), source: source.to_owned() },
+        script: Script { version: None, name: "test.py".to_owned(), source: source.to_owned() },
         mode,
         choice: Choice::All,
+        params: Vec::new(),
         engine: Engine {
             python: PathBuf::from("python3"),
             isolation: Isolation::Full,

@@ -100,6 +100,8 @@ pub enum Selection {
         column: String,
         /// The field that the column holds.
         field: Field,
+        /// How many rows were left out because they name no user, or several.
+        left_out: u64,
     },
     /// Targets of an earlier run.
     Outcomes {
@@ -116,10 +118,16 @@ impl fmt::Display for Selection {
             Self::All => f.write_str("every user"),
             Self::Filter { name: Some(name), text } => write!(f, "{name}: {text}"),
             Self::Filter { name: None, text } => f.write_str(text),
-            Self::Rows { file, column, field } if column == field.name() => {
-                write!(f, "the rows of {file}, by {column}")
+            Self::Rows { file, column, field, left_out } => {
+                write!(f, "the rows of {file}, by {column}")?;
+                if column != field.name() {
+                    write!(f, " ({field})")?;
+                }
+                if *left_out > 0 {
+                    write!(f, ", {left_out} left out")?;
+                }
+                Ok(())
             }
-            Self::Rows { file, column, field } => write!(f, "the rows of {file}, by {column} ({field})"),
             Self::Outcomes { run, outcome: None } => write!(f, "the targets of run {run}"),
             Self::Outcomes { run, outcome: Some(outcome) } => {
                 write!(f, "what was {} in run {run}", outcome.name().replace('_', " "))

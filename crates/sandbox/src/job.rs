@@ -2,8 +2,8 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use rollcall_domain::{
-    Catalogue, Field, ItemKind, Kind, MAX_ITEM_BYTES, MAX_TEXT_BYTES, MAX_USERNAME_BYTES, RunId, Timestamp,
-    User, Zone,
+    Catalogue, Field, ItemKind, Kind, MAX_ITEM_BYTES, MAX_TEXT_BYTES, MAX_USERNAME_BYTES, ParamValue,
+    ParamValues, RunId, Timestamp, User, Zone,
 };
 
 use crate::marshal::Writer;
@@ -37,8 +37,8 @@ pub struct Job {
     pub name: String,
     /// The script.
     pub source: String,
-    /// What the script sees as `params`: a JSON object.
-    pub params: serde_json::Map<String, serde_json::Value>,
+    /// What the script sees as `params`.
+    pub params: ParamValues,
     /// The profiles that a script may name.
     pub profiles: Catalogue,
     /// How naive dates are read.
@@ -58,6 +58,8 @@ pub struct RunFacts {
     pub preview: bool,
     /// Who started it.
     pub administrator: String,
+    /// The columns of the targets' rows; none when they have no rows.
+    pub columns: Vec<String>,
 }
 
 /// One call of the script.
@@ -67,6 +69,8 @@ pub struct Target {
     pub number: i64,
     /// The user as the script shall find it.
     pub user: User,
+    /// The cells of its row, one a column of the run; none when the run has no rows.
+    pub cells: Option<Vec<String>>,
 }
 
 impl Job {
@@ -98,7 +102,12 @@ impl Job {
             w.text(text);
         }
         w.text("params");
-        w.json(&serde_json::Value::Object(self.params.clone()));
+        w.list(self.params.iter().count());
+        for (name, value) in self.params.iter() {
+            w.tuple(3);
+            w.text(name);
+            param(value, &mut w);
+        }
         w.text("fields");
         w.list(Field::ALL.len());
         for field in Field::ALL {
@@ -131,6 +140,24 @@ impl Job {
     }
 }
 
+/// How the worker makes its value, and of what.
+fn param(value: &ParamValue, w: &mut Writer) {
+    w.text(match value {
+        ParamValue::Date(_) => "date",
+        ParamValue::DateTime(_) => "datetime",
+        _ => "as it is",
+    });
+    match value {
+        ParamValue::None => w.none(),
+        ParamValue::Bool(value) => w.bool(*value),
+        ParamValue::Int(value) => w.int(*value),
+        ParamValue::Float(value) => w.float(*value),
+        ParamValue::Str(value) => w.text(value),
+        ParamValue::Date(value) => w.text(&value.to_string()),
+        ParamValue::DateTime(value) => w.int(value.as_micros()),
+    }
+}
+
 impl RunFacts {
     pub(crate) fn frame(&self) -> Vec<u8> {
         let mut w = Writer::default();
@@ -143,6 +170,9 @@ impl RunFacts {
         w.bool(self.preview);
         w.text("administrator");
         w.text(&self.administrator);
+        w.text("columns");
+        w.list(self.columns.len());
+        self.columns.iter().for_each(|column| w.text(column));
         w.end_dict();
         w.bytes
     }
@@ -186,7 +216,13 @@ impl Target {
                 w.text(&row.value);
             }
         }
-        w.none();
+        match &self.cells {
+            None => w.none(),
+            Some(cells) => {
+                w.list(cells.len());
+                cells.iter().for_each(|cell| w.text(cell));
+            }
+        }
         w.int(i64::try_from(ordinal).unwrap_or(i64::MAX));
     }
 }

@@ -95,33 +95,9 @@ impl Writer {
         self.bytes.push(b'0');
     }
 
-    /// A JSON value as the Python value that `json.loads` would give.
-    pub(crate) fn json(&mut self, value: &serde_json::Value) {
-        use serde_json::Value;
-        match value {
-            Value::Null => self.none(),
-            Value::Bool(value) => self.bool(*value),
-            Value::Number(number) => match number.as_i64() {
-                Some(value) => self.int(value),
-                None => {
-                    self.bytes.push(b'g');
-                    self.bytes.extend(number.as_f64().unwrap_or(f64::NAN).to_le_bytes());
-                }
-            },
-            Value::String(text) => self.text(text),
-            Value::Array(values) => {
-                self.list(values.len());
-                values.iter().for_each(|value| self.json(value));
-            }
-            Value::Object(entries) => {
-                self.dict();
-                for (key, value) in entries {
-                    self.text(key);
-                    self.json(value);
-                }
-                self.end_dict();
-            }
-        }
+    pub(crate) fn float(&mut self, value: f64) {
+        self.bytes.push(b'g');
+        self.bytes.extend(value.to_le_bytes());
     }
 }
 

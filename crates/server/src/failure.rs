@@ -35,7 +35,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<Usage>()
-        || matches!(error.downcast_ref(), Some(AppError::Filter(_) | AppError::NoSuchFilter(_)))
+        || matches!(
+            error.downcast_ref(),
+            Some(AppError::Filter(_) | AppError::NoSuchFilter(_) | AppError::Params(_))
+        )
         || matches!(error.downcast_ref(), Some(StoreError::Location(_)))
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct RunJson<'a> {
     applies: Option<i64>,
     undoes: Option<i64>,
     script: &'a str,
+    script_version: Option<i64>,
+    params: Option<&'a RawValue>,
     selection: &'a rollcall_domain::Selection,
     administrator: &'a str,
     created_at: rollcall_domain::Timestamp,
@@ -37,6 +39,8 @@ impl<'a> RunJson<'a> {
             applies: run.applies,
             undoes: run.undoes,
             script: &run.script,
+            script_version: run.script_version,
+            params: serde_json::from_str(&run.params).ok(),
             selection: &run.selection,
             administrator: &run.administrator,
             created_at: run.created_at,
@@ -68,11 +72,12 @@ pub(crate) struct OutcomeJson<'a> {
     warnings: &'a [String],
     error: Option<&'a ScriptError>,
     reason: Option<&'a str>,
-    row: Option<&'a RawValue>,
+    row: Option<RowJson<'a>>,
 }
 
 impl<'a> OutcomeJson<'a> {
-    pub(crate) fn new(outcome: &'a TargetOutcome) -> Self {
+    /// `run` is the run that it belongs to.
+    pub(crate) fn new(outcome: &'a TargetOutcome, run: &'a Run) -> Self {
         Self {
             target: outcome.target,
             obj_id: outcome.user_id,
@@ -84,8 +89,24 @@ impl<'a> OutcomeJson<'a> {
             warnings: &outcome.warnings,
             error: outcome.error.as_ref(),
             reason: outcome.reason.as_deref(),
-            row: None,
+            row: run
+                .columns
+                .as_deref()
+                .zip(outcome.cells.as_deref())
+                .map(|(columns, cells)| RowJson { columns, cells }),
         }
+    }
+}
+
+/// The row of a target: header to text.
+struct RowJson<'a> {
+    columns: &'a [String],
+    cells: &'a [String],
+}
+
+impl Serialize for RowJson<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.columns.iter().zip(self.cells))
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 /// What the contract of a run names.
 const RUN_KEYS: [&str; 8] = ["applies", "mode", "outcomes", "run", "seconds", "state", "targets", "undoes"];
 /// What is given beyond it.
-const MORE_RUN_KEYS: [&str; 5] = ["administrator", "created_at", "note", "script", "selection"];
+const MORE_RUN_KEYS: [&str; 7] =
+    ["administrator", "created_at", "note", "params", "script", "script_version", "selection"];
 
 const OUTCOMES: [&str; 7] = ["changed", "unchanged", "skipped", "failed", "timed_out", "conflict", "not_run"];
 

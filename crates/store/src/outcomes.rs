@@ -74,6 +74,18 @@ impl Settled {
         if self.dated { after.last_update } else { now }
     }
 
+    /// The user after the changes, where there are any.
+    #[must_use]
+    pub fn after(&self) -> Option<&User> {
+        self.after.as_ref()
+    }
+
+    /// Whether the script assigned `last_update`.
+    #[must_use]
+    pub fn is_dated(&self) -> bool {
+        self.dated
+    }
+
     /// The outcome.
     #[must_use]
     pub fn outcome(&self) -> &TargetOutcome {

@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
-use rollcall_domain::Catalogue;
-use rollcall_sandbox::{Broken, Job, RunFacts, Sandbox, StartError, Target, Worker};
-use rollcall_store::Settled;
+use rollcall_sandbox::{Broken, Job, Report, RunFacts, Sandbox, StartError, Target, Worker};
 
-use super::evaluate::evaluate;
+use super::evaluate::{Evaluated, evaluate_and_keep};
 use crate::AppError;
 
 /// A worker is given this much work in advance, by its measured speed: enough to hide the way there and back,
@@ -20,7 +18,7 @@ const AHEAD_MICROS: i64 = 10_000;
 const AHEAD_TARGETS: i64 = 1_000;
 
 /// What comes back from the threads.
-pub(super) type Batch = Result<Vec<Settled>, Lost>;
+pub(super) type Batch = Result<Vec<Evaluated>, Lost>;
 
 /// A thread has ended, and its targets with it.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub(super) enum Lost {
 /// Worker threads that have compiled the script and wait for their run. They go home when this is dropped, even from
 /// the middle of a target.
 pub(super) struct Crew {
-    facts: Vec<Sender<RunFacts>>,
+    orders: Vec<Sender<Orders>>,
     dismissed: Arc<AtomicBool>,
     pub(super) work: Sender<Target>,
     pub(super) done: Receiver<Batch>,
@@ -58,10 +56,10 @@ impl Crew {
         let (results, done) = unbounded();
         let (ready, first) = bounded(count);
         let dismissed = Arc::new(AtomicBool::new(false));
-        let mut facts = Vec::with_capacity(count);
+        let mut orders = Vec::with_capacity(count);
         for _ in 0..count {
-            let (sender, receiver) = bounded::<RunFacts>(1);
-            facts.push(sender);
+            let (sender, receiver) = bounded::<Orders>(1);
+            orders.push(sender);
             let (queue, results, ready, dismissed) =
                 (queue.clone(), results.clone(), ready.clone(), dismissed.clone());
             scope.spawn(move || {
@@ -78,8 +76,10 @@ impl Crew {
                 };
                 drop(ready);
                 // Without facts there is no run, and the worker goes home.
-                let Ok(facts) = receiver.recv() else { return };
-                let work = || drive(worker.begin(facts), &job.profiles, &queue, &results, &dismissed);
+                let Ok(Orders { facts, keep }) = receiver.recv() else { return };
+                let now = facts.now;
+                let evaluate = |target, report| evaluate_and_keep(target, report, &job.profiles, keep, now);
+                let work = || drive(worker.begin(facts), &evaluate, &queue, &results, &dismissed);
                 // Should this thread panic, the run must hear of it: its targets would never come back.
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
                     let _ = results.send(Err(Lost::Panicked));
@@ -90,7 +90,7 @@ impl Crew {
         let mut failed = None;
         for start in &first {
             match start {
-                Ok(()) => return Ok(Self { facts, dismissed, work, done }),
+                Ok(()) => return Ok(Self { orders, dismissed, work, done }),
                 Err(StartError::Syntax(fault)) => {
                     return Err(AppError::Syntax { name: job.name.clone(), fault });
                 }
@@ -101,18 +101,26 @@ impl Crew {
     }
 
     /// Tells every worker which run it is for.
-    pub(super) fn begin(&self, facts: &RunFacts) {
-        for sender in &self.facts {
+    pub(super) fn begin(&self, orders: &Orders) {
+        for sender in &self.orders {
             // A thread whose worker did not start has ended.
-            let _ = sender.send(facts.clone());
+            let _ = sender.send(orders.clone());
         }
     }
+}
+
+/// What a thread of the crew is told before its first target.
+#[derive(Debug, Clone)]
+pub(super) struct Orders {
+    pub(super) facts: RunFacts,
+    /// Whether users come more than once, so that how each is left is to be kept.
+    pub(super) keep: bool,
 }
 
 /// Feeds one worker until there is no more work or nobody wants the results.
 fn drive(
     mut worker: Worker<'_>,
-    profiles: &Catalogue,
+    evaluate: &dyn Fn(Target, Report) -> Evaluated,
     queue: &Receiver<Target>,
     results: &Sender<Batch>,
     dismissed: &AtomicBool,
@@ -143,7 +151,7 @@ fn drive(
                     reports.iter().fold(0, |sum: i64, (_, report)| sum.saturating_add(report.micros.max(1)));
                 let each = spent / i64::try_from(reports.len()).unwrap_or(1);
                 ahead = (AHEAD_MICROS / each.max(1)).clamp(1, AHEAD_TARGETS);
-                Ok(reports.into_iter().map(|(target, report)| evaluate(target, report, profiles)).collect())
+                Ok(reports.into_iter().map(|(target, report)| evaluate(target, report)).collect())
             }
             Err(broken) => Err(Lost::Broken(broken)),
         };

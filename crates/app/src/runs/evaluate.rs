@@ -1,10 +1,45 @@
-use rollcall_domain::{Catalogue, Edit, Field, Outcome, ScriptError, TargetOutcome, User, UserId, diff};
+use rollcall_domain::{
+    Catalogue, Edit, Field, Outcome, ScriptError, TargetOutcome, Timestamp, User, UserId, diff,
+};
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
 
+/// What has become of a target, and how it leaves its user for the next target of the same one.
+#[derive(Debug)]
+pub(super) struct Evaluated {
+    pub(super) settled: Settled,
+    /// Kept only in runs where users come more than once. None if that is not known.
+    pub(super) left: Option<User>,
+}
+
+/// The same for a run of which `keep` says whether users come more than once; it sees `now` as now.
+pub(super) fn evaluate_and_keep(
+    target: Target,
+    report: Report,
+    profiles: &Catalogue,
+    keep: bool,
+    now: Timestamp,
+) -> Evaluated {
+    if !keep {
+        return Evaluated { settled: evaluate(target, report, profiles), left: None };
+    }
+    let before = target.user.clone();
+    let settled = evaluate(target, report, profiles);
+    let left = match settled.after() {
+        // As the database will have it.
+        Some(after) => User {
+            version: before.version + 1,
+            last_update: if settled.is_dated() { after.last_update } else { now },
+            ..after.clone()
+        },
+        None => before,
+    };
+    Evaluated { settled, left: Some(left) }
+}
+
 /// What a report means for its user, by the rules of the domain: the worker's word alone changes nothing.
-pub(super) fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
-    let Target { number, user } = target;
+fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
+    let Target { number, user, .. } = target;
     let Report { ending, edits, result, output, warnings, micros } = report;
     let mut outcome = TargetOutcome { result, output, warnings, micros, ..of_user(number, &user) };
     let version = Some(user.version);
@@ -44,7 +79,7 @@ pub(super) fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> 
 }
 
 /// The outcome of a target whose user somebody else keeps changing, or has removed (`user` is then none).
-pub(super) fn conflict(number: i64, user_id: UserId, user: Option<&User>) -> Settled {
+pub(super) fn conflict(number: i64, user_id: UserId, user: Option<&User>) -> Evaluated {
     let message = match user {
         Some(_) => "somebody else changed the user again and again while the run went on",
         None => "the user was removed after the list was frozen",
@@ -55,7 +90,8 @@ pub(super) fn conflict(number: i64, user_id: UserId, user: Option<&User>) -> Set
     };
     let error = Some(ScriptError::without_line("Conflict", message));
     let outcome = TargetOutcome { outcome: Outcome::Conflict, error, ..known };
-    Settled::new(outcome, user.map(|user| user.version), None)
+    let settled = Settled::new(outcome, user.map(|user| user.version), None);
+    Evaluated { settled, left: None }
 }
 
 /// Nothing has happened to the user yet.

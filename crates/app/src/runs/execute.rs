@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use rollcall_domain::{Mode, Run, RunId, Tally, UserId};
+use rollcall_domain::{Mode, Run, RunId, Tally, User, UserId};
 use rollcall_sandbox::{RunFacts, Target};
 use rollcall_store::{ChunkOf, Commit, Loaded, Settled, Store, StoreError};
 
-use super::crew::{Crew, Lost};
-use super::evaluate::conflict;
+use super::chains::Chains;
+use super::crew::{Crew, Lost, Orders};
+use super::evaluate::{Evaluated, conflict};
 use super::{Observer, Progress, Stop};
 use crate::{App, AppError};
 
@@ -45,12 +46,14 @@ pub(super) fn execute(
     stop: &Stop,
     observer: &mut dyn Observer,
 ) -> Executed {
-    crew.begin(&RunFacts {
+    let facts = RunFacts {
         id: run.id,
         now: run.created_at,
         preview: run.mode == Mode::Preview,
         administrator: run.administrator.clone(),
-    });
+        columns: run.columns.clone().unwrap_or_default(),
+    };
+    crew.begin(&Orders { facts, keep: run.repeats });
     let targets = i64::try_from(run.targets).unwrap_or(i64::MAX);
     let started = Instant::now();
     let committed = AtomicI64::new(0);
@@ -61,6 +64,7 @@ pub(super) fn execute(
         started,
         cursor: 0,
         settled: BTreeMap::new(),
+        chains: Chains::default(),
         tries: HashMap::new(),
         tally: Tally::default(),
     };
@@ -83,8 +87,16 @@ pub(super) fn execute(
     Executed { result, tally: committer.tally, elapsed: started.elapsed() }
 }
 
-/// What the loader has to say beside the targets that go to the crew: one whose user is gone, or why it stopped.
-type Notice = Result<(i64, UserId), StoreError>;
+/// What the loader has to say beside the targets that go to the crew, or why it stopped.
+type Notice = Result<Aside, StoreError>;
+
+/// A target that does not go to the crew, at least not yet.
+enum Aside {
+    /// Its user is gone.
+    Gone(i64, UserId),
+    /// Its user has an earlier target, which may not be settled.
+    Again { number: i64, prior: i64, user_id: UserId, cells: Option<Vec<String>> },
+}
 
 /// The committer's ends of what joins it and the loader.
 struct Loading<'a> {
@@ -113,10 +125,13 @@ fn load(
             }
         }
         let last = (loaded + LOAD).min(targets);
-        for Loaded { target: number, user_id, user, .. } in store.load_chunk(run, loaded, last)? {
-            let nobody_there = match user {
-                Some(user) => work.send(Target { number, user }).is_err(),
-                None => notices.send(Ok((number, user_id))).is_err(),
+        for Loaded { target: number, user_id, user, cells, prior } in store.load_chunk(run, loaded, last)? {
+            let nobody_there = match (user, prior) {
+                (Some(user), None) => work.send(Target { number, user, cells }).is_err(),
+                (Some(_), Some(prior)) => {
+                    notices.send(Ok(Aside::Again { number, prior, user_id, cells })).is_err()
+                }
+                (None, _) => notices.send(Ok(Aside::Gone(number, user_id))).is_err(),
             };
             if nobody_there {
                 return Ok(());
@@ -135,7 +150,9 @@ struct Committer<'a> {
     /// Every target up to here is committed.
     cursor: i64,
     /// Outcomes that are not committed yet.
-    settled: BTreeMap<i64, Settled>,
+    settled: BTreeMap<i64, Evaluated>,
+    /// Targets whose user has an earlier one.
+    chains: Chains,
     /// How often a target was executed again.
     tries: HashMap<i64, u32>,
     /// Committed outcomes.
@@ -154,7 +171,11 @@ impl Committer<'_> {
         let (mut last_commit, mut last_told) = (Instant::now(), Instant::now());
         while self.cursor < targets {
             match crew.done.recv_timeout(Duration::from_millis(50)) {
-                Ok(Ok(batch)) => batch.into_iter().for_each(|settled| self.take(settled)),
+                Ok(Ok(batch)) => {
+                    for evaluated in batch {
+                        self.take(evaluated, &crew.work)?;
+                    }
+                }
                 Ok(Err(Lost::Broken(broken))) => return Err(broken.into()),
                 Ok(Err(Lost::Panicked)) | Err(RecvTimeoutError::Disconnected) => {
                     return Err(AppError::CrewLost);
@@ -162,12 +183,18 @@ impl Committer<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             while let Ok(notice) = loading.notices.try_recv() {
-                let (number, user_id) = notice?;
-                self.take(conflict(number, user_id, None));
+                match notice? {
+                    Aside::Gone(number, user_id) => self.take(conflict(number, user_id, None), &crew.work)?,
+                    Aside::Again { number, prior, user_id, cells } => {
+                        self.chains.add(prior, number, user_id, cells);
+                        self.go_on_after(prior, &crew.work)?;
+                    }
+                }
             }
             let stopping = stop.load(Ordering::Relaxed);
             let ready = self.ready();
-            let due = ready >= CHUNK || stopping || last_commit.elapsed() >= PATIENCE;
+            let due =
+                ready >= CHUNK || stopping || self.chains.want_commit() || last_commit.elapsed() >= PATIENCE;
             if due || self.cursor + ready as i64 == targets {
                 self.commit(ready, &crew.work)?;
                 last_commit = Instant::now();
@@ -186,14 +213,69 @@ impl Committer<'_> {
         Ok(())
     }
 
-    fn take(&mut self, settled: Settled) {
-        self.settled.insert(settled.outcome().target, settled);
+    fn take(&mut self, evaluated: Evaluated, work: &Sender<Target>) -> Result<(), AppError> {
+        let number = evaluated.settled.outcome().target;
+        if self.chains.accept(number) {
+            self.settled.insert(number, evaluated);
+            return self.go_on_after(number, work);
+        }
+        // It was executed on what has turned out wrong since.
+        match self.chains.prior(number) {
+            Some(prior) => self.go_on_after(prior, work),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands the next target of the same user to the crew, if it waits for this one and can go on.
+    fn go_on_after(&mut self, prior: i64, work: &Sender<Target>) -> Result<(), AppError> {
+        let Some(link) = self.chains.waiting_for(prior) else { return Ok(()) };
+        let (number, user_id) = (link.number, link.user_id);
+        let user = if prior <= self.cursor {
+            self.committed_user(number)?
+        } else {
+            match self.settled.get(&prior).map(|before| before.left.clone()) {
+                None => return Ok(()), // not settled yet
+                Some(None) => {
+                    self.chains.wait_for_commit_of(prior);
+                    return Ok(());
+                }
+                Some(left) => left,
+            }
+        };
+        match user {
+            Some(user) => {
+                let target = Target { number, user, cells: link.cells.clone() };
+                self.chains.executing_after(prior);
+                let _ = work.send(target);
+                Ok(())
+            }
+            None => {
+                self.chains.executing_after(prior);
+                self.take(conflict(number, user_id, None), work)
+            }
+        }
+    }
+
+    /// The user of a target whose earlier targets are all committed, as those leave it. None if it is gone, or no
+    /// longer what the preview planned for it.
+    fn committed_user(&self, number: i64) -> Result<Option<User>, AppError> {
+        let loaded = self.app.store.load_chunk(self.run.id, number - 1, number)?.pop();
+        let Some(mut user) = loaded.and_then(|loaded| loaded.user) else { return Ok(None) };
+        if self.run.mode == Mode::Preview {
+            for plan in self.app.store.planned_before(self.run.id, number)? {
+                if plan.iter().any(|change| user.apply(change).is_err()) {
+                    return Ok(None);
+                }
+                user.version += 1;
+            }
+        }
+        Ok(Some(user))
     }
 
     /// The committed outcomes and those that wait to be.
     fn seen(&self) -> Tally {
         let mut tally = self.tally;
-        self.settled.values().for_each(|settled| tally.count(settled.outcome().outcome));
+        self.settled.values().for_each(|evaluated| tally.count(evaluated.settled.outcome().outcome));
         tally
     }
 
@@ -210,7 +292,9 @@ impl Committer<'_> {
         }
         let last = self.cursor + count as i64;
         let later = self.settled.split_off(&(last + 1));
-        let chunk: Vec<Settled> = std::mem::replace(&mut self.settled, later).into_values().collect();
+        let evaluated = std::mem::replace(&mut self.settled, later).into_values();
+        let (chunk, left): (Vec<Settled>, Vec<Option<User>>) =
+            evaluated.map(|Evaluated { settled, left }| (settled, left)).unzip();
         let of = ChunkOf {
             run: self.run.id,
             mode: self.run.mode,
@@ -226,12 +310,23 @@ impl Committer<'_> {
             commit => commit?,
         };
         match commit {
-            Commit::Done { tally, .. } => {
+            Commit::Done { tally, refused } => {
                 self.cursor = last;
                 self.tally += tally;
+                if self.run.repeats {
+                    for number in refused {
+                        self.outdate_after(number);
+                    }
+                    for number in chunk.iter().map(|settled| settled.outcome().target) {
+                        self.chains.committed(number);
+                        self.go_on_after(number, work)?;
+                    }
+                }
             }
             Commit::Stale(numbers) => {
-                self.settled.extend(chunk.into_iter().map(|settled| (settled.outcome().target, settled)));
+                let evaluated = chunk.into_iter().zip(left);
+                let evaluated = evaluated.map(|(settled, left)| Evaluated { settled, left });
+                self.settled.extend(evaluated.map(|each| (each.settled.outcome().target, each)));
                 for number in numbers {
                     self.repeat(number, work)?;
                 }
@@ -240,21 +335,36 @@ impl Committer<'_> {
         Ok(())
     }
 
-    /// Executes a target again, on its user as it is now.
+    fn outdate_after(&mut self, number: i64) {
+        for follower in self.chains.outdate_after(number) {
+            self.settled.remove(&follower);
+        }
+    }
+
+    /// Executes a target again, on its user as it is now, and what follows it.
     fn repeat(&mut self, number: i64, work: &Sender<Target>) -> Result<(), AppError> {
-        let Some(settled) = self.settled.remove(&number) else { return Ok(()) };
-        let user_id = settled.outcome().user_id;
-        let user = self.app.store.load_users(&[user_id])?.pop();
+        let Some(Evaluated { settled, .. }) = self.settled.remove(&number) else { return Ok(()) };
+        self.outdate_after(number);
         let tries = self.tries.entry(number).or_default();
         *tries += 1;
-        match user {
-            Some(user) if *tries <= TRIES => {
-                let _ = work.send(Target { number, user });
+        let again = *tries <= TRIES;
+        if let Some(prior) = self.chains.prior(number)
+            && again
+        {
+            self.chains.wait_for_commit_of(prior);
+            if prior <= self.cursor {
+                self.chains.committed(prior);
             }
-            user => {
-                self.settled.insert(number, conflict(number, user_id, user.as_ref()));
-            }
+            return self.go_on_after(prior, work);
         }
-        Ok(())
+        let loaded = self.app.store.load_chunk(self.run.id, number - 1, number)?.pop();
+        let (user, cells) = loaded.map_or((None, None), |loaded| (loaded.user, loaded.cells));
+        match user {
+            Some(user) if again => {
+                let _ = work.send(Target { number, user, cells });
+                Ok(())
+            }
+            user => self.take(conflict(number, settled.outcome().user_id, user.as_ref()), work),
+        }
     }
 }

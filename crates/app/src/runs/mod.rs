@@ -4,17 +4,21 @@
 //! ask, execute. The execution is in [`execute`]: a loader, the [`crew`] of worker threads and one committer, joined
 //! by channels, with a bounded number of targets between them.
 
+mod chains;
 mod crew;
 mod evaluate;
 mod execute;
 mod histogram;
+mod rows;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall_domain::{Mode, Outcome, Run, RunId, RunState, Selection, Tally, TargetOutcome};
+use rollcall_domain::{
+    Mode, Outcome, ParamValues, Refusal, Run, RunId, RunState, Selection, Tally, TargetOutcome,
+};
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
 use rollcall_store::{List, NewRun, RunEnd, StoreError};
 
@@ -22,6 +26,7 @@ use crate::pages::pages;
 use crate::{App, AppError, ReadFilter, holder};
 use crew::Crew;
 pub use histogram::{Group, Histogram};
+pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
 
 /// Outcomes are read in pages of this many.
 const PAGE: u32 = 1_000;
@@ -29,8 +34,10 @@ const PAGE: u32 = 1_000;
 /// A script to be run.
 #[derive(Debug, Clone)]
 pub struct Script {
-    /// What it is called: its file's name.
+    /// What it is called: its file's name, or the name under which it is saved.
     pub name: String,
+    /// Which version of a saved script it is.
+    pub version: Option<i64>,
     /// Its text.
     pub source: String,
 }
@@ -55,6 +62,10 @@ pub enum Choice {
     All,
     /// Those that a filter selects: its text, or the name of a saved one.
     Filter(String),
+    /// The rows of a file.
+    Rows(ChosenRows),
+    /// Targets of an earlier run, with their rows: those with this outcome, or all.
+    Outcomes(RunId, Option<Outcome>),
 }
 
 /// What is wanted of a run.
@@ -66,6 +77,8 @@ pub struct Request {
     pub mode: Mode,
     /// The users.
     pub choice: Choice,
+    /// Its parameters, as they were typed: name and value.
+    pub params: Vec<(String, String)>,
     /// How it is executed.
     pub engine: Engine,
 }
@@ -96,22 +109,39 @@ impl App {
     /// targets were frozen leaves no run behind.
     pub fn run(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
         let now = self.clock.now();
-        let filter = match &request.choice {
-            Choice::All => None,
-            Choice::Filter(text) => Some(self.filter_at(text, now)?),
+        let (name, source) = (&request.script.name, &request.script.source);
+        // A text that cannot be read has no parameters yet; the interpreter has the better words for what is wrong.
+        let read = self.read_script(name, source);
+        let params = match &read {
+            Ok(read) => read.params.check(&request.params, &self.zone).map_err(AppError::Params)?,
+            Err(_) => ParamValues::default(),
         };
-        let (selection, list) = match &filter {
-            None => (Selection::All, List::All),
-            Some(ReadFilter { name, text, tree }) => {
+        let filter = match &request.choice {
+            Choice::Filter(text) => Some(self.filter_at(text, now)?),
+            _ => None,
+        };
+        let earlier = match request.choice {
+            Choice::Outcomes(run, _) => Some(self.ended_run(run)?),
+            _ => None,
+        };
+        let (selection, list) = match (&request.choice, &filter, &earlier) {
+            (Choice::Filter(_), Some(ReadFilter { name, text, tree }), _) => {
                 (Selection::Filter { name: name.clone(), text: text.clone() }, List::Filter(tree))
             }
+            (Choice::Outcomes(run, outcome), _, Some(earlier)) => {
+                (Selection::Outcomes { run: *run, outcome: *outcome }, List::Outcomes(earlier, *outcome))
+            }
+            (Choice::Rows(rows), _, _) => {
+                (rows.selection.clone(), List::Staged(&rows.staging, &rows.columns))
+            }
+            _ => (Selection::All, List::All),
         };
         let Engine { python, isolation, workers, limits } = &request.engine;
         let sandbox = Sandbox::new(python, *isolation)?;
         let job = Job {
-            name: request.script.name.clone(),
-            source: request.script.source.clone(),
-            params: serde_json::Map::new(),
+            name: name.clone(),
+            source: source.clone(),
+            params: params.clone(),
             profiles: self.store.catalogue()?,
             zone: self.zone.clone(),
             limits: limits.clone(),
@@ -119,12 +149,14 @@ impl App {
         let holder = holder::current();
         std::thread::scope(|scope| {
             let crew = Crew::hire(scope, &sandbox, &job, (*workers).max(1))?;
+            read?;
+            let params = serde_json::to_string(&params).expect("parameters have JSON forms");
             let run = self.store.create_run(&NewRun {
                 mode: request.mode,
-                script: &request.script.name,
-                script_version: None,
-                source: &request.script.source,
-                params: "{}",
+                script: name,
+                script_version: request.script.version,
+                source,
+                params: &params,
                 selection: &selection,
                 list,
                 administrator: &self.administrator,
@@ -151,6 +183,15 @@ impl App {
                 (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
             }
         })
+    }
+
+    /// A run of which no outcome will change any more.
+    fn ended_run(&self, id: RunId) -> Result<Run, AppError> {
+        let run = self.find_run(id)?;
+        if run.state.ended() || run.state == RunState::Interrupted {
+            return Ok(run);
+        }
+        Err(Refusal::new(format!("run {id} is still {}: wait for its end", run.state.name())).into())
     }
 
     fn end(

@@ -27,7 +27,7 @@ class Integrity:
         self.modules.pop("__main__", None)
         self.namespaces = [(space, dict(space)) for space in (vars(builtins), vars(sys))]
         self.lists = [(each, list(each)) for each in (sys.meta_path, sys.path, sys.path_hooks, gc.callbacks)]
-        self.classes = [(cls, dict(vars(cls))) for cls in (User, Profile, Attribute, Run, Output, Stop, Skip, Fail)]
+        self.classes = [(cls, dict(vars(cls))) for cls in (User, Profile, Attribute, Run, Row, Params, Output, Stop, Skip, Fail)]
         functions = [value for _, space in self.classes for value in space.values() if type(value) is types.FunctionType]
         functions += [value for value in worker.values() if type(value) is types.FunctionType]
         self.functions = [(each, each.__code__, each.__defaults__, each.__kwdefaults__) for each in functions]

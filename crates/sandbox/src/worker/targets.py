@@ -31,7 +31,7 @@ def run_target(record):
     set_record(user, record)
     result = {}
     names.update(
-        user=user, obj=user, row=dict(record[ROW] or ()), params=dict(params), result=result, run=run, skip=skip,
+        user=user, obj=user, row=Row(zip(columns, record[ROW] or ())), params=Params(params), result=result, run=run, skip=skip,
         fail=fail, log=log, __builtins__=builtins,
     )
     output.start()
@@ -147,7 +147,7 @@ def compile_script():
 
 script_name = settings["script_name"]
 script_lines = re.split("\r\n|\r|\n", settings["script"])
-params = settings["params"]
+params = make_params(settings["params"])
 worker = globals()
 compiled = {
     name: module
@@ -176,6 +176,7 @@ facts = receive()
 if facts is None:
     os._exit(0)
 run = make_run(facts)
+columns = tuple(facts["columns"])
 reserve.append(bytearray(RESERVE))
 gc.collect()
 gc.freeze()

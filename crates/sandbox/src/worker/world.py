@@ -96,6 +96,60 @@ class Run:
         return f"<Run {self.id}>"
 
 
+class Sentence(str):
+    """A message that KeyError shows as it is, and not as the text of a key."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def names_of(names):
+    names = [printable(name) for name in names]
+    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+
+
+class Row(dict):
+    """The row of a file that named the user: header to text."""
+
+    __slots__ = ()
+
+    def __missing__(self, column):
+        if not self:
+            raise KeyError(Sentence(f"row[{column!r}]: the users of this run were not chosen by the rows of a file"))
+        close = closest(column, self, "") if isinstance(column, str) else ""
+        raise KeyError(Sentence(f"the file has no column {column!r}{close}; it has {names_of(self)}"))
+
+
+class Params(dict):
+    """The run's parameters: `params.days` is `params["days"]`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(str(error)) from None
+
+    def __missing__(self, name):
+        if not self:
+            raise KeyError(Sentence(f"params has no {name!r}: the script declares no parameters in PARAMS"))
+        close = closest(name, self, "") if isinstance(name, str) else ""
+        raise KeyError(Sentence(f"params has no {name!r}{close}; it has {names_of(self)}"))
+
+
+def make_params(given):
+    """The parameters, of (name, kind, value) as the parent has them."""
+    readers = {"date": date.fromisoformat, "datetime": to_datetime}
+    return Params((name, readers.get(kind, same_value)(value)) for name, kind, value in given)
+
+
+def same_value(value):
+    return value
+
+
 def make_run(facts):
     run = Run.__new__(Run)
     Run._facts.__set__(run, (facts["id"], to_datetime(facts["now"]), facts["preview"], facts["administrator"]))

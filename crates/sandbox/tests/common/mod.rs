@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rollcall_domain::{Item, ItemKind, ItemRow, ScriptError, Timestamp, User, Zone};
+use rollcall_domain::{Item, ItemKind, ItemRow, ParamValues, ScriptError, Timestamp, User, Zone};
 use rollcall_sandbox::{
     Ending, Isolation, Job, Limits, Report, RunFacts, Sandbox, StartError, Target, Worker,
 };
@@ -38,7 +38,7 @@ pub fn job(script: &str) -> Job {
     Job {
         name: "script.py".to_owned(),
         source: script.to_owned(),
-        params: serde_json::Map::new(),
+        params: ParamValues::default(),
         profiles: [(12, "basic".to_owned()), (13, "aaa-01".to_owned())].into_iter().collect(),
         zone: Zone::utc(),
         limits: Limits { time: Duration::from_millis(700), memory: 256 << 20, ..Limits::default() },
@@ -59,10 +59,17 @@ pub fn run_job(job: &Job, users: Vec<User>) -> BTreeMap<i64, Report> {
         now: Timestamp::from_micros(1_790_000_000_000_000).unwrap(),
         preview: true,
         administrator: "cli:test".to_owned(),
+        columns: Vec::new(),
     };
-    let count = users.len();
+    let targets = users.into_iter().map(|user| Target { number: user.id, user, cells: None }).collect();
+    run_targets(job, facts, targets)
+}
+
+/// The report for each target.
+pub fn run_targets(job: &Job, facts: RunFacts, targets: Vec<Target>) -> BTreeMap<i64, Report> {
+    let count = targets.len();
     let mut worker = Worker::prepare(sandbox(), job).map_err(|error| error.to_string()).unwrap().begin(facts);
-    worker.submit(users.into_iter().map(|user| Target { number: user.id, user }).collect());
+    worker.submit(targets);
     let mut reports = BTreeMap::new();
     while worker.waiting() > 0 {
         for (target, report) in worker.receive().unwrap() {

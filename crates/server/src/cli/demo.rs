@@ -57,9 +57,10 @@ impl Demo {
 
         heading("3. A preview: nothing is written")?;
         let mut request = Request {
-            script: Script { name: SCRIPT_FILE.to_owned(), source: SCRIPT.to_owned() },
+            script: Script { name: SCRIPT_FILE.to_owned(), version: None, source: SCRIPT.to_owned() },
             mode: Mode::Preview,
             choice: Choice::All,
+            params: Vec::new(),
             engine: self.engine.engine(),
         };
         let preview = execute(&app, &request, true)?;

@@ -6,8 +6,10 @@ mod filters;
 mod init;
 mod organizations;
 mod profiles;
+mod rows;
 mod run;
 mod runs;
+mod scripts;
 mod users;
 
 use std::io::{self, IsTerminal, Write};
@@ -87,6 +89,9 @@ enum Command {
     /// Named sets of RADIUS items, assigned to users
     #[command(subcommand)]
     Profiles(profiles::Profiles),
+    /// Scripts that are kept under a name, with every version; and samples to start from
+    #[command(subcommand)]
+    Scripts(scripts::Scripts),
     /// Run a script once for every user on a list; without --apply a preview
     Run(run::Run),
     /// What runs did
@@ -113,6 +118,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Users(command) => command.run(&context),
         Command::Filters(command) => command.run(&context),
         Command::Profiles(command) => command.run(&context),
+        Command::Scripts(command) => command.run(&context),
         Command::Run(command) => command.run(&context),
         Command::Runs(command) => command.run(&context),
         Command::Completions(command) => command.run(),

@@ -1,13 +1,12 @@
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{ArgGroup, Args};
-use rollcall_app::App;
-use rollcall_app::runs::{Choice, Observer, Progress, Request, Script, Stop};
-use rollcall_domain::{Mode, Run as Ran, RunState};
+use rollcall_app::runs::{Choice, Observer, Progress, Request, Stop};
+use rollcall_app::{App, AppError};
+use rollcall_domain::{Mode, Outcome, Run as Ran, RunId, RunState};
 
-use super::{Context, EngineArgs, ask, can_ask, runs};
+use super::rows::RowsArgs;
+use super::{Context, EngineArgs, ask, can_ask, runs, scripts};
 use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
 use crate::output::print_json;
 use crate::progress::Meter;
@@ -18,20 +17,28 @@ use crate::style::{counted, grouped, tell};
 const TYPE_ABOVE: u64 = 1_000;
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("who").required(true).args(["filter", "all"]), after_help = "Examples:\n  \
-                  rollcall run extend.py --filter 'klass eq \"business\"'     what would it do?\n  \
-                  rollcall run extend.py --filter 'klass eq \"business\"' --apply\n\n\
+#[command(group = ArgGroup::new("who").required(true).args(["filter", "all", "csv", "targets_from"]), after_help = "Examples:\n  \
+                  rollcall run extend.py --filter 'klass eq \"business\"' --param days=30     what would it do?\n  \
+                  rollcall run extend.py --filter 'klass eq \"business\"' --param days=30 --apply\n  \
+                  rollcall run set_klass.py --csv new-classes.xlsx --skip-unmatched\n  \
+                  rollcall run extend@3 --targets-from 7:failed\n\n\
                   Exit status: 0 done; 3 done, but some targets failed, timed out or conflicted; 2 wrong usage; 1 anything \
                   else, a stopped or cancelled run too.")]
 pub(super) struct Run {
-    /// The script: a Python file
-    script: PathBuf,
-    /// Run it for the users that this filter selects
+    /// The script: a Python file, or the name of a saved one (extend, or extend@2 for its version 2)
+    script: String,
+    /// Run it for the users that this filter selects: a condition, or the name of a saved one
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
     /// Run it for every user
     #[arg(long)]
     all: bool,
+    /// Run it for the targets of an earlier run: all of them, or those with one outcome, such as 7:failed
+    #[arg(long, value_name = "RUN[:OUTCOME]", value_parser = targets_from)]
+    targets_from: Option<(RunId, Option<Outcome>)>,
+    /// A parameter that the script declares; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
+    params: Vec<(String, String)>,
     /// Write the changes; without this nothing is written
     #[arg(long)]
     apply: bool,
@@ -42,7 +49,23 @@ pub(super) struct Run {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    rows: RowsArgs,
+    #[command(flatten)]
     engine: EngineArgs,
+}
+
+fn targets_from(text: &str) -> Result<(RunId, Option<Outcome>), String> {
+    let (run, outcome) = text.split_once(':').map_or((text, None), |(run, outcome)| (run, Some(outcome)));
+    let run = run.parse().map_err(|_| format!("{run:?} is no run's number: write 7 or 7:failed"))?;
+    let outcome =
+        outcome.map(str::parse).transpose().map_err(|why: rollcall_domain::Refusal| why.to_string())?;
+    Ok((run, outcome))
+}
+
+fn param(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| format!("{text:?} gives nothing: write NAME=VALUE"))?;
+    Ok((name.trim().to_owned(), value.to_owned()))
 }
 
 impl Run {
@@ -51,14 +74,23 @@ impl Run {
         if self.apply && !self.yes && !can_ask() {
             return Err(Usage("--apply without a terminal needs --yes".to_owned()).into());
         }
+        let script = scripts::find(&app, &self.script)?;
+        // Said before a long file is read; a text that cannot be read is told of when the run starts.
+        if let Ok(read) = app.read_script(&script.name, &script.source) {
+            read.params.check(&self.params, app.zone()).map_err(AppError::Params)?;
+            scripts::warn(&script.name, &read);
+        }
+        let choice = match (self.filter, self.targets_from, &self.rows.csv) {
+            (Some(filter), ..) => Choice::Filter(filter),
+            (_, Some((run, outcome)), _) => Choice::Outcomes(run, outcome),
+            (_, _, Some(file)) => Choice::Rows(self.rows.read(&app, file)?),
+            (None, None, None) => Choice::All,
+        };
         let request = Request {
-            script: read_script(&self.script)?,
+            script,
             mode: if self.apply { Mode::Apply } else { Mode::Preview },
-            choice: match (self.filter, self.all) {
-                (Some(filter), _) => Choice::Filter(filter),
-                (None, true) => Choice::All,
-                (None, false) => unreachable!("one of the two is required"),
-            },
+            choice,
+            params: self.params,
             engine: self.engine.engine(),
         };
         let run = execute(&app, &request, self.yes)?;
@@ -73,18 +105,6 @@ impl Run {
         }
         Ok(exit_code(&run))
     }
-}
-
-/// Reads a script from its file.
-pub(super) fn read_script(path: &Path) -> anyhow::Result<Script> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read the script {}", path.display()))?;
-    let source = String::from_utf8(bytes).map_err(|error| {
-        let line =
-            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
-        anyhow::anyhow!("{}, line {line}: the script is not UTF-8", path.display())
-    })?;
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok(Script { name, source: source.trim_start_matches('\u{feff}').to_owned() })
 }
 
 /// Runs a script and shows its progress. The first Ctrl-C ends the run in good order, a second one at once.
@@ -122,7 +142,7 @@ struct Terminal {
 impl Observer for Terminal {
     fn confirm(&mut self, run: &Ran) -> bool {
         if run.mode == Mode::Apply && !self.yes && run.targets > 0 {
-            let users = counted(run.targets, "user");
+            let users = counted(run.targets, runs::noun(run));
             let number = run.targets.to_string();
             let sure = if run.targets > TYPE_ABOVE {
                 let question = format!("This applies {} to {users}. Type {number} to go on:", run.script);

@@ -129,7 +129,7 @@ fn outcomes(app: &App, run: RunId, outcome: Option<Outcome>, format: Format) -> 
                 each.result.clone().unwrap_or_default(),
             ]
         };
-        listing.push(cells, &OutcomeJson::new(&each))?;
+        listing.push(cells, &OutcomeJson::new(&each, &run))?;
     }
     listing.finish()?;
     if !any && format == Format::Table {
@@ -154,7 +154,7 @@ pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         out,
         "{}  {what} {} ({}): {}",
         paint(style::STRONG, &format!("Run {}", run.id)),
-        counted(run.targets, "user"),
+        counted(run.targets, noun(run)),
         one_line(&run.selection.to_string()),
         run.state.name(),
     )?;
@@ -171,6 +171,11 @@ pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
     warnings(app, run, &mut out)?;
     failures(app, run, &mut out)?;
     next_steps(run, hints, &mut out)
+}
+
+/// What a run's targets are.
+pub(super) fn noun(run: &Run) -> &'static str {
+    if run.columns.is_some() { "row" } else { "user" }
 }
 
 fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {

@@ -1,0 +1,272 @@
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use rollcall_app::App;
+use rollcall_app::runs::Script;
+use rollcall_app::scripts::Source;
+use rollcall_domain::ScriptVersion;
+use similar::{ChangeTag, TextDiff};
+
+use super::{Context, confirm};
+use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout};
+use crate::show::short_time;
+use crate::style::{self, paint, tell};
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  \
+                  rollcall scripts save extend extend.py --note 'leap years'\n  \
+                  rollcall run extend --all                  the latest version\n  \
+                  rollcall run extend@2 --all                an earlier one\n  \
+                  rollcall scripts diff extend 2             what has changed since")]
+pub(super) enum Scripts {
+    /// Save a script as the next version of the one of that name; nothing is saved if it is not Python
+    Save {
+        /// Its name: letters, digits, dots, dashes, underscores
+        name: String,
+        /// The Python file; - is standard input
+        file: PathBuf,
+        /// Why, for its history
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        note: String,
+    },
+    /// List all saved scripts
+    List {
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print a saved script
+    Show {
+        /// Its name
+        name: String,
+        /// An earlier version
+        #[arg(long, value_name = "N")]
+        version: Option<i64>,
+        /// table: the script alone; json: with who saved it, when and why
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List every version of a script, newest first
+    History {
+        /// Its name
+        name: String,
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show what two versions of a script differ in
+    Diff {
+        /// Its name
+        name: String,
+        /// The older version [default: the one before TO]
+        from: Option<i64>,
+        /// The newer version [default: the latest]
+        to: Option<i64>,
+    },
+    /// Make an earlier version the latest again, as a new one
+    Restore {
+        /// Its name
+        name: String,
+        /// The version to bring back
+        version: i64,
+        /// Why, for its history
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        note: String,
+    },
+    /// Take a script off the list; its versions can be restored
+    Remove {
+        /// Its name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Scripts {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        match self {
+            Self::Save { name, file, note } => {
+                let source = read_source(&file)?;
+                let (version, read) = app.save_script(&name, &source, &note)?;
+                tell(format_args!("script {name} is saved as version {version}"));
+                warn(&name, &read);
+            }
+            Self::List { format } => {
+                let scripts = app.scripts()?;
+                if scripts.is_empty() && format == Format::Table {
+                    tell(format_args!(
+                        "no scripts are saved; save one with 'rollcall scripts save NAME FILE.py'"
+                    ));
+                }
+                list(&app, format, &scripts)?;
+            }
+            Self::Show { name, version, format } => {
+                let script = app.script(&name, version)?;
+                match format {
+                    Format::Json => print_json(&script)?,
+                    Format::Csv => list(&app, format, &[script])?,
+                    Format::Table => {
+                        let mut out = raw_stdout();
+                        out.write_all(script.source.as_bytes())?;
+                        if !script.source.ends_with('\n') {
+                            out.write_all(b"\n")?;
+                        }
+                        out.flush()?;
+                    }
+                }
+            }
+            Self::History { name, format } => list(&app, format, &app.script_history(&name)?)?,
+            Self::Diff { name, from, to } => diff(&app, &name, from, to)?,
+            Self::Restore { name, version, note } => {
+                let new = app.restore_script(&name, version, &note)?;
+                tell(format_args!("script {name} is version {version} again, saved as version {new}"));
+            }
+            Self::Remove { name, yes } => {
+                let latest = app.script(&name, None)?.version;
+                if !confirm(yes, &format!("Remove script {name}?"))? {
+                    return Ok(ExitCode::FAILURE);
+                }
+                app.remove_script(&name)?;
+                let back = format!("'rollcall scripts restore {name} {latest}' brings it back");
+                tell(format_args!("script {name} is off the list; {back}"));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(app: &App, format: Format, scripts: &[ScriptVersion]) -> anyhow::Result<()> {
+    let columns = ["script", "version", "saved_at", "administrator", "note", "parameters", "title"];
+    let mut listing = Listing::new(format, &columns)?;
+    for each in scripts {
+        let cells = || {
+            // What could be saved once can be read; if a later Rollcall is stricter, the list is still of use.
+            let read = app.read_script(&each.script, &each.source).ok();
+            vec![
+                each.script.clone(),
+                each.version.to_string(),
+                short_time(each.saved_at),
+                each.administrator.clone(),
+                each.note.clone(),
+                read.as_ref().map_or_else(String::new, parameters),
+                read.and_then(|read| read.title).unwrap_or_default(),
+            ]
+        };
+        listing.push(cells, each)?;
+    }
+    Ok(listing.finish()?)
+}
+
+/// The parameters of a script in one cell: `days=int plan=[str]`, where those in brackets can be left out.
+pub(super) fn parameters(source: &Source) -> String {
+    let shown = source.params.iter().map(|param| {
+        let typed = format!("{}={}", param.name, param.kind);
+        if param.required { typed } else { format!("[{typed}]") }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// Tells what is probably a mistake in a script.
+pub(super) fn warn(name: &str, source: &Source) {
+    let (yellow, reset) = (style::WARN.render(), style::WARN.render_reset());
+    for warning in &source.warnings {
+        tell(format_args!("{yellow}warning:{reset} {}", warning.show(name)));
+    }
+}
+
+fn diff(app: &App, name: &str, from: Option<i64>, to: Option<i64>) -> anyhow::Result<()> {
+    // With one number: from that version to the latest.
+    let new = app.script(name, to)?;
+    let from = match from {
+        Some(from) => from,
+        None if new.version == 1 => {
+            tell(format_args!("script {name} has one version only"));
+            return Ok(());
+        }
+        None => new.version - 1,
+    };
+    let old = app.script(name, Some(from))?;
+    let diff = TextDiff::from_lines(&old.source, &new.source);
+    let mut out = stdout();
+    if diff.ratio() >= 1.0 {
+        tell(format_args!("versions {} and {} of {name} are the same", old.version, new.version));
+        return Ok(());
+    }
+    writeln!(out, "{}", paint(style::OLD, &format!("--- {name}@{}", old.version)))?;
+    writeln!(out, "{}", paint(style::NEW, &format!("+++ {name}@{}", new.version)))?;
+    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
+        writeln!(out, "{}", paint(style::FAINT, &hunk.header().to_string()))?;
+        for change in hunk.iter_changes() {
+            let line = one_line_of(change.value());
+            match change.tag() {
+                ChangeTag::Delete => writeln!(out, "{}", paint(style::OLD, &format!("-{line}")))?,
+                ChangeTag::Insert => writeln!(out, "{}", paint(style::NEW, &format!("+{line}")))?,
+                ChangeTag::Equal => writeln!(out, " {line}")?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A line of a script, safe for a terminal; its tabs stay.
+fn one_line_of(line: &str) -> String {
+    let line = line.trim_end_matches(['\r', '\n']);
+    line.split('\t').map(one_line).collect::<Vec<_>>().join("\t")
+}
+
+/// Finds the script that is meant: a file, or a saved one, perhaps of a version (`extend@2`).
+pub(super) fn find(app: &App, text: &str) -> anyhow::Result<Script> {
+    let path = Path::new(text);
+    if let Some((name, version)) = text.rsplit_once('@')
+        && !path.exists()
+    {
+        let version: i64 =
+            version.parse().map_err(|_| anyhow::anyhow!("{version:?} is no version: write {name}@2, say"))?;
+        return Ok(saved(app.script(name, Some(version))?));
+    }
+    let is_saved = app.store().script(text, None)?.is_some();
+    if path.is_file() {
+        anyhow::ensure!(
+            !is_saved,
+            "{text} is both a file here and a saved script: write ./{text} for the file, or {text}@{} for the saved one",
+            app.script(text, None)?.version
+        );
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        return Ok(Script { name, version: None, source: read_source(path)? });
+    }
+    if is_saved {
+        return Ok(saved(app.script(text, None)?));
+    }
+    let looks_like_a_file = text.contains('/') || path.extension().is_some_and(|ending| ending == "py");
+    if looks_like_a_file || path.exists() {
+        read_source(path)?;
+    }
+    let missing = app.script(text, None).map(saved);
+    missing.with_context(|| format!("there is no file {text}"))
+}
+
+fn saved(script: ScriptVersion) -> Script {
+    Script { name: script.script, version: Some(script.version), source: script.source }
+}
+
+/// Reads a script's text from its file.
+pub(super) fn read_source(path: &Path) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    } else {
+        std::fs::read(path).map(|read| bytes = read)
+    };
+    read.with_context(|| format!("cannot read the script {}", path.display()))?;
+    let source = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        anyhow::anyhow!("{}, line {line}: the script is not UTF-8", path.display())
+    })?;
+    Ok(source.trim_start_matches('\u{feff}').to_owned())
+}
