@@ -2,6 +2,7 @@
 
 mod cli;
 mod failure;
+mod outcomes;
 mod output;
 mod progress;
 mod show;

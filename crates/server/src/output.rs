@@ -40,7 +40,7 @@ pub(crate) struct Listing {
 }
 
 enum Sink {
-    Table { columns: Vec<&'static str>, waiting: Vec<Vec<String>>, widths: Vec<usize>, out: Out },
+    Table { columns: Vec<String>, waiting: Vec<Vec<String>>, widths: Vec<usize>, out: Out },
     Csv(Box<csv::Writer<Data>>),
     Json(Data),
 }
@@ -50,10 +50,11 @@ type Data = BufWriter<StdoutLock<'static>>;
 
 impl Listing {
     /// A listing under `columns`.
-    pub(crate) fn new(format: Format, columns: &[&'static str]) -> io::Result<Self> {
+    pub(crate) fn new(format: Format, columns: &[impl AsRef<str>]) -> io::Result<Self> {
+        let columns: Vec<String> = columns.iter().map(|name| one_line(name.as_ref())).collect();
         let sink = match format {
             Format::Table => Sink::Table {
-                columns: columns.to_vec(),
+                columns,
                 waiting: Vec::new(),
                 widths: Vec::new(),
                 out: BufWriter::with_capacity(1 << 16, stdout()),
@@ -126,7 +127,7 @@ pub(crate) fn write_json(out: &mut impl Write, value: &impl serde::Serialize) ->
 }
 
 fn start_table(
-    columns: &[&'static str],
+    columns: &[String],
     waiting: &mut Vec<Vec<String>>,
     widths: &mut Vec<usize>,
     out: &mut Out,
@@ -137,15 +138,14 @@ fn start_table(
             *width = (*width).max(cell.width()).min(WIDEST);
         }
     }
-    let head: Vec<_> = columns.iter().map(|name| (*name).to_owned()).collect();
     write!(out, "{}", style::FAINT.render())?;
-    write_row(out, &head, widths)?;
+    write_row(out, columns, widths)?;
     write!(out, "{}", style::FAINT.render_reset())?;
     waiting.drain(..).try_for_each(|row| write_row(out, &row, widths))
 }
 
 /// Where all rows are known, a column without a single value only takes the others' room.
-fn leave_out_empty(columns: &mut Vec<&'static str>, rows: &mut [Vec<String>]) {
+fn leave_out_empty(columns: &mut Vec<String>, rows: &mut [Vec<String>]) {
     for at in (0..columns.len()).rev() {
         if rows.iter().all(|row| row[at].is_empty()) {
             columns.remove(at);

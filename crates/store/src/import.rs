@@ -171,6 +171,11 @@ fn signed(line: u64) -> i64 {
     i64::try_from(line).unwrap_or(i64::MAX)
 }
 
+/// Tells the planner of queries how the values of each index are spread, from a sample that takes milliseconds: without
+/// it a filter over two fields may go by the one that selects half of all users.
+const MEASURE: &str = "PRAGMA analysis_limit = 1000; ANALYZE users; ANALYZE user_logins; ANALYZE user_profiles; \
+                       ANALYZE user_items";
+
 impl Store {
     /// Lets `work` add users; they are kept if it returns `Ok(Ok(…))` and are gone as if never added otherwise.
     pub fn import<T, E>(
@@ -185,7 +190,11 @@ impl Store {
             let mut import = Import { tx, organizations: HashMap::new(), made: Vec::new(), catalogue };
             let done = work(&mut import)?;
             tx.execute(FORGET_LINES, [])?;
-            Ok(if done.is_ok() { Verdict::Keep(done) } else { Verdict::TakeBack(done) })
+            if done.is_err() {
+                return Ok(Verdict::TakeBack(done));
+            }
+            tx.execute_batch(MEASURE)?;
+            Ok(Verdict::Keep(done))
         })
     }
 }

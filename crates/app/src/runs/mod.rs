@@ -9,6 +9,7 @@ mod crew;
 mod evaluate;
 mod execute;
 mod histogram;
+mod results;
 mod rows;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use crate::pages::pages;
 use crate::{App, AppError, ReadFilter, holder};
 use crew::Crew;
 pub use histogram::{Group, Histogram};
+pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
 pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
 
 /// Outcomes are read in pages of this many.

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -7,10 +7,10 @@ use rollcall_app::App;
 use rollcall_domain::{Mode, Outcome, Run, RunId};
 
 use super::{Context, Hints};
-use crate::output::{Format, Listing, one_line, print_json, stdout};
-use crate::show::{
-    OutcomeJson, RunJson, change_line, changes_cell, error_text, seconds, short_time, tally_line, why_cell,
-};
+use crate::failure::Usage;
+use crate::outcomes::{Cell, Columns, write_csv, write_workbook};
+use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout, write_json};
+use crate::show::{OutcomeJson, RunJson, change_line, error_text, seconds, short_time, tally_line};
 use crate::style::{self, counted, grouped, paint, tell};
 
 /// Groups of equal changes that are shown.
@@ -47,8 +47,24 @@ pub(super) enum Runs {
         outcome: Option<Outcome>,
         /// How to write the list
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: OutcomesFormat,
+        /// In CSV, leave text that a spreadsheet would take for a formula as it is
+        #[arg(long)]
+        raw: bool,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum OutcomesFormat {
+    /// Columns, for people
+    #[default]
+    Table,
+    /// Comma-separated values; results are columns; what a spreadsheet would take for a formula is defused
+    Csv,
+    /// One compact JSON object a line
+    Json,
+    /// An Excel workbook; results are columns
+    Xlsx,
 }
 
 impl Runs {
@@ -69,7 +85,7 @@ impl Runs {
                     Format::Table => report(&app, &run, &hints)?,
                 }
             }
-            Self::Outcomes { run, outcome, format } => outcomes(&app, run, outcome, format)?,
+            Self::Outcomes { run, outcome, format, raw } => outcomes(&app, run, outcome, format, raw)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -107,34 +123,56 @@ fn list(app: &App, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn outcomes(app: &App, run: RunId, outcome: Option<Outcome>, format: Format) -> anyhow::Result<()> {
-    let run = app.find_run(run)?;
-    let columns =
-        ["target", "obj_id", "username", "outcome", "why", "changes", "warnings", "output", "result"];
-    let mut listing = Listing::new(format, &columns)?;
-    let mut any = false;
-    for each in app.outcomes(&run, outcome) {
-        let each = each?;
-        any = true;
-        let cells = || {
-            vec![
-                each.target.to_string(),
-                each.user_id.to_string(),
-                each.username.clone().unwrap_or_default(),
-                each.outcome.name().to_owned(),
-                why_cell(&each),
-                changes_cell(&each),
-                each.warnings.join("; "),
-                each.output.clone(),
-                each.result.clone().unwrap_or_default(),
-            ]
-        };
-        listing.push(cells, &OutcomeJson::new(&each, &run))?;
+fn outcomes(
+    app: &App,
+    run: RunId,
+    outcome: Option<Outcome>,
+    format: OutcomesFormat,
+    raw: bool,
+) -> anyhow::Result<()> {
+    if raw && format != OutcomesFormat::Csv {
+        return Err(Usage("--raw is for --format csv: nothing else is defused".to_owned()).into());
     }
-    listing.finish()?;
-    if !any && format == Format::Table {
-        let which = outcome.map_or_else(String::new, |outcome| format!(" that is {outcome}"));
-        tell(format_args!("run {} has no outcome{which}: {}", run.id, tally_line(&run.final_tally())));
+    let run = app.find_run(run)?;
+    let mut outcomes = app.outcomes(&run, outcome);
+    if format == OutcomesFormat::Json {
+        let mut out = raw_stdout();
+        for each in outcomes {
+            write_json(&mut out, &OutcomeJson::new(&each?, &run))?;
+        }
+        return Ok(out.flush()?);
+    }
+    // People know the rows that they gave.
+    let with_rows = format != OutcomesFormat::Table;
+    let columns = Columns::new(&run, app.result_columns(&run, outcome)?, with_rows);
+    match format {
+        OutcomesFormat::Json => {}
+        OutcomesFormat::Csv => write_csv(&columns, &mut outcomes, raw, raw_stdout())?,
+        OutcomesFormat::Xlsx if std::io::stdout().is_terminal() => {
+            let why = "an Excel workbook is not for a terminal: write it to a file, with > outcomes.xlsx";
+            return Err(Usage(why.to_owned()).into());
+        }
+        // Not through a lock: the workbook is put together by threads.
+        OutcomesFormat::Xlsx => write_workbook(&columns, &mut outcomes, BufWriter::new(std::io::stdout()))?,
+        OutcomesFormat::Table => {
+            let mut listing = Listing::new(Format::Table, columns.names())?;
+            let mut any = false;
+            for each in outcomes {
+                let each = each?;
+                let cells = || columns.cells(&each).into_iter().map(Cell::into_plain).collect();
+                listing.push(cells, &())?;
+                any = true;
+            }
+            listing.finish()?;
+            if !any {
+                let which = outcome.map_or_else(String::new, |outcome| format!(" that is {outcome}"));
+                tell(format_args!(
+                    "run {} has no outcome{which}: {}",
+                    run.id,
+                    tally_line(&run.final_tally())
+                ));
+            }
+        }
     }
     Ok(())
 }

@@ -1,0 +1,99 @@
+//! What scripts put into `result`, as the columns of a table.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use rollcall_domain::{Outcome, Run};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::PAGE;
+use crate::pages::pages;
+use crate::{App, AppError};
+
+/// A table has at most this many columns of results; what else there is stays together in one more.
+pub const MAX_RESULT_COLUMNS: usize = 500;
+
+/// The names of all results of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResultColumns {
+    /// In the order in which they first come up.
+    pub names: Vec<String>,
+    /// Whether there are more than [`MAX_RESULT_COLUMNS`].
+    pub more: bool,
+}
+
+/// What one target put into `result`: names with the JSON texts of their values, in the script's order.
+#[derive(Debug)]
+pub struct Entries<'a>(pub Vec<(String, &'a RawValue)>);
+
+impl<'a> Entries<'a> {
+    /// Reads the text of a JSON object; nothing from what is none.
+    #[must_use]
+    pub fn read(text: Option<&'a str>) -> Self {
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Self(Vec::new()))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Vec<(String, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(entries)
+            }
+        }
+
+        deserializer.deserialize_map(InOrder).map(Self)
+    }
+}
+
+impl App {
+    /// The names of everything that targets put into `result`; of outcomes of one kind only where `outcome` names it.
+    /// Only a page of results is in memory at any time.
+    pub fn result_columns(&self, run: &Run, outcome: Option<Outcome>) -> Result<ResultColumns, AppError> {
+        let (mut columns, mut known) = (ResultColumns::default(), HashSet::new());
+        let page = |after| Ok(self.store.results_page(run.id, outcome, after, PAGE)?);
+        for result in pages(0, page, |(target, _): &(i64, String)| *target) {
+            let (_, text) = result?;
+            for (name, _) in Entries::read(Some(&text)).0 {
+                if known.contains(&name) {
+                    continue;
+                }
+                if columns.names.len() == MAX_RESULT_COLUMNS {
+                    columns.more = true;
+                    break;
+                }
+                known.insert(name.clone());
+                columns.names.push(name);
+            }
+        }
+        Ok(columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_keep_their_order_and_their_text() {
+        let text = r#"{"z":1.50,"a":"x","é":{"b":[1, 2]}}"#;
+        let entries = Entries::read(Some(text)).0;
+        let shown: Vec<_> = entries.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(shown, [("z", "1.50"), ("a", "\"x\""), ("é", "{\"b\":[1, 2]}")]);
+        assert!(Entries::read(None).0.is_empty());
+        assert!(Entries::read(Some("[1]")).0.is_empty());
+    }
+}
