@@ -2,53 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod common;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall_app::runs::{Choice, Engine, Observer, Progress, Request, Script, Stop};
+use rollcall_app::runs::{Choice, Observer, Progress, Request, Stop};
 use rollcall_app::{App, AppError};
-use rollcall_domain::{Mode, Outcome, Run, RunState, TargetOutcome, User, Zone};
-use rollcall_sandbox::{Isolation, Limits};
-use rollcall_store::Added;
+use rollcall_domain::{Mode, Outcome, Run, RunState, User, Zone};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
-const NOW: &str = "2026-11-23T12:00:00Z";
-
-/// A database with users `user1` to `userN`, and Rollcall on it.
-fn site(users: i64) -> (TestDatabase, App) {
-    let database = TestDatabase::new();
-    let app = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), "cli:test".to_owned());
-    app.store().add_profile("basic", &[], &[]).unwrap();
-    app.store()
-        .import(|import| {
-            let organization = import.organization("default")?;
-            for n in 1..=users {
-                let user = User::new(0, &format!("user{n}"), organization, time("2026-01-01"));
-                assert_eq!(import.add(n.unsigned_abs(), None, &user, None)?, Added::As(n));
-            }
-            Ok(Ok::<(), ()>(()))
-        })
-        .unwrap()
-        .unwrap();
-    (database, app)
-}
-
-fn request(source: &str, mode: Mode) -> Request {
-    Request {
-        script: Script { version: None, name: "test.py".to_owned(), source: source.to_owned() },
-        mode,
-        choice: Choice::All,
-        params: Vec::new(),
-        engine: Engine {
-            python: PathBuf::from("python3"),
-            isolation: Isolation::Full,
-            workers: 2,
-            limits: Limits { time: Duration::from_secs(5), memory: 256 << 20, ..Limits::default() },
-        },
-    }
-}
+use common::{NOW, check, outcomes, request, site};
 
 /// Watches, and does one thing when the run has been going on for a moment.
 struct Meanwhile<F: FnMut()> {
@@ -79,22 +45,6 @@ fn run_meanwhile(app: &App, request: &Request, what: impl FnMut()) -> Run {
 
 fn run(app: &App, source: &str, mode: Mode) -> Run {
     run_meanwhile(app, &request(source, mode), || {})
-}
-
-fn outcomes(app: &App, run: &Run) -> Vec<TargetOutcome> {
-    app.outcomes(run, None).map(Result::unwrap).collect()
-}
-
-/// What holds for every run that has ended: one outcome a target, in order, and counters that are their sums.
-fn check(app: &App, run: &Run) {
-    assert!(run.state.ended());
-    let all = outcomes(app, run);
-    let numbers: Vec<_> = all.iter().map(|outcome| outcome.target).collect();
-    assert_eq!(numbers, (1..=i64::try_from(run.targets).unwrap()).collect::<Vec<_>>());
-    for kind in Outcome::ALL {
-        let count = all.iter().filter(|outcome| outcome.outcome == kind).count();
-        assert_eq!(run.final_tally().get(kind), count as u64, "{kind}");
-    }
 }
 
 #[test]

@@ -287,6 +287,8 @@ fn write_users(
                     }
                 }
             }
+            // Nothing was computed on any version of it.
+            _ if target.outcome.outcome == Outcome::Conflict => {}
             (version, _) => {
                 if write::current_version(tx, target.outcome.user_id)? != version {
                     stale.push(seq);

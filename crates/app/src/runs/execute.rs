@@ -2,7 +2,7 @@
 //! order of the targets. Between loading and commit there are at most [`WINDOW`] targets, so memory does not grow with
 //! their number; whatever is not committed when the process dies has had no effect.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,7 @@ pub(super) fn execute(
         settled: BTreeMap::new(),
         chains: Chains::default(),
         tries: HashMap::new(),
+        restless: HashSet::new(),
         tally: Tally::default(),
     };
     let result = std::thread::scope(|scope| {
@@ -155,6 +156,9 @@ struct Committer<'a> {
     chains: Chains,
     /// How often a target was executed again.
     tries: HashMap<i64, u32>,
+    /// Users that others have changed while the run was at them. Their targets are committed one by one: of a long
+    /// chain that is built before it is committed, the next change would cost all of it.
+    restless: HashSet<UserId>,
     /// Committed outcomes.
     tally: Tally,
 }
@@ -235,7 +239,7 @@ impl Committer<'_> {
         } else {
             match self.settled.get(&prior).map(|before| before.left.clone()) {
                 None => return Ok(()), // not settled yet
-                Some(None) => {
+                left if left == Some(None) || self.restless.contains(&user_id) => {
                     self.chains.wait_for_commit_of(prior);
                     return Ok(());
                 }
@@ -348,6 +352,9 @@ impl Committer<'_> {
         let tries = self.tries.entry(number).or_default();
         *tries += 1;
         let again = *tries <= TRIES;
+        if self.run.repeats {
+            self.restless.insert(settled.outcome().user_id);
+        }
         if let Some(prior) = self.chains.prior(number)
             && again
         {

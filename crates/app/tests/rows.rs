@@ -1,0 +1,225 @@
+//! Rows of a file as the list of a run: several of one user, while others edit the same users.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{check, outcomes, request, site};
+use rollcall_app::runs::{BadRow, Choice, ChosenRows, Observer, Progress, RowsObserver, RowsRequest, Stop};
+use rollcall_app::{App, Table, TableOptions};
+use rollcall_domain::{Change, Field, FieldChange, Mode, Outcome, Run, TargetOutcome, Value};
+use rollcall_testkit::TestDatabase;
+
+struct Silent;
+
+impl Observer for Silent {
+    fn confirm(&mut self, _: &Run) -> bool {
+        true
+    }
+    fn progress(&mut self, _: Progress) {}
+}
+
+impl RowsObserver for Silent {
+    fn columns(&mut self, _: &[String], _: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn bad_row(&mut self, bad: &BadRow<'_>) -> std::io::Result<()> {
+        panic!("{bad:?}")
+    }
+    fn progress(&mut self, _: u64) {}
+}
+
+/// The rows of a CSV text, of which each names its user.
+fn rows(app: &App, text: String) -> ChosenRows {
+    let table = Table::read(std::io::Cursor::new(text), &TableOptions::default()).unwrap();
+    let wanted = RowsRequest { file: "rows.csv", key: None, skip_unmatched: false };
+    app.read_rows(table, &wanted, &mut Silent).unwrap().chosen.unwrap()
+}
+
+fn run(app: &App, script: &str, mode: Mode, text: &str) -> Run {
+    let mut wanted = request(script, mode);
+    wanted.choice = Choice::Rows(rows(app, text.to_owned()));
+    let run = app.run(&wanted, &Stop::default(), &mut Silent).unwrap();
+    check(app, &run);
+    run
+}
+
+/// `count` rows of three users in turn, then one of each of the others.
+fn interleaved(count: usize, users: usize) -> String {
+    let several = (0..count).map(|n| format!("user{},{n}\n", 1 + n % 3));
+    let single = (4..=users).map(|user| format!("user{user},{}\n", count + user));
+    ["username,n\n".to_owned()].into_iter().chain(several).chain(single).collect()
+}
+
+const APPEND: &str = "user.description += '|' + row['n']";
+
+fn descriptions(app: &App) -> Vec<String> {
+    (1..=3).map(|n| app.user(&format!("user{n}")).unwrap().description).collect()
+}
+
+fn expected(count: usize) -> Vec<String> {
+    (0..3).map(|user| (user..count).step_by(3).map(|n| format!("|{n}")).collect()).collect()
+}
+
+#[test]
+fn each_row_sees_what_the_one_before_did() {
+    let (_database, app) = site(50);
+    let text = interleaved(3_000, 50);
+    let preview = run(&app, APPEND, Mode::Preview, &text);
+    assert_eq!(descriptions(&app), ["", "", ""], "a preview changes no user");
+    let applied = run(&app, APPEND, Mode::Apply, &text);
+    assert_eq!(applied.tally.get(Outcome::Changed), 3_047);
+    assert_eq!(descriptions(&app), expected(3_000));
+    let changes = |run| outcomes(&app, run).into_iter().map(|outcome| outcome.changes).collect::<Vec<_>>();
+    assert_eq!(changes(&preview), changes(&applied));
+}
+
+#[test]
+fn rows_of_one_user_may_lie_further_apart_than_what_is_in_memory() {
+    let (_database, app) = site(13_000);
+    let first = "user1,a\nuser2,b\n".to_owned();
+    let between: String = (3..=13_000).map(|n| format!("user{n},x\n")).collect();
+    let text = format!("username,n\n{first}{between}user1,c\nuser2,d\nuser1,e\n");
+    for mode in [Mode::Preview, Mode::Apply] {
+        let run = run(&app, APPEND, mode, &text);
+        let last: Vec<_> = outcomes(&app, &run).split_off(13_000);
+        let set = |before: &str, after: &str| {
+            vec![Change::Set(FieldChange {
+                field: Field::Description,
+                before: Value::Text(before.into()),
+                after: Value::Text(after.into()),
+            })]
+        };
+        let changes: Vec<_> = last.into_iter().map(|outcome| outcome.changes).collect();
+        assert_eq!(changes, [set("|a", "|a|c"), set("|b", "|b|d"), set("|a|c", "|a|c|e")], "{mode:?}");
+    }
+}
+
+/// Edits the users that have several rows, by hand and all the time.
+fn edit_all_the_time(app: &App, done: &AtomicBool) -> u32 {
+    let mut edits = 0;
+    while !done.load(Ordering::Relaxed) {
+        for n in 1..=3 {
+            // Refused when the run has just written: then it is tried again on the next round.
+            edits +=
+                u32::from(app.set_user(&format!("user{n}"), &[format!("klass=by hand {edits}")]).is_ok());
+        }
+    }
+    edits
+}
+
+#[test]
+fn nothing_is_lost_or_done_twice_while_others_edit_the_same_users() {
+    let (database, app) = site(400);
+    let text = interleaved(600, 400);
+    let mut wanted = request(APPEND, Mode::Apply);
+    wanted.choice = Choice::Rows(rows(&app, text));
+    let done = AtomicBool::new(false);
+    let (ended, edits) = std::thread::scope(|scope| {
+        let others = App::new(
+            database.open(),
+            std::sync::Arc::new(rollcall_testkit::TestClock::at(common::NOW)),
+            rollcall_domain::Zone::utc(),
+            "cli:other".to_owned(),
+        );
+        let done = &done;
+        let editor = scope.spawn(move || edit_all_the_time(&others, done));
+        let ended = app.run(&wanted, &Stop::default(), &mut Silent).unwrap();
+        done.store(true, Ordering::Relaxed);
+        (ended, editor.join().unwrap())
+    });
+    check(&app, &ended);
+    assert!(edits > 0);
+    // A target that was disturbed again and again is given up, and says so; every other one is there once, in order.
+    let all = outcomes(&app, &ended);
+    let numbers = |user: usize| {
+        let mine = all.iter().filter(|outcome| outcome.user_id == user as i64);
+        mine.filter(|outcome| outcome.outcome == Outcome::Changed)
+            .map(|outcome| format!("|{}", outcome.cells.as_ref().unwrap()[1]))
+            .collect::<String>()
+    };
+    assert_eq!(descriptions(&app), [numbers(1), numbers(2), numbers(3)]);
+    for user in 1..=3 {
+        assert!(app.user(&format!("user{user}")).unwrap().klass.starts_with("by hand"));
+    }
+    let others =
+        all.iter().filter(|outcome| !matches!(outcome.outcome, Outcome::Changed | Outcome::Conflict));
+    assert_eq!(others.count(), 0);
+}
+
+fn usernames(outcomes: &[TargetOutcome]) -> Vec<(&str, Outcome)> {
+    outcomes.iter().map(|each| (each.username.as_deref().unwrap_or("?"), each.outcome)).collect()
+}
+
+#[test]
+fn after_a_refused_or_failed_row_the_next_one_finds_the_user_as_it_was() {
+    let script = "
+if row['to'] == 'raise': raise ValueError('no')
+if row['to'] == 'see': fail(user.username + ' ' + user.klass)
+user.klass = row['to']
+user.username = row['to']
+";
+    let text = "external_id,to\nx1,user2\nx1,see\nx1,raise\nx1,new\nx1,see\nx1,newer\nx1,see\n";
+    for mode in [Mode::Preview, Mode::Apply] {
+        let (_database, app) = site(3);
+        app.set_user("user1", &["external_id=x1".to_owned()]).unwrap();
+        let run = run(&app, script, mode, text);
+        let all = outcomes(&app, &run);
+        use Outcome::{Changed, Failed};
+        let (old, new, newer) = ("user1", "new", "newer");
+        let expected = [
+            (old, Failed), // user2 is taken
+            (old, Failed),
+            (old, Failed),
+            (old, Changed),
+            (new, Failed),
+            (new, Changed),
+            (newer, Failed),
+        ];
+        assert_eq!(usernames(&all), expected, "{mode:?}");
+        let seen = |n: usize| all[n].error.as_ref().unwrap().message.clone();
+        assert_eq!([seen(1), seen(4), seen(6)], ["user1 ", "new new", "newer newer"], "{mode:?}");
+    }
+}
+
+#[test]
+fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
+    let (database, app) = site(13_000);
+    struct Editor(TestDatabase, u64);
+    impl Observer for Editor {
+        fn confirm(&mut self, _: &Run) -> bool {
+            true
+        }
+        fn progress(&mut self, progress: Progress) {
+            // Once, when the first row is committed and the last one is not loaded yet.
+            if progress.tally.total() > 0 && self.1 == 0 {
+                let app = App::new(
+                    self.0.open(),
+                    std::sync::Arc::new(rollcall_testkit::TestClock::at(common::NOW)),
+                    rollcall_domain::Zone::utc(),
+                    "cli:other".to_owned(),
+                );
+                app.set_user("user1", &["description=by hand".to_owned()]).unwrap();
+                self.1 = progress.tally.total();
+            }
+        }
+    }
+    let between: String = (2..=13_000).map(|n| format!("user{n},x\n")).collect();
+    let mut wanted = request(APPEND, Mode::Preview);
+    wanted.choice = Choice::Rows(rows(&app, format!("username,n\nuser1,a\n{between}user1,b\n")));
+    let run = app.run(&wanted, &Stop::default(), &mut Editor(database, 0)).unwrap();
+    check(&app, &run);
+    let all = outcomes(&app, &run);
+    let (first, last) = (&all[0], &all[13_000]);
+    // Whether the first row was planned before or after the edit is a matter of moments; both must be consistent.
+    match last.outcome {
+        Outcome::Conflict => assert_eq!(first.outcome, Outcome::Changed),
+        Outcome::Changed => {
+            let Change::Set(FieldChange { before, .. }) = &last.changes[0] else { panic!() };
+            assert!(matches!(before, Value::Text(text) if text.ends_with("|a")), "{before:?}");
+        }
+        other => panic!("{other}"),
+    }
+}
