@@ -1,12 +1,15 @@
-//! Scripts as texts: what one declares and where it is wrong, told without executing it; and those that are saved.
+//! Scripts as texts: what one declares and where it is wrong, told without executing it; those that are saved;
+//! and samples to start from.
 
 mod depth;
 mod names;
 mod params;
 mod place;
+mod samples;
 mod saved;
 mod source;
 
 pub use place::Fault;
 pub(crate) use place::point_at;
+pub use samples::{SAMPLES, Sample, sample};
 pub use source::{Source, read};

@@ -9,6 +9,7 @@ mod profiles;
 mod rows;
 mod run;
 mod runs;
+mod samples;
 mod scripts;
 mod users;
 

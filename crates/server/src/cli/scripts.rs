@@ -3,14 +3,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use rollcall_app::App;
 use rollcall_app::runs::Script;
 use rollcall_app::scripts::Source;
 use rollcall_domain::ScriptVersion;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Context, confirm};
+use super::{Context, confirm, samples};
 use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout};
 use crate::show::short_time;
 use crate::style::{self, paint, tell};
@@ -18,16 +18,24 @@ use crate::style::{self, paint, tell};
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  \
                   rollcall scripts save extend extend.py --note 'leap years'\n  \
+                  rollcall scripts save extend --sample extend-by-days\n  \
                   rollcall run extend --all                  the latest version\n  \
                   rollcall run extend@2 --all                an earlier one\n  \
                   rollcall scripts diff extend 2             what has changed since")]
 pub(super) enum Scripts {
     /// Save a script as the next version of the one of that name; nothing is saved if it is not Python
+    #[command(
+        group = ArgGroup::new("what").required(true).args(["file", "sample"]),
+        override_usage = "rollcall scripts save [OPTIONS] <NAME> <FILE|--sample <SAMPLE>>"
+    )]
     Save {
         /// Its name: letters, digits, dots, dashes, underscores
         name: String,
         /// The Python file; - is standard input
-        file: PathBuf,
+        file: Option<PathBuf>,
+        /// Save this sample instead of a file
+        #[arg(long)]
+        sample: Option<String>,
         /// Why, for its history
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         note: String,
@@ -35,6 +43,14 @@ pub(super) enum Scripts {
     /// List all saved scripts
     List {
         /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List the samples: scripts for what operators do again and again; or print one
+    Samples {
+        /// The sample to print
+        name: Option<String>,
+        /// How to write it; of one sample, table is the script alone
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
@@ -88,10 +104,19 @@ pub(super) enum Scripts {
 
 impl Scripts {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        // Samples are there before any database is.
+        if let Self::Samples { name, format } = self {
+            samples::run(context, name.as_deref(), format)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let app = context.app()?;
         match self {
-            Self::Save { name, file, note } => {
-                let source = read_source(&file)?;
+            Self::Samples { .. } => {}
+            Self::Save { name, file, sample, note } => {
+                let (source, note) = match (file, sample) {
+                    (Some(file), _) => (read_source(&file)?, note),
+                    (None, sample) => samples::to_save(sample.as_deref().unwrap_or_default(), note)?,
+                };
                 let (version, read) = app.save_script(&name, &source, &note)?;
                 tell(format_args!("script {name} is saved as version {version}"));
                 warn(&name, &read);
@@ -100,7 +125,8 @@ impl Scripts {
                 let scripts = app.scripts()?;
                 if scripts.is_empty() && format == Format::Table {
                     tell(format_args!(
-                        "no scripts are saved; save one with 'rollcall scripts save NAME FILE.py'"
+                        "no scripts are saved; save one with 'rollcall scripts save NAME FILE.py', \
+                         or start from one of 'rollcall scripts samples'"
                     ));
                 }
                 list(&app, format, &scripts)?;
@@ -111,12 +137,7 @@ impl Scripts {
                     Format::Json => print_json(&script)?,
                     Format::Csv => list(&app, format, &[script])?,
                     Format::Table => {
-                        let mut out = raw_stdout();
-                        out.write_all(script.source.as_bytes())?;
-                        if !script.source.ends_with('\n') {
-                            out.write_all(b"\n")?;
-                        }
-                        out.flush()?;
+                        print_source(&script.source)?;
                     }
                 }
             }
@@ -160,6 +181,16 @@ fn list(app: &App, format: Format, scripts: &[ScriptVersion]) -> anyhow::Result<
         listing.push(cells, each)?;
     }
     Ok(listing.finish()?)
+}
+
+/// Prints a script and nothing else, so that it can go into a file.
+pub(super) fn print_source(source: &str) -> io::Result<()> {
+    let mut out = raw_stdout();
+    out.write_all(source.as_bytes())?;
+    if !source.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
 }
 
 /// The parameters of a script in one cell: `days=int plan=[str]`, where those in brackets can be left out.
@@ -247,7 +278,14 @@ pub(super) fn find(app: &App, text: &str) -> anyhow::Result<Script> {
         read_source(path)?;
     }
     let missing = app.script(text, None).map(saved);
-    missing.with_context(|| format!("there is no file {text}"))
+    missing.with_context(|| {
+        if rollcall_app::scripts::sample(text).is_some() {
+            return format!(
+                "{text} is a sample: 'rollcall scripts save {text} --sample {text}' makes it yours"
+            );
+        }
+        format!("there is no file {text}")
+    })
 }
 
 fn saved(script: ScriptVersion) -> Script {

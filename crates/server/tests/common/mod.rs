@@ -72,7 +72,11 @@ impl Desk {
 
     /// `rollcall` in this folder, with nobody at a terminal and nothing inherited that would steer it.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
-        let mut command = Command::new(ROLLCALL);
+        self.program(ROLLCALL, args)
+    }
+
+    fn program<S: AsRef<OsStr>>(&self, program: &str, args: &[S]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .current_dir(self.folder.path())
@@ -91,6 +95,13 @@ impl Desk {
     #[track_caller]
     pub fn ok<S: AsRef<OsStr>>(&self, args: &[S]) -> Done {
         self.call(args).exits(0)
+    }
+
+    /// Calls what an administrator would type into a shell: a line that starts with `rollcall`.
+    pub fn shell(&self, line: &str) -> Done {
+        let typed = format!("{ROLLCALL}{}", line.strip_prefix("rollcall").unwrap());
+        let mut command = self.program("sh", &["-c", &typed]);
+        finish(start(&mut command))
     }
 
     /// Runs the script over the users that `args` choose.
