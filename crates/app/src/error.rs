@@ -49,6 +49,9 @@ pub enum AppError {
     /// The script's parameters.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Params(Vec<Refusal>),
+    /// The column that names the users.
+    #[error("{0}")]
+    Key(Refusal),
     /// A file of rows cannot be read.
     #[error("{file}: {error}")]
     Table {

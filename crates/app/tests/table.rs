@@ -283,9 +283,9 @@ fn ragged_rows_are_faults() {
     let mut table = read("a,b\n1\n1,2,3\n1,2,,\n 1 , 2\n", &options());
     let rows = rows(&mut table);
     assert_eq!(rows[0].fault.as_deref(), Some("the row has 1 cell, the header has 2"));
-    assert_eq!(rows[0].cells, ["1", ""]);
+    assert_eq!(rows[0].cells, ["1"]);
     assert_eq!(rows[1].fault.as_deref(), Some("the row has 3 cells, the header has 2"));
-    assert_eq!(rows[1].cells, ["1", "2"]);
+    assert_eq!(rows[1].cells, ["1", "2", "3"]);
     assert_eq!(rows[2].fault, None);
     assert_eq!(rows[3].cells, [" 1 ", " 2"]);
 }
@@ -452,7 +452,7 @@ fn sheets_have_names() {
     assert_eq!(of("Hidden").unwrap().columns(), ["h"]);
     assert_eq!(
         of("Staff 2025").err().unwrap().to_string(),
-        "the workbook has no sheet \"Staff 2025\"; did you mean \"Staff 2026\"?; its sheets are \"Hidden\", \
+        "the workbook has no sheet \"Staff 2025\"; did you mean \"Staff 2026\"? Its sheets are \"Hidden\", \
          \"Users\", \"Staff 2026\", \"Nothing\", \"Empty\""
     );
     assert!(matches!(of("Empty"), Err(TableError::Empty)));
@@ -599,7 +599,7 @@ fn ends(bytes: &[u8], options: &TableOptions) {
     let mut line = 0;
     for row in &mut table {
         let Ok(row) = row else { break };
-        assert_eq!(row.cells.len(), columns);
+        assert!(row.cells.len() == columns || row.fault.is_some());
         assert!(row.line >= line, "line {} after line {line}", row.line);
         line = row.line;
     }

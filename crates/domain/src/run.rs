@@ -72,6 +72,12 @@ impl RunState {
             .ok_or_else(|| Refusal::new(format!("no run state is called {name:?}")))
     }
 
+    /// Whether nobody is at it: targets without an outcome had no turn.
+    #[must_use]
+    pub fn at_rest(self) -> bool {
+        self.ended() || self == Self::Interrupted
+    }
+
     /// Whether nothing more will happen by itself.
     #[must_use]
     pub fn ended(self) -> bool {
@@ -186,11 +192,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// The outcomes with those that never got their turn counted as `not_run`, once the run has ended.
+    /// The outcomes with those that had no turn counted as `not_run`, unless somebody is still at the run.
     #[must_use]
     pub fn final_tally(&self) -> Tally {
         let mut tally = self.tally;
-        if self.state.ended() {
+        if self.state.at_rest() {
             tally.add(crate::Outcome::NotRun, self.targets.saturating_sub(tally.total()));
         }
         tally

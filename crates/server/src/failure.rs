@@ -37,7 +37,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<Usage>()
         || matches!(
             error.downcast_ref(),
-            Some(AppError::Filter(_) | AppError::NoSuchFilter(_) | AppError::Params(_))
+            Some(AppError::Filter(_) | AppError::NoSuchFilter(_) | AppError::Params(_) | AppError::Key(_))
         )
         || matches!(error.downcast_ref(), Some(StoreError::Location(_)))
 }

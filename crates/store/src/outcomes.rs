@@ -74,6 +74,13 @@ impl Settled {
         if self.dated { after.last_update } else { now }
     }
 
+    /// The same, where the user was called `username` before the run.
+    #[must_use]
+    pub fn called(mut self, username: Option<String>) -> Self {
+        self.outcome.username = username;
+        self
+    }
+
     /// The user after the changes, where there are any.
     #[must_use]
     pub fn after(&self) -> Option<&User> {

@@ -11,6 +11,8 @@ pub(super) struct Link {
     pub(super) number: i64,
     pub(super) user_id: UserId,
     pub(super) cells: Option<Vec<String>>,
+    /// What the user was called before the run.
+    username: Option<String>,
     state: State,
 }
 
@@ -40,7 +42,7 @@ impl Chains {
     /// Adds a target that follows `prior`.
     pub(super) fn add(&mut self, prior: i64, number: i64, user_id: UserId, cells: Option<Vec<String>>) {
         self.prior.insert(number, prior);
-        self.next.insert(prior, Link { number, user_id, cells, state: State::Waiting });
+        self.next.insert(prior, Link { number, user_id, cells, username: None, state: State::Waiting });
     }
 
     /// The target before this one, if it is a link.
@@ -66,9 +68,17 @@ impl Chains {
         }
     }
 
-    /// The target after `prior` is being executed.
-    pub(super) fn executing_after(&mut self, prior: i64) {
+    /// The target after `prior` is being executed, for a user who was called `username` before the run.
+    pub(super) fn executing_after(&mut self, prior: i64, username: Option<String>) {
         self.set(prior, State::Executing);
+        if let Some(link) = self.next.get_mut(&prior) {
+            link.username = username;
+        }
+    }
+
+    /// What the user of the target after `prior` was called before the run.
+    pub(super) fn username_after(&self, prior: i64) -> Option<String> {
+        self.next.get(&prior).and_then(|link| link.username.clone())
     }
 
     /// The target after `prior` waits until that is committed.
@@ -133,17 +143,17 @@ mod tests {
             chains.add(prior, number, 7, None);
         }
         assert_eq!(waits(&chains, 1), Some(2));
-        chains.executing_after(1);
+        chains.executing_after(1, None);
         assert_eq!(waits(&chains, 1), None);
         assert!(chains.accept(2));
-        chains.executing_after(2);
+        chains.executing_after(2, None);
 
         assert_eq!(chains.outdate_after(1), [2], "5 is still being executed");
         assert_eq!((waits(&chains, 1), waits(&chains, 2)), (Some(2), None));
         assert!(!chains.accept(5), "its result is of no use");
         assert_eq!(waits(&chains, 2), Some(5));
 
-        chains.executing_after(1);
+        chains.executing_after(1, None);
         assert!(chains.accept(2));
         chains.wait_for_commit_of(2);
         assert!(chains.want_commit());

@@ -12,7 +12,14 @@ pub(super) struct Evaluated {
     pub(super) left: Option<User>,
 }
 
-/// The same for a run of which `keep` says whether users come more than once; it sees `now` as now.
+impl Evaluated {
+    /// The same, where the user was called `username` before the run.
+    pub(super) fn called(self, username: Option<String>) -> Self {
+        Self { settled: self.settled.called(username), ..self }
+    }
+}
+
+/// What a report means for its user, in a run of which `keep` says whether users come more than once; it sees `now` as now.
 pub(super) fn evaluate_and_keep(
     target: Target,
     report: Report,

@@ -220,6 +220,10 @@ impl Committer<'_> {
     fn take(&mut self, evaluated: Evaluated, work: &Sender<Target>) -> Result<(), AppError> {
         let number = evaluated.settled.outcome().target;
         if self.chains.accept(number) {
+            let evaluated = match self.chains.prior(number) {
+                Some(prior) => evaluated.called(self.chains.username_after(prior)),
+                None => evaluated,
+            };
             self.settled.insert(number, evaluated);
             return self.go_on_after(number, work);
         }
@@ -246,17 +250,21 @@ impl Committer<'_> {
                 Some(left) => left,
             }
         };
+        let cells = link.cells.clone();
+        let username = match self.settled.get(&prior) {
+            Some(before) => before.settled.outcome().username.clone(),
+            None => {
+                let before = self.app.store.outcomes_page(self.run.id, None, prior - 1, 1)?.pop();
+                before.and_then(|before| before.username)
+            }
+        };
+        self.chains.executing_after(prior, username);
         match user {
             Some(user) => {
-                let target = Target { number, user, cells: link.cells.clone() };
-                self.chains.executing_after(prior);
-                let _ = work.send(target);
+                let _ = work.send(Target { number, user, cells });
                 Ok(())
             }
-            None => {
-                self.chains.executing_after(prior);
-                self.take(conflict(number, user_id, None), work)
-            }
+            None => self.take(conflict(number, user_id, None), work),
         }
     }
 

@@ -190,7 +190,7 @@ impl App {
     /// A run of which no outcome will change any more.
     fn ended_run(&self, id: RunId) -> Result<Run, AppError> {
         let run = self.find_run(id)?;
-        if run.state.ended() || run.state == RunState::Interrupted {
+        if run.state.at_rest() {
             return Ok(run);
         }
         Err(Refusal::new(format!("run {id} is still {}: wait for its end", run.state.name())).into())
@@ -222,7 +222,7 @@ impl App {
     }
 
     /// The outcomes of a run in the order of its targets, of one kind only where `outcome` names it. Of a run that
-    /// has ended, the targets that had no turn come last, as `not_run`.
+    /// nobody is at, the targets that had no turn come last, as `not_run`.
     pub fn outcomes<'a>(
         &'a self,
         run: &Run,
@@ -230,7 +230,7 @@ impl App {
     ) -> impl Iterator<Item = Result<TargetOutcome, AppError>> + 'a {
         let id = run.id;
         let had_turn = outcome != Some(Outcome::NotRun);
-        let had_none = run.state.ended() && matches!(outcome, None | Some(Outcome::NotRun));
+        let had_none = run.state.at_rest() && matches!(outcome, None | Some(Outcome::NotRun));
         let target = |outcome: &TargetOutcome| outcome.target;
         let done = had_turn
             .then(|| pages(0, move |after| Ok(self.store.outcomes_page(id, outcome, after, PAGE)?), target));

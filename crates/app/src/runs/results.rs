@@ -60,6 +60,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
 }
 
 impl App {
+    /// Whether some target of a run put something into `result`.
+    pub fn has_results(&self, run: &Run) -> Result<bool, AppError> {
+        Ok(!self.store.results_page(run.id, None, 0, 1)?.is_empty())
+    }
+
     /// The names of everything that targets put into `result`; of outcomes of one kind only where `outcome` names it.
     /// Only a page of results is in memory at any time.
     pub fn result_columns(&self, run: &Run, outcome: Option<Outcome>) -> Result<ResultColumns, AppError> {

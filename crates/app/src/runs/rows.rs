@@ -118,7 +118,7 @@ impl App {
         observer: &mut dyn RowsObserver,
     ) -> Result<ReadRows, AppError> {
         let columns = table.columns().to_vec();
-        let (at, field) = find_key(&columns, request.key)?;
+        let (at, field) = find_key(&columns, request.key).map_err(AppError::Key)?;
         observer.columns(&columns, &columns[at]).map_err(unwritable)?;
         let mut matching = Matching {
             staging: self.store.stage()?,

@@ -77,6 +77,11 @@ impl<'a> Names<'a> {
         &self.params_assigned
     }
 
+    /// Whether the script can know this name; builtins apart.
+    pub(super) fn may_be_bound(&self, name: &str) -> bool {
+        self.open || self.bound.contains(name)
+    }
+
     /// What does not exist, in the order of the text.
     pub(super) fn warnings(&self, params: &Params, lines: &Lines<'_>) -> Vec<Fault> {
         let mut warnings = Vec::new();

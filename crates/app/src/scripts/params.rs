@@ -8,22 +8,26 @@ use ruff_python_ast::{DictItem, Expr, Number, Stmt, UnaryOp};
 use ruff_python_parser::{Mode, lexer};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::names::Names;
 use super::place::{Fault, Lines};
 
 /// What the long form of a parameter may say.
 const KEYS: [&str; 5] = ["type", "default", "choices", "help", "required"];
 
-/// The parameters that the statements of a script declare. `assigned` are the places where anything called `PARAMS`
-/// is assigned, in any scope and in the order of the text.
+/// Parameters are also attributes of a dict, whose methods have these names.
+const METHODS: [&str; 11] =
+    ["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
+
+/// The parameters that the statements of a script declare; `names` are all of its names.
 pub(super) fn read_params(
     body: &[Stmt],
-    assigned: &[TextRange],
+    names: &Names<'_>,
     lines: &Lines<'_>,
     zone: &Zone,
 ) -> Result<Params, Vec<Fault>> {
-    let mut reader = Reader { lines, zone, faults: Vec::new() };
+    let mut reader = Reader { lines, zone, names, faults: Vec::new() };
     let declarations: Vec<_> = body.iter().filter_map(declaration).collect();
-    for place in assigned {
+    for place in names.params_assigned() {
         if !declarations.iter().any(|(target, _)| target == place) {
             reader.fault(place, "PARAMS must be one literal assignment at the top level");
         }
@@ -113,6 +117,7 @@ fn is_identifier(name: &str) -> bool {
 struct Reader<'a> {
     lines: &'a Lines<'a>,
     zone: &'a Zone,
+    names: &'a Names<'a>,
     faults: Vec<Fault>,
 }
 
@@ -134,6 +139,11 @@ impl Reader<'_> {
             };
             if !is_identifier(name) {
                 let why = "letters, digits and _, not starting with a digit, and no keyword of Python";
+                self.fault(key, format!("{name:?} cannot be the name of a parameter: {why}"));
+                continue;
+            }
+            if METHODS.contains(&name) {
+                let why = format!("params.{name} is a method of dict; choose another name");
                 self.fault(key, format!("{name:?} cannot be the name of a parameter: {why}"));
                 continue;
             }
@@ -258,7 +268,19 @@ impl Reader<'_> {
             self.fault(expr, format!("{name}: the type must be one of {}", kinds()));
             return None;
         };
-        written.parse().map_err(|why| self.fault(expr, format!("{name}: {why}"))).ok()
+        let kind = written.parse().map_err(|why| self.fault(expr, format!("{name}: {why}"))).ok()?;
+        // The line is executed, too, and then these names must be there.
+        let root = if expr.is_name_expr() { written } else { "datetime" };
+        if matches!(kind, ParamKind::Date | ParamKind::DateTime) && !self.names.may_be_bound(root) {
+            let import = if expr.is_name_expr() {
+                format!("from datetime import {root}")
+            } else {
+                "import datetime".to_owned()
+            };
+            self.fault(expr, format!("{name}: {root} is not imported; write {import:?} above PARAMS"));
+            return None;
+        }
+        Some(kind)
     }
 
     fn choices(&mut self, name: &str, kind: ParamKind, expr: &Expr) -> Vec<ParamValue> {
@@ -323,18 +345,44 @@ mod tests {
 
     use crate::scripts::read;
 
+    /// The types are imported last, so that lines keep their numbers.
+    fn with_imports(source: &str) -> String {
+        format!("{source}\nfrom datetime import date, datetime")
+    }
+
     fn params(source: &str) -> Vec<Param> {
-        read(source, &"Europe/Paris".parse().unwrap()).unwrap().params.iter().cloned().collect()
+        let read = read(&with_imports(source), &"Europe/Paris".parse().unwrap()).unwrap();
+        read.params.iter().cloned().collect()
     }
 
     fn faults(source: &str) -> Vec<String> {
-        read(source, &Zone::utc()).unwrap_err().iter().map(ToString::to_string).collect()
+        read(&with_imports(source), &Zone::utc()).unwrap_err().iter().map(ToString::to_string).collect()
     }
 
     fn one(source: &str) -> String {
         let faults = faults(source);
         assert_eq!(faults.len(), 1, "{faults:?}");
         faults[0].clone()
+    }
+
+    #[test]
+    fn what_would_fail_for_every_user_is_a_fault() {
+        let told = |source: &str| {
+            let faults = read(source, &Zone::utc()).unwrap_err();
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told("PARAMS = {'a': date, 'b': datetime.date, 'items': int}"),
+            [
+                "line 1, column 16: a: date is not imported; write \"from datetime import date\" above PARAMS",
+                "line 1, column 27: b: datetime is not imported; write \"import datetime\" above PARAMS",
+                "line 1, column 42: \"items\" cannot be the name of a parameter: params.items is a method of dict; \
+                 choose another name",
+            ]
+        );
+        for import in ["import datetime", "from datetime import *"] {
+            assert!(read(&format!("{import}\nPARAMS = {{'b': datetime.date}}"), &Zone::utc()).is_ok());
+        }
     }
 
     #[test]

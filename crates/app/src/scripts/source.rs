@@ -71,7 +71,7 @@ fn parse(source: &str, lines: &Lines<'_>, zone: &Zone) -> Result<Source, Vec<Fau
     }
     let body = &parsed.syntax().body;
     let names = Names::of(body);
-    let params = read_params(body, names.params_assigned(), lines, zone)?;
+    let params = read_params(body, &names, lines, zone)?;
     let warnings = names.warnings(&params, lines);
     Ok(Source { params, warnings, title: docstring(body).or_else(|| top_comment(source)) })
 }

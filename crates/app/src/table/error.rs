@@ -7,10 +7,10 @@ use super::MAX_ROW;
 pub enum TableError {
     /// The system does not open it.
     #[error("the file cannot be opened: {0}")]
-    Open(#[source] io::Error),
+    Open(io::Error),
     /// The system does not read it.
     #[error("the file could not be read to its end: {0}")]
-    Read(#[source] io::Error),
+    Read(io::Error),
     /// Nothing is in it, or nothing but blank lines.
     #[error("the file is empty: its first row must name the columns")]
     Empty,
@@ -53,11 +53,11 @@ pub enum TableError {
     #[error("this is not an Excel workbook (.xlsx), or a damaged one ({0}); save it anew as .xlsx or as CSV")]
     Workbook(String),
     /// No sheet has that name.
-    #[error("the workbook has no sheet {wanted:?}{hint}; its sheets are {sheets}")]
+    #[error("the workbook has no sheet {wanted:?}{hint} Its sheets are {sheets}")]
     Sheet {
         /// What was asked for.
         wanted: String,
-        /// What may have been meant, `; did you mean …?`, or nothing.
+        /// What may have been meant, `; did you mean …?`, or a full stop.
         hint: String,
         /// Those that there are.
         sheets: String,

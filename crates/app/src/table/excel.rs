@@ -210,7 +210,7 @@ fn choose(workbook: &Xlsx<BufReader<Positioned>>, wanted: Option<&str>) -> Resul
             let exact = names.iter().position(|name| name == wanted);
             exact.or_else(|| names.iter().position(|name| name.to_lowercase() == lower)).ok_or_else(|| {
                 let hint = did_you_mean(wanted, names.iter().map(String::as_str))
-                    .map_or_else(String::new, |close| format!("; did you mean {close:?}?"));
+                    .map_or_else(|| ".".to_owned(), |close| format!("; did you mean {close:?}?"));
                 TableError::Sheet { wanted: wanted.to_owned(), hint, sheets: list(&names) }
             })?
         }

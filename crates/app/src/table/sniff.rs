@@ -148,6 +148,8 @@ fn quote(sample: &[u8], delimiter: u8) -> Quote {
 struct Score {
     /// Several columns, and rows that agree: a character that does not occur makes one column of every text.
     plausible: bool,
+    /// Several columns, and most rows have several cells, if not as many: then the rows are wrong, not the form.
+    ragged: bool,
     /// Records with as many cells as the header.
     alike: usize,
     columns: usize,
@@ -157,7 +159,7 @@ fn score(sample: &[u8], complete: bool, dialect: Dialect) -> Score {
     let mut parser = dialect.parser().from_reader(sample);
     let mut record = csv::ByteRecord::new();
     let (mut columns, mut needed) = (0, 0);
-    let (mut rows, mut alike, mut last_alike) = (0_usize, 0_usize, false);
+    let (mut rows, mut alike, mut several, mut last_alike) = (0_usize, 0_usize, 0_usize, false);
     while parser.read_byte_record(&mut record).unwrap_or(false) {
         if columns == 0 {
             columns = record.len();
@@ -172,13 +174,15 @@ fn score(sample: &[u8], complete: bool, dialect: Dialect) -> Score {
         last_alike = record.len() >= needed && record.iter().skip(columns).all(<[u8]>::is_empty);
         rows += 1;
         alike += usize::from(last_alike);
+        several += usize::from(record.len() > 1);
     }
     // Where the sample ends is no end of a row.
     if !complete && rows > 0 {
         rows -= 1;
         alike -= usize::from(last_alike);
     }
-    Score { plausible: columns > 1 && alike * 2 >= rows, alike, columns }
+    let plausible = columns > 1 && alike * 2 >= rows;
+    Score { plausible, ragged: columns > 1 && several * 2 >= rows, alike, columns }
 }
 
 /// Whether nothing but white space is in the record.

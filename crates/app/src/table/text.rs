@@ -151,8 +151,15 @@ impl Text {
             let cells = if width == 1 { "cell" } else { "cells" };
             format!("the row has {width} {cells}, the header has {}", header.width())
         });
-        let mut cells = Vec::with_capacity(header.places().len());
-        for &at in header.places() {
+        let all: Vec<usize>;
+        let places = if misfit {
+            all = (0..width).collect();
+            &all
+        } else {
+            header.places()
+        };
+        let mut cells = Vec::with_capacity(places.len());
+        for &at in places {
             let (cell, wrong) = self.decoding.read(self.record.get(at).unwrap_or_default());
             if let (None, Some(why)) = (&fault, wrong) {
                 fault = Some(format!("the cell in {} {why}", header.call(at)));

@@ -7,14 +7,21 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::runs::{BadRow, ChosenRows, RowsObserver, RowsReport, RowsRequest};
-use rollcall_app::{App, Quote, Table, TableOptions, defuse};
+use rollcall_app::{App, Quote, Table, TableError, TableOptions, defuse};
 
+use crate::failure::Usage;
 use crate::output::{csv_error, one_line};
 use crate::progress::Meter;
 use crate::style::{counted, grouped, tell};
 
 /// Bad rows that are told one by one; a file takes all of them.
 const TOLD: u64 = 20;
+
+/// Stands behind a bad row that has too few cells.
+const MEND: &str = "(mend this row, then remove this cell)";
+
+/// The columns that are added to bad rows.
+const MARKS: [&str; 2] = ["line", "reason"];
 
 /// How a file of rows is read.
 #[derive(Debug, Args)]
@@ -66,6 +73,23 @@ fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 impl RowsArgs {
+    /// Refuses what is said about a file where none is named: clap does not when another way of choosing is.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        let said = [
+            ("--key", self.key.is_some()),
+            ("--skip-unmatched", self.skip_unmatched),
+            ("--bad-rows", self.bad_rows.is_some()),
+            ("--encoding", self.encoding.is_some()),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--quote", self.quote.is_some()),
+            ("--sheet", self.sheet.is_some()),
+        ];
+        match said.into_iter().find(|(_, said)| *said && self.csv.is_none()) {
+            Some((option, _)) => Err(Usage(format!("{option} goes with --csv FILE"))),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the rows of the file that was named, and tells how they match.
     pub(super) fn read(&self, app: &App, path: &Path) -> anyhow::Result<ChosenRows> {
         let shown =
@@ -85,16 +109,26 @@ impl RowsArgs {
         } else {
             (Table::open(path, &options), path.metadata().map_or(0, |facts| facts.len()))
         };
-        let table = table.with_context(|| shown.clone())?;
+        let table = table.map_err(|error| unreadable(&shown, &error))?;
+        if let Some(bad_rows) = &self.bad_rows
+            && let (Ok(one), Ok(other)) = (bad_rows.canonicalize(), path.canonicalize())
+            && one == other
+        {
+            let why = "--bad-rows would overwrite the file that is read: name another one";
+            return Err(Usage(why.to_owned()).into());
+        }
         let mut watch = Watch {
             shown: &shown,
             meter: Meter::new("reading", size),
             size,
             bad_rows: self.bad_rows.as_deref(),
+            columns: Vec::new(),
+            marked: false,
             writer: None,
             told: 0,
         };
-        let file = path.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
+        let name = path.file_name().filter(|name| *name != "-");
+        let file = name.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
         let request =
             RowsRequest { file: &file, key: self.key.as_deref(), skip_unmatched: self.skip_unmatched };
         let read = app.read_rows(table, &request, &mut watch)?;
@@ -121,12 +155,27 @@ impl RowsArgs {
     }
 }
 
+/// What was said about the file is wrong usage; what is in it is not.
+fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
+    use TableError::{Delimiter, Encoding, ExcelFromPipe, NoSheets, NotForExcel, Sheet};
+    let why = format!("{shown}: {error}");
+    match error {
+        Delimiter(_) | Encoding(_) | ExcelFromPipe | NoSheets | NotForExcel | Sheet { .. } => {
+            Usage(why).into()
+        }
+        _ => anyhow::anyhow!(why),
+    }
+}
+
 /// The administrator at the terminal, while rows are read.
 struct Watch<'a> {
     shown: &'a str,
     meter: Meter,
     size: u64,
     bad_rows: Option<&'a Path>,
+    columns: Vec<String>,
+    /// Whether the file holds bad rows of an earlier one: then it has the columns already that are added to them.
+    marked: bool,
     writer: Option<csv::Writer<File>>,
     told: u64,
 }
@@ -158,12 +207,10 @@ impl Watch<'_> {
             grouped(*ambiguous),
             grouped(*faulty)
         ));
-        if let (Some(path), true) = (self.bad_rows, report.bad() > 0) {
-            tell(format_args!(
-                "  the {} with the reasons: {}",
-                counted(report.bad(), "bad row"),
-                path.display()
-            ));
+        match self.bad_rows.map(Path::display) {
+            Some(path) if report.bad() > 0 => tell(format_args!("  bad rows, with the reasons: {path}")),
+            Some(path) => tell(format_args!("  no bad rows: {path} was not written")),
+            None => {}
         }
         Ok(())
     }
@@ -171,11 +218,9 @@ impl Watch<'_> {
 
 impl RowsObserver for Watch<'_> {
     fn columns(&mut self, columns: &[String], _key: &str) -> io::Result<()> {
-        let Some(path) = self.bad_rows else { return Ok(()) };
-        let mut writer = csv::Writer::from_path(path).map_err(csv_error)?;
-        let header = columns.iter().map(|column| defuse(column).into_owned());
-        writer.write_record(header.chain(["line".to_owned(), "reason".to_owned()])).map_err(csv_error)?;
-        self.writer = Some(writer);
+        self.marked = columns.ends_with(&MARKS.map(str::to_owned));
+        let own = columns.len() - if self.marked { MARKS.len() } else { 0 };
+        self.columns = columns[..own].to_vec();
         Ok(())
     }
 
@@ -185,9 +230,27 @@ impl RowsObserver for Watch<'_> {
             self.meter.clear();
             tell(format_args!("{}, line {}: {}", self.shown, bad.row.line, one_line(&bad.reason)));
         }
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        let cells = bad.row.cells.iter().map(|cell| defuse(cell).into_owned());
-        let record = cells.chain([bad.row.line.to_string(), defuse(&bad.reason).into_owned()]);
+        let Some(path) = self.bad_rows else { return Ok(()) };
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let new = csv::WriterBuilder::new().flexible(true).from_path(path).map_err(csv_error)?;
+                let writer = self.writer.insert(new);
+                let header = self.columns.iter().map(|column| defuse(column).into_owned());
+                writer.write_record(header.chain(MARKS.map(str::to_owned))).map_err(csv_error)?;
+                writer
+            }
+        };
+        let (cells, own) = (&bad.row.cells, self.columns.len());
+        let expected = own + if self.marked { MARKS.len() } else { 0 };
+        let text = |at: usize| defuse(cells.get(at).map_or("", String::as_str)).into_owned();
+        let mut record: Vec<String> = (0..own).map(text).collect();
+        record.extend([bad.row.line.to_string(), defuse(&bad.reason).into_owned()]);
+        // A row that has too many or too few cells stays one, so that it cannot pass for a good one unmended.
+        record.extend((expected..cells.len()).map(text));
+        if cells.len() < expected {
+            record.push(MEND.to_owned());
+        }
         writer.write_record(record).map_err(csv_error)
     }
 

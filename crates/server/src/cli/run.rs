@@ -74,6 +74,7 @@ impl Run {
         if self.apply && !self.yes && !can_ask() {
             return Err(Usage("--apply without a terminal needs --yes".to_owned()).into());
         }
+        self.rows.check()?;
         let script = scripts::find(&app, &self.script)?;
         // Said before a long file is read; a text that cannot be read is told of when the run starts.
         if let Ok(read) = app.read_script(&script.name, &script.source) {

@@ -208,7 +208,7 @@ pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
     changes(app, run, &mut out)?;
     warnings(app, run, &mut out)?;
     failures(app, run, &mut out)?;
-    next_steps(run, hints, &mut out)
+    next_steps(run, app.has_results(run)?, hints, &mut out)
 }
 
 /// What a run's targets are.
@@ -302,7 +302,7 @@ fn capitalized(outcome: Outcome) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-fn next_steps(run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<()> {
+fn next_steps(run: &Run, has_results: bool, hints: &Hints, out: &mut impl Write) -> anyhow::Result<()> {
     let Hints { program, database, .. } = hints;
     let mut steps = Vec::new();
     for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
@@ -311,12 +311,12 @@ fn next_steps(run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<
             steps.push((command, "each of them, with the line"));
         }
     }
-    if run.tally.get(Outcome::Changed) > 0 {
-        if run.mode == Mode::Preview && hints.repeatable {
-            steps.push(("the same command with --apply".to_owned(), "write these changes"));
-        }
+    if run.tally.get(Outcome::Changed) > 0 && run.mode == Mode::Preview && hints.repeatable {
+        steps.push(("the same command with --apply".to_owned(), "write these changes"));
+    }
+    if run.tally.get(Outcome::Changed) > 0 || has_results {
         let command = format!("{program} runs outcomes {} --format csv{database}", run.id);
-        steps.push((command, "every user's changes and result"));
+        steps.push((command, "every user's changes and results, to take away"));
     }
     if !steps.is_empty() {
         writeln!(out, "\n{}", paint(style::STRONG, "Next"))?;
