@@ -177,6 +177,7 @@ fn account() -> String {
 
 /// How scripts are executed.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Execution")]
 pub(crate) struct EngineArgs {
     /// Worker processes [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -22,6 +22,7 @@ const TYPE_ABOVE: u64 = 1_000;
                   rollcall run extend.py --filter 'klass eq \"business\"' --param days=30 --apply\n  \
                   rollcall run set_klass.py --csv new-classes.xlsx --skip-unmatched\n  \
                   rollcall run extend@3 --targets-from 7:failed\n\n\
+                  What a filter can say: rollcall filters --help\n\n\
                   Exit status: 0 done; 3 done, but some targets failed, timed out or conflicted; 2 wrong usage; 1 anything \
                   else, a stopped or cancelled run too.")]
 pub(super) struct Run {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use rollcall_app::App;
+use rollcall_app::runs::Entries;
 use rollcall_domain::{Mode, Outcome, Run, RunId};
 
 use super::{Context, Hints};
@@ -99,7 +100,7 @@ fn cells(run: &Run) -> Vec<String> {
         run.id.to_string(),
         run.mode.name().to_owned(),
         run.state.name().to_owned(),
-        run.script.clone(),
+        script(run),
         run.targets.to_string(),
         anstream::adapter::strip_str(&tally_line(&run.final_tally())).to_string(),
         format!("{:.1}", seconds(run)),
@@ -181,8 +182,8 @@ fn outcomes(
 pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> {
     let mut out = stdout();
     let what = match run.mode {
-        Mode::Preview => format!("preview of {} over", run.script),
-        Mode::Apply => format!("{} applied to", run.script),
+        Mode::Preview => format!("preview of {} over", script(run)),
+        Mode::Apply => format!("{} applied to", script(run)),
     };
     let time = format!("{:.1} s", seconds(run));
     // Of a run that was over in no time a rate says nothing.
@@ -202,6 +203,10 @@ pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         tally_line(&run.final_tally()),
         paint(style::FAINT, &format!("{time}{}", rate.unwrap_or_default()))
     )?;
+    let given = parameters(run);
+    if !given.is_empty() {
+        writeln!(out, "  {}", paint(style::FAINT, &one_line(&format!("with {given}"))))?;
+    }
     if let Some(note) = &run.note {
         writeln!(out, "  {}", paint(style::WARN, &one_line(note)))?;
     }
@@ -209,6 +214,17 @@ pub(super) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
     warnings(app, run, &mut out)?;
     failures(app, run, &mut out)?;
     next_steps(run, app.has_results(run)?, hints, &mut out)
+}
+
+/// What a run's script is called: `extend@2` if it is a saved one.
+fn script(run: &Run) -> String {
+    run.script_version.map_or_else(|| run.script.clone(), |version| format!("{}@{version}", run.script))
+}
+
+/// What a run was given: `days=30, plan="plus"`.
+fn parameters(run: &Run) -> String {
+    let params = Entries::read(Some(&run.params)).0;
+    params.iter().map(|(name, value)| format!("{name}={}", value.get())).collect::<Vec<_>>().join(", ")
 }
 
 /// What a run's targets are.
