@@ -4,12 +4,14 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use common::{check, outcomes, request, site};
 use rollcall_app::runs::{BadRow, Choice, ChosenRows, Observer, Progress, RowsObserver, RowsRequest, Stop};
 use rollcall_app::{App, Table, TableOptions};
-use rollcall_domain::{Change, Field, FieldChange, Mode, Outcome, Run, TargetOutcome, Value};
+use rollcall_domain::{
+    Change, Clock, Field, FieldChange, Mode, Outcome, Run, TargetOutcome, Timestamp, Value,
+};
 use rollcall_testkit::TestDatabase;
 
 struct Silent;
@@ -147,6 +149,49 @@ fn nothing_is_lost_or_done_twice_while_others_edit_the_same_users() {
     let others =
         all.iter().filter(|outcome| !matches!(outcome.outcome, Outcome::Changed | Outcome::Conflict));
     assert_eq!(others.count(), 0);
+}
+
+/// A clock that moves on with every look.
+#[derive(Debug)]
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1_000_000, Ordering::Relaxed)).unwrap()
+    }
+}
+
+#[test]
+fn rows_see_the_last_update_that_the_rows_before_leave() {
+    let script = "
+match row['do']:
+    case 'klass': user.klass += 'x'
+    case 'date': user.last_update = '2029-01-01'
+    case 'now': user.last_update = run.now
+    case 'see': fail(f'{user.klass} {user.last_update:%Y}')
+";
+    let (database, _) = site(13_000);
+    let start = rollcall_testkit::time("2026-11-23T12:00:00Z").as_micros();
+    let clock = std::sync::Arc::new(Ticking(AtomicI64::new(start)));
+    let app = App::new(database.open(), clock, rollcall_domain::Zone::utc(), "cli:test".to_owned());
+    let first = "user1,klass\nuser1,date\nuser2,klass\nuser2,now\n";
+    let between: String = (3..=13_000).map(|n| format!("user{n},klass\n")).collect();
+    let text = format!("username,do\n{first}{between}user1,see\nuser1,klass\nuser1,see\n");
+    for mode in [Mode::Preview, Mode::Apply] {
+        let run = run(&app, script, mode, &text);
+        let all = outcomes(&app, &run);
+        let seen = |n: usize| all[n].error.as_ref().unwrap().message.clone();
+        assert_eq!((seen(13_002), seen(13_004)), ("x 2029".into(), "xx 2026".into()), "{mode:?}");
+        assert_eq!((all[1].outcome, all[3].outcome), (Outcome::Changed, Outcome::Changed), "{mode:?}");
+        if mode == Mode::Apply {
+            assert_eq!(app.user("user2").unwrap().last_update, run.created_at, "what was assigned stands");
+            let Change::Set(FieldChange { before: Value::Time(Some(before)), .. }) = &all[3].changes[0]
+            else {
+                panic!("{:?}", all[3].changes)
+            };
+            assert!(*before > run.created_at, "the journal has what the row before really left");
+        }
+    }
 }
 
 fn usernames(outcomes: &[TargetOutcome]) -> Vec<(&str, Outcome)> {

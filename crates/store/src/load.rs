@@ -35,6 +35,7 @@ sql! {
     CHUNK_ITEMS = "SELECT i.attr, i.operation, i.value, i.position, i.kind, t.seq FROM targets t \
                    CROSS JOIN user_items i ON i.user_id = t.user_id \
                    WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position";
+    LONGEST_ROW = "SELECT coalesce(max(octet_length(cells)), 0) FROM targets WHERE run_id = ?1";
     PLANNED_BEFORE = "WITH RECURSIVE earlier (seq) AS \
                       (SELECT prior FROM targets WHERE run_id = ?1 AND seq = ?2 \
                        UNION ALL SELECT t.prior FROM earlier e JOIN targets t ON t.run_id = ?1 AND t.seq = e.seq) \
@@ -173,18 +174,31 @@ impl Store {
         sqlite.read(|tx| ids.iter().filter_map(|id| by_id(tx, *id).transpose()).collect())
     }
 
-    /// What a preview has planned so far for the user of `target`, in earlier targets of that user: the changes of each
-    /// that has any, in order.
-    pub fn planned_before(&self, run: RunId, target: i64) -> Result<Vec<Vec<Change>>, StoreError> {
+    /// How many bytes the longest row of a run's targets has; 0 if they have no rows.
+    pub fn longest_row(&self, run: RunId) -> Result<i64, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| Ok(tx.query_row(LONGEST_ROW, [run], |row| row.get(0))?))
+    }
+
+    /// Goes through what a preview has planned so far for the user of `target`, in earlier targets of that user: the
+    /// changes of each that has any, in order, as long as `each` wants to go on.
+    pub fn planned_before(
+        &self,
+        run: RunId,
+        target: i64,
+        mut each: impl FnMut(&[Change]) -> bool,
+    ) -> Result<(), StoreError> {
         let Self::Sqlite(sqlite) = self;
         sqlite.read(|tx| {
             let mut query = tx.prepare_cached(PLANNED_BEFORE)?;
             let mut rows = query.query([run, target])?;
-            let mut plans = Vec::new();
             while let Some(row) = rows.next()? {
-                plans.push(json::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+                let plan: Vec<Change> = json::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+                if !each(&plan) {
+                    break;
+                }
             }
-            Ok(plans)
+            Ok(())
         })
     }
 }

@@ -51,6 +51,7 @@ pub struct Settled {
     version: Option<i64>,
     after: Option<User>,
     dated: bool,
+    changed_at: Option<Timestamp>,
     journal: Option<String>,
 }
 
@@ -61,7 +62,7 @@ impl Settled {
     pub fn new(outcome: TargetOutcome, version: Option<i64>, after: Option<User>) -> Self {
         let journal = (!outcome.changes.is_empty())
             .then(|| serde_json::to_string(&outcome.changes).expect("changes have JSON forms"));
-        Self { outcome, version, after, dated: false, journal }
+        Self { outcome, version, after, dated: false, changed_at: None, journal }
     }
 
     /// The same, where the script assigned `last_update`: then that value stands, even if it is the one that was there.
@@ -70,8 +71,15 @@ impl Settled {
         Self { dated: true, ..self }
     }
 
+    /// The same, where `at` is what the user's `last_update` becomes, if the script did not assign it; otherwise it is the
+    /// moment of the commit.
+    #[must_use]
+    pub fn changed_at(self, at: Timestamp) -> Self {
+        Self { changed_at: Some(at), ..self }
+    }
+
     fn last_update(&self, after: &User, now: Timestamp) -> Timestamp {
-        if self.dated { after.last_update } else { now }
+        if self.dated { after.last_update } else { self.changed_at.unwrap_or(now) }
     }
 
     /// The same, where the user was called `username` before the run.

@@ -6,16 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+use rollcall_domain::Clock;
 use rollcall_sandbox::{Broken, Job, Report, RunFacts, Sandbox, StartError, Target, Worker};
 
-use super::evaluate::{Evaluated, evaluate_and_keep};
+use super::evaluate::{Evaluated, evaluate_and_keep, planned_update};
 use crate::AppError;
 
 /// A worker is given this much work in advance, by its measured speed: enough to hide the way there and back,
 /// little enough that at a run's end no worker sits on what others could do.
 const AHEAD_MICROS: i64 = 10_000;
-/// And never more targets than this.
-const AHEAD_TARGETS: i64 = 1_000;
 
 /// What comes back from the threads.
 pub(super) type Batch = Result<Vec<Evaluated>, Lost>;
@@ -76,10 +75,11 @@ impl Crew {
                 };
                 drop(ready);
                 // Without facts there is no run, and the worker goes home.
-                let Ok(Orders { facts, keep }) = receiver.recv() else { return };
-                let now = facts.now;
-                let evaluate = |target, report| evaluate_and_keep(target, report, &job.profiles, keep, now);
-                let work = || drive(worker.begin(facts), &evaluate, &queue, &results, &dismissed);
+                let Ok(Orders { facts, keep, clock, ahead }) = receiver.recv() else { return };
+                let preview = facts.preview.then(|| planned_update(facts.now));
+                let now = || preview.unwrap_or_else(|| clock.now());
+                let evaluate = |target, report| evaluate_and_keep(target, report, &job.profiles, keep, now());
+                let work = || drive(worker.begin(facts), &evaluate, ahead, &queue, &results, &dismissed);
                 // Should this thread panic, the run must hear of it: its targets would never come back.
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
                     let _ = results.send(Err(Lost::Panicked));
@@ -110,17 +110,21 @@ impl Crew {
 }
 
 /// What a thread of the crew is told before its first target.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Orders {
     pub(super) facts: RunFacts,
     /// Whether users come more than once, so that how each is left is to be kept.
     pub(super) keep: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    /// A worker is given at most so many targets in advance.
+    pub(super) ahead: i64,
 }
 
 /// Feeds one worker until there is no more work or nobody wants the results.
 fn drive(
     mut worker: Worker<'_>,
     evaluate: &dyn Fn(Target, Report) -> Evaluated,
+    most_ahead: i64,
     queue: &Receiver<Target>,
     results: &Sender<Batch>,
     dismissed: &AtomicBool,
@@ -150,7 +154,7 @@ fn drive(
                 let spent =
                     reports.iter().fold(0, |sum: i64, (_, report)| sum.saturating_add(report.micros.max(1)));
                 let each = spent / i64::try_from(reports.len()).unwrap_or(1);
-                ahead = (AHEAD_MICROS / each.max(1)).clamp(1, AHEAD_TARGETS);
+                ahead = (AHEAD_MICROS / each.max(1)).clamp(1, most_ahead);
                 Ok(reports.into_iter().map(|(target, report)| evaluate(target, report)).collect())
             }
             Err(broken) => Err(Lost::Broken(broken)),

@@ -4,6 +4,11 @@ use rollcall_domain::{
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
 
+/// What `last_update` becomes of users that a preview of this start changes: later than its "now", as in a run that writes.
+pub(super) fn planned_update(start: Timestamp) -> Timestamp {
+    Timestamp::from_micros(start.as_micros() + 1).unwrap_or(start)
+}
+
 /// What has become of a target, and how it leaves its user for the next target of the same one.
 #[derive(Debug)]
 pub(super) struct Evaluated {
@@ -31,7 +36,8 @@ pub(super) fn evaluate_and_keep(
         return Evaluated { settled: evaluate(target, report, profiles), left: None };
     }
     let before = target.user.clone();
-    let settled = evaluate(target, report, profiles);
+    // What the next target of the user reads as `last_update` is what the database gets.
+    let settled = evaluate(target, report, profiles).changed_at(now);
     let left = match settled.after() {
         // As the database will have it.
         Some(after) => User {

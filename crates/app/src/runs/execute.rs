@@ -6,21 +6,23 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use rollcall_domain::{Mode, Run, RunId, Tally, User, UserId};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use rollcall_domain::{Change, Field, FieldChange, Mode, Run, Tally, User, UserId};
 use rollcall_sandbox::{RunFacts, Target};
 use rollcall_store::{ChunkOf, Commit, Loaded, Settled, Store, StoreError};
 
 use super::chains::Chains;
 use super::crew::{Crew, Lost, Orders};
-use super::evaluate::{Evaluated, conflict};
+use super::evaluate::{Evaluated, conflict, planned_update};
 use super::{Observer, Progress, Stop};
 use crate::{App, AppError};
 
 /// Targets between loading and commit.
-const WINDOW: u32 = 12_000;
-/// Targets that are loaded at once.
-const LOAD: i64 = 1_000;
+const WINDOW: i64 = 12_000;
+/// Bytes of rows between loading and commit: of long ones there are fewer.
+const WINDOW_BYTES: i64 = 256 << 20;
+/// The part of the window that is loaded at once, or given to one worker in advance.
+const PART: i64 = 12;
 /// Outcomes that are committed at once, when they come fast.
 const CHUNK: usize = 4_000;
 /// Outcomes wait at most this long for others to be committed with.
@@ -53,8 +55,13 @@ pub(super) fn execute(
         administrator: run.administrator.clone(),
         columns: run.columns.clone().unwrap_or_default(),
     };
-    crew.begin(&Orders { facts, keep: run.repeats });
-    let targets = i64::try_from(run.targets).unwrap_or(i64::MAX);
+    let window = match window(app, run) {
+        Ok(window) => window,
+        Err(error) => {
+            return Executed { result: Err(error), tally: Tally::default(), elapsed: Duration::ZERO };
+        }
+    };
+    crew.begin(&Orders { facts, keep: run.repeats, clock: app.clock.clone(), ahead: window / PART });
     let started = Instant::now();
     let committed = AtomicI64::new(0);
     let mut committer = Committer {
@@ -72,10 +79,10 @@ pub(super) fn execute(
     let result = std::thread::scope(|scope| {
         // The loader waits for the committer's permits, and ends when the committer does.
         let (permits, permitted) = bounded(1);
-        let (loaded, notices) = bounded(WINDOW as usize);
+        let (loaded, notices) = unbounded();
         let (work, committed) = (crew.work.clone(), &committed);
         scope.spawn(move || {
-            if let Err(error) = load(&app.store, run.id, targets, &work, &loaded, &permitted, committed) {
+            if let Err(error) = load(&app.store, run, window, &work, &loaded, &permitted, committed) {
                 let _ = loaded.send(Err(error));
             }
         });
@@ -86,6 +93,15 @@ pub(super) fn execute(
         result
     });
     Executed { result, tally: committer.tally, elapsed: started.elapsed() }
+}
+
+/// How many targets of a run may be between loading and commit.
+fn window(app: &App, run: &Run) -> Result<i64, AppError> {
+    let Some(columns) = &run.columns else { return Ok(WINDOW) };
+    // Once as it came and once on its way to a worker, and what every cell costs beside its text.
+    let row =
+        2 * app.store.longest_row(run.id)? + 64 * i64::try_from(columns.len()).unwrap_or(i64::MAX / 128);
+    Ok((WINDOW_BYTES / row.max(1)).clamp(PART, WINDOW))
 }
 
 /// What the loader has to say beside the targets that go to the crew, or why it stopped.
@@ -111,22 +127,25 @@ struct Loading<'a> {
 /// Loads targets as far as the window allows and hands them to the crew.
 fn load(
     store: &Store,
-    run: RunId,
-    targets: i64,
+    run: &Run,
+    window: i64,
     work: &Sender<Target>,
     notices: &Sender<Notice>,
     permitted: &Receiver<()>,
     committed: &AtomicI64,
 ) -> Result<(), StoreError> {
+    let targets = i64::try_from(run.targets).unwrap_or(i64::MAX);
     let mut loaded = 0;
     while loaded < targets {
-        while loaded + LOAD > committed.load(Ordering::Acquire) + i64::from(WINDOW) {
+        while loaded + window / PART > committed.load(Ordering::Acquire) + window {
             if permitted.recv().is_err() {
                 return Ok(()); // the run ends early
             }
         }
-        let last = (loaded + LOAD).min(targets);
-        for Loaded { target: number, user_id, user, cells, prior } in store.load_chunk(run, loaded, last)? {
+        let last = (loaded + window / PART).min(targets);
+        for Loaded { target: number, user_id, user, cells, prior } in
+            store.load_chunk(run.id, loaded, last)?
+        {
             let nobody_there = match (user, prior) {
                 (Some(user), None) => work.send(Target { number, user, cells }).is_err(),
                 (Some(_), Some(prior)) => {
@@ -141,6 +160,15 @@ fn load(
         loaded = last;
     }
     Ok(())
+}
+
+/// The user that a target is to be executed on.
+enum Base {
+    Ready(User),
+    /// It was removed.
+    Gone,
+    /// Somebody else has changed what the preview planned to change.
+    Changed(User),
 }
 
 struct Committer<'a> {
@@ -238,7 +266,7 @@ impl Committer<'_> {
     fn go_on_after(&mut self, prior: i64, work: &Sender<Target>) -> Result<(), AppError> {
         let Some(link) = self.chains.waiting_for(prior) else { return Ok(()) };
         let (number, user_id) = (link.number, link.user_id);
-        let user = if prior <= self.cursor {
+        let base = if prior <= self.cursor {
             self.committed_user(number)?
         } else {
             match self.settled.get(&prior).map(|before| before.left.clone()) {
@@ -247,7 +275,7 @@ impl Committer<'_> {
                     self.chains.wait_for_commit_of(prior);
                     return Ok(());
                 }
-                Some(left) => left,
+                Some(left) => left.map_or(Base::Gone, Base::Ready),
             }
         };
         let cells = link.cells.clone();
@@ -259,29 +287,41 @@ impl Committer<'_> {
             }
         };
         self.chains.executing_after(prior, username);
-        match user {
-            Some(user) => {
+        match base {
+            Base::Ready(user) => {
                 let _ = work.send(Target { number, user, cells });
                 Ok(())
             }
-            None => self.take(conflict(number, user_id, None), work),
+            Base::Gone => self.take(conflict(number, user_id, None), work),
+            Base::Changed(user) => self.take(conflict(number, user_id, Some(&user)), work),
         }
     }
 
-    /// The user of a target whose earlier targets are all committed, as those leave it. None if it is gone, or no
-    /// longer what the preview planned for it.
-    fn committed_user(&self, number: i64) -> Result<Option<User>, AppError> {
+    /// The user of a target whose earlier targets are all committed, as those leave it.
+    fn committed_user(&self, number: i64) -> Result<Base, AppError> {
         let loaded = self.app.store.load_chunk(self.run.id, number - 1, number)?.pop();
-        let Some(mut user) = loaded.and_then(|loaded| loaded.user) else { return Ok(None) };
-        if self.run.mode == Mode::Preview {
-            for plan in self.app.store.planned_before(self.run.id, number)? {
-                if plan.iter().any(|change| user.apply(change).is_err()) {
-                    return Ok(None);
-                }
-                user.version += 1;
-            }
+        let Some(mut user) = loaded.and_then(|loaded| loaded.user) else { return Ok(Base::Gone) };
+        if self.run.mode == Mode::Apply {
+            return Ok(Base::Ready(user));
         }
-        Ok(Some(user))
+        let mut fits = true;
+        self.app.store.planned_before(self.run.id, number, |plan| {
+            // As applying would leave it: `last_update` follows every change, and so is nobody else's to have changed.
+            let mut planned = user.clone();
+            planned.version += 1;
+            planned.last_update = planned_update(self.run.created_at);
+            fits = plan.iter().all(|change| match change {
+                Change::Set(FieldChange { field: Field::LastUpdate, after, .. }) => {
+                    planned.put(Field::LastUpdate, after.clone()).is_ok()
+                }
+                change => planned.apply(change).is_ok(),
+            });
+            if fits {
+                user = planned;
+            }
+            fits
+        })?;
+        Ok(if fits { Base::Ready(user) } else { Base::Changed(user) })
     }
 
     /// The committed outcomes and those that wait to be.
@@ -360,7 +400,7 @@ impl Committer<'_> {
         let tries = self.tries.entry(number).or_default();
         *tries += 1;
         let again = *tries <= TRIES;
-        if self.run.repeats {
+        if self.run.repeats && self.run.mode == Mode::Apply {
             self.restless.insert(settled.outcome().user_id);
         }
         if let Some(prior) = self.chains.prior(number)
