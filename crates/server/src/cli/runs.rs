@@ -332,7 +332,7 @@ fn next_steps(run: &Run, has_results: bool, hints: &Hints, out: &mut impl Write)
     }
     if run.tally.get(Outcome::Changed) > 0 || has_results {
         let command = format!("{program} runs outcomes {} --format csv{database}", run.id);
-        steps.push((command, "every user's changes and results, to take away"));
+        steps.push((command, "every user's changes and results"));
     }
     if !steps.is_empty() {
         writeln!(out, "\n{}", paint(style::STRONG, "Next"))?;
