@@ -26,6 +26,16 @@ pub(crate) fn is_dead(holder: &str) -> bool {
     pid.parse().ok().and_then(started).is_none_or(|start| start != its_start)
 }
 
+/// ` by process 123 on host`
+pub(crate) fn describe(holder: &str) -> String {
+    let mut parts = holder.split('/');
+    let host = parts.next().and_then(|boot| boot.rsplit('@').next());
+    match (host, parts.next()) {
+        (Some(host), Some(pid)) => format!(" by process {pid} on {host}"),
+        _ => String::new(),
+    }
+}
+
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let host = nix::unistd::gethostname().unwrap_or_default();

@@ -7,10 +7,12 @@ mod csv_text;
 mod error;
 mod export;
 mod filters;
+mod history;
 mod holder;
 mod import;
 mod lines;
 mod pages;
+mod prune;
 pub mod runs;
 pub mod sample;
 pub mod scripts;
@@ -27,6 +29,7 @@ pub use error::AppError;
 pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::ReadFilter;
 pub use import::{Fault, Imported};
+pub use prune::{Age, Pruned};
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
 
 /// Rollcall, on behalf of one administrator.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_app::runs::{
-    BadRow, Choice, Engine, Observer, Progress, Request, RowsObserver, RowsRequest, Script, Stop,
+    BadRow, Choice, Engine, Observer, Progress, Request, RowsObserver, RowsRequest, Script, Stop, Terms,
 };
 use rollcall_app::scripts::{SAMPLES, Sample, read, sample};
 use rollcall_app::{App, Table, TableOptions};
@@ -74,6 +74,7 @@ impl Site {
                 workers: 1,
                 limits: Limits { time: Duration::from_secs(5), memory: 256 << 20, ..Limits::default() },
             },
+            terms: Terms::default(),
         };
         let run = self.app.run(&request, &Stop::default(), &mut Quiet).unwrap();
         self.app

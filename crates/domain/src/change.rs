@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Assignment, Field, ItemKind, ItemRow, User, Value};
+use crate::{Assignment, Field, ItemKind, ItemRow, User, Value, ValueRef};
 
 /// One operation that was done to one user, with all that taking it back needs. As JSON it is an entry of a
 /// journal.
@@ -52,12 +52,16 @@ impl TryFrom<Written> for FieldChange {
     }
 }
 
-/// A change met a user that is not as the change expects: what it would overwrite or remove is different.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{subject} is no longer as this change found it")]
+/// Something of a user is not as a change expects to find it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{subject} should be {expected} and is {found}")]
 pub struct Mismatch {
     /// The field, profile or attribute that differs.
     pub subject: String,
+    /// What the change starts from.
+    pub expected: String,
+    /// What is there.
+    pub found: String,
 }
 
 impl Change {
@@ -134,63 +138,136 @@ impl User {
     pub fn apply(&mut self, change: &Change) -> Result<(), Mismatch> {
         match change {
             Change::Set(FieldChange { field, before, after }) => {
-                let mismatch = || Mismatch { subject: field.name().to_owned() };
+                let mismatch = |found: &Self| Mismatch {
+                    subject: field.name().to_owned(),
+                    expected: shown(before.as_ref()),
+                    found: shown(found.get(*field)),
+                };
                 if self.get(*field) != before.as_ref() {
-                    return Err(mismatch());
+                    return Err(mismatch(self));
                 }
-                self.put(*field, after.clone()).map_err(|_| mismatch())
+                self.put(*field, after.clone()).map_err(|_| mismatch(self))
             }
-            Change::ProfileAdd(profile) => {
-                let clash = |other: &Assignment| other.id == profile.id;
-                insert(&mut self.profiles, profile, clash, |other| (other.priority, other.id))
+            Change::ProfileAdd(profile) => self.assign(profile),
+            Change::ProfileRemove(profile) => self.unassign(profile),
+            Change::AttributeAdd(row) => add_row(ItemKind::Reply, &mut self.attributes, row),
+            Change::AttributeRemove(row) => remove_row(ItemKind::Reply, &mut self.attributes, row),
+            Change::CheckAttributeAdd(row) => add_row(ItemKind::Check, &mut self.check_attributes, row),
+            Change::CheckAttributeRemove(row) => remove_row(ItemKind::Check, &mut self.check_attributes, row),
+        }
+    }
+
+    /// The user after all of `changes`, or everything that is not as they expect it. What `last_update` was does not
+    /// matter: it follows every change, so nobody else's change of something else may stand in the way.
+    pub fn after(&self, changes: &[Change]) -> Result<Self, Vec<Mismatch>> {
+        let mut user = self.clone();
+        let mut mismatches = Vec::new();
+        for change in changes {
+            let done = match change {
+                Change::Set(FieldChange { field: field @ Field::LastUpdate, after, .. }) => {
+                    let _ = user.put(*field, after.clone()); // it has been one before
+                    Ok(())
+                }
+                change => user.apply(change),
+            };
+            mismatches.extend(done.err());
+        }
+        if mismatches.is_empty() { Ok(user) } else { Err(mismatches) }
+    }
+
+    /// The user as it was before `changes`, provided that all they touched is still as they left it; otherwise
+    /// everything that is not. A user who is back where they started from already stays as it is.
+    ///
+    /// A `last_update` that the changes assigned is put back if it still stands; other changes may have moved it on.
+    pub fn before(&self, changes: &[Change]) -> Result<Self, Vec<Mismatch>> {
+        let is_date =
+            |change: &Change| matches!(change, Change::Set(FieldChange { field: Field::LastUpdate, .. }));
+        let only_date = changes.iter().all(is_date);
+        let mut user = self.clone();
+        let mut mismatches = Vec::new();
+        for change in inverse(changes) {
+            let done = user.apply(&change);
+            if only_date || !is_date(&change) {
+                mismatches.extend(done.err());
             }
-            Change::ProfileRemove(profile) => remove(&mut self.profiles, profile),
-            Change::AttributeAdd(row) => add_row(&mut self.attributes, row),
-            Change::AttributeRemove(row) => remove(&mut self.attributes, row),
-            Change::CheckAttributeAdd(row) => add_row(&mut self.check_attributes, row),
-            Change::CheckAttributeRemove(row) => remove(&mut self.check_attributes, row),
+        }
+        if mismatches.is_empty() {
+            return Ok(user);
+        }
+        match self.after(changes) {
+            Ok(_) if !only_date => Ok(self.clone()),
+            _ => Err(mismatches),
+        }
+    }
+
+    fn assign(&mut self, profile: &Assignment) -> Result<(), Mismatch> {
+        if let Some(other) = self.profiles.iter().find(|other| other.id == profile.id) {
+            return Err(Mismatch {
+                subject: format!("profile {}", profile.short_name),
+                expected: "not assigned".to_owned(),
+                found: at_priority(other),
+            });
+        }
+        let rank = |other: &Assignment| (other.priority, other.id);
+        let index = self.profiles.partition_point(|other| rank(other) <= rank(profile));
+        self.profiles.insert(index, profile.clone());
+        Ok(())
+    }
+
+    fn unassign(&mut self, profile: &Assignment) -> Result<(), Mismatch> {
+        // Not by its name, which may have been another at the time.
+        let found = self.profiles.iter().position(|other| other.id == profile.id);
+        match found {
+            Some(index) if self.profiles[index].priority == profile.priority => {
+                self.profiles.remove(index);
+                Ok(())
+            }
+            found => Err(Mismatch {
+                subject: format!("profile {}", profile.short_name),
+                expected: at_priority(profile),
+                found: found.map_or("not assigned".to_owned(), |index| at_priority(&self.profiles[index])),
+            }),
         }
     }
 }
 
-fn add_row(rows: &mut Vec<ItemRow>, row: &ItemRow) -> Result<(), Mismatch> {
-    insert(rows, row, |other| other.position == row.position, |other| other.position)
+fn at_priority(profile: &Assignment) -> String {
+    format!("assigned at priority {}", profile.priority)
 }
 
-fn insert<T: Clone + Subject, K: Ord>(
-    rows: &mut Vec<T>,
-    row: &T,
-    clash: impl Fn(&T) -> bool,
-    key: impl Fn(&T) -> K,
-) -> Result<(), Mismatch> {
-    if rows.iter().any(clash) {
-        return Err(Mismatch { subject: row.subject() });
-    }
-    let index = rows.partition_point(|other| key(other) <= key(row));
-    rows.insert(index, row.clone());
-    Ok(())
-}
-
-fn remove<T: PartialEq + Subject>(rows: &mut Vec<T>, row: &T) -> Result<(), Mismatch> {
-    let index =
-        rows.iter().position(|other| other == row).ok_or_else(|| Mismatch { subject: row.subject() })?;
-    rows.remove(index);
-    Ok(())
-}
-
-/// What a mismatch is about, in the administrator's words.
-trait Subject {
-    fn subject(&self) -> String;
-}
-
-impl Subject for Assignment {
-    fn subject(&self) -> String {
-        format!("profile {}", self.short_name)
+fn add_row(kind: ItemKind, rows: &mut Vec<ItemRow>, row: &ItemRow) -> Result<(), Mismatch> {
+    match rows.binary_search_by_key(&row.position, |other| other.position) {
+        Ok(index) => Err(Mismatch {
+            subject: format!("the place of {} {row}", kind.noun()),
+            expected: "free".to_owned(),
+            found: rows[index].to_string(),
+        }),
+        Err(index) => {
+            rows.insert(index, row.clone());
+            Ok(())
+        }
     }
 }
 
-impl Subject for ItemRow {
-    fn subject(&self) -> String {
-        format!("attribute {}", self.attr)
+fn remove_row(kind: ItemKind, rows: &mut Vec<ItemRow>, row: &ItemRow) -> Result<(), Mismatch> {
+    let found = rows.binary_search_by_key(&row.position, |other| other.position);
+    match found {
+        Ok(index) if rows[index] == *row => {
+            rows.remove(index);
+            Ok(())
+        }
+        found => Err(Mismatch {
+            subject: format!("{} {}", kind.noun(), row.attr),
+            expected: row.to_string(),
+            found: found.map_or("not there".to_owned(), |index| rows[index].to_string()),
+        }),
+    }
+}
+
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Text(text) => format!("{text:?}"),
+        ValueRef::Time(None) => "none".to_owned(),
+        other => other.to_string(),
     }
 }

@@ -2,6 +2,10 @@ use crate::{
     Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Operator, ProfileId, Refusal, User, Value,
 };
 
+/// A target makes less than two to the power of this many edits (the sandbox sees to that), so the places of rows that
+/// different versions of a user have added never meet.
+const EDITS_BITS: u32 = 10;
+
 /// One thing that a script or an administrator asks to be done to one user. What it then changed is a list of
 /// [`crate::Change`]s, found by comparing the user before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,9 @@ impl User {
     }
 
     fn add_item(&mut self, kind: ItemKind, item: Item) -> Result<(), Refusal> {
+        // Beyond every place that a version of this user has had so far, so that a removed row's place stays free and
+        // taking its removal back finds it so, whatever was added since.
+        let first_free = self.version << EDITS_BITS;
         let rows = self.items_mut(kind);
         if rows.iter().any(|row| row.holds(&item)) {
             return Err(Refusal::new(format!("{item} is already there")));
@@ -81,8 +88,8 @@ impl User {
                 rows[index] = ItemRow::new(item, kept);
             }
             None => {
-                let last = rows.iter().map(|row| row.position).max().unwrap_or(0);
-                rows.push(ItemRow::new(item, last + 1));
+                let last = rows.last().map_or(0, |row| row.position);
+                rows.push(ItemRow::new(item, last.max(first_free) + 1));
             }
         }
         Ok(())

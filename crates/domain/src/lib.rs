@@ -4,6 +4,7 @@
 //! Everything that reaches a database has passed through here, whoever asked for it: a script, a file or an
 //! administrator.
 
+mod brakes;
 mod change;
 mod clock;
 mod edit;
@@ -12,6 +13,7 @@ pub mod filter;
 mod item;
 mod outcome;
 mod param;
+mod plan;
 mod profile;
 mod refusal;
 mod run;
@@ -19,6 +21,7 @@ mod saved;
 mod time;
 mod user;
 
+pub use brakes::{Brakes, Counts, Settings, Tripped};
 pub use change::{Change, FieldChange, Mismatch, diff, inverse};
 pub use clock::{Clock, SystemClock};
 pub use edit::Edit;
@@ -26,9 +29,10 @@ pub use field::{Field, Kind, Value, ValueRef, did_you_mean};
 pub use item::{Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Operator};
 pub use outcome::{Outcome, ScriptError, Tally, TargetOutcome};
 pub use param::{Param, ParamKind, ParamValue, ParamValues, Params};
+pub use plan::PlanHash;
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
 pub use refusal::Refusal;
-pub use run::{Mode, Run, RunId, RunState, Selection};
+pub use run::{Mode, Replay, Run, RunId, RunState, Selection};
 pub use saved::{MAX_SCRIPT_BYTES, SavedFilter, ScriptVersion, check_saved_name, is_saved_name};
 pub use time::{CivilDate, Timestamp, Zone};
 pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};

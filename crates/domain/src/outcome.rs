@@ -3,7 +3,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, OrganizationId, Refusal, UserId, did_you_mean};
+use crate::{Change, Mismatch, OrganizationId, Refusal, UserId, did_you_mean};
 
 /// What happened to one target of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -168,8 +168,12 @@ pub struct TargetOutcome {
     pub warnings: Vec<String>,
     /// Why it failed, where it did.
     pub error: Option<ScriptError>,
+    /// What of the user was not as it had to be, in a conflict.
+    pub mismatches: Vec<Mismatch>,
     /// The reason given to `skip`.
     pub reason: Option<String>,
+    /// Whether the changes assign `last_update`: then that value stands, even if it is the one that was there.
+    pub dated: bool,
     /// How long the script took for this target, in microseconds.
     pub micros: i64,
     /// The cells of its row under the run's columns, where the run has rows.
@@ -191,7 +195,9 @@ impl TargetOutcome {
             output: String::new(),
             warnings: Vec::new(),
             error: None,
+            mismatches: Vec::new(),
             reason: None,
+            dated: false,
             micros: 0,
             cells: None,
         }

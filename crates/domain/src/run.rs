@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Field, OrganizationId, Outcome, Refusal, Tally, Timestamp};
+use crate::{Counts, Field, OrganizationId, Outcome, Refusal, Settings, Tally, Timestamp};
 
 /// Identifies a run.
 pub type RunId = i64;
@@ -116,6 +116,23 @@ pub enum Selection {
         /// Those with this outcome; none: all of them.
         outcome: Option<Outcome>,
     },
+    /// What failed or timed out in an earlier run.
+    Retry {
+        /// That run.
+        run: RunId,
+    },
+    /// The users that a preview has planned changes for.
+    Plan {
+        /// The preview.
+        run: RunId,
+    },
+    /// The users that an earlier run has changed.
+    Changed {
+        /// That run.
+        run: RunId,
+        /// Only this one of them.
+        username: Option<String>,
+    },
 }
 
 impl fmt::Display for Selection {
@@ -138,8 +155,21 @@ impl fmt::Display for Selection {
             Self::Outcomes { run, outcome: Some(outcome) } => {
                 write!(f, "what was {} in run {run}", outcome.name().replace('_', " "))
             }
+            Self::Retry { run } => write!(f, "what failed or timed out in run {run}"),
+            Self::Plan { run } => write!(f, "what preview {run} has planned"),
+            Self::Changed { run, username: None } => write!(f, "what run {run} has changed"),
+            Self::Changed { run, username: Some(name) } => write!(f, "what run {run} has changed of {name}"),
         }
     }
+}
+
+/// Where the changes of a run come from that executes no script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// The plan of this preview.
+    Plan(RunId),
+    /// The journal of this run, backwards.
+    Inverse(RunId),
 }
 
 /// One execution of a script over a frozen list of targets.
@@ -187,11 +217,52 @@ pub struct Run {
     pub applies: Option<RunId>,
     /// The run that it takes back.
     pub undoes: Option<RunId>,
+    /// Whether somebody has said yes to it, where that was needed.
+    pub confirmed: bool,
+    /// What its administrator wants of its execution.
+    pub settings: Settings,
+    /// How many of the committed changes made a user inactive.
+    pub deactivated: u64,
+    /// Where its brakes start to count: nought, unless it went on after a stop.
+    pub braked_from: Counts,
+    /// Of a preview: what identifies its plan, as 64 hexadecimal digits. It covers the script, its parameters and every
+    /// target with its outcome so far.
+    pub plan: Option<String>,
+    /// Grows when another process takes the run over; what comes from an earlier one is refused.
+    pub token: i64,
+    /// Nobody takes the run over before, unless the process that executes it is certainly dead.
+    pub leased_until: Option<Timestamp>,
+    /// Who wants it to end.
+    pub cancelled_by: Option<String>,
+    /// When its outcomes were removed, to make room.
+    pub pruned_at: Option<Timestamp>,
     /// Why it ended early, where it did.
     pub note: Option<String>,
 }
 
 impl Run {
+    /// Where its changes come from, if not from executing a script.
+    #[must_use]
+    pub fn replays(&self) -> Option<Replay> {
+        match (self.applies, self.undoes) {
+            (Some(preview), _) => Some(Replay::Plan(preview)),
+            (None, Some(run)) => Some(Replay::Inverse(run)),
+            (None, None) => None,
+        }
+    }
+
+    /// How many targets had no turn yet.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.targets.saturating_sub(self.cursor.unsigned_abs())
+    }
+
+    /// What its brakes have counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts::of(&self.tally, self.deactivated) - self.braked_from
+    }
+
     /// The outcomes with those that had no turn counted as `not_run`, unless somebody is still at the run.
     #[must_use]
     pub fn final_tally(&self) -> Tally {

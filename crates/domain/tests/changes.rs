@@ -103,7 +103,7 @@ fn assigning_with_set_replaces_in_place_and_drops_further_rows() {
     );
     // A second `:=` row, as an older system may have left it.
     user.attributes
-        .push(rollcall_domain::ItemRow::new(Item::new(ItemKind::Reply, "Limit", ":=", "9").unwrap(), 8));
+        .push(rollcall_domain::ItemRow::new(Item::new(ItemKind::Reply, "Limit", ":=", "9").unwrap(), 8_000));
     let user = edited(user, vec![add(":=", "5")]);
     let shown: Vec<_> = user.attributes.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["Limit = 1", "Limit := 5", "Limit += 3"]);
@@ -117,5 +117,5 @@ fn a_change_does_not_apply_to_a_user_that_is_elsewhere() {
     let changes = diff(&user, &other);
     user.email = "someone@example.com".into();
     let mismatch = user.apply(&changes[0]).unwrap_err();
-    assert_eq!(mismatch.to_string(), "email is no longer as this change found it");
+    assert_eq!(mismatch.to_string(), "email should be \"\" and is \"someone@example.com\"");
 }

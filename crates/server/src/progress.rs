@@ -46,6 +46,30 @@ impl Meter {
         Self { what, bar, started: now, told: now }
     }
 
+    /// For steps of `what` of which nobody knows how many there are.
+    pub(crate) fn counting(what: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            let style = ProgressStyle::with_template("{prefix} {spinner} {human_pos}  {per_sec}");
+            bar.set_style(style.expect("the template is right"));
+            bar.set_prefix(what);
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        let now = Instant::now();
+        Self { what, bar, started: now, told: now }
+    }
+
+    /// Shows that `done` steps are done, of nobody knows how many.
+    pub(crate) fn count(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        } else if self.told.elapsed() >= QUIET {
+            self.told = Instant::now();
+            tell(format_args!("{} {}", self.what, grouped(done)));
+        }
+    }
+
     /// Shows that `done` of `total` steps are done.
     pub(crate) fn at(&mut self, done: u64, total: u64, message: &str) {
         if let Some(bar) = &self.bar {

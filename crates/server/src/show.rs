@@ -1,6 +1,8 @@
 //! Users, changes and outcomes in the forms that the command line shows: the JSON contracts, and lines for people.
 
-use rollcall_domain::{Change, FieldChange, Item, ItemRow, Outcome, Run, ScriptError, TargetOutcome, Value};
+use rollcall_domain::{
+    Change, FieldChange, Item, ItemRow, Mismatch, Outcome, Run, ScriptError, TargetOutcome, Value,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -25,6 +27,9 @@ pub(crate) struct RunJson<'a> {
     administrator: &'a str,
     created_at: rollcall_domain::Timestamp,
     note: Option<&'a str>,
+    plan: Option<&'a str>,
+    settings: &'a rollcall_domain::Settings,
+    pruned_at: Option<rollcall_domain::Timestamp>,
 }
 
 impl<'a> RunJson<'a> {
@@ -45,6 +50,9 @@ impl<'a> RunJson<'a> {
             administrator: &run.administrator,
             created_at: run.created_at,
             note: run.note.as_deref(),
+            plan: run.plan.as_deref(),
+            settings: &run.settings,
+            pruned_at: run.pruned_at,
         }
     }
 }
@@ -71,6 +79,7 @@ pub(crate) struct OutcomeJson<'a> {
     output: &'a str,
     warnings: &'a [String],
     error: Option<&'a ScriptError>,
+    mismatches: &'a [Mismatch],
     reason: Option<&'a str>,
     row: Option<RowJson<'a>>,
 }
@@ -88,6 +97,7 @@ impl<'a> OutcomeJson<'a> {
             output: &outcome.output,
             warnings: &outcome.warnings,
             error: outcome.error.as_ref(),
+            mismatches: &outcome.mismatches,
             reason: outcome.reason.as_deref(),
             row: run
                 .columns
@@ -113,7 +123,7 @@ impl Serialize for RowJson<'_> {
 /// A change without what only taking it back needs.
 #[derive(Serialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
-enum ChangeJson<'a> {
+pub(crate) enum ChangeJson<'a> {
     Set { field: rollcall_domain::Field, before: &'a Value, after: &'a Value },
     ProfileAdd { short_name: &'a str },
     ProfileRemove { short_name: &'a str },
@@ -124,7 +134,7 @@ enum ChangeJson<'a> {
 }
 
 #[derive(Serialize)]
-struct ItemJson<'a> {
+pub(crate) struct ItemJson<'a> {
     attr: &'a str,
     operation: rollcall_domain::Operator,
     value: &'a str,

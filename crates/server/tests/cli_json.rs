@@ -9,8 +9,18 @@ use serde_json::{Value, json};
 /// What the contract of a run names.
 const RUN_KEYS: [&str; 8] = ["applies", "mode", "outcomes", "run", "seconds", "state", "targets", "undoes"];
 /// What is given beyond it.
-const MORE_RUN_KEYS: [&str; 7] =
-    ["administrator", "created_at", "note", "params", "script", "script_version", "selection"];
+const MORE_RUN_KEYS: [&str; 10] = [
+    "administrator",
+    "created_at",
+    "note",
+    "params",
+    "plan",
+    "pruned_at",
+    "script",
+    "script_version",
+    "selection",
+    "settings",
+];
 
 const OUTCOMES: [&str; 7] = ["changed", "unchanged", "skipped", "failed", "timed_out", "conflict", "not_run"];
 
@@ -166,8 +176,8 @@ fn every_kind_of_change_has_its_exact_form() {
         "error": null,
         "row": null,
     });
-    // `reason` stands beside the contract's keys: what the script gave to `skip`.
-    let outcome = |run: &Value| without(desk.outcomes(run).remove(0), "reason");
+    // Beside the contract's keys stand what the script gave to `skip`, and what was different in a conflict.
+    let outcome = |run: &Value| without(without(desk.outcomes(run).remove(0), "reason"), "mismatches");
     assert_eq!(outcome(&preview), expected);
     let applied = desk.apply(script, 0);
     assert_eq!(outcome(&applied), expected, "what was previewed is what is applied");

@@ -74,6 +74,19 @@ pub enum StoreError {
     /// A run is no longer this process's to write.
     #[error("run {0} has been ended or taken over by another process")]
     RunLost(i64),
+    /// A preview serves only once.
+    #[error("preview {preview} has been applied already, by run {by}: preview again to apply again")]
+    AlreadyApplied {
+        /// The preview.
+        preview: i64,
+        /// The run that has applied it.
+        by: i64,
+    },
+    /// What a run did is no longer known.
+    #[error(
+        "the outcomes of run {0} were pruned: it can no longer be undone, applied, retried or chosen from"
+    )]
+    Pruned(i64),
     /// What is stored cannot be understood.
     #[error("the database holds something that Rollcall did not write: {0}")]
     Corrupt(String),

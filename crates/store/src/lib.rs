@@ -8,6 +8,7 @@
 
 mod error;
 mod filter;
+mod history;
 mod import;
 mod installation;
 mod json;
@@ -15,6 +16,7 @@ mod load;
 mod organizations;
 mod outcomes;
 mod profiles;
+mod prune;
 mod runs;
 mod saved_filters;
 mod schema;
@@ -29,10 +31,11 @@ mod write;
 use std::path::PathBuf;
 
 pub use error::StoreError;
+pub use history::{ByRun, Event};
 pub use import::{Added, Import};
-pub use load::Loaded;
+pub use load::{Loaded, Planned};
 pub use outcomes::{ChunkOf, Commit, Settled};
-pub use runs::{List, NewRun, RunEnd};
+pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
 pub use staging::{MOST_NAMED, Staging};
 pub use write::{Edited, HandEdit};
 
@@ -47,6 +50,18 @@ macro_rules! sql {
     };
 }
 pub(crate) use sql;
+
+/// A place where tests end this process on the spot, or let the disk be full: `FAILPOINTS='name=3*off->return'`. It is
+/// nothing in a release.
+macro_rules! crash_point {
+    ($name:expr) => {
+        fail::fail_point!($name, |how: Option<String>| match how.as_deref() {
+            Some("full") => Err($crate::StoreError::Full),
+            _ => std::process::abort(),
+        })
+    };
+}
+pub(crate) use crash_point;
 
 /// Which database: the value of `--database`.
 #[derive(Debug, Clone, PartialEq, Eq)]

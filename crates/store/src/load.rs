@@ -1,9 +1,9 @@
 //! Users out of rows.
 
-use rollcall_domain::{Assignment, Change, ItemRow, RunId, Timestamp, User, UserId};
+use rollcall_domain::{Assignment, Change, ItemRow, OrganizationId, Replay, RunId, Timestamp, User, UserId};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use crate::outcomes::cells;
+use crate::outcomes::{Notes, cells, parse};
 use crate::profiles::operator;
 use crate::{Store, StoreError, json, sql};
 
@@ -35,11 +35,14 @@ sql! {
     CHUNK_ITEMS = "SELECT i.attr, i.operation, i.value, i.position, i.kind, t.seq FROM targets t \
                    CROSS JOIN user_items i ON i.user_id = t.user_id \
                    WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position";
+    ORIGINS = "SELECT t.seq, o.journal, o.version, o.notes, o.username, o.organization_id FROM targets t \
+               JOIN outcomes o ON o.run_id = ?4 AND o.seq = t.origin \
+               WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq";
     LONGEST_ROW = "SELECT coalesce(max(octet_length(cells)), 0) FROM targets WHERE run_id = ?1";
     PLANNED_BEFORE = "WITH RECURSIVE earlier (seq) AS \
                       (SELECT prior FROM targets WHERE run_id = ?1 AND seq = ?2 \
                        UNION ALL SELECT t.prior FROM earlier e JOIN targets t ON t.run_id = ?1 AND t.seq = e.seq) \
-                      SELECT o.journal FROM earlier e JOIN outcomes o ON o.run_id = ?1 AND o.seq = e.seq \
+                      SELECT o.journal, o.notes FROM earlier e JOIN outcomes o ON o.run_id = ?1 AND o.seq = e.seq \
                       WHERE o.journal IS NOT NULL ORDER BY o.seq";
 }
 
@@ -128,43 +131,98 @@ pub struct Loaded {
     pub prior: Option<i64>,
 }
 
+/// A target of a run that replays what another one has planned or changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The target.
+    pub loaded: Loaded,
+    /// What its user was called before the run that is replayed.
+    pub username: Option<String>,
+    /// The organization of its user then.
+    pub organization_id: Option<OrganizationId>,
+    /// What that run has planned or changed.
+    pub changes: Vec<Change>,
+    /// The version of the user that this was computed on.
+    pub version: Option<i64>,
+    /// Whether the changes assign `last_update`, even if it stays as it was.
+    pub dated: bool,
+}
+
+/// The targets of a run after `after` up to `last`, with their users.
+fn chunk(tx: &Transaction<'_>, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
+    let range = params![run, after, last];
+    let mut chunk: Vec<Loaded> = Vec::new();
+    let mut query = tx.prepare_cached(CHUNK_USERS)?;
+    let mut rows = query.query(range)?;
+    while let Some(row) = rows.next()? {
+        let there = row.get_ref(0)? != rusqlite::types::ValueRef::Null;
+        chunk.push(Loaded {
+            target: row.get(18)?,
+            user_id: row.get(19)?,
+            user: if there { Some(user(row)?) } else { None },
+            cells: cells(row, 20)?,
+            prior: row.get(21)?,
+        });
+    }
+    // Both further queries come in the order of the targets, so one pass over the chunk places their rows.
+    let mut at = 0;
+    let mut query = tx.prepare_cached(CHUNK_PROFILES)?;
+    let mut rows = query.query(range)?;
+    while let Some(row) = rows.next()? {
+        if let Some(user) = advance(&mut chunk, &mut at, row.get(3)?) {
+            user.profiles.push(assignment(row)?);
+        }
+    }
+    let mut at = 0;
+    let mut query = tx.prepare_cached(CHUNK_ITEMS)?;
+    let mut rows = query.query(range)?;
+    while let Some(row) = rows.next()? {
+        if let Some(user) = advance(&mut chunk, &mut at, row.get(5)?) {
+            push_item(user, row)?;
+        }
+    }
+    Ok(chunk)
+}
+
 impl Store {
     /// The users of the targets after `after` up to `last`, in order, all of one moment.
     pub fn load_chunk(&self, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
         let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| chunk(tx, run, after, last))
+    }
+
+    /// The same for a run that replays what another one has planned or changed, with what that is.
+    pub fn load_planned(
+        &self,
+        run: RunId,
+        replay: Replay,
+        after: i64,
+        last: i64,
+    ) -> Result<Vec<Planned>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        let (Replay::Plan(source) | Replay::Inverse(source)) = replay;
         sqlite.read(|tx| {
-            let range = params![run, after, last];
-            let mut chunk: Vec<Loaded> = Vec::new();
-            let mut query = tx.prepare_cached(CHUNK_USERS)?;
-            let mut rows = query.query(range)?;
+            let mut chunk = chunk(tx, run, after, last)?.into_iter();
+            let mut query = tx.prepare_cached(ORIGINS)?;
+            let mut rows = query.query(params![run, after, last, source])?;
+            let mut planned = Vec::with_capacity(chunk.len());
             while let Some(row) = rows.next()? {
-                let there = row.get_ref(0)? != rusqlite::types::ValueRef::Null;
-                chunk.push(Loaded {
-                    target: row.get(18)?,
-                    user_id: row.get(19)?,
-                    user: if there { Some(user(row)?) } else { None },
-                    cells: cells(row, 20)?,
-                    prior: row.get(21)?,
+                let missing = || StoreError::Corrupt(format!("a target of run {run} without its origin"));
+                let loaded = chunk.next().ok_or_else(missing)?;
+                if row.get::<_, i64>(0)? != loaded.target {
+                    return Err(missing());
+                }
+                let notes: Notes = parse(row.get(3)?)?;
+                planned.push(Planned {
+                    loaded,
+                    username: row.get(4)?,
+                    organization_id: row.get(5)?,
+                    changes: parse(row.get(1)?)?,
+                    version: row.get(2)?,
+                    dated: notes.dated,
                 });
             }
-            // Both further queries come in the order of the targets, so one pass over the chunk places their rows.
-            let mut at = 0;
-            let mut query = tx.prepare_cached(CHUNK_PROFILES)?;
-            let mut rows = query.query(range)?;
-            while let Some(row) = rows.next()? {
-                if let Some(user) = advance(&mut chunk, &mut at, row.get(3)?) {
-                    user.profiles.push(assignment(row)?);
-                }
-            }
-            let mut at = 0;
-            let mut query = tx.prepare_cached(CHUNK_ITEMS)?;
-            let mut rows = query.query(range)?;
-            while let Some(row) = rows.next()? {
-                if let Some(user) = advance(&mut chunk, &mut at, row.get(5)?) {
-                    push_item(user, row)?;
-                }
-            }
-            Ok(chunk)
+            Ok(planned)
         })
     }
 
@@ -181,12 +239,12 @@ impl Store {
     }
 
     /// Goes through what a preview has planned so far for the user of `target`, in earlier targets of that user: the
-    /// changes of each that has any, in order, as long as `each` wants to go on.
+    /// changes of each that has any, in order, and whether they assign `last_update`, as long as `each` wants to go on.
     pub fn planned_before(
         &self,
         run: RunId,
         target: i64,
-        mut each: impl FnMut(&[Change]) -> bool,
+        mut each: impl FnMut(&[Change], bool) -> bool,
     ) -> Result<(), StoreError> {
         let Self::Sqlite(sqlite) = self;
         sqlite.read(|tx| {
@@ -194,7 +252,8 @@ impl Store {
             let mut rows = query.query([run, target])?;
             while let Some(row) = rows.next()? {
                 let plan: Vec<Change> = json::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-                if !each(&plan) {
+                let notes: Notes = parse(row.get(1)?)?;
+                if !each(&plan, notes.dated) {
                     break;
                 }
             }

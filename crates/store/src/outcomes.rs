@@ -2,8 +2,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use rollcall_domain::{
-    Change, Field, FieldChange, Mode, Outcome, ProfileId, RunId, ScriptError, Tally, TargetOutcome,
-    Timestamp, User, UserId,
+    Brakes, Change, Counts, Field, FieldChange, Mismatch, Mode, Outcome, PlanHash, ProfileId, Run, RunId,
+    ScriptError, Tally, TargetOutcome, Timestamp, Tripped, User, UserId,
 };
 use rusqlite::{Row, Transaction, params};
 use serde::de::DeserializeOwned;
@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::sqlite::Verdict;
 use crate::write::{self, Written};
-use crate::{Store, StoreError, json, sql};
+use crate::{Hold, Store, StoreError, crash_point, json, sql};
 
 sql! {
     INSERT = "INSERT INTO outcomes (run_id, seq, user_id, username, organization_id, outcome, version, journal, result, \
-              output, notes, micros) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+              output, notes, micros, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     ADVANCE = "UPDATE runs SET cursor = ?3, changed = changed + ?4, unchanged = unchanged + ?5, \
                skipped = skipped + ?6, failed = failed + ?7, timed_out = timed_out + ?8, conflict = conflict + ?9, \
-               output_bytes = output_bytes + ?10, millis = ?11 \
-               WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND holder = ?12";
-    OUTPUT_BYTES = "SELECT output_bytes FROM runs WHERE id = ?1";
+               output_bytes = output_bytes + ?10, millis = ?11, deactivated = deactivated + ?13, plan = ?14, \
+               leased_until = ?15 WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?12";
+    SO_FAR = "SELECT output_bytes, plan FROM runs WHERE id = ?1";
     PROFILE_IS_THERE = "SELECT 1 FROM profiles WHERE id = ?1";
     // A name is taken for a preview if it was given to another user in it, or belongs to another user who keeps it.
     NAME_IS_PLANNED = "SELECT 1 FROM planned_names WHERE run_id = ?1 AND username = ?2 AND user_id <> ?3";
@@ -31,6 +31,7 @@ sql! {
     PAGE = "SELECT o.seq, o.user_id, o.username, o.organization_id, o.outcome, o.journal, o.result, o.output, o.notes, \
             o.micros, t.cells FROM outcomes o JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
             WHERE o.run_id = ?1 AND o.seq > ?2 AND (?3 IS NULL OR o.outcome = ?3) ORDER BY o.seq LIMIT ?4";
+    PLAN = "SELECT seq, user_id, outcome, version, journal, notes FROM outcomes WHERE run_id = ?1 ORDER BY seq";
     RESULTS_PAGE = "SELECT seq, result FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (?3 IS NULL OR outcome = ?3) \
                     AND result IS NOT NULL ORDER BY seq LIMIT ?4";
     NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id, t.cells FROM targets t \
@@ -50,7 +51,6 @@ pub struct Settled {
     outcome: TargetOutcome,
     version: Option<i64>,
     after: Option<User>,
-    dated: bool,
     changed_at: Option<Timestamp>,
     journal: Option<String>,
 }
@@ -62,13 +62,7 @@ impl Settled {
     pub fn new(outcome: TargetOutcome, version: Option<i64>, after: Option<User>) -> Self {
         let journal = (!outcome.changes.is_empty())
             .then(|| serde_json::to_string(&outcome.changes).expect("changes have JSON forms"));
-        Self { outcome, version, after, dated: false, changed_at: None, journal }
-    }
-
-    /// The same, where the script assigned `last_update`: then that value stands, even if it is the one that was there.
-    #[must_use]
-    pub fn dated(self) -> Self {
-        Self { dated: true, ..self }
+        Self { outcome, version, after, changed_at: None, journal }
     }
 
     /// The same, where `at` is what the user's `last_update` becomes, if the script did not assign it; otherwise it is the
@@ -79,7 +73,7 @@ impl Settled {
     }
 
     fn last_update(&self, after: &User, now: Timestamp) -> Timestamp {
-        if self.dated { after.last_update } else { self.changed_at.unwrap_or(now) }
+        if self.outcome.dated { after.last_update } else { self.changed_at.unwrap_or(now) }
     }
 
     /// The same, where the user was called `username` before the run.
@@ -95,12 +89,6 @@ impl Settled {
         self.after.as_ref()
     }
 
-    /// Whether the script assigned `last_update`.
-    #[must_use]
-    pub fn is_dated(&self) -> bool {
-        self.dated
-    }
-
     /// The outcome.
     #[must_use]
     pub fn outcome(&self) -> &TargetOutcome {
@@ -110,19 +98,23 @@ impl Settled {
 
 /// Where in a run a chunk lies, and whose it is.
 #[derive(Debug, Clone, Copy)]
-pub struct ChunkOf<'a> {
-    /// The run.
-    pub run: RunId,
+pub struct ChunkOf {
+    /// The run, as this process holds it.
+    pub hold: Hold,
     /// Whether it writes users.
     pub mode: Mode,
-    /// The process that executes it.
-    pub holder: &'a str,
+    /// When it stops by itself.
+    pub brakes: Brakes,
+    /// What the brakes have counted before.
+    pub counts: Counts,
     /// The last target before the chunk.
     pub after: i64,
     /// The last target of the chunk.
     pub last: i64,
     /// The present moment.
     pub now: Timestamp,
+    /// When others may take the run over, if it is not heard of again.
+    pub leased_until: Timestamp,
     /// How long the run has been executed, in milliseconds.
     pub millis: i64,
 }
@@ -137,43 +129,86 @@ pub enum Commit {
         /// Targets whose changes were refused: they have failed, and later targets of the same users must not be built
         /// on what they would have done.
         refused: Vec<i64>,
+        /// What the brakes have counted by now.
+        counts: Counts,
+        /// The brake that the last target has tripped, if it has.
+        tripped: Option<Tripped>,
     },
+    /// Nothing is written: a brake trips within the chunk. So many of its targets may still be committed.
+    TooMany(usize, Tripped),
     /// Nothing is written: the users of these targets are no longer as their outcomes assume.
     Stale(Vec<i64>),
 }
 
 /// The seldom parts of an outcome, in one column.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Notes {
+pub(crate) struct Notes {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<ScriptError>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mismatches: Vec<Mismatch>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) dated: bool,
+}
+
+impl Notes {
+    fn are_any(&self) -> bool {
+        let Self { warnings, error, mismatches, reason, dated } = self;
+        !warnings.is_empty() || error.is_some() || !mismatches.is_empty() || reason.is_some() || *dated
+    }
 }
 
 impl Store {
     /// Commits a chunk of a run in one transaction: the users' changes (in a preview: none), one outcome a target
     /// with its journal, the run's cursor and its counters.
-    pub fn commit_chunk(&self, chunk: ChunkOf<'_>, settled: &[Settled]) -> Result<Commit, StoreError> {
+    pub fn commit_chunk(&self, chunk: ChunkOf, settled: &[Settled]) -> Result<Commit, StoreError> {
         let Self::Sqlite(sqlite) = self;
         sqlite.write_or_take_back(PATIENCE, |tx| {
             let mut refusals = missing_profiles(tx, settled)?;
             let stale = match chunk.mode {
                 Mode::Apply => write_users(tx, chunk.now, settled, &mut refusals)?,
                 Mode::Preview => {
-                    plan_names(tx, chunk.run, settled, &mut refusals)?;
+                    plan_names(tx, chunk.hold.run, settled, &mut refusals)?;
                     built_on_refused(settled, &refusals)
                 }
             };
             if !stale.is_empty() {
                 return Ok(Verdict::TakeBack(Commit::Stale(stale)));
             }
-            let tally = write_outcomes(tx, chunk, settled, &refusals)?;
+            crash_point!("commit_chunk.users");
+            let (counts, tripped) = match brake(&chunk, settled, &refusals) {
+                Ok(counted) => counted,
+                Err((keep, tripped)) => return Ok(Verdict::TakeBack(Commit::TooMany(keep, tripped))),
+            };
+            let tally = write_outcomes(tx, &chunk, settled, &refusals, counts)?;
             let mut refused: Vec<_> = refusals.keys().map(|index| settled[*index].outcome.target).collect();
             refused.sort_unstable();
-            Ok(Verdict::Keep(Commit::Done { tally, refused }))
+            Ok(Verdict::Keep(Commit::Done { tally, refused, counts, tripped }))
+        })
+    }
+
+    /// The hash of the plan that the outcomes of a preview are, computed anew.
+    pub fn plan_of(&self, preview: &Run) -> Result<PlanHash, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let mut plan = PlanHash::new(&preview.source, &preview.params, preview.undoes);
+            let mut query = tx.prepare_cached(PLAN)?;
+            let mut rows = query.query([preview.id])?;
+            while let Some(row) = rows.next()? {
+                let outcome = outcome(row, 2)?;
+                let notes: Notes = parse(row.get(5)?)?;
+                let target = TargetOutcome {
+                    dated: notes.dated,
+                    ..TargetOutcome::new(row.get(0)?, row.get(1)?, outcome)
+                };
+                let journal = row.get_ref(4)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+                plan = plan.with(&target, outcome, row.get(3)?, journal);
+            }
+            Ok(plan)
         })
     }
 
@@ -232,6 +267,25 @@ impl Store {
             Ok(query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// Counts a chunk for the brakes. A brake that trips before its last target says how many may be committed.
+fn brake(
+    chunk: &ChunkOf,
+    settled: &[Settled],
+    refusals: &Refusals,
+) -> Result<(Counts, Option<Tripped>), (usize, Tripped)> {
+    let mut counts = chunk.counts;
+    for (index, target) in settled.iter().enumerate() {
+        let refused = refusals.contains_key(&index);
+        let outcome = if refused { Outcome::Failed } else { target.outcome.outcome };
+        let one = Counts::one(outcome, &target.outcome.changes);
+        if let Err(tripped) = chunk.brakes.pass(&mut counts, one) {
+            let keep = index + usize::from(tripped.included);
+            return if keep == settled.len() { Ok((counts, Some(tripped))) } else { Err((keep, tripped)) };
+        }
+    }
+    Ok((counts, None))
 }
 
 /// Targets whose change the database refuses, by their place in the chunk, and why.
@@ -363,17 +417,28 @@ fn plan_names(
 
 fn write_outcomes(
     tx: &Transaction<'_>,
-    chunk: ChunkOf<'_>,
+    chunk: &ChunkOf,
     settled: &[Settled],
     refusals: &Refusals,
+    counts: Counts,
 ) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
-    let kept_before: i64 = tx.prepare_cached(OUTPUT_BYTES)?.query_row([chunk.run], |row| row.get(0))?;
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (kept_before, plan): (i64, Option<String>) =
+        tx.prepare_cached(SO_FAR)?.query_row([chunk.hold.run], row)?;
+    let mut plan = plan.as_deref().map(read_plan).transpose()?;
     let mut kept = kept_before;
     let mut insert = tx.prepare_cached(INSERT)?;
     for (index, target) in settled.iter().enumerate() {
-        let TargetOutcome { result, output, warnings, error, reason, .. } = &target.outcome;
-        let mut notes = Notes { warnings: warnings.clone(), error: error.clone(), reason: reason.clone() };
+        let TargetOutcome { result, output, warnings, error, mismatches, reason, dated, .. } =
+            &target.outcome;
+        let mut notes = Notes {
+            warnings: warnings.clone(),
+            error: error.clone(),
+            mismatches: mismatches.clone(),
+            reason: reason.clone(),
+            dated: *dated,
+        };
         let (outcome, journal) = match refusals.get(&index) {
             None => (target.outcome.outcome, target.journal.as_deref()),
             Some(why) => {
@@ -386,9 +451,9 @@ fn write_outcomes(
             notes.warnings.push("its output was not kept: the run has printed over 1 GiB".to_owned());
         }
         kept += output.map_or(0, |text| i64::try_from(text.len()).unwrap_or(i64::MAX));
-        let noted = !notes.warnings.is_empty() || notes.error.is_some() || notes.reason.is_some();
+        let written_at = (journal.is_some() && chunk.mode == Mode::Apply).then_some(chunk.now.as_micros());
         insert.execute(params![
-            chunk.run,
+            chunk.hold.run,
             target.outcome.target,
             target.outcome.user_id,
             target.outcome.username,
@@ -398,14 +463,18 @@ fn write_outcomes(
             journal,
             result,
             output,
-            if noted { Some(json::write(&notes)?) } else { None },
+            if notes.are_any() { Some(json::write(&notes)?) } else { None },
             target.outcome.micros,
+            written_at,
         ])?;
+        plan = plan.map(|plan| plan.with(&target.outcome, outcome, target.version, journal));
         tally.count(outcome);
     }
+    crash_point!("commit_chunk.outcomes");
     let count = |outcome| i64::try_from(tally.get(outcome)).unwrap_or(i64::MAX);
+    let deactivated = counts - chunk.counts;
     let advanced = tx.prepare_cached(ADVANCE)?.execute(params![
-        chunk.run,
+        chunk.hold.run,
         chunk.after,
         chunk.last,
         count(Outcome::Changed),
@@ -416,33 +485,44 @@ fn write_outcomes(
         count(Outcome::Conflict),
         kept - kept_before,
         chunk.millis,
-        chunk.holder,
+        chunk.hold.token,
+        i64::try_from(deactivated.deactivated).unwrap_or(i64::MAX),
+        plan.map(|plan| plan.to_string()),
+        chunk.leased_until.as_micros(),
     ])?;
-    if advanced == 0 { Err(StoreError::RunLost(chunk.run)) } else { Ok(tally) }
+    if advanced == 0 { Err(StoreError::RunLost(chunk.hold.run)) } else { Ok(tally) }
 }
 
-fn parse<T: DeserializeOwned + Default>(text: Option<String>) -> Result<T, StoreError> {
+fn read_plan(text: &str) -> Result<PlanHash, StoreError> {
+    text.parse().map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
+}
+
+pub(crate) fn parse<T: DeserializeOwned + Default>(text: Option<String>) -> Result<T, StoreError> {
     text.map_or_else(|| Ok(T::default()), |text| json::read(&text))
 }
 
+fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome, StoreError> {
+    let name = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    name.parse().map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
+}
+
 fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
-    let Notes { warnings, error, reason } = parse(row.get(8)?)?;
+    let Notes { warnings, error, mismatches, reason, dated } = parse(row.get(8)?)?;
     let user_id: UserId = row.get(1)?;
     Ok(TargetOutcome {
         target: row.get(0)?,
         user_id,
         username: row.get(2)?,
         organization_id: row.get(3)?,
-        outcome: row
-            .get::<_, String>(4)?
-            .parse()
-            .map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))?,
+        outcome: outcome(row, 4)?,
         changes: parse(row.get(5)?)?,
         result: row.get(6)?,
         output: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
         warnings,
         error,
+        mismatches,
         reason,
+        dated,
         micros: row.get(9)?,
         cells: cells(row, 10)?,
     })

@@ -1,7 +1,10 @@
 use rollcall_domain::filter::Filter;
-use rollcall_domain::{Mode, OrganizationId, Outcome, Run, RunId, RunState, Selection, Tally, Timestamp};
+use rollcall_domain::{
+    Counts, Mode, OrganizationId, Outcome, PlanHash, Run, RunId, RunState, Selection, Settings, Tally,
+    Timestamp, UserId,
+};
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params, params_from_iter};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use crate::filter::{Condition, Shape};
 use crate::load::time;
@@ -12,41 +15,62 @@ macro_rules! run_columns {
     () => {
         "id, mode, state, holder, script, source, selection, administrator, organization_id, created_at, ended_at, \
          targets, cursor, millis, applies, undoes, note, changed, unchanged, skipped, failed, timed_out, conflict, \
-         script_version, params, columns, repeats"
+         script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
+         cancelled_by, pruned_at"
     };
 }
 
 sql! {
-    INSERT = "INSERT INTO runs (mode, state, holder, script, script_version, source, params, selection, columns, \
-              administrator, organization_id, created_at) \
-              VALUES (?1, 'selecting', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id";
+    INSERT = "INSERT INTO runs (mode, state, holder, leased_until, script, script_version, source, params, selection, \
+              columns, administrator, organization_id, created_at, settings, applies, undoes, plan) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
-    BEGIN = "UPDATE runs SET state = 'running' WHERE id = ?1 AND state = 'selecting' AND holder = ?2";
-    END = "UPDATE runs SET state = ?3, note = ?4, ended_at = ?5, millis = ?6, holder = NULL \
-           WHERE id = ?1 AND holder = ?2";
+    BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
+    LEASE = "UPDATE runs SET leased_until = ?3 WHERE id = ?1 AND state = 'running' AND token = ?2";
+    // Only the run that was looked at: neither its holder nor anybody else has touched it since.
+    TAKE = "UPDATE runs SET state = 'running', holder = ?3, leased_until = ?4, braked_from = ?5, settings = ?6, \
+            token = token + 1, ended_at = NULL, note = NULL, cancelled_by = NULL \
+            WHERE id = ?1 AND token = ?2 AND leased_until IS ?7 AND state IN ('selecting', 'running', 'stopped')";
+    END = "UPDATE runs SET state = ?3, note = ?4, ended_at = ?5, millis = ?6, holder = NULL, leased_until = NULL \
+           WHERE id = ?1 AND token = ?2 AND state IN ('selecting', 'running')";
+    ASK_TO_CANCEL = "UPDATE runs SET cancelled_by = ?3 WHERE id = ?1 AND token = ?2 AND state = 'running'";
+    CANCEL = "UPDATE runs SET state = 'cancelled', note = ?3, ended_at = ?4, token = token + 1, holder = NULL, \
+              leased_until = NULL WHERE id = ?1 AND token = ?2 AND leased_until IS ?5 \
+              AND state IN ('selecting', 'running', 'stopped')";
+    CANCELLED_BY = "SELECT cancelled_by FROM runs WHERE id = ?1 AND token = ?2 AND state = 'running'";
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    APPLIED_BY = "SELECT min(id) FROM runs WHERE applies = ?1";
+    UNDONE_BY = "SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply'";
+    PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1";
 }
 
 /// The starts of the queries that freeze a list; a condition or one of the lists below follows.
 const FREEZE: &str = "INSERT INTO targets (run_id, seq, user_id) SELECT ?, row_number() OVER (ORDER BY u.id), u.id \
                       FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 const FREEZE_LIST: &str =
-    "INSERT INTO targets (run_id, seq, user_id, cells) SELECT ?1, seq, user_id, cells FROM ";
-const FREEZE_REPEATING: &str = "INSERT INTO targets (run_id, seq, user_id, cells, prior) \
-                                SELECT ?1, seq, user_id, cells, lag(seq) OVER (PARTITION BY user_id ORDER BY seq) FROM ";
+    "INSERT INTO targets (run_id, seq, user_id, cells, origin) SELECT ?1, seq, user_id, cells, origin FROM ";
+const FREEZE_REPEATING: &str = "INSERT INTO targets (run_id, seq, user_id, cells, origin, prior) SELECT ?1, seq, user_id, cells, origin, \
+     lag(seq) OVER (PARTITION BY user_id ORDER BY seq) FROM ";
 
-const STAGED: &str = "temp.staged";
-const TARGETS_OF: &str = "(SELECT seq, user_id, cells FROM targets WHERE run_id = ?2)";
-const NOT_RUN_OF: &str = "(SELECT row_number() OVER (ORDER BY t.seq) AS seq, t.user_id, t.cells FROM targets t \
-                          WHERE t.run_id = ?2 AND t.seq > (SELECT cursor FROM runs WHERE id = ?2))";
-const OUTCOMES_OF: &str = "(SELECT row_number() OVER (ORDER BY t.seq) AS seq, t.user_id, t.cells FROM outcomes o \
-                           JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
-                           WHERE o.run_id = ?2 AND o.outcome = ?3)";
+const STAGED: &str = "(SELECT seq, user_id, cells, NULL AS origin FROM temp.staged)";
+const TARGETS_OF: &str = "(SELECT seq, user_id, cells, origin FROM targets WHERE run_id = ?2)";
+const NOT_RUN_OF: &str = "(SELECT row_number() OVER (ORDER BY t.seq) AS seq, t.user_id, t.cells, t.origin FROM targets t \
+     WHERE t.run_id = ?2 AND t.seq > (SELECT cursor FROM runs WHERE id = ?2))";
+// The order in which the targets come, and which of them, follow.
+const OUTCOMES_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
+     JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq WHERE o.run_id = ?2 AND o.outcome IN (?3, ?4))";
+const CHANGED_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
+     JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
+     WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (?3 IS NULL OR o.user_id = ?3))";
+// Where a user was changed more than once, what was done last is taken back first.
+const CHANGED_LAST_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq DESC) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
+     JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
+     WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (?3 IS NULL OR o.user_id = ?3))";
 
 #[cfg(test)]
 pub(crate) fn freezing_statements() -> Vec<String> {
-    let lists = [STAGED, TARGETS_OF, NOT_RUN_OF, OUTCOMES_OF];
+    let lists = [STAGED, TARGETS_OF, NOT_RUN_OF, OUTCOMES_OF, CHANGED_OF, CHANGED_LAST_OF];
     [FREEZE_LIST, FREEZE_REPEATING]
         .iter()
         .flat_map(|start| lists.map(|list| format!("{start}{list}")))
@@ -76,8 +100,41 @@ pub struct NewRun<'a> {
     pub organization_id: Option<OrganizationId>,
     /// Its "now".
     pub created_at: Timestamp,
+    /// What is wanted of its execution.
+    pub settings: &'a Settings,
+    /// The preview whose plan it applies.
+    pub applies: Option<RunId>,
+    /// The run that it takes back.
+    pub undoes: Option<RunId>,
+    /// [`RunState::Running`], or [`RunState::Selecting`] if somebody has to say yes first.
+    pub state: RunState,
     /// The process that executes it.
     pub holder: &'a str,
+    /// When others may take it over.
+    pub leased_until: Timestamp,
+}
+
+/// A run that a process executes, until another one takes it over: then the token is no longer the run's, and nothing is
+/// written for it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// The run.
+    pub run: RunId,
+    /// Its token when the process took it.
+    pub token: i64,
+}
+
+/// A run is to be taken over.
+#[derive(Debug)]
+pub struct Takeover<'a> {
+    /// The process that goes on with it.
+    pub holder: &'a str,
+    /// When others may take it over.
+    pub leased_until: Timestamp,
+    /// Where its brakes start to count.
+    pub braked_from: Counts,
+    /// What is wanted of its execution.
+    pub settings: &'a Settings,
 }
 
 /// The targets of a run that is about to be.
@@ -89,8 +146,24 @@ pub enum List<'a> {
     Filter(&'a Filter),
     /// Targets of another run, in their order, with their rows.
     Outcomes(&'a Run, Option<Outcome>),
+    /// What failed or timed out in another run.
+    Retry(&'a Run),
+    /// What a preview has planned changes for, with the plan. A preview serves only once.
+    Plan(&'a Run),
+    /// What another run has changed, from last to first, with its journal; of one user only where one is named.
+    Changed(&'a Run, Option<UserId>),
     /// A list that was kept aside, whose rows have these columns.
     Staged(&'a Staging, &'a [String]),
+}
+
+impl List<'_> {
+    /// The run that it is made from.
+    fn source(&self) -> Option<&Run> {
+        match self {
+            Self::Outcomes(run, _) | Self::Retry(run) | Self::Plan(run) | Self::Changed(run, _) => Some(run),
+            Self::All | Self::Filter(_) | Self::Staged(..) => None,
+        }
+    }
 }
 
 /// How a run ended.
@@ -106,10 +179,13 @@ pub struct RunEnd<'a> {
     pub millis: i64,
 }
 
+fn json_column<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+    json::read(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
 fn run(row: &Row<'_>) -> Result<Run, StoreError> {
     let mode: String = row.get(1)?;
     let state: String = row.get(2)?;
-    let selection = row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?;
     let columns: Option<String> = row.get(25)?;
     let counted = [
         Outcome::Changed,
@@ -132,7 +208,7 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         source: row.get(5)?,
         script_version: row.get(23)?,
         params: row.get(24)?,
-        selection: json::read(selection)?,
+        selection: json_column(row, 6)?,
         columns: columns.as_deref().map(json::read).transpose()?,
         repeats: row.get(26)?,
         administrator: row.get(7)?,
@@ -146,6 +222,15 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         applies: row.get(14)?,
         undoes: row.get(15)?,
         note: row.get(16)?,
+        confirmed: state != RunState::Selecting.name(),
+        settings: json_column(row, 27)?,
+        deactivated: row.get::<_, i64>(28)?.unsigned_abs(),
+        braked_from: json_column(row, 29)?,
+        plan: row.get(30)?,
+        token: row.get(31)?,
+        leased_until: row.get::<_, Option<i64>>(32)?.map(time).transpose()?,
+        cancelled_by: row.get(33)?,
+        pruned_at: row.get::<_, Option<i64>>(34)?.map(time).transpose()?,
     })
 }
 
@@ -154,14 +239,30 @@ fn one(tx: &Transaction<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
 }
 
 fn create(tx: &Transaction<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
+    let source = new.list.source();
     let columns = match new.list {
         List::Staged(_, columns) => Some(columns),
-        List::Outcomes(run, _) => run.columns.as_deref(),
-        List::All | List::Filter(_) => None,
+        _ => source.and_then(|run| run.columns.as_deref()),
     };
+    if let Some(source) = source {
+        let pruned: Option<i64> = tx.query_row(PRUNED_AT, [source.id], |row| row.get(0))?;
+        if pruned.is_some() {
+            return Err(StoreError::Pruned(source.id));
+        }
+    }
+    if let List::Plan(preview) = new.list {
+        let applied: Option<RunId> = tx.query_row(APPLIED_BY, [preview.id], |row| row.get(0))?;
+        if let Some(by) = applied {
+            return Err(StoreError::AlreadyApplied { preview: preview.id, by });
+        }
+    }
+    let plan =
+        (new.mode == Mode::Preview).then(|| PlanHash::new(new.source, new.params, new.undoes).to_string());
     let values = params![
         new.mode.name(),
+        new.state.name(),
         new.holder,
+        new.leased_until.as_micros(),
         new.script,
         new.script_version,
         new.source,
@@ -170,7 +271,11 @@ fn create(tx: &Transaction<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
         columns.map(json::write).transpose()?,
         new.administrator,
         new.organization_id,
-        new.created_at.as_micros()
+        new.created_at.as_micros(),
+        json::write(new.settings)?,
+        new.applies,
+        new.undoes,
+        plan
     ];
     let id: RunId = tx.query_row(INSERT, values, |row| row.get(0))?;
     let (frozen, repeats) = freeze(tx, id, new.list)?;
@@ -178,9 +283,22 @@ fn create(tx: &Transaction<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     one(tx, id)?.ok_or(StoreError::RunLost(id))
 }
 
+fn start(repeats: bool) -> String {
+    if repeats { FREEZE_REPEATING } else { FREEZE_LIST }.to_owned()
+}
+
+fn outcomes_of(
+    tx: &Transaction<'_>,
+    id: RunId,
+    of: &Run,
+    outcomes: [Outcome; 2],
+) -> Result<usize, StoreError> {
+    let [one, other] = outcomes.map(Outcome::name);
+    Ok(tx.execute(&(start(of.repeats) + OUTCOMES_OF), params![id, of.id, one, other])?)
+}
+
 /// Writes the targets; says how many, and whether some user is there more than once.
 fn freeze(tx: &Transaction<'_>, id: RunId, list: List<'_>) -> Result<(usize, bool), StoreError> {
-    let start = |repeats| if repeats { FREEZE_REPEATING } else { FREEZE_LIST }.to_owned();
     let (repeats, frozen) = match list {
         List::All | List::Filter(_) => {
             let filter = if let List::Filter(filter) = list { Some(filter) } else { None };
@@ -192,14 +310,18 @@ fn freeze(tx: &Transaction<'_>, id: RunId, list: List<'_>) -> Result<(usize, boo
             let repeats = staging.users()? < staging.targets();
             (repeats, tx.execute(&(start(repeats) + STAGED), [id])?)
         }
-        List::Outcomes(run, outcome) => {
-            let start = start(run.repeats);
-            let frozen = match outcome {
-                None => tx.execute(&(start + TARGETS_OF), [id, run.id])?,
-                Some(Outcome::NotRun) => tx.execute(&(start + NOT_RUN_OF), [id, run.id])?,
-                Some(outcome) => tx.execute(&(start + OUTCOMES_OF), params![id, run.id, outcome.name()])?,
-            };
-            (run.repeats, frozen)
+        List::Outcomes(run, None) => {
+            (run.repeats, tx.execute(&(start(run.repeats) + TARGETS_OF), [id, run.id])?)
+        }
+        List::Outcomes(run, Some(Outcome::NotRun)) => {
+            (run.repeats, tx.execute(&(start(run.repeats) + NOT_RUN_OF), [id, run.id])?)
+        }
+        List::Outcomes(run, Some(outcome)) => (run.repeats, outcomes_of(tx, id, run, [outcome; 2])?),
+        List::Retry(run) => (run.repeats, outcomes_of(tx, id, run, [Outcome::Failed, Outcome::TimedOut])?),
+        List::Plan(run) => (run.repeats, outcomes_of(tx, id, run, [Outcome::Changed; 2])?),
+        List::Changed(run, user) => {
+            let list = if run.repeats { CHANGED_LAST_OF } else { CHANGED_OF };
+            (run.repeats, tx.execute(&(start(run.repeats) + list), params![id, run.id, user])?)
         }
     };
     Ok((frozen, repeats))
@@ -220,26 +342,104 @@ impl Store {
         }
     }
 
-    /// Starts the execution of a run that `holder` has made.
-    pub fn begin_run(&self, id: RunId, holder: &str) -> Result<(), StoreError> {
+    /// Starts the execution of a run that waited for a yes.
+    pub fn begin_run(&self, hold: Hold, leased_until: Timestamp) -> Result<(), StoreError> {
+        self.write_run(hold, BEGIN, &[&hold.run, &hold.token, &leased_until.as_micros()])
+    }
+
+    /// Keeps a run for longer.
+    pub fn lease_run(&self, hold: Hold, leased_until: Timestamp) -> Result<(), StoreError> {
+        self.write_run(hold, LEASE, &[&hold.run, &hold.token, &leased_until.as_micros()])
+    }
+
+    fn write_run(&self, hold: Hold, statement: &str, values: &[&dyn ToSql]) -> Result<(), StoreError> {
         let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| match tx.execute(BEGIN, params![id, holder])? {
-            0 => Err(StoreError::RunLost(id)),
+        sqlite.write(|tx| match tx.execute(statement, values)? {
+            0 => Err(StoreError::RunLost(hold.run)),
             _ => Ok(()),
         })
     }
 
-    /// Ends a run that `holder` executes.
-    pub fn end_run(&self, id: RunId, holder: &str, end: &RunEnd<'_>) -> Result<Run, StoreError> {
+    /// Takes over a run that is as `seen`, which nobody executes any more; from now on nothing of an earlier holder is
+    /// written. [`StoreError::RunLost`] if it is not as seen.
+    pub fn take_run(&self, seen: &Run, by: &Takeover<'_>) -> Result<Run, StoreError> {
         let Self::Sqlite(sqlite) = self;
         sqlite.write(|tx| {
-            let values =
-                params![id, holder, end.state.name(), end.note, end.ended_at.as_micros(), end.millis];
-            match tx.execute(END, values)? {
-                0 => Err(StoreError::RunLost(id)),
-                _ => one(tx, id)?.ok_or(StoreError::RunLost(id)),
+            let values = params![
+                seen.id,
+                seen.token,
+                by.holder,
+                by.leased_until.as_micros(),
+                json::write(&by.braked_from)?,
+                json::write(by.settings)?,
+                seen.leased_until.map(Timestamp::as_micros)
+            ];
+            match tx.execute(TAKE, values)? {
+                0 => Err(StoreError::RunLost(seen.id)),
+                _ => one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id)),
             }
         })
+    }
+
+    /// Ends a run that is held.
+    pub fn end_run(&self, hold: Hold, end: &RunEnd<'_>) -> Result<Run, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write(|tx| {
+            let values = params![
+                hold.run,
+                hold.token,
+                end.state.name(),
+                end.note,
+                end.ended_at.as_micros(),
+                end.millis
+            ];
+            match tx.execute(END, values)? {
+                0 => Err(StoreError::RunLost(hold.run)),
+                _ => one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run)),
+            }
+        })
+    }
+
+    /// Asks whoever executes a run to end it, on behalf of `administrator`. False if nobody executes it any more.
+    pub fn ask_to_cancel(&self, seen: &Run, administrator: &str) -> Result<bool, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write(|tx| Ok(tx.execute(ASK_TO_CANCEL, params![seen.id, seen.token, administrator])? > 0))
+    }
+
+    /// Ends a run that is as `seen`, which nobody executes. [`StoreError::RunLost`] if it is not as seen.
+    pub fn cancel_run(&self, seen: &Run, note: &str, now: Timestamp) -> Result<Run, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write(|tx| {
+            let lease = seen.leased_until.map(Timestamp::as_micros);
+            let values = params![seen.id, seen.token, note, now.as_micros(), lease];
+            match tx.execute(CANCEL, values)? {
+                0 => Err(StoreError::RunLost(seen.id)),
+                _ => one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id)),
+            }
+        })
+    }
+
+    /// Who wants a run that is held to end, if anybody.
+    pub fn cancelled_by(&self, hold: Hold) -> Result<Option<String>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let row = |row: &Row<'_>| row.get(0);
+            let found =
+                tx.prepare_cached(CANCELLED_BY)?.query_row(params![hold.run, hold.token], row).optional()?;
+            found.ok_or(StoreError::RunLost(hold.run))
+        })
+    }
+
+    /// The run that has applied a preview, if any.
+    pub fn applied_by(&self, preview: RunId) -> Result<Option<RunId>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| Ok(tx.query_row(APPLIED_BY, [preview], |row| row.get(0))?))
+    }
+
+    /// The last run that has taken a run back, if any.
+    pub fn undone_by(&self, run: RunId) -> Result<Option<RunId>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| Ok(tx.query_row(UNDONE_BY, [run], |row| row.get(0))?))
     }
 
     /// One run.

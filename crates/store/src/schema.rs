@@ -8,6 +8,7 @@ use crate::StoreError;
 const SQLITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_initial.sql"),
     include_str!("../migrations/sqlite/0002_lists_and_scripts.sql"),
+    include_str!("../migrations/sqlite/0003_life_of_a_run.sql"),
 ];
 
 /// The version that this program needs.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{StoreError, schema};
+use crate::{StoreError, crash_point, schema};
 
 /// Another process may hold the write lock for the length of an import.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
@@ -86,7 +86,9 @@ impl Sqlite {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match work(&transaction)? {
             Verdict::Keep(done) => {
+                crash_point!("before_commit");
                 transaction.commit()?;
+                crash_point!("after_commit");
                 Ok(done)
             }
             Verdict::TakeBack(done) => Ok(done),

@@ -1,6 +1,6 @@
 use rollcall_domain::{
-    Assignment, Edit, Field, Item, ItemKind, Mode, Outcome, Run, RunState, Selection, TargetOutcome,
-    Timestamp, User, Zone, diff,
+    Assignment, Brakes, Counts, Edit, Field, Item, ItemKind, Mode, Outcome, Run, RunState, Selection,
+    Settings, TargetOutcome, Timestamp, User, Zone, diff,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -8,9 +8,9 @@ use tempfile::TempDir;
 mod filters;
 
 use crate::{
-    Added, ChunkOf, Commit, Edited, HandEdit, Location, NewRun, RunEnd, Settled, Store, StoreError, import,
-    installation, load, organizations, outcomes, profiles, runs, saved_filters, scripts, staging, users,
-    write,
+    Added, ChunkOf, Commit, Edited, HandEdit, Hold, Location, NewRun, RunEnd, Settled, Store, StoreError,
+    history, import, installation, load, organizations, outcomes, profiles, prune, runs, saved_filters,
+    scripts, staging, users, write,
 };
 
 const HOLDER: &str = "test";
@@ -72,17 +72,27 @@ fn start(store: &Store, mode: Mode) -> Run {
         administrator: "cli:test",
         organization_id: None,
         created_at: now(),
+        settings: &Settings::default(),
+        applies: None,
+        undoes: None,
+        state: RunState::Selecting,
         holder: HOLDER,
+        leased_until: now(),
     };
     let run = store.create_run(&new).unwrap();
-    store.begin_run(run.id, HOLDER).unwrap();
+    store.begin_run(hold(&run), now()).unwrap();
     run
+}
+
+fn hold(run: &Run) -> Hold {
+    Hold { run: run.id, token: run.token }
 }
 
 /// The outcome of doing `edits` to a user.
 fn settle(store: &Store, target: i64, user: &User, edits: Vec<Edit>) -> Settled {
     let mut after = user.clone();
     let catalogue = store.catalogue().unwrap();
+    let dated = edits.iter().any(|edit| matches!(edit, Edit::Set(Field::LastUpdate, _)));
     edits.into_iter().for_each(|edit| after.edit(edit, &catalogue).unwrap());
     let changes = diff(user, &after);
     let kind = if changes.is_empty() { Outcome::Unchanged } else { Outcome::Changed };
@@ -93,6 +103,7 @@ fn settle(store: &Store, target: i64, user: &User, edits: Vec<Edit>) -> Settled 
         result: Some("{\"a\":1}".into()),
         output: "printed".into(),
         micros: 5,
+        dated,
         ..TargetOutcome::new(target, user.id, kind)
     };
     let changed = !outcome.changes.is_empty();
@@ -107,8 +118,18 @@ fn rename(name: &str) -> Vec<Edit> {
     vec![Edit::Set(Field::Username, rollcall_domain::Value::Text(name.into()))]
 }
 
-fn chunk(run: &Run, after: i64, last: i64) -> ChunkOf<'static> {
-    ChunkOf { run: run.id, mode: run.mode, holder: HOLDER, after, last, now: now(), millis: 1 }
+fn chunk(run: &Run, after: i64, last: i64) -> ChunkOf {
+    ChunkOf {
+        hold: hold(run),
+        mode: run.mode,
+        brakes: Brakes::default(),
+        counts: Counts::default(),
+        after,
+        last,
+        now: now(),
+        leased_until: now(),
+        millis: 1,
+    }
 }
 
 fn everything() -> Vec<Edit> {
@@ -129,12 +150,14 @@ fn every_statement_can_be_prepared() {
     let connection = fixture.raw();
     connection.execute_batch(staging::TABLE).unwrap();
     let modules = [
+        history::STATEMENTS,
         import::STATEMENTS,
         installation::STATEMENTS,
         load::STATEMENTS,
         organizations::STATEMENTS,
         outcomes::STATEMENTS,
         profiles::STATEMENTS,
+        prune::STATEMENTS,
         runs::STATEMENTS,
         saved_filters::STATEMENTS,
         scripts::STATEMENTS,
@@ -277,13 +300,13 @@ fn a_chunk_is_committed_once_and_by_its_holder_only() {
     let seen = users_of(&store);
     let run = start(&store, Mode::Apply);
     let settled = [settle(&store, 1, &seen[0], vec![])];
-    let other = ChunkOf { holder: "somebody else", ..chunk(&run, 0, 1) };
+    let other = ChunkOf { hold: Hold { token: run.token + 1, ..hold(&run) }, ..chunk(&run, 0, 1) };
     assert!(matches!(store.commit_chunk(other, &settled), Err(StoreError::RunLost(_))));
     assert!(matches!(store.commit_chunk(chunk(&run, 1, 2), &settled), Err(StoreError::RunLost(_))));
     store.commit_chunk(chunk(&run, 0, 1), &settled).unwrap();
     assert!(store.commit_chunk(chunk(&run, 0, 1), &settled).is_err());
     let end = RunEnd { state: RunState::Cancelled, note: None, ended_at: now(), millis: 1 };
-    let ended = store.end_run(run.id, HOLDER, &end).unwrap();
+    let ended = store.end_run(hold(&run), &end).unwrap();
     assert_eq!(ended.final_tally().get(Outcome::NotRun), 1);
     let late = [settle(&store, 2, &seen[1], vec![])];
     assert!(matches!(store.commit_chunk(chunk(&run, 1, 2), &late), Err(StoreError::RunLost(_))));
@@ -298,8 +321,7 @@ fn what_the_script_assigned_to_last_update_stands() {
     let set = |field, value| Edit::Set(field, value);
     let later = ChunkOf { now: Timestamp::from_micros(now().as_micros() + 1).unwrap(), ..chunk(&run, 0, 2) };
     let settled = [
-        settle(&store, 1, &seen[0], vec![set(Field::LastUpdate, rollcall_domain::Value::Time(Some(given)))])
-            .dated(),
+        settle(&store, 1, &seen[0], vec![set(Field::LastUpdate, rollcall_domain::Value::Time(Some(given)))]),
         settle(&store, 2, &seen[1], vec![set(Field::Klass, rollcall_domain::Value::Text("x".into()))]),
     ];
     store.commit_chunk(later, &settled).unwrap();

@@ -1,8 +1,10 @@
 use rollcall_domain::{
-    Catalogue, Edit, Field, Outcome, ScriptError, TargetOutcome, Timestamp, User, UserId, diff,
+    Catalogue, Edit, Field, Mismatch, Outcome, Run, ScriptError, TargetOutcome, Timestamp, User, UserId, diff,
 };
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
+
+use crate::{App, AppError};
 
 /// What `last_update` becomes of users that a preview of this start changes: later than its "now", as in a run that writes.
 pub(super) fn planned_update(start: Timestamp) -> Timestamp {
@@ -36,18 +38,41 @@ pub(super) fn evaluate_and_keep(
         return Evaluated { settled: evaluate(target, report, profiles), left: None };
     }
     let before = target.user.clone();
+    keep_left(before, evaluate(target, report, profiles), now)
+}
+
+/// What has become of a target, with how it leaves the user that was as `before`.
+pub(super) fn keep_left(before: User, settled: Settled, now: Timestamp) -> Evaluated {
     // What the next target of the user reads as `last_update` is what the database gets.
-    let settled = evaluate(target, report, profiles).changed_at(now);
+    let settled = settled.changed_at(now);
     let left = match settled.after() {
         // As the database will have it.
         Some(after) => User {
             version: before.version + 1,
-            last_update: if settled.is_dated() { after.last_update } else { now },
+            last_update: if settled.outcome().dated { after.last_update } else { now },
             ..after.clone()
         },
         None => before,
     };
     Evaluated { settled, left: Some(left) }
+}
+
+/// Brings the user of a preview's target to where the earlier targets of that user, all committed, have planned to leave
+/// them. False if that cannot be: somebody else has changed what was planned to be changed.
+pub(super) fn plan_before(app: &App, run: &Run, target: i64, user: &mut User) -> Result<bool, AppError> {
+    let mut fits = true;
+    app.store().planned_before(run.id, target, |plan, dated| {
+        match user.after(plan) {
+            // As applying would leave it: `last_update` follows every change.
+            Ok(after) => {
+                let last_update = if dated { after.last_update } else { planned_update(run.created_at) };
+                *user = User { version: user.version + 1, last_update, ..after };
+            }
+            Err(_) => fits = false,
+        }
+        fits
+    })?;
+    Ok(fits)
 }
 
 /// What a report means for its user, by the rules of the domain: the worker's word alone changes nothing.
@@ -82,9 +107,8 @@ fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
             }
             outcome.changes = diff(&user, &after);
             if !outcome.changes.is_empty() {
-                outcome.outcome = Outcome::Changed;
-                let settled = Settled::new(outcome, version, Some(after));
-                return if dated { settled.dated() } else { settled };
+                (outcome.outcome, outcome.dated) = (Outcome::Changed, dated);
+                return Settled::new(outcome, version, Some(after));
             }
         }
     }
@@ -95,20 +119,32 @@ fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
 pub(super) fn conflict(number: i64, user_id: UserId, user: Option<&User>) -> Evaluated {
     let message = match user {
         Some(_) => "somebody else changed the user again and again while the run went on",
-        None => "the user was removed after the list was frozen",
+        None => GONE,
     };
     let known = match user {
         Some(user) => of_user(number, user),
         None => TargetOutcome::new(number, user_id, Outcome::Conflict),
     };
+    Evaluated { settled: in_conflict(known, user, message, Vec::new()), left: None }
+}
+
+/// Why there is nobody to change.
+pub(super) const GONE: &str = "the user was removed after the list was frozen";
+
+/// A target that is left alone, since its user is not as they had to be.
+pub(super) fn in_conflict(
+    known: TargetOutcome,
+    user: Option<&User>,
+    message: impl Into<String>,
+    mismatches: Vec<Mismatch>,
+) -> Settled {
     let error = Some(ScriptError::without_line("Conflict", message));
-    let outcome = TargetOutcome { outcome: Outcome::Conflict, error, ..known };
-    let settled = Settled::new(outcome, user.map(|user| user.version), None);
-    Evaluated { settled, left: None }
+    let outcome = TargetOutcome { outcome: Outcome::Conflict, error, mismatches, ..known };
+    Settled::new(outcome, user.map(|user| user.version), None)
 }
 
 /// Nothing has happened to the user yet.
-fn of_user(number: i64, user: &User) -> TargetOutcome {
+pub(super) fn of_user(number: i64, user: &User) -> TargetOutcome {
     TargetOutcome {
         username: Some(user.username.clone()),
         organization_id: Some(user.organization_id),

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use rollcall_domain::{Change, Field, FieldChange, Mode, Run, Tally, User, UserId};
+use rollcall_domain::{Mode, Run, RunId, Tally, User, UserId};
 use rollcall_sandbox::{RunFacts, Target};
-use rollcall_store::{ChunkOf, Commit, Loaded, Settled, Store, StoreError};
+use rollcall_store::{Loaded, Settled, Store, StoreError};
 
 use super::chains::Chains;
 use super::crew::{Crew, Lost, Orders};
-use super::evaluate::{Evaluated, conflict, planned_update};
-use super::{Observer, Progress, Stop};
+use super::evaluate::{Evaluated, conflict, plan_before};
+use super::ledger::{Ledger, Written};
 use crate::{App, AppError};
 
 /// Targets between loading and commit.
@@ -27,27 +27,11 @@ const PART: i64 = 12;
 const CHUNK: usize = 4_000;
 /// Outcomes wait at most this long for others to be committed with.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often whoever watches is told.
-const TELL: Duration = Duration::from_millis(200);
 /// A user that is changed by others this many times in a row, between loading and commit, is left alone.
 const TRIES: u32 = 5;
 
-/// What an execution came to.
-pub(super) struct Executed {
-    pub(super) result: Result<(), AppError>,
-    pub(super) tally: Tally,
-    pub(super) elapsed: Duration,
-}
-
-/// Executes a run from its first target to its last, or until `stop` is set.
-pub(super) fn execute(
-    app: &App,
-    run: &Run,
-    holder: &str,
-    crew: Crew,
-    stop: &Stop,
-    observer: &mut dyn Observer,
-) -> Executed {
+/// Executes a run from its first target without an outcome, until the ledger says that it ends.
+pub(super) fn execute(app: &App, run: &Run, crew: Crew, ledger: &mut Ledger<'_>) -> Result<(), AppError> {
     let facts = RunFacts {
         id: run.id,
         now: run.created_at,
@@ -55,48 +39,40 @@ pub(super) fn execute(
         administrator: run.administrator.clone(),
         columns: run.columns.clone().unwrap_or_default(),
     };
-    let window = match window(app, run) {
-        Ok(window) => window,
-        Err(error) => {
-            return Executed { result: Err(error), tally: Tally::default(), elapsed: Duration::ZERO };
-        }
-    };
+    let window = window(app, run)?;
     crew.begin(&Orders { facts, keep: run.repeats, clock: app.clock.clone(), ahead: window / PART });
-    let started = Instant::now();
-    let committed = AtomicI64::new(0);
+    let (first, last) = (ledger.cursor(), ledger.last());
+    let committed = AtomicI64::new(first);
     let mut committer = Committer {
         app,
         run,
-        holder,
-        started,
-        cursor: 0,
+        ledger,
         settled: BTreeMap::new(),
         chains: Chains::default(),
         tries: HashMap::new(),
         restless: HashSet::new(),
-        tally: Tally::default(),
     };
-    let result = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         // The loader waits for the committer's permits, and ends when the committer does.
         let (permits, permitted) = bounded(1);
         let (loaded, notices) = unbounded();
         let (work, committed) = (crew.work.clone(), &committed);
         scope.spawn(move || {
-            if let Err(error) = load(&app.store, run, window, &work, &loaded, &permitted, committed) {
+            let range = Range { run: run.id, first, last, window };
+            if let Err(error) = load(&app.store, range, &work, &loaded, &permitted, committed) {
                 let _ = loaded.send(Err(error));
             }
         });
         let loading = Loading { notices, permits, committed };
-        let result = committer.commit_all(&crew, &loading, stop, observer);
+        let result = committer.commit_all(&crew, &loading, last);
         // Whoever waits for the other side finds it gone.
         drop((crew, loading));
         result
-    });
-    Executed { result, tally: committer.tally, elapsed: started.elapsed() }
+    })
 }
 
 /// How many targets of a run may be between loading and commit.
-fn window(app: &App, run: &Run) -> Result<i64, AppError> {
+pub(super) fn window(app: &App, run: &Run) -> Result<i64, AppError> {
     let Some(columns) = &run.columns else { return Ok(WINDOW) };
     // Once as it came and once on its way to a worker, and what every cell costs beside its text.
     let row =
@@ -124,28 +100,35 @@ struct Loading<'a> {
     committed: &'a AtomicI64,
 }
 
+/// What the loader has to load.
+#[derive(Clone, Copy)]
+struct Range {
+    run: RunId,
+    /// Everything up to here has its outcome.
+    first: i64,
+    last: i64,
+    window: i64,
+}
+
 /// Loads targets as far as the window allows and hands them to the crew.
 fn load(
     store: &Store,
-    run: &Run,
-    window: i64,
+    range: Range,
     work: &Sender<Target>,
     notices: &Sender<Notice>,
     permitted: &Receiver<()>,
     committed: &AtomicI64,
 ) -> Result<(), StoreError> {
-    let targets = i64::try_from(run.targets).unwrap_or(i64::MAX);
-    let mut loaded = 0;
-    while loaded < targets {
+    let Range { run, first, last: end, window } = range;
+    let mut loaded = first;
+    while loaded < end {
         while loaded + window / PART > committed.load(Ordering::Acquire) + window {
             if permitted.recv().is_err() {
                 return Ok(()); // the run ends early
             }
         }
-        let last = (loaded + window / PART).min(targets);
-        for Loaded { target: number, user_id, user, cells, prior } in
-            store.load_chunk(run.id, loaded, last)?
-        {
+        let last = (loaded + window / PART).min(end);
+        for Loaded { target: number, user_id, user, cells, prior } in store.load_chunk(run, loaded, last)? {
             let nobody_there = match (user, prior) {
                 (Some(user), None) => work.send(Target { number, user, cells }).is_err(),
                 (Some(_), Some(prior)) => {
@@ -171,13 +154,10 @@ enum Base {
     Changed(User),
 }
 
-struct Committer<'a> {
+struct Committer<'a, 'b> {
     app: &'a App,
     run: &'a Run,
-    holder: &'a str,
-    started: Instant,
-    /// Every target up to here is committed.
-    cursor: i64,
+    ledger: &'a mut Ledger<'b>,
     /// Outcomes that are not committed yet.
     settled: BTreeMap<i64, Evaluated>,
     /// Targets whose user has an earlier one.
@@ -187,21 +167,12 @@ struct Committer<'a> {
     /// Users that others have changed while the run was at them. Their targets are committed one by one: of a long
     /// chain that is built before it is committed, the next change would cost all of it.
     restless: HashSet<UserId>,
-    /// Committed outcomes.
-    tally: Tally,
 }
 
-impl Committer<'_> {
-    fn commit_all(
-        &mut self,
-        crew: &Crew,
-        loading: &Loading<'_>,
-        stop: &Stop,
-        observer: &mut dyn Observer,
-    ) -> Result<(), AppError> {
-        let targets = i64::try_from(self.run.targets).unwrap_or(i64::MAX);
-        let (mut last_commit, mut last_told) = (Instant::now(), Instant::now());
-        while self.cursor < targets {
+impl Committer<'_, '_> {
+    fn commit_all(&mut self, crew: &Crew, loading: &Loading<'_>, last: i64) -> Result<(), AppError> {
+        let mut last_commit = Instant::now();
+        while self.ledger.cursor() < last {
             match crew.done.recv_timeout(Duration::from_millis(50)) {
                 Ok(Ok(batch)) => {
                     for evaluated in batch {
@@ -223,25 +194,26 @@ impl Committer<'_> {
                     }
                 }
             }
-            let stopping = stop.load(Ordering::Relaxed);
+            let ends = self.ledger.ends()?;
             let ready = self.ready();
             let due =
-                ready >= CHUNK || stopping || self.chains.want_commit() || last_commit.elapsed() >= PATIENCE;
-            if due || self.cursor + ready as i64 == targets {
+                ready >= CHUNK || ends || self.chains.want_commit() || last_commit.elapsed() >= PATIENCE;
+            if due || self.ledger.cursor() + ready as i64 == last {
                 self.commit(ready, &crew.work)?;
                 last_commit = Instant::now();
-                loading.committed.store(self.cursor, Ordering::Release);
+                loading.committed.store(self.ledger.cursor(), Ordering::Release);
                 let _ = loading.permits.try_send(());
             }
-            if last_told.elapsed() >= TELL {
-                observer.progress(Progress { targets: self.run.targets, tally: self.seen() });
-                last_told = Instant::now();
-            }
-            if stopping {
+            let settled = &self.settled;
+            self.ledger.tell(|| {
+                let mut tally = Tally::default();
+                settled.values().for_each(|evaluated| tally.count(evaluated.settled.outcome().outcome));
+                tally
+            });
+            if ends || self.ledger.ends()? {
                 break;
             }
         }
-        observer.progress(Progress { targets: self.run.targets, tally: self.tally });
         Ok(())
     }
 
@@ -266,7 +238,7 @@ impl Committer<'_> {
     fn go_on_after(&mut self, prior: i64, work: &Sender<Target>) -> Result<(), AppError> {
         let Some(link) = self.chains.waiting_for(prior) else { return Ok(()) };
         let (number, user_id) = (link.number, link.user_id);
-        let base = if prior <= self.cursor {
+        let base = if prior <= self.ledger.cursor() {
             self.committed_user(number)?
         } else {
             match self.settled.get(&prior).map(|before| before.left.clone()) {
@@ -304,36 +276,13 @@ impl Committer<'_> {
         if self.run.mode == Mode::Apply {
             return Ok(Base::Ready(user));
         }
-        let mut fits = true;
-        self.app.store.planned_before(self.run.id, number, |plan| {
-            // As applying would leave it: `last_update` follows every change, and so is nobody else's to have changed.
-            let mut planned = user.clone();
-            planned.version += 1;
-            planned.last_update = planned_update(self.run.created_at);
-            fits = plan.iter().all(|change| match change {
-                Change::Set(FieldChange { field: Field::LastUpdate, after, .. }) => {
-                    planned.put(Field::LastUpdate, after.clone()).is_ok()
-                }
-                change => planned.apply(change).is_ok(),
-            });
-            if fits {
-                user = planned;
-            }
-            fits
-        })?;
+        let fits = plan_before(self.app, self.run, number, &mut user)?;
         Ok(if fits { Base::Ready(user) } else { Base::Changed(user) })
-    }
-
-    /// The committed outcomes and those that wait to be.
-    fn seen(&self) -> Tally {
-        let mut tally = self.tally;
-        self.settled.values().for_each(|evaluated| tally.count(evaluated.settled.outcome().outcome));
-        tally
     }
 
     /// How many outcomes follow the cursor without a gap.
     fn ready(&self) -> usize {
-        let expected = self.cursor + 1..;
+        let expected = self.ledger.cursor() + 1..;
         self.settled.keys().zip(expected).take(CHUNK).take_while(|(have, want)| **have == *want).count()
     }
 
@@ -342,40 +291,24 @@ impl Committer<'_> {
         if count == 0 {
             return Ok(());
         }
-        let last = self.cursor + count as i64;
+        let last = self.ledger.cursor() + count as i64;
         let later = self.settled.split_off(&(last + 1));
         let evaluated = std::mem::replace(&mut self.settled, later).into_values();
         let (chunk, left): (Vec<Settled>, Vec<Option<User>>) =
             evaluated.map(|Evaluated { settled, left }| (settled, left)).unzip();
-        let of = ChunkOf {
-            run: self.run.id,
-            mode: self.run.mode,
-            holder: self.holder,
-            after: self.cursor,
-            last,
-            now: self.app.clock.now(),
-            millis: i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX),
-        };
-        let commit = match self.app.store.commit_chunk(of, &chunk) {
-            // Somebody else writes for a long time. Nothing is lost by waiting, and a cancel is heard in between.
-            Err(StoreError::Busy) => Commit::Stale(Vec::new()),
-            commit => commit?,
-        };
-        match commit {
-            Commit::Done { tally, refused } => {
-                self.cursor = last;
-                self.tally += tally;
+        match self.ledger.commit(&chunk)? {
+            Written::Done(done, refused) => {
                 if self.run.repeats {
                     for number in refused {
                         self.outdate_after(number);
                     }
-                    for number in chunk.iter().map(|settled| settled.outcome().target) {
+                    for number in chunk[..done].iter().map(|settled| settled.outcome().target) {
                         self.chains.committed(number);
                         self.go_on_after(number, work)?;
                     }
                 }
             }
-            Commit::Stale(numbers) => {
+            Written::Stale(numbers) => {
                 let evaluated = chunk.into_iter().zip(left);
                 let evaluated = evaluated.map(|(settled, left)| Evaluated { settled, left });
                 self.settled.extend(evaluated.map(|each| (each.settled.outcome().target, each)));
@@ -407,7 +340,7 @@ impl Committer<'_> {
             && again
         {
             self.chains.wait_for_commit_of(prior);
-            if prior <= self.cursor {
+            if prior <= self.ledger.cursor() {
                 self.chains.committed(prior);
             }
             return self.go_on_after(prior, work);

@@ -2,33 +2,47 @@
 //!
 //! [`App::run`] walks the whole way: read the filter, start the workers (which compile the script), freeze the targets,
 //! ask, execute. The execution is in [`execute`]: a loader, the [`crew`] of worker threads and one committer, joined
-//! by channels, with a bounded number of targets between them.
+//! by channels, with a bounded number of targets between them. A run that applies a preview or takes another run back
+//! executes no script: that is [`replay`]. Both commit through the [`ledger`], which knows when a run has to end.
 
+mod apply;
+mod cancel;
 mod chains;
+mod conduct;
 mod crew;
 mod evaluate;
 mod execute;
 mod histogram;
+mod ledger;
+mod replay;
 mod results;
+mod resume;
+mod retry;
 mod rows;
+mod undo;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Mode, Outcome, ParamValues, Refusal, Run, RunId, RunState, Selection, Tally, TargetOutcome,
+    Mode, Outcome, ParamValues, Refusal, Run, RunId, RunState, Selection, Tally, TargetOutcome, Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
-use rollcall_store::{List, NewRun, RunEnd, StoreError};
+use rollcall_store::{List, StoreError};
 
 use crate::pages::pages;
 use crate::{App, AppError, ReadFilter, holder};
+pub use apply::ApplyRequest;
+use conduct::New;
+pub use conduct::Terms;
 use crew::Crew;
 pub use histogram::{Group, Histogram};
 pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
+pub use resume::ResumeRequest;
+pub use retry::{Again, RetryRequest};
 pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
+pub use undo::UndoRequest;
 
 /// Outcomes are read in pages of this many.
 const PAGE: u32 = 1_000;
@@ -68,6 +82,8 @@ pub enum Choice {
     Rows(ChosenRows),
     /// Targets of an earlier run, with their rows: those with this outcome, or all.
     Outcomes(RunId, Option<Outcome>),
+    /// What failed or timed out in an earlier run, with its rows.
+    Retry(RunId),
 }
 
 /// What is wanted of a run.
@@ -83,6 +99,8 @@ pub struct Request {
     pub params: Vec<(String, String)>,
     /// How it is executed.
     pub engine: Engine,
+    /// When it stops by itself, and whether it is asked for first.
+    pub terms: Terms,
 }
 
 /// How far a run is.
@@ -96,8 +114,11 @@ pub struct Progress {
 
 /// Whoever started a run, while it goes on.
 pub trait Observer {
-    /// The targets are frozen. Whether to go on and execute them.
+    /// The targets are frozen. Whether to go on and execute them. Asked only where nobody has said so before.
     fn confirm(&mut self, run: &Run) -> bool;
+
+    /// The execution begins.
+    fn begins(&mut self, _run: &Run) {}
 
     /// Called a few times a second.
     fn progress(&mut self, progress: Progress);
@@ -123,7 +144,7 @@ impl App {
             _ => None,
         };
         let earlier = match request.choice {
-            Choice::Outcomes(run, _) => Some(self.ended_run(run)?),
+            Choice::Outcomes(run, _) | Choice::Retry(run) => Some(self.run_at_rest(run)?),
             _ => None,
         };
         let (selection, list) = match (&request.choice, &filter, &earlier) {
@@ -133,62 +154,47 @@ impl App {
             (Choice::Outcomes(run, outcome), _, Some(earlier)) => {
                 (Selection::Outcomes { run: *run, outcome: *outcome }, List::Outcomes(earlier, *outcome))
             }
+            (Choice::Retry(run), _, Some(earlier)) => (Selection::Retry { run: *run }, List::Retry(earlier)),
             (Choice::Rows(rows), _, _) => {
                 (rows.selection.clone(), List::Staged(&rows.staging, &rows.columns))
             }
             _ => (Selection::All, List::All),
         };
-        let Engine { python, isolation, workers, limits } = &request.engine;
-        let sandbox = Sandbox::new(python, *isolation)?;
-        let job = Job {
-            name: name.clone(),
-            source: source.clone(),
-            params: params.clone(),
-            profiles: self.store.catalogue()?,
-            zone: self.zone.clone(),
-            limits: limits.clone(),
-        };
-        let holder = holder::current();
+        let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
+        let job = self.job(&request.script, params.clone(), &request.engine)?;
         std::thread::scope(|scope| {
-            let crew = Crew::hire(scope, &sandbox, &job, (*workers).max(1))?;
+            let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
             read?;
-            let params = serde_json::to_string(&params).expect("parameters have JSON forms");
-            let run = self.store.create_run(&NewRun {
+            let new = New {
                 mode: request.mode,
                 script: name,
                 script_version: request.script.version,
                 source,
-                params: &params,
+                params: &serde_json::to_string(&params).expect("parameters have JSON forms"),
                 selection: &selection,
                 list,
-                administrator: &self.administrator,
-                organization_id: None,
-                created_at: now,
-                holder: &holder,
-            })?;
-            if !observer.confirm(&run) {
-                return self.end(run.id, &holder, RunState::Cancelled, Some("not confirmed"), Duration::ZERO);
-            }
-            self.store.begin_run(run.id, &holder)?;
-            let done = execute::execute(self, &run, &holder, crew, stop, observer);
-            let (state, note) = match &done.result {
-                Ok(()) if stop.load(Ordering::Relaxed) && done.tally.total() < run.targets => (
-                    RunState::Cancelled,
-                    Some("cancelled by its administrator; what was done before stays done".to_owned()),
-                ),
-                Ok(()) => (RunState::Finished, None),
-                Err(error) => (RunState::Stopped, Some(error.to_string())),
+                applies: None,
+                undoes: None,
+                time_limit: request.engine.limits.time,
             };
-            // Why it stopped is in the run's note. If even that cannot be written, the first error counts.
-            match (self.end(run.id, &holder, state, note.as_deref(), done.elapsed), done.result) {
-                (Ok(ended), _) => Ok(ended),
-                (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
-            }
+            self.start(&new, request.terms, Some(crew), stop, observer)
         })
     }
 
-    /// A run of which no outcome will change any more.
-    fn ended_run(&self, id: RunId) -> Result<Run, AppError> {
+    /// What workers need to know about a script.
+    fn job(&self, script: &Script, params: ParamValues, engine: &Engine) -> Result<Job, AppError> {
+        Ok(Job {
+            name: script.name.clone(),
+            source: script.source.clone(),
+            params,
+            profiles: self.store.catalogue()?,
+            zone: self.zone.clone(),
+            limits: engine.limits.clone(),
+        })
+    }
+
+    /// A run that nobody is at.
+    fn run_at_rest(&self, id: RunId) -> Result<Run, AppError> {
         let run = self.find_run(id)?;
         if run.state.at_rest() {
             return Ok(run);
@@ -196,29 +202,16 @@ impl App {
         Err(Refusal::new(format!("run {id} is still {}: wait for its end", run.state.name())).into())
     }
 
-    fn end(
-        &self,
-        id: RunId,
-        holder: &str,
-        state: RunState,
-        note: Option<&str>,
-        elapsed: Duration,
-    ) -> Result<Run, AppError> {
-        let millis = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-        let end = RunEnd { state, note, ended_at: self.clock.now(), millis };
-        Ok(self.store.end_run(id, holder, &end)?)
-    }
-
     /// One run, as it stands: `interrupted` if the process that executed it is gone.
     pub fn find_run(&self, id: RunId) -> Result<Run, AppError> {
         let run = self.store.run(id)?.ok_or_else(|| StoreError::NoSuch(format!("run {id}")))?;
-        Ok(as_it_stands(run))
+        Ok(as_it_stands(run, self.clock.now()))
     }
 
     /// All runs, newest first.
     pub fn runs(&self) -> impl Iterator<Item = Result<Run, AppError>> + '_ {
         pages(RunId::MAX, |before| Ok(self.store.runs_page(before, PAGE)?), |run: &Run| run.id)
-            .map(|run| run.map(as_it_stands))
+            .map(|run| run.map(|run| as_it_stands(run, self.clock.now())))
     }
 
     /// The outcomes of a run in the order of its targets, of one kind only where `outcome` names it. Of a run that
@@ -249,9 +242,15 @@ impl App {
     }
 }
 
-fn as_it_stands(mut run: Run) -> Run {
-    let dead = run.holder.as_deref().is_some_and(holder::is_dead);
-    if dead && matches!(run.state, RunState::Running | RunState::Selecting) {
+/// A run is interrupted when the process that executed it is gone, or was not heard of until its lease ended.
+fn as_it_stands(mut run: Run, now: Timestamp) -> Run {
+    let dead = run.holder.as_deref().is_none_or(holder::is_dead);
+    let interrupted = match run.state {
+        RunState::Running => dead || run.leased_until.is_none_or(|until| until < now),
+        RunState::Selecting => dead,
+        _ => false,
+    };
+    if interrupted {
         run.state = RunState::Interrupted;
     }
     run

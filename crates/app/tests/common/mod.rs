@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_app::App;
-use rollcall_app::runs::{Choice, Engine, Request, Script};
+use rollcall_app::runs::{Choice, Engine, Request, Script, Terms};
 use rollcall_domain::{Mode, Outcome, Run, TargetOutcome, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::Added;
@@ -50,6 +50,7 @@ pub fn request(source: &str, mode: Mode) -> Request {
             workers: 2,
             limits: Limits { time: Duration::from_secs(5), memory: 256 << 20, ..Limits::default() },
         },
+        terms: Terms::default(),
     }
 }
 

@@ -1,15 +1,17 @@
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_app::App;
-use rollcall_app::runs::{Choice, Request, Script};
-use rollcall_domain::{Mode, Outcome};
+use rollcall_app::runs::{ApplyRequest, Choice, Request, Script, Terms, UndoRequest};
+use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use rollcall_domain::{Mode, Outcome, RunState};
 use rollcall_store::{Location, Store};
 
-use super::run::{execute, exit_code};
+use super::terminal::{Terminal, exit_code};
 use super::{Context, EngineArgs, Hints, runs};
 use crate::failure::Usage;
 use crate::output::stdout;
@@ -36,8 +38,7 @@ impl Demo {
         start_over(context, &location)?;
         let (store, _) = Store::create(&location)?;
         let app = context.app_on(store);
-        let hints =
-            Hints { database: format!(" --database {location}"), repeatable: false, ..context.hints() };
+        let hints = Hints { database: format!(" --database {location}"), ..context.hints() };
 
         heading(&format!("1. {} in {location}", counted(self.users, "sample subscriber")))?;
         let mut meter = Meter::new("making", self.users);
@@ -56,31 +57,66 @@ impl Demo {
         }
 
         heading("3. A preview: nothing is written")?;
-        let mut request = Request {
+        let terms = Terms { confirmed: true, ..Terms::default() };
+        let request = Request {
             script: Script { name: SCRIPT_FILE.to_owned(), version: None, source: SCRIPT.to_owned() },
             mode: Mode::Preview,
             choice: Choice::All,
             params: Vec::new(),
             engine: self.engine.engine(),
+            terms,
         };
-        let preview = execute(&app, &request, true)?;
+        let mut terminal = Terminal::new();
+        let preview = app.run(&request, &terminal.stop(), &mut terminal)?;
+        drop(terminal);
         runs::report(&app, &preview, &hints)?;
+        if preview.state != RunState::Finished {
+            return Ok(exit_code(&preview));
+        }
+        let before = fingerprint(&app)?;
 
-        heading("4. The same for good")?;
-        request.mode = Mode::Apply;
-        let applied = execute(&app, &request, true)?;
+        heading("4. Exactly that, written: the script does not run again")?;
+        let mut terminal = Terminal::new();
+        let request = ApplyRequest { plan: preview.plan.clone(), terms };
+        let applied = app.apply_preview(preview.id, &request, &terminal.stop(), &mut terminal)?;
+        drop(terminal);
         runs::report(&app, &applied, &hints)?;
 
         heading("5. One of them now")?;
         example(&app, applied.id)?;
-        advice(&location, &hints, applied.id)?;
-        // Failures are part of the show; a stopped or cancelled run is not.
-        Ok(if applied.state == rollcall_domain::RunState::Finished {
-            ExitCode::SUCCESS
-        } else {
-            exit_code(&applied)
-        })
+
+        heading("6. All of it taken back")?;
+        let mut terminal = Terminal::new();
+        let request = UndoRequest { mode: Mode::Apply, user: None, terms };
+        let undone = app.undo(applied.id, &request, &terminal.stop(), &mut terminal)?;
+        drop(terminal);
+        runs::report(&app, &undone, &hints)?;
+        if undone.state != RunState::Finished {
+            return Ok(exit_code(&undone));
+        }
+        anyhow::ensure!(fingerprint(&app)? == before, "some users are not as they were: please report this");
+        let users = counted(self.users, "user");
+        let same =
+            format!("All {users} are as they were before, to the last attribute; only last_update tells.");
+        writeln!(stdout(), "\n  {}", paint(style::GOOD, &same))?;
+
+        advice(&location, &hints, preview.id)?;
+        Ok(ExitCode::SUCCESS) // failures are part of the show
     }
+}
+
+/// What all users come to, but for `last_update`.
+fn fingerprint(app: &App) -> anyhow::Result<u64> {
+    let organizations: HashMap<_, _> =
+        app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+    let mut hasher = DefaultHasher::new();
+    for user in app.users(None)? {
+        let row = export_row(&user?, &organizations, true);
+        EXPORT_COLUMNS.iter().zip(row).filter(|(name, _)| **name != "last_update").for_each(|(_, cell)| {
+            cell.hash(&mut hasher);
+        });
+    }
+    Ok(hasher.finish())
 }
 
 /// Removes the database of an earlier demo, and nothing else.

@@ -6,11 +6,14 @@ mod filters;
 mod init;
 mod organizations;
 mod profiles;
+mod prune;
 mod rows;
 mod run;
 mod runs;
 mod samples;
 mod scripts;
+mod settings;
+mod terminal;
 mod users;
 
 use std::io::{self, IsTerminal, Write};
@@ -41,6 +44,7 @@ use crate::style::tell;
         rollcall init && rollcall users import users.csv       start with your own\n  \
         rollcall run extend.py --filter 'klass eq \"business\"'  preview a script\n  \
         rollcall run extend.py --all --apply                   run it for good\n  \
+        rollcall runs undo 7                                   see what taking it back would do\n  \
         rollcall runs outcomes 7 --outcome failed              see what went wrong\n\n\
         Exit status: 0 done; 3 done, but some targets failed; 2 wrong usage; 1 anything else."
 )]
@@ -74,7 +78,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make sample subscribers, preview a script over them, apply it, show what happened
+    /// Make sample subscribers, preview a script over them, apply that, take it back
     Demo(demo::Demo),
     /// Make a database, or bring an older one up to date
     Init(init::Init),
@@ -94,10 +98,15 @@ enum Command {
     #[command(subcommand)]
     Scripts(scripts::Scripts),
     /// Run a script once for every user on a list; without --apply a preview
-    Run(run::Run),
-    /// What runs did
+    Run(Box<run::Run>),
+    /// What runs did: apply previews, take runs back, cancel, retry, go on
     #[command(subcommand)]
     Runs(runs::Runs),
+    /// Remove the outcomes and journals of old runs, to make room
+    Prune(prune::Prune),
+    /// What holds for this installation
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -122,6 +131,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scripts(command) => command.run(&context),
         Command::Run(command) => command.run(&context),
         Command::Runs(command) => command.run(&context),
+        Command::Prune(command) => command.run(&context),
+        Command::Settings(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
 }
@@ -137,7 +148,7 @@ impl Context {
         let default = std::env::var("ROLLCALL_DATABASE").ok();
         let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
         let database = named.map_or_else(String::new, |url| format!(" --database {url}"));
-        Hints { program: program(), database, repeatable: true }
+        Hints { program: program(), database }
     }
 
     /// Rollcall on the database that was named.
@@ -164,8 +175,6 @@ pub(crate) struct Hints {
     program: String,
     /// ` --database URL`, or nothing where it is the one that commands find by themselves.
     database: String,
-    /// Whether the command that was typed can be typed again with `--apply`.
-    repeatable: bool,
 }
 
 /// On the command line the administrator is the account of the operating system.
@@ -183,9 +192,9 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 
-    /// Time that the script may take for one user, such as 500ms, 5s or 2m
-    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME")]
-    time_limit: Duration,
+    /// Time that the script may take for one user, such as 500ms, 5s or 2m [default: 5s, or that of the run]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    time_limit: Option<Duration>,
 
     /// The Python interpreter
     #[arg(
@@ -222,7 +231,7 @@ impl EngineArgs {
             python: self.python.clone(),
             isolation,
             workers: self.workers.map_or(processors, usize::from),
-            limits: Limits { time: self.time_limit, ..Limits::default() },
+            limits: self.time_limit.map_or_else(Limits::default, |time| Limits { time, ..Limits::default() }),
         }
     }
 }

@@ -1,4 +1,5 @@
 mod export;
+mod history;
 mod import;
 mod list;
 mod remove;
@@ -22,6 +23,8 @@ pub(super) enum Users {
     List(list::List),
     /// Show one user
     Show(show::Show),
+    /// List everything that was changed of a user, by runs and by hand
+    History(history::History),
     /// Change fields of one user
     Set(set::Set),
     /// Remove a user
@@ -37,6 +40,7 @@ impl Users {
             Self::Import(command) => command.run(&app),
             Self::List(command) => command.run(&app),
             Self::Show(command) => command.run(&app),
+            Self::History(command) => command.run(&app),
             Self::Set(command) => command.run(&app),
             Self::Remove(command) => command.run(&app),
             Self::Export(command) => command.run(&app),

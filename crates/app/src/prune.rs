@@ -1,0 +1,117 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::Ordering;
+
+use rollcall_domain::{Refusal, Timestamp};
+
+use crate::runs::Stop;
+use crate::{App, AppError};
+
+/// Rows that are removed in one transaction: others wait for a few milliseconds.
+const STEP: u32 = 5_000;
+/// Where the age is kept.
+const SETTING: &str = "setting.prune_after";
+/// A day has so many seconds.
+const DAY: u64 = 86_400;
+
+/// How old something is, written with a unit: `12h`, `90d`, `8w`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    seconds: u64,
+}
+
+impl FromStr for Age {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let text = text.trim();
+        let wrong = || Refusal::new(format!("{text:?} is not an age: write 90d, 8w or 12h"));
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        let unit = match &text[digits.len()..] {
+            "s" => 1,
+            "m" | "min" => 60,
+            "h" => 3_600,
+            "d" => DAY,
+            "w" => 7 * DAY,
+            "y" => 365 * DAY,
+            _ => return Err(wrong()),
+        };
+        let seconds = number.checked_mul(unit).filter(|seconds| *seconds <= 1_000 * 365 * DAY);
+        seconds.map(|seconds| Self { seconds }).ok_or_else(wrong)
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(DAY, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+        let fits = units.into_iter().find(|(unit, _)| self.seconds.is_multiple_of(*unit));
+        let (unit, letter) = fits.unwrap_or((1, "s"));
+        write!(f, "{}{letter}", self.seconds / unit)
+    }
+}
+
+/// What pruning has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Pruned {
+    /// Runs of which only the counters are left.
+    pub runs: u64,
+    /// Targets, outcomes and journals that were removed.
+    pub rows: u64,
+    /// Older runs that stay whole, because they can still go on, or because one needs them that can.
+    pub kept: u64,
+}
+
+impl App {
+    /// Removes the targets, outcomes and journals of what ended longer than `age` ago, in small steps. Between two of them
+    /// `progress` is told how many rows are gone, and `stop` is heard; what is left then goes the next time.
+    pub fn prune(&self, age: Age, stop: &Stop, mut progress: impl FnMut(u64)) -> Result<Pruned, AppError> {
+        let now = self.clock.now();
+        let before = i64::try_from(age.seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let too_old = || Refusal::new(format!("{age} ago is before the calendar starts"));
+        let cutoff =
+            now.as_micros().checked_sub(before).and_then(Timestamp::from_micros).ok_or_else(too_old)?;
+        let (runs, kept) = self.store.mark_pruned(cutoff, now)?;
+        let mut pruned = Pruned { runs, rows: 0, kept };
+        let mut count = |removed: u64, pruned: &mut Pruned| {
+            pruned.rows += removed;
+            progress(pruned.rows);
+            removed > 0 && !stop.load(Ordering::Relaxed)
+        };
+        while count(self.store.prune_edits(cutoff, STEP)?, &mut pruned) {}
+        while let Some(run) = self.store.next_to_prune()?
+            && !stop.load(Ordering::Relaxed)
+        {
+            while count(self.store.prune_run(run, STEP)?, &mut pruned) {}
+        }
+        Ok(pruned)
+    }
+
+    /// The age at which things are pruned here, if that was set.
+    pub fn prune_after(&self) -> Result<Option<Age>, AppError> {
+        let text = self.store.installation_fact(SETTING)?.filter(|text| !text.is_empty());
+        Ok(text.map(|text| text.parse()).transpose()?)
+    }
+
+    /// Sets the age at which things are pruned here; none: never.
+    pub fn set_prune_after(&self, age: Option<Age>) -> Result<(), AppError> {
+        let text = age.map_or_else(String::new, |age| age.to_string());
+        Ok(self.store.set_installation_fact(SETTING, &text)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_read_and_written_with_their_unit() {
+        for text in ["90d", "12h", "45m", "7s", "0d"] {
+            assert_eq!(text.parse::<Age>().unwrap().to_string(), text);
+        }
+        assert_eq!("8w".parse::<Age>().unwrap().to_string(), "56d");
+        for text in ["", "90", "d", "-1d", "1.5d", "9 days", "99999999999d", "1001y"] {
+            assert!(text.parse::<Age>().is_err(), "{text}");
+        }
+    }
+}

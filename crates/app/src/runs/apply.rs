@@ -1,0 +1,91 @@
+use rollcall_domain::{Mode, Outcome, Refusal, Run, RunId, RunState, Selection};
+use rollcall_store::{List, StoreError};
+
+use super::conduct::{New, Terms};
+use super::{Observer, Stop};
+use crate::{App, AppError};
+
+/// So many digits of a plan's hash are enough to name it.
+const LEAST_DIGITS: usize = 8;
+
+/// A preview that is to be applied.
+#[derive(Debug, Default)]
+pub struct ApplyRequest {
+    /// The hash of the plan that was looked at, or how it starts: no other plan is applied then.
+    pub plan: Option<String>,
+    /// When it stops by itself, and whether it is asked for first.
+    pub terms: Terms,
+}
+
+impl App {
+    /// Writes what preview `id` has planned, without running its script again. Users who were changed since are in
+    /// conflict and stay as they are. A preview is applied at most once.
+    pub fn apply_preview(
+        &self,
+        id: RunId,
+        request: &ApplyRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
+        let preview = self.find_run(id)?;
+        self.check_plan(&preview, request.plan.as_deref())?;
+        let selection = Selection::Plan { run: id };
+        let new = New {
+            applies: Some(id),
+            undoes: preview.undoes,
+            ..New::replaying(&preview, Mode::Apply, &selection, List::Plan(&preview))
+        };
+        self.start(&new, request.terms, None, stop, observer)
+    }
+
+    /// Refuses a run that has no whole plan, or another one than `wanted`.
+    fn check_plan(&self, preview: &Run, wanted: Option<&str>) -> Result<(), AppError> {
+        let id = preview.id;
+        let refuse = |why: String| Err(Refusal::new(why).into());
+        if preview.mode != Mode::Preview {
+            return refuse(format!("run {id} is no preview: it has written its changes itself"));
+        }
+        match preview.state {
+            RunState::Finished => {}
+            RunState::Selecting | RunState::Running => {
+                return refuse(format!("preview {id} is still {}: wait for its end", preview.state.name()));
+            }
+            RunState::Interrupted | RunState::Stopped => {
+                return refuse(format!(
+                    "preview {id} was {} with {} of its {} targets left: first go on with it, with 'rollcall runs resume \
+                     {id}'",
+                    preview.state.name(),
+                    preview.left(),
+                    preview.targets
+                ));
+            }
+            RunState::Cancelled => {
+                return refuse(format!(
+                    "preview {id} was cancelled, so its plan is not whole: preview again"
+                ));
+            }
+        }
+        if preview.pruned_at.is_some() {
+            return Err(StoreError::Pruned(id).into());
+        }
+        if let Some(by) = self.store.applied_by(id)? {
+            return Err(StoreError::AlreadyApplied { preview: id, by }.into());
+        }
+        let Some(plan) = &preview.plan else {
+            return refuse(format!("preview {id} was made by an older Rollcall: preview again"));
+        };
+        if let Some(wanted) = wanted {
+            let named = wanted.len() >= LEAST_DIGITS && plan.starts_with(&wanted.to_ascii_lowercase());
+            if !named {
+                return refuse(format!(
+                    "the plan of preview {id} is {plan}, not {wanted}: look at it again before you apply it"
+                ));
+            }
+        }
+        if self.store.plan_of(preview)?.to_string() != *plan {
+            return refuse(format!("the stored plan of preview {id} is not what it planned: preview again"));
+        }
+        debug_assert!(preview.tally.get(Outcome::NotRun) == 0, "it has finished");
+        Ok(())
+    }
+}

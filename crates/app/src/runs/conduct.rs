@@ -1,0 +1,138 @@
+//! The frame around every run: it is made, asked for, executed and ended.
+
+use std::time::Duration;
+
+use rollcall_domain::{Brakes, Mode, Run, RunId, RunState, Selection, Settings};
+use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
+
+use super::crew::Crew;
+use super::ledger::{Ledger, lease};
+use super::{Observer, Stop, execute, replay};
+use crate::{App, AppError, holder};
+
+/// What an administrator wants of a run, whatever it does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// When it stops by itself.
+    pub brakes: Brakes,
+    /// It stops after so many targets, to be looked at.
+    pub canary: Option<u64>,
+    /// Nobody has to be asked before it writes.
+    pub confirmed: bool,
+}
+
+/// A run to be made.
+pub(super) struct New<'a> {
+    pub(super) mode: Mode,
+    pub(super) script: &'a str,
+    pub(super) script_version: Option<i64>,
+    pub(super) source: &'a str,
+    pub(super) params: &'a str,
+    pub(super) selection: &'a Selection,
+    pub(super) list: List<'a>,
+    pub(super) applies: Option<RunId>,
+    pub(super) undoes: Option<RunId>,
+    pub(super) time_limit: Duration,
+}
+
+impl<'a> New<'a> {
+    /// A run that replays something of `run`, and bears its script's name.
+    pub(super) fn replaying(run: &'a Run, mode: Mode, selection: &'a Selection, list: List<'a>) -> Self {
+        Self {
+            mode,
+            script: &run.script,
+            script_version: run.script_version,
+            source: &run.source,
+            params: &run.params,
+            selection,
+            list,
+            applies: None,
+            undoes: None,
+            time_limit: Duration::from_millis(run.settings.time_limit),
+        }
+    }
+}
+
+/// A time limit as it is kept.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl App {
+    /// Makes a run and executes it; with the crew that executes its script, if it has one. The run that comes back has
+    /// ended.
+    pub(super) fn start(
+        &self,
+        new: &New<'_>,
+        terms: Terms,
+        crew: Option<Crew>,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
+        let confirmed = terms.confirmed || new.mode == Mode::Preview;
+        let run = self.store.create_run(&NewRun {
+            mode: new.mode,
+            script: new.script,
+            script_version: new.script_version,
+            source: new.source,
+            params: new.params,
+            selection: new.selection,
+            list: new.list,
+            administrator: &self.administrator,
+            organization_id: None,
+            created_at: self.clock.now(),
+            settings: &Settings {
+                time_limit: millis(new.time_limit),
+                brakes: terms.brakes,
+                canary: terms.canary,
+            },
+            applies: new.applies,
+            undoes: new.undoes,
+            state: if confirmed { RunState::Running } else { RunState::Selecting },
+            holder: &holder::current(),
+            leased_until: lease(self),
+        })?;
+        if confirmed {
+            return self.conduct(&run, crew, stop, observer);
+        }
+        let hold = Hold { run: run.id, token: run.token };
+        if !observer.confirm(&run) {
+            return self.end(hold, RunState::Cancelled, Some("not confirmed"), run.millis);
+        }
+        match self.store.begin_run(hold, lease(self)) {
+            Ok(()) => self.conduct(&run, crew, stop, observer),
+            // Somebody else has answered for us.
+            Err(StoreError::RunLost(id)) => self.find_run(id),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Executes a run that this process holds, and ends it.
+    pub(super) fn conduct(
+        &self,
+        run: &Run,
+        crew: Option<Crew>,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
+        observer.begins(run);
+        let mut ledger = Ledger::new(self, run, stop, observer);
+        let result = match (run.replays(), crew) {
+            (Some(replay), _) => replay::replay(self, run, replay, &mut ledger),
+            (None, Some(crew)) => execute::execute(self, run, crew, &mut ledger),
+            (None, None) => Err(AppError::CrewLost),
+        };
+        let (state, note, millis) = ledger.close(&result);
+        let hold = Hold { run: run.id, token: run.token };
+        // Why it stopped is in the run's note. If even that cannot be written, the first error counts.
+        match (self.end(hold, state, note.as_deref(), millis), result) {
+            (Ok(ended), _) => Ok(ended),
+            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
+        }
+    }
+
+    fn end(&self, hold: Hold, state: RunState, note: Option<&str>, millis: i64) -> Result<Run, AppError> {
+        let end = RunEnd { state, note, ended_at: self.clock.now(), millis };
+        Ok(self.store.end_run(hold, &end)?)
+    }
+}

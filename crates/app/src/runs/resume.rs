@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use rollcall_domain::{Brakes, Counts, Mode, Refusal, Run, RunId, RunState, Settings};
+use rollcall_sandbox::Sandbox;
+use rollcall_store::{StoreError, Takeover};
+
+use super::crew::Crew;
+use super::ledger::lease;
+use super::retry::given;
+use super::{Engine, Observer, Script, Stop};
+use crate::{App, AppError, holder};
+
+/// A run that is to go on.
+#[derive(Debug)]
+pub struct ResumeRequest {
+    /// How its script is executed.
+    pub engine: Engine,
+    /// Another time limit than it had.
+    pub time_limit: Option<Duration>,
+    /// Other brakes than it had, where some are given.
+    pub brakes: Brakes,
+    /// Nobody has to be asked, even if nobody was before.
+    pub confirmed: bool,
+}
+
+impl App {
+    /// Goes on with run `id`, whose process is gone or which has stopped, from its first target without an outcome.
+    pub fn resume(
+        &self,
+        id: RunId,
+        request: &ResumeRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
+        let run = self.find_run(id)?;
+        self.check_resume(&run)?;
+        // Nobody asks again, but of this run nobody was asked: its process died at the question.
+        let unasked = !run.confirmed && run.mode == Mode::Apply && !request.confirmed;
+        if unasked && !observer.confirm(&run) {
+            return Ok(run);
+        }
+        let Brakes { max_failures, max_changes, max_deactivations } = request.brakes;
+        let settings = Settings {
+            brakes: Brakes {
+                max_failures: max_failures.or(run.settings.brakes.max_failures),
+                max_changes: max_changes.or(run.settings.brakes.max_changes),
+                max_deactivations: max_deactivations.or(run.settings.brakes.max_deactivations),
+            },
+            time_limit: request.time_limit.map_or(run.settings.time_limit, super::conduct::millis),
+            ..run.settings
+        };
+        // Whoever resumes a run that has stopped knows why it did: brakes start anew. A crash releases none.
+        let stopped = run.state == RunState::Stopped;
+        let braked_from = if stopped { Counts::of(&run.tally, run.deactivated) } else { run.braked_from };
+        let take = || {
+            let holder = holder::current();
+            let by =
+                Takeover { holder: &holder, leased_until: lease(self), braked_from, settings: &settings };
+            self.store.take_run(&run, &by).map_err(|error| match error {
+                StoreError::RunLost(id) => AppError::from(Refusal::new(format!(
+                    "run {id} is being gone on with by somebody else already"
+                ))),
+                error => error.into(),
+            })
+        };
+        if run.replays().is_some() {
+            return self.conduct(&take()?, None, stop, observer);
+        }
+        let script =
+            Script { name: run.script.clone(), version: run.script_version, source: run.source.clone() };
+        let read = self.read_script(&script.name, &script.source)?;
+        let params = read.params.check(&given(&run), &self.zone).map_err(AppError::Params)?;
+        let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
+        let job = self.job(&script, params, &request.engine.limited(settings.time_limit))?;
+        std::thread::scope(|scope| {
+            let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
+            self.conduct(&take()?, Some(crew), stop, observer)
+        })
+    }
+
+    fn check_resume(&self, run: &Run) -> Result<(), AppError> {
+        let id = run.id;
+        let why = match run.state {
+            RunState::Interrupted | RunState::Stopped => match self.store.undone_by(id)? {
+                None => return Ok(()),
+                Some(by) => format!("run {id} was taken back by run {by}: start it anew instead"),
+            },
+            RunState::Running => format!(
+                "run {id} is being executed{}: it can be taken over when its process is gone, or has not been heard of for \
+                 half a minute",
+                run.holder.as_deref().map(holder::describe).unwrap_or_default()
+            ),
+            RunState::Selecting => format!("run {id} waits for its administrator to say yes"),
+            RunState::Finished => format!("run {id} has finished: nothing is left to be done"),
+            RunState::Cancelled => format!(
+                "run {id} was cancelled, which is for good: a new run of what is left starts with 'rollcall runs retry {id} \
+                 --not-run'"
+            ),
+        };
+        Err(Refusal::new(why).into())
+    }
+}

@@ -1,0 +1,112 @@
+use std::time::Duration;
+
+use rollcall_domain::{Mode, Outcome, Refusal, Run, RunId, Selection};
+use rollcall_store::List;
+
+use super::conduct::{New, Terms};
+use super::{Choice, Engine, Entries, Observer, Request, Script, Stop};
+use crate::{App, AppError};
+
+/// Which targets of a run are to have another turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Those that failed or timed out.
+    Failed,
+    /// Those whose user was changed by somebody else, or is gone.
+    Conflicts,
+    /// Those that had none.
+    NotRun,
+}
+
+/// A run of which some targets are to have another turn.
+#[derive(Debug)]
+pub struct RetryRequest {
+    /// Which.
+    pub again: Again,
+    /// Whether that only shows what would change; otherwise it is as the run was.
+    pub preview: bool,
+    /// How its script is executed.
+    pub engine: Engine,
+    /// Another time limit than it had.
+    pub time_limit: Option<Duration>,
+    /// When it stops by itself, and whether it is asked for first.
+    pub terms: Terms,
+}
+
+impl App {
+    /// Executes run `id` again for some of its targets, as a new run: the same script in the same version, with the same
+    /// parameters and rows. What is left of a plan goes on with that plan.
+    pub fn retry(
+        &self,
+        id: RunId,
+        request: &RetryRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
+        let run = self.run_at_rest(id)?;
+        let mode = if request.preview { Mode::Preview } else { run.mode };
+        if run.replays().is_some() && request.again == Again::NotRun {
+            if mode != run.mode {
+                let why = format!("what is left of run {id} is planned already: there is nothing to preview");
+                return Err(Refusal::new(why).into());
+            }
+            let selection = Selection::Outcomes { run: id, outcome: Some(Outcome::NotRun) };
+            let list = List::Outcomes(&run, Some(Outcome::NotRun));
+            let new = New {
+                applies: run.applies,
+                undoes: run.undoes,
+                ..New::replaying(&run, mode, &selection, list)
+            };
+            return self.start(&new, request.terms, None, stop, observer);
+        }
+        if let Some(undone) = run.undoes {
+            let why = format!(
+                "run {id} takes run {undone} back and runs no script: try again with 'rollcall runs undo {undone}', which \
+                 leaves alone what is back already"
+            );
+            return Err(Refusal::new(why).into());
+        }
+        let request = Request {
+            script: Script {
+                name: run.script.clone(),
+                version: run.script_version,
+                source: run.source.clone(),
+            },
+            mode,
+            choice: match request.again {
+                Again::Failed => Choice::Retry(id),
+                Again::Conflicts => Choice::Outcomes(id, Some(Outcome::Conflict)),
+                Again::NotRun => Choice::Outcomes(id, Some(Outcome::NotRun)),
+            },
+            params: given(&run),
+            engine: request
+                .engine
+                .limited(request.time_limit.map_or(run.settings.time_limit, super::conduct::millis)),
+            terms: request.terms,
+        };
+        self.run(&request, stop, observer)
+    }
+}
+
+/// The parameters of a run as they could have been typed.
+pub(super) fn given(run: &Run) -> Vec<(String, String)> {
+    let entries = Entries::read(Some(&run.params)).0;
+    let typed = |(name, value): (String, &serde_json::value::RawValue)| {
+        let text = match serde_json::from_str(value.get()).ok()? {
+            serde_json::Value::Null => return None,
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Some((name, text))
+    };
+    entries.into_iter().filter_map(typed).collect()
+}
+
+impl Engine {
+    /// The same with this time limit, in milliseconds.
+    pub(super) fn limited(&self, time_limit: u64) -> Self {
+        let mut engine = self.clone();
+        engine.limits.time = Duration::from_millis(time_limit);
+        engine
+    }
+}

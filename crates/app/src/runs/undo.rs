@@ -1,0 +1,87 @@
+use rollcall_domain::{Mode, Refusal, Run, RunId, RunState, Selection, UserId};
+use rollcall_store::{List, StoreError};
+
+use super::conduct::{New, Terms};
+use super::{Observer, Stop};
+use crate::{App, AppError};
+
+/// A run that is to be taken back.
+#[derive(Debug)]
+pub struct UndoRequest {
+    /// Whether that writes.
+    pub mode: Mode,
+    /// Only what it has changed of this user, by the name of now or that before the run.
+    pub user: Option<String>,
+    /// When it stops by itself, and whether it is asked for first.
+    pub terms: Terms,
+}
+
+impl App {
+    /// Takes back what run `id` has changed, wherever that is still as the run left it; other users are in conflict and
+    /// stay as they are. It is a run of its own, which can be previewed and taken back like any other.
+    pub fn undo(
+        &self,
+        id: RunId,
+        request: &UndoRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
+        let run = self.find_run(id)?;
+        self.check_undo(&run)?;
+        let user = request.user.as_deref().map(|name| self.changed_user(&run, name)).transpose()?;
+        let selection = Selection::Changed { run: id, username: request.user.clone() };
+        let new = New {
+            undoes: Some(id),
+            ..New::replaying(&run, request.mode, &selection, List::Changed(&run, user))
+        };
+        self.start(&new, request.terms, None, stop, observer)
+    }
+
+    fn check_undo(&self, run: &Run) -> Result<(), AppError> {
+        let id = run.id;
+        let refuse = |why: String| Err(Refusal::new(why).into());
+        if run.mode == Mode::Preview {
+            return refuse(format!("run {id} is a preview: it has changed nothing that could be taken back"));
+        }
+        match run.state {
+            RunState::Finished | RunState::Stopped | RunState::Cancelled => {}
+            RunState::Selecting | RunState::Running => {
+                return refuse(format!(
+                    "run {id} is still {}: wait for its end, or end it with 'rollcall runs cancel {id}'",
+                    run.state.name()
+                ));
+            }
+            RunState::Interrupted => {
+                return refuse(format!(
+                    "run {id} was interrupted with {} of its {} targets left: first go on with it, with 'rollcall runs \
+                     resume {id}', or end it, with 'rollcall runs cancel {id}'",
+                    run.left(),
+                    run.targets
+                ));
+            }
+        }
+        if run.pruned_at.is_some() {
+            return Err(StoreError::Pruned(id).into());
+        }
+        Ok(())
+    }
+
+    fn changed_user(&self, run: &Run, name: &str) -> Result<UserId, AppError> {
+        if let Some(user) = self.store.user_by_name(name)? {
+            return Ok(user.id);
+        }
+        let former = self.store.former_user(run.id, name)?;
+        Ok(former
+            .ok_or_else(|| StoreError::NoSuch(format!("user {name:?}, neither now nor in run {}", run.id)))?)
+    }
+
+    /// The last run that has taken run `id` back, if any.
+    pub fn undone_by(&self, id: RunId) -> Result<Option<RunId>, AppError> {
+        Ok(self.store.undone_by(id)?)
+    }
+
+    /// The run that has applied preview `id`, if any.
+    pub fn applied_by(&self, id: RunId) -> Result<Option<RunId>, AppError> {
+        Ok(self.store.applied_by(id)?)
+    }
+}

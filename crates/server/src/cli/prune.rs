@@ -1,0 +1,65 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::Age;
+use rollcall_app::runs::Stop;
+use rollcall_domain::Refusal;
+
+use super::Context;
+use super::terminal::heed_signals;
+use crate::failure::Usage;
+use crate::output::print_json;
+use crate::progress::Meter;
+use crate::style::{counted, tell};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rollcall prune --older-than 90d\n  rollcall settings set prune_after 90d && rollcall prune\n\n\
+                  Runs stay, with their counts; what each did to whom goes, so it can no longer be undone. Runs that can still go on \
+                  stay whole, as does what they need. The file does not shrink: its room is used again."
+)]
+pub(super) struct Prune {
+    /// How long ago a run must have ended, such as 90d, 8w or 12h [default: the setting prune_after]
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<Age>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+fn age(text: &str) -> Result<Age, String> {
+    text.parse().map_err(|error: Refusal| error.to_string())
+}
+
+impl Prune {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let age = match self.older_than {
+            Some(age) => age,
+            None => app.prune_after()?.ok_or_else(|| {
+                Usage(
+                    "say how old: --older-than 90d, or for good with 'rollcall settings set prune_after 90d'"
+                        .to_owned(),
+                )
+            })?,
+        };
+        let stop = Stop::default();
+        heed_signals(&stop)?;
+        let mut meter = Meter::counting("removing");
+        let pruned = app.prune(age, &stop, |rows| meter.count(rows))?;
+        drop(meter);
+        if self.json {
+            print_json(&pruned)?;
+        } else {
+            let runs = counted(pruned.runs, "run");
+            tell(format_args!("{runs} pruned: {} removed", counted(pruned.rows, "row")));
+            if pruned.kept > 0 {
+                let kept = counted(pruned.kept, "older run");
+                tell(format_args!(
+                    "{kept} kept: they can still go on, or have ended since ('rollcall runs list')"
+                ));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,35 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::runs::ApplyRequest;
+use rollcall_domain::RunId;
+
+use super::Context;
+use crate::cli::terminal::{Answer, Terminal, TermsArgs, finish};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall runs apply 7\n\n\
+                  Exactly what the preview shows is written. A user who was changed since the preview is in conflict and stays as \
+                  they are. A preview is applied at most once.")]
+pub(crate) struct Apply {
+    /// The preview's number
+    run: RunId,
+    /// Only if this is the plan's hash, or its beginning, as 'rollcall runs show' tells it
+    #[arg(long, value_name = "HASH")]
+    plan: Option<String>,
+    #[command(flatten)]
+    answer: Answer,
+    #[command(flatten)]
+    terms: TermsArgs,
+}
+
+impl Apply {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        self.answer.check("applying a preview")?;
+        let request = ApplyRequest { plan: self.plan, terms: self.terms.terms(&self.answer) };
+        let mut terminal = Terminal::new();
+        let run = app.apply_preview(self.run, &request, &terminal.stop(), &mut terminal)?;
+        finish(&app, &run, &self.answer, &context.hints())
+    }
+}

@@ -1,0 +1,35 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_domain::{RunId, RunState};
+
+use super::Context;
+use crate::output::print_json;
+use crate::show::{RunJson, tally_line};
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+pub(crate) struct Cancel {
+    /// The run's number
+    run: RunId,
+    /// Print one JSON object about the run and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+impl Cancel {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let run = app.cancel(self.run)?;
+        if self.json {
+            print_json(&RunJson::new(&run))?;
+        } else {
+            tell(format_args!("run {} is {}: {}", run.id, run.state.name(), tally_line(&run.final_tally())));
+        }
+        if run.state == RunState::Running {
+            let why = "its process was asked to end it and has not done so yet; see 'rollcall runs show' in a while";
+            anyhow::bail!("run {} goes on: {why}", run.id);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

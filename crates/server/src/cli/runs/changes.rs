@@ -1,0 +1,44 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_domain::RunId;
+
+use super::Context;
+use crate::output::{Format, Listing, one_line};
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall runs changes 7 --format json\n\n\
+                  Where the users have too many different values for groups to be of use, it is only counted that a value was \
+                  changed; --groups sets how many groups that leaves.")]
+pub(crate) struct Changes {
+    /// The run's number
+    run: RunId,
+    /// At most about so many groups
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    groups: u16,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Changes {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let run = app.find_run(self.run)?;
+        let groups = app.histogram(&run, self.groups.into())?;
+        let mut listing = Listing::new(self.format, &["users", "changes", "examples"])?;
+        for group in &groups {
+            let cells = || {
+                let changes = one_line(&group.changes.join(", "));
+                vec![group.users.to_string(), changes, one_line(&group.examples.join(", "))]
+            };
+            listing.push(cells, group)?;
+        }
+        listing.finish()?;
+        if groups.is_empty() && self.format == Format::Table {
+            tell(format_args!("run {} has changed nothing", run.id));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

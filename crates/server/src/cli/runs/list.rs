@@ -1,0 +1,56 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_domain::Run;
+
+use super::{Context, script};
+use crate::output::{Format, Listing};
+use crate::show::{RunJson, seconds, short_time, tally_line};
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) const COLUMNS: [&str; 9] =
+    ["run", "mode", "state", "script", "targets", "outcomes", "seconds", "administrator", "created_at"];
+
+pub(super) fn cells(run: &Run) -> Vec<String> {
+    let what = match (run.applies, run.undoes) {
+        (Some(preview), None) => format!("{} (plan of {preview})", script(run)),
+        (_, Some(undone)) => format!("{} (undo of {undone})", script(run)),
+        (None, None) => script(run),
+    };
+    vec![
+        run.id.to_string(),
+        run.mode.name().to_owned(),
+        run.state.name().to_owned(),
+        what,
+        run.targets.to_string(),
+        anstream::adapter::strip_str(&tally_line(&run.final_tally())).to_string(),
+        format!("{:.1}", seconds(run)),
+        run.administrator.clone(),
+        short_time(run.created_at),
+    ]
+}
+
+impl List {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let mut listing = Listing::new(self.format, &COLUMNS)?;
+        let mut any = false;
+        for run in app.runs() {
+            let run = run?;
+            listing.push(|| cells(&run), &RunJson::new(&run))?;
+            any = true;
+        }
+        listing.finish()?;
+        if !any && self.format == Format::Table {
+            tell(format_args!("no runs yet; preview a script with 'rollcall run SCRIPT.py --all'"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

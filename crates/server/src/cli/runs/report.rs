@@ -1,0 +1,212 @@
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use rollcall_app::App;
+use rollcall_app::runs::Entries;
+use rollcall_domain::{Mode, Outcome, Run, RunState};
+
+use super::{noun, script};
+use crate::cli::Hints;
+use crate::output::{one_line, stdout};
+use crate::show::{change_line, error_text, seconds, short_time, tally_line};
+use crate::style::{self, counted, grouped, paint};
+
+/// Groups of equal changes that are shown.
+const GROUPS: usize = 12;
+/// Users whose changes are shown one by one.
+const DIFFS: usize = 3;
+
+/// A run for people: counts, changes in groups, a few users' changes, failures in groups, what to do next.
+pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> {
+    let mut out = stdout();
+    let script = script(run);
+    let what = match (run.mode, run.applies, run.undoes) {
+        (Mode::Preview, _, None) => format!("preview of {script} over"),
+        (Mode::Preview, _, Some(undone)) => format!("preview of taking back run {undone} ({script}) for"),
+        (Mode::Apply, _, Some(undone)) => format!("run {undone} ({script}) taken back for"),
+        (Mode::Apply, Some(preview), None) => format!("plan of preview {preview} ({script}) written for"),
+        (Mode::Apply, None, None) => format!("{script} applied to"),
+    };
+    let time = format!("{:.1} s", seconds(run));
+    // Of a run that was over in no time a rate says nothing.
+    let rate = (run.millis >= 1_000)
+        .then(|| format!(", {} users/s", grouped(run.tally.total() * 1_000 / run.millis.unsigned_abs())));
+    writeln!(
+        out,
+        "{}  {what} {} ({}): {}",
+        paint(style::STRONG, &format!("Run {}", run.id)),
+        counted(run.targets, noun(run)),
+        one_line(&run.selection.to_string()),
+        run.state.name(),
+    )?;
+    writeln!(
+        out,
+        "  {}   {}",
+        tally_line(&run.final_tally()),
+        paint(style::FAINT, &format!("{time}{}", rate.unwrap_or_default()))
+    )?;
+    let given = parameters(run);
+    if !given.is_empty() {
+        writeln!(out, "  {}", paint(style::FAINT, &one_line(&format!("with {given}"))))?;
+    }
+    if let Some(plan) = &run.plan {
+        writeln!(out, "  {}", paint(style::FAINT, &format!("plan {plan}")))?;
+    }
+    if let Some(note) = &run.note {
+        writeln!(out, "  {}", paint(style::WARN, &one_line(note)))?;
+    }
+    if let Some(pruned_at) = run.pruned_at {
+        let why =
+            format!("its outcomes were pruned on {}: it can no longer be undone", short_time(pruned_at));
+        writeln!(out, "  {}", paint(style::WARN, &why))?;
+        return Ok(());
+    }
+    changes(app, run, &mut out)?;
+    warnings(app, run, &mut out)?;
+    failures(app, run, &mut out)?;
+    next_steps(app, run, hints, &mut out)
+}
+
+/// What a run was given: `days=30, plan="plus"`.
+fn parameters(run: &Run) -> String {
+    let params = Entries::read(Some(&run.params)).0;
+    params.iter().map(|(name, value)| format!("{name}={}", value.get())).collect::<Vec<_>>().join(", ")
+}
+
+fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    if run.tally.get(Outcome::Changed) == 0 {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", paint(style::STRONG, "Changes, grouped"))?;
+    let groups = app.histogram(run, GROUPS)?;
+    let widest = groups.first().map_or(0, |group| grouped(group.users).len());
+    for group in &groups {
+        let users =
+            format!("{:>widest$} {}", grouped(group.users), if group.users == 1 { "user " } else { "users" });
+        let examples = paint(style::FAINT, &one_line(&format!("such as {}", group.examples.join(", "))));
+        writeln!(
+            out,
+            "  {users}  {}\n  {:widest$}        {examples}",
+            one_line(&group.changes.join(", ")),
+            ""
+        )?;
+    }
+    writeln!(out, "\n{}", paint(style::STRONG, "Some of them"))?;
+    for outcome in app.outcomes(run, Some(Outcome::Changed)).take(DIFFS) {
+        let outcome = outcome?;
+        writeln!(out, "  {}", one_line(outcome.username.as_deref().unwrap_or("?")))?;
+        for change in &outcome.changes {
+            writeln!(out, "    {}", change_line(change))?;
+        }
+    }
+    Ok(())
+}
+
+/// Calls of the script that cannot have been meant, and what else the administrator should know although it worked.
+fn warnings(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    const MOST: usize = 20;
+    let mut groups: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    for outcome in app.outcomes(run, None) {
+        let outcome = outcome?;
+        for warning in &outcome.warnings {
+            let known = groups.len() < MOST || groups.contains_key(warning);
+            let key = if known { warning.clone() } else { "other warnings".to_owned() };
+            let name = outcome.username.clone().unwrap_or_default();
+            groups.entry(key).or_insert_with(|| (0, name)).0 += 1;
+        }
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", paint(style::STRONG, "Warnings"))?;
+    for (warning, (users, example)) in groups {
+        let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
+        let warning = paint(style::WARN, &one_line(&warning));
+        writeln!(out, "  {}  {warning}  {example}", counted(users, "user"))?;
+    }
+    Ok(())
+}
+
+/// Failures that have their type and line in common are one line, with the first one's message.
+fn failures(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+    const MOST: usize = 100;
+    for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
+        if run.tally.get(kind) == 0 {
+            continue;
+        }
+        let mut groups: BTreeMap<(String, Option<u32>), (u64, String, String)> = BTreeMap::new();
+        for outcome in app.outcomes(run, Some(kind)) {
+            let outcome = outcome?;
+            let Some(error) = &outcome.error else { continue };
+            let mut key = (error.kind.clone(), error.line);
+            if groups.len() >= MOST && !groups.contains_key(&key) {
+                key = ("other errors".to_owned(), None);
+            }
+            let name = outcome.username.clone().unwrap_or_default();
+            groups.entry(key).or_insert_with(|| (0, error_text(error), name)).0 += 1;
+        }
+        writeln!(out, "\n{}", paint(style::STRONG, &capitalized(kind)))?;
+        for (users, text, example) in groups.into_values() {
+            let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
+            writeln!(out, "  {}  {}  {example}", counted(users, "user"), paint(style::BAD, &text))?;
+        }
+    }
+    Ok(())
+}
+
+fn capitalized(outcome: Outcome) -> String {
+    let name = outcome.name().replace('_', " ");
+    name[..1].to_uppercase() + &name[1..]
+}
+
+fn next_steps(app: &App, run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<()> {
+    let Hints { program, database, .. } = hints;
+    let id = run.id;
+    let mut steps = Vec::new();
+    let mut step = |command: String, what| steps.push((format!("{program} {command}{database}"), what));
+    let tally = run.final_tally();
+    let (changed, left) = (tally.get(Outcome::Changed) > 0, tally.get(Outcome::NotRun) > 0);
+    for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
+        if tally.get(kind) > 0 {
+            step(format!("runs outcomes {id} --outcome {kind}"), "each of them, and why");
+        }
+    }
+    match run.state {
+        RunState::Stopped | RunState::Interrupted if left => {
+            step(format!("runs resume {id}"), "go on with the rest");
+            step(format!("runs cancel {id}"), "or leave it at that");
+        }
+        RunState::Cancelled if left && run.cursor > 0 => {
+            step(format!("runs retry {id} --not-run"), "a new run of the rest");
+        }
+        _ => {}
+    }
+    match run.mode {
+        Mode::Preview if changed && run.state == RunState::Finished && app.applied_by(id)?.is_none() => {
+            step(format!("runs apply {id}"), "write exactly these changes");
+        }
+        Mode::Apply if changed && run.state.ended() && app.undone_by(id)?.is_none() => {
+            step(format!("runs undo {id}"), "what would taking it back do?");
+        }
+        _ => {}
+    }
+    if run.mode == Mode::Apply && run.undoes.is_none() && run.state.ended() {
+        if tally.get(Outcome::Failed) + tally.get(Outcome::TimedOut) > 0 && run.applies.is_none() {
+            step(format!("runs retry {id}"), "run it again for those that failed");
+        }
+        if tally.get(Outcome::Conflict) > 0 {
+            step(format!("runs retry {id} --conflicts --preview"), "preview those in conflict anew");
+        }
+    }
+    if changed || app.has_results(run)? {
+        step(format!("runs outcomes {id} --format csv"), "every user's changes and results");
+    }
+    if !steps.is_empty() {
+        writeln!(out, "\n{}", paint(style::STRONG, "Next"))?;
+    }
+    let widest = steps.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    for (command, what) in steps {
+        writeln!(out, "  {command:widest$}   {}", paint(style::FAINT, what))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::runs::ResumeRequest;
+use rollcall_domain::{Mode, RunId};
+
+use super::Context;
+use crate::cli::EngineArgs;
+use crate::cli::terminal::{Answer, BrakeArgs, Terminal, finish};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rollcall runs resume 8\n  rollcall runs resume 8 --max-failures 5000\n\n\
+                  It goes on with the first target that has no outcome. Brakes that have stopped it start to count anew."
+)]
+pub(crate) struct Resume {
+    /// The run's number
+    run: RunId,
+    #[command(flatten)]
+    answer: Answer,
+    #[command(flatten)]
+    brakes: BrakeArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+impl Resume {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let run = app.find_run(self.run)?;
+        if run.mode == Mode::Apply && !run.confirmed {
+            self.answer.check("nobody has said yes to this run yet, so it")?;
+        }
+        let request = ResumeRequest {
+            time_limit: self.engine.time_limit,
+            engine: self.engine.engine(),
+            brakes: self.brakes.brakes(),
+            confirmed: self.answer.yes,
+        };
+        let mut terminal = Terminal::new();
+        let run = app.resume(self.run, &request, &terminal.stop(), &mut terminal)?;
+        finish(&app, &run, &self.answer, &context.hints())
+    }
+}

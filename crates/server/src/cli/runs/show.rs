@@ -1,0 +1,35 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_domain::RunId;
+
+use super::list::{COLUMNS, cells};
+use super::{Context, report};
+use crate::output::{Format, Listing, print_json};
+use crate::show::RunJson;
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The run's number
+    run: RunId,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Show {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let run = app.find_run(self.run)?;
+        match self.format {
+            Format::Json => print_json(&RunJson::new(&run))?,
+            Format::Csv => {
+                let mut listing = Listing::new(self.format, &COLUMNS)?;
+                listing.push(|| cells(&run), &RunJson::new(&run))?;
+                listing.finish()?;
+            }
+            Format::Table => report(&app, &run, &context.hints())?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

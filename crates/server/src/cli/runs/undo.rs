@@ -1,0 +1,55 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::runs::UndoRequest;
+use rollcall_domain::{Mode, RunId};
+
+use super::Context;
+use crate::cli::terminal::{Answer, Terminal, TermsArgs, finish};
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                  rollcall runs undo 8                      what would it do?\n  \
+                  rollcall runs undo 8 --apply\n  \
+                  rollcall runs undo 8 --user ana.berg7 --apply\n\n\
+                  Whatever the run has changed becomes what it was before, if it is still as the run left it; a user of whom it is \
+                  not is in conflict and stays as they are. Changes of other things do not matter. An undo is a run, which can be \
+                  undone itself.")]
+pub(crate) struct Undo {
+    /// The run's number
+    run: RunId,
+    /// Only what it has changed of this user
+    #[arg(long, value_name = "USERNAME")]
+    user: Option<String>,
+    /// Write it; without this nothing is written
+    #[arg(long)]
+    apply: bool,
+    #[command(flatten)]
+    answer: Answer,
+    #[command(flatten)]
+    terms: TermsArgs,
+}
+
+impl Undo {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        if self.apply {
+            self.answer.check("--apply")?;
+        }
+        if let Some(by) = app.undone_by(self.run)? {
+            tell(format_args!(
+                "run {} was taken back before, by run {by}: who is back already stays so",
+                self.run
+            ));
+        }
+        let request = UndoRequest {
+            mode: if self.apply { Mode::Apply } else { Mode::Preview },
+            user: self.user,
+            terms: self.terms.terms(&self.answer),
+        };
+        let mut terminal = Terminal::new();
+        let run = app.undo(self.run, &request, &terminal.stop(), &mut terminal)?;
+        finish(&app, &run, &self.answer, &context.hints())
+    }
+}

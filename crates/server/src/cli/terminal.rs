@@ -1,0 +1,173 @@
+//! What every command that makes a run has in common: how it is asked for, watched, stopped and told about.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::App;
+use rollcall_app::runs::{Observer, Progress, Stop, Terms};
+use rollcall_domain::{Brakes, Mode, Run, RunState};
+
+use super::{Hints, ask, can_ask, runs};
+use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
+use crate::output::print_json;
+use crate::progress::Meter;
+use crate::show::RunJson;
+use crate::style::{counted, grouped, tell};
+
+/// Above this many targets a click is not enough: the number must be typed.
+const TYPE_ABOVE: u64 = 1_000;
+
+/// How a run is asked for and told about.
+#[derive(Debug, Args)]
+pub(super) struct Answer {
+    /// Do not ask before writing
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Print one JSON object about the run and nothing else
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Answer {
+    /// Refuses `what` where nobody can be asked.
+    pub(super) fn check(&self, what: &str) -> anyhow::Result<()> {
+        if self.yes || can_ask() {
+            return Ok(());
+        }
+        Err(Usage(format!("{what} without a terminal needs --yes")).into())
+    }
+}
+
+/// When a run stops by itself.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Brakes")]
+pub(super) struct BrakeArgs {
+    /// Stop once more than N targets have failed or timed out [default: 100, if that is over 10 %]
+    #[arg(long, value_name = "N")]
+    max_failures: Option<u64>,
+    /// Stop before more than N users are changed
+    #[arg(long, value_name = "N")]
+    max_changes: Option<u64>,
+    /// Stop before more than N users are made inactive
+    #[arg(long, value_name = "N")]
+    max_deactivations: Option<u64>,
+}
+
+impl BrakeArgs {
+    pub(super) fn brakes(&self) -> Brakes {
+        let Self { max_failures, max_changes, max_deactivations } = *self;
+        Brakes { max_failures, max_changes, max_deactivations }
+    }
+}
+
+/// When a new run stops by itself.
+#[derive(Debug, Args)]
+pub(super) struct TermsArgs {
+    #[command(flatten)]
+    brakes: BrakeArgs,
+    /// Stop after the first K targets; 'rollcall runs resume' goes on with the rest
+    #[arg(long, value_name = "K", help_heading = "Brakes", value_parser = clap::value_parser!(u64).range(1..))]
+    canary: Option<u64>,
+}
+
+impl TermsArgs {
+    pub(super) fn terms(&self, answer: &Answer) -> Terms {
+        Terms { brakes: self.brakes.brakes(), canary: self.canary, confirmed: answer.yes }
+    }
+}
+
+/// The administrator at the terminal. The first Ctrl-C ends a run in good order, a second one at once.
+pub(super) struct Terminal {
+    meter: Option<Meter>,
+    stop: Stop,
+}
+
+impl Terminal {
+    pub(super) fn new() -> Self {
+        Self { meter: None, stop: Stop::default() }
+    }
+
+    /// Set when a run is to end.
+    pub(super) fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+}
+
+/// From here on the first signal sets `stop`, and a second one ends the process at once.
+pub(super) fn heed_signals(stop: &Stop) -> std::io::Result<()> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())?;
+        signal_hook::flag::register(signal, stop.clone())?;
+    }
+    Ok(())
+}
+
+impl Observer for Terminal {
+    fn confirm(&mut self, run: &Run) -> bool {
+        if run.left() == 0 {
+            return true;
+        }
+        let script = runs::script(run);
+        let users = counted(run.left(), runs::noun(run));
+        let what = match (run.undoes, run.applies) {
+            (Some(undone), _) => format!("takes back what run {undone} ({script}) has changed of {users}"),
+            (None, Some(preview)) => {
+                format!("writes what preview {preview} ({script}) has planned for {users}")
+            }
+            (None, None) => format!("applies {script} to {users}"),
+        };
+        let number = run.left().to_string();
+        let sure = if run.left() > TYPE_ABOVE {
+            ask(&format!("This {what}. Type {number} to go on:"), &[&number, &grouped(run.left())])
+        } else {
+            ask(&format!("This {what}. Go on? [y/N]"), &["y", "yes"])
+        };
+        let sure = sure.unwrap_or(false);
+        if !sure {
+            tell(format_args!("nothing was changed"));
+        }
+        sure
+    }
+
+    fn begins(&mut self, run: &Run) {
+        // Not before: at the question, Ctrl-C is an answer, too. Nothing has happened yet.
+        if let Err(error) = heed_signals(&self.stop) {
+            tell(format_args!("warning: Ctrl-C will end this run without its report: {error}"));
+        }
+        let what = match (run.mode, run.undoes) {
+            (Mode::Preview, _) => "preview",
+            (Mode::Apply, None) => "apply",
+            (Mode::Apply, Some(_)) => "undo",
+        };
+        self.meter = Some(Meter::new(what, run.targets));
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        if let Some(meter) = &mut self.meter {
+            meter.at_run(progress);
+        }
+    }
+}
+
+/// Tells about a run that has ended, and says so with the exit status.
+pub(super) fn finish(app: &App, run: &Run, answer: &Answer, hints: &Hints) -> anyhow::Result<ExitCode> {
+    let printed = if answer.json {
+        print_json(&RunJson::new(run)).map_err(Into::into)
+    } else {
+        runs::report(app, run, hints)
+    };
+    unless_closed_pipe(printed)?;
+    if let Some(note) = run.note.as_ref().filter(|_| answer.json) {
+        tell(format_args!("run {} was {}: {note}", run.id, run.state.name()));
+    }
+    Ok(exit_code(run))
+}
+
+/// 0, 3 or 1: see [`crate::failure`].
+pub(super) fn exit_code(run: &Run) -> ExitCode {
+    match run.state {
+        RunState::Finished if run.tally.has_trouble() => ExitCode::from(SOME_FAILED),
+        RunState::Finished => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

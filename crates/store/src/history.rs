@@ -1,0 +1,116 @@
+use rollcall_domain::{Change, RunId, Timestamp, UserId};
+use rusqlite::{Row, params};
+
+use crate::load::time;
+use crate::{Store, StoreError, json, sql};
+
+sql! {
+    // Newest first, before a run's target.
+    RUNS_PAGE = "SELECT o.written_at, o.journal, o.run_id, o.seq, r.script, r.script_version, r.administrator, r.applies, \
+                 r.undoes FROM outcomes o JOIN runs r ON r.id = o.run_id \
+                 WHERE o.user_id = ?1 AND o.written_at IS NOT NULL AND (o.run_id, o.seq) < (?2, ?3) \
+                 ORDER BY o.run_id DESC, o.seq DESC LIMIT ?4";
+    EDITS_PAGE = "SELECT at, journal, id, administrator FROM edits WHERE user_id = ?1 AND id < ?2 \
+                  ORDER BY id DESC LIMIT ?3";
+    FORMER_ID = "SELECT user_id FROM outcomes WHERE run_id = ?1 AND username = ?2 ORDER BY seq LIMIT 1";
+}
+
+/// Changes of one user that were written together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// On whose behalf.
+    pub administrator: String,
+    /// The run that did it; none for an edit by hand.
+    pub by: Option<ByRun>,
+    /// What was changed.
+    pub changes: Vec<Change>,
+    /// Where the next page goes on.
+    pub key: (i64, i64),
+}
+
+/// The run behind an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByRun {
+    /// Its number.
+    pub run: RunId,
+    /// The target's number in it.
+    pub target: i64,
+    /// What its script is called.
+    pub script: String,
+    /// Which version of a saved script it is.
+    pub script_version: Option<i64>,
+    /// The preview that it applies.
+    pub applies: Option<RunId>,
+    /// The run that it takes back.
+    pub undoes: Option<RunId>,
+}
+
+fn changes(row: &Row<'_>) -> Result<Vec<Change>, StoreError> {
+    json::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+impl Store {
+    /// The next changes of a user by runs, newest first, before target `before.1` of run `before.0`.
+    pub fn changes_by_runs(
+        &self,
+        user: UserId,
+        before: (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let mut query = tx.prepare_cached(RUNS_PAGE)?;
+            let mut rows = query.query(params![user, before.0, before.1, limit])?;
+            let mut page = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (run, target) = (row.get(2)?, row.get(3)?);
+                page.push(Event {
+                    at: time(row.get(0)?)?,
+                    administrator: row.get(6)?,
+                    by: Some(ByRun {
+                        run,
+                        target,
+                        script: row.get(4)?,
+                        script_version: row.get(5)?,
+                        applies: row.get(7)?,
+                        undoes: row.get(8)?,
+                    }),
+                    changes: changes(row)?,
+                    key: (run, target),
+                });
+            }
+            Ok(page)
+        })
+    }
+
+    /// The next edits of a user by hand, newest first, before edit `before`.
+    pub fn changes_by_hand(&self, user: UserId, before: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            let mut query = tx.prepare_cached(EDITS_PAGE)?;
+            let mut rows = query.query(params![user, before, limit])?;
+            let mut page = Vec::new();
+            while let Some(row) = rows.next()? {
+                page.push(Event {
+                    at: time(row.get(0)?)?,
+                    administrator: row.get(3)?,
+                    by: None,
+                    changes: changes(row)?,
+                    key: (row.get(2)?, 0),
+                });
+            }
+            Ok(page)
+        })
+    }
+
+    /// The user who was called `username` before a run that had them as a target.
+    pub fn former_user(&self, run: RunId, username: &str) -> Result<Option<UserId>, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| {
+            use rusqlite::OptionalExtension;
+            Ok(tx.query_row(FORMER_ID, params![run, username], |row| row.get(0)).optional()?)
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Removing what is old: targets, outcomes with their journals, and the journals of edits by hand. The runs themselves
+//! stay, with their counters, and say that they were pruned.
+
+use rollcall_domain::{RunId, Timestamp};
+use rusqlite::params;
+
+use crate::{Store, StoreError, sql};
+
+sql! {
+    // Runs that go on some day keep what they need: their own targets, and the journal of the run that they replay.
+    MARK = "UPDATE runs SET pruned_at = ?2 WHERE pruned_at IS NULL AND ended_at < ?1 \
+            AND (state IN ('finished', 'cancelled') OR (state = 'stopped' AND cursor = targets)) \
+            AND NOT EXISTS (SELECT 1 FROM runs r WHERE runs.id = coalesce(r.applies, r.undoes) \
+                            AND r.state NOT IN ('finished', 'cancelled') AND r.cursor < r.targets)";
+    KEPT = "SELECT count(*) FROM runs WHERE created_at < ?1 AND pruned_at IS NULL";
+    NEXT = "SELECT id FROM runs r WHERE pruned_at IS NOT NULL \
+            AND EXISTS (SELECT 1 FROM targets WHERE run_id = r.id) ORDER BY id LIMIT 1";
+    OUTCOMES = "DELETE FROM outcomes WHERE run_id = ?1 AND seq <= \
+                (SELECT max(seq) FROM (SELECT seq FROM outcomes WHERE run_id = ?1 ORDER BY seq LIMIT ?2))";
+    NAMES = "DELETE FROM planned_names WHERE run_id = ?1 AND user_id <= \
+             (SELECT max(user_id) FROM (SELECT user_id FROM planned_names WHERE run_id = ?1 ORDER BY user_id LIMIT ?2))";
+    // Last, since they say that a run is not through yet.
+    TARGETS = "DELETE FROM targets WHERE run_id = ?1 AND seq <= \
+               (SELECT max(seq) FROM (SELECT seq FROM targets WHERE run_id = ?1 ORDER BY seq LIMIT ?2))";
+    EDITS = "DELETE FROM edits WHERE id IN (SELECT id FROM edits WHERE at < ?1 ORDER BY id LIMIT ?2)";
+}
+
+impl Store {
+    /// Marks every run that ended before `cutoff` as pruned, except those that still may go on and those whose journal
+    /// such a run needs: how many, and how many older ones stay as they are.
+    pub fn mark_pruned(&self, cutoff: Timestamp, now: Timestamp) -> Result<(u64, u64), StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write(|tx| {
+            let marked = tx.execute(MARK, params![cutoff.as_micros(), now.as_micros()])?;
+            let kept: i64 = tx.query_row(KEPT, [cutoff.as_micros()], |row| row.get(0))?;
+            Ok((marked as u64, kept.unsigned_abs()))
+        })
+    }
+
+    /// A run that is marked as pruned and still has something to be removed.
+    pub fn next_to_prune(&self) -> Result<Option<RunId>, StoreError> {
+        use rusqlite::OptionalExtension;
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| Ok(tx.query_row(NEXT, [], |row| row.get(0)).optional()?))
+    }
+
+    /// Removes up to `most` rows of a run that is marked as pruned; says how many, which is nought when nothing is left.
+    pub fn prune_run(&self, run: RunId, most: u32) -> Result<u64, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write(|tx| {
+            for statement in [OUTCOMES, NAMES, TARGETS] {
+                let removed = tx.prepare_cached(statement)?.execute(params![run, most])?;
+                if removed > 0 {
+                    return Ok(removed as u64);
+                }
+            }
+            Ok(0)
+        })
+    }
+
+    /// Removes up to `most` journals of edits by hand from before `cutoff`; says how many.
+    pub fn prune_edits(&self, cutoff: Timestamp, most: u32) -> Result<u64, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.write(|tx| Ok(tx.execute(EDITS, params![cutoff.as_micros(), most])? as u64))
+    }
+}
