@@ -1,8 +1,8 @@
 //! The changes of many users, grouped: equal changes make one group, with a count and a few examples.
 //!
 //! Times that moved are grouped by how far ("+30 days"), since that is what a script did to them. Where the users
-//! have too many different values for groups to be of use, the values of one thing are given up and only that it was
-//! changed counts; so memory is bounded whatever a script does.
+//! have too many different values for groups to be of use, those of one thing are given up: only the ones before the
+//! change where all users got the same ("→ gold"), else both, so that only that it was changed counts. So memory is bounded whatever a script does.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -24,25 +24,61 @@ pub struct Group {
     pub examples: Vec<String>,
 }
 
-/// One thing that changed, such as `expiration` or `+ profile`, and how; no "how" where values differ too much.
-type Part = (String, Option<String>);
+/// One thing that changed, such as `expiration` or `+ profile`, and how.
+type Part = (String, How);
+
+/// How a thing changed, as far as values are told apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum How {
+    /// From what to what.
+    FromTo(String),
+    /// To what.
+    To(String),
+    /// Values differ too much.
+    Somehow,
+}
+
+/// What is known of a thing's values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Values {
+    /// Everything, and that all users have got this one so far.
+    Same(String),
+    /// Everything.
+    Differ,
+    /// The ones before were given up.
+    After,
+    /// All were given up.
+    Nothing,
+}
 
 /// Counts equal changes.
 #[derive(Debug, Default)]
 pub struct Histogram {
     groups: BTreeMap<Vec<Part>, (u64, Vec<String>)>,
-    /// The things whose values were given up.
-    coarse: HashSet<String>,
+    values: HashMap<String, Values>,
 }
 
 impl Histogram {
     /// Counts the changes of one user.
     pub fn add(&mut self, outcome: &TargetOutcome) {
-        let mut key = parts(&outcome.changes);
-        for (what, how) in &mut key {
-            if self.coarse.contains(what) {
-                *how = None;
-            }
+        let mut key = Vec::new();
+        for (what, how, to) in parts(&outcome.changes) {
+            let how = match self.values.get_mut(&what) {
+                None => {
+                    self.values.insert(what.clone(), Values::Same(to));
+                    How::FromTo(how)
+                }
+                Some(Values::After) => How::To(to),
+                Some(Values::Nothing) => How::Somehow,
+                Some(Values::Differ) => How::FromTo(how),
+                Some(values) => {
+                    if *values != Values::Same(to) {
+                        *values = Values::Differ;
+                    }
+                    How::FromTo(how)
+                }
+            };
+            key.push((what, how));
         }
         let (count, examples) = self.groups.entry(key).or_default();
         *count += 1;
@@ -54,12 +90,14 @@ impl Histogram {
         }
     }
 
-    /// The groups, largest first; at most `most` unless nothing is left to be given up.
+    /// The groups, largest first; at most `most`.
     #[must_use]
     pub fn into_groups(mut self, most: usize) -> Vec<Group> {
         self.coarsen(most);
-        let line = |(what, how): Part| {
-            how.map_or_else(|| format!("{what} (values differ)"), |how| format!("{what} {how}"))
+        let line = |(what, how): Part| match how {
+            How::FromTo(how) => format!("{what} {how}"),
+            How::To(to) => format!("{what} → {to}"),
+            How::Somehow => format!("{what} (values differ)"),
         };
         let mut groups: Vec<_> = self
             .groups
@@ -77,19 +115,23 @@ impl Histogram {
     /// Gives up the values of the things that have the most different ones until `most` groups are left.
     fn coarsen(&mut self, most: usize) {
         while self.groups.len() > most {
-            let mut values: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
-            for (what, how) in self.groups.keys().flatten() {
-                if let Some(how) = how {
-                    values.entry(what).or_default().insert(how);
-                }
+            let mut different: BTreeMap<&str, HashSet<&How>> = BTreeMap::new();
+            for (what, how) in self.groups.keys().flatten().filter(|(_, how)| *how != How::Somehow) {
+                different.entry(what).or_default().insert(how);
             }
-            let most_varied = values.into_iter().max_by_key(|(_, values)| values.len());
-            let Some((what, _)) = most_varied.filter(|(_, values)| values.len() > 1) else { return };
+            let most_varied = different.into_iter().max_by_key(|(_, different)| different.len());
+            let Some((what, _)) = most_varied.filter(|(_, different)| different.len() > 1) else {
+                return self.collapse(most);
+            };
             let what = what.to_owned();
+            let (coarser, values) = match self.values.get(&what) {
+                Some(Values::Same(to)) => (How::To(to.clone()), Values::After),
+                _ => (How::Somehow, Values::Nothing),
+            };
             for (mut key, (count, examples)) in std::mem::take(&mut self.groups) {
                 for (other, how) in &mut key {
                     if *other == what {
-                        *how = None;
+                        *how = coarser.clone();
                     }
                 }
                 let (sum, names) = self.groups.entry(key).or_default();
@@ -97,12 +139,30 @@ impl Histogram {
                 names.extend(examples);
                 names.truncate(EXAMPLES);
             }
-            self.coarse.insert(what);
+            self.values.insert(what, values);
         }
+    }
+
+    /// Puts the smallest groups into one, until `most` are left: they have even the changed things not in common.
+    fn collapse(&mut self, most: usize) {
+        let mut groups: Vec<_> = std::mem::take(&mut self.groups).into_iter().collect();
+        groups.sort_by_key(|(_, (users, _))| std::cmp::Reverse(*users));
+        let rest = groups.split_off(most.saturating_sub(1).min(groups.len()));
+        self.groups = groups.into_iter().collect();
+        let key = vec![("other changes".to_owned(), How::Somehow)];
+        let (sum, names) = self.groups.entry(key).or_default();
+        for (_, (users, examples)) in rest {
+            *sum += users;
+            names.extend(examples);
+            names.truncate(EXAMPLES);
+        }
+        let known: HashSet<_> = self.groups.keys().flatten().map(|(what, _)| what.as_str()).collect();
+        self.values.retain(|what, _| known.contains(what.as_str()));
     }
 }
 
-fn parts(changes: &[Change]) -> Vec<Part> {
+/// The things that changed, each with how, and with its value afterwards.
+fn parts(changes: &[Change]) -> Vec<(String, String, String)> {
     let mut parts = Vec::new();
     let replaced = replaced_rows(changes);
     for (index, change) in changes.iter().enumerate() {
@@ -134,24 +194,30 @@ fn replaced_rows(changes: &[Change]) -> HashMap<usize, usize> {
     changes.iter().enumerate().filter_map(pairs).collect()
 }
 
-fn part(change: &Change, replaced: Option<&Change>) -> Part {
+fn part(change: &Change, replaced: Option<&Change>) -> (String, String, String) {
+    // Of what is added or removed there is one value.
+    let one = |what: String, value: &str| (what, value.to_owned(), value.to_owned());
     let row = |sign: &str, kind: &str, row: &ItemRow| {
-        (format!("{sign} {kind} {} {}", row.attr, row.operation), Some(row.value.clone()))
+        one(format!("{sign} {kind} {} {}", row.attr, row.operation), &row.value)
     };
     match (change, replaced) {
         (
             Change::AttributeAdd(new) | Change::CheckAttributeAdd(new),
             Some(Change::AttributeRemove(old) | Change::CheckAttributeRemove(old)),
-        ) => (format!("{} {}", new.attr, new.operation), Some(format!("{} → {}", old.value, new.value))),
+        ) => {
+            let how = format!("{} → {}", old.value, new.value);
+            (format!("{} {}", new.attr, new.operation), how, new.value.clone())
+        }
         (Change::Set(change), _) => {
+            let to = shown(&change.after);
             let how = match (&change.before, &change.after) {
                 (Value::Time(Some(before)), Value::Time(Some(after))) => distance(*before, *after),
-                (before, after) => format!("{} → {}", shown(before), shown(after)),
+                (before, _) => format!("{} → {to}", shown(before)),
             };
-            (change.field.name().to_owned(), Some(how))
+            (change.field.name().to_owned(), how, to)
         }
-        (Change::ProfileAdd(profile), _) => ("+ profile".to_owned(), Some(profile.short_name.clone())),
-        (Change::ProfileRemove(profile), _) => ("− profile".to_owned(), Some(profile.short_name.clone())),
+        (Change::ProfileAdd(profile), _) => one("+ profile".to_owned(), &profile.short_name),
+        (Change::ProfileRemove(profile), _) => one("− profile".to_owned(), &profile.short_name),
         (Change::AttributeAdd(new), _) => row("+", "attribute", new),
         (Change::AttributeRemove(old), _) => row("−", "attribute", old),
         (Change::CheckAttributeAdd(new), _) => row("+", "check attribute", new),
@@ -250,5 +316,37 @@ mod tests {
         assert_eq!(groups.len(), 2);
         assert_eq!(groups.iter().map(|group| group.users).sum::<u64>(), 20_000);
         assert!(groups.iter().all(|group| group.changes.contains(&"description (values differ)".to_owned())));
+    }
+
+    #[test]
+    fn what_all_users_got_is_told_even_if_each_had_something_else() {
+        let mut histogram = Histogram::default();
+        for n in 0..5_000 {
+            let changes = vec![
+                set(Field::Expiration, day(n), day(20_000)),
+                set(Field::Email, Value::Text(format!("{n}")), Value::Text(String::new())),
+            ];
+            histogram.add(&outcome("x", changes));
+        }
+        let groups = histogram.into_groups(20);
+        assert_eq!(groups.len(), 1);
+        assert_eq!(groups[0].users, 5_000);
+        assert_eq!(groups[0].changes, ["expiration → 2024-10-04T00:00:00Z", "email → \"\""]);
+    }
+
+    #[test]
+    fn however_many_things_change_groups_stay_few() {
+        let mut histogram = Histogram::default();
+        let mut add = |n: usize, attr: String| {
+            let row = ItemRow { attr, operation: Operator::Add, value: String::new(), position: 1 };
+            histogram.add(&outcome(&format!("user{n}"), vec![Change::AttributeAdd(row)]));
+        };
+        (0..10_000).for_each(|n| add(n, format!("Attr-{n}")));
+        (0..10).for_each(|n| add(n, "Attr-0".to_owned()));
+        assert!(histogram.groups.len() <= MOST && histogram.values.len() <= MOST);
+        let groups = histogram.into_groups(3);
+        assert!((2..=3).contains(&groups.len()));
+        assert_eq!(groups.iter().map(|group| group.users).sum::<u64>(), 10_010);
+        assert!(groups[0].changes[0].starts_with("other changes"), "{groups:?}");
     }
 }
