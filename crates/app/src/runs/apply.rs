@@ -75,8 +75,12 @@ impl App {
             return refuse(format!("preview {id} was made by an older Rollcall: preview again"));
         };
         if let Some(wanted) = wanted {
-            let named = wanted.len() >= LEAST_DIGITS && plan.starts_with(&wanted.to_ascii_lowercase());
-            if !named {
+            if wanted.len() < LEAST_DIGITS {
+                return refuse(format!(
+                    "{wanted:?} is too short to name a plan: give at least {LEAST_DIGITS} digits"
+                ));
+            }
+            if !plan.starts_with(&wanted.to_ascii_lowercase()) {
                 return refuse(format!(
                     "the plan of preview {id} is {plan}, not {wanted}: look at it again before you apply it"
                 ));
