@@ -2,8 +2,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use rollcall_domain::{
-    Brakes, Change, Counts, Field, FieldChange, Mismatch, Mode, Outcome, PlanHash, ProfileId, Run, RunId,
-    ScriptError, Tally, TargetOutcome, Timestamp, Tripped, User, UserId,
+    Assignment, Brakes, Change, Counts, Field, FieldChange, Mismatch, Mode, Outcome, PlanHash, ProfileId,
+    Run, RunId, ScriptError, Tally, TargetOutcome, Timestamp, Tripped, User, UserId,
 };
 use rusqlite::{Row, Transaction, params};
 use serde::de::DeserializeOwned;
@@ -291,16 +291,15 @@ fn brake(
 /// Targets whose change the database refuses, by their place in the chunk, and why.
 type Refusals = HashMap<usize, String>;
 
-/// Targets that add a profile which was removed while the run went on.
+/// Targets that add a profile which was removed since that was decided.
 fn missing_profiles(tx: &Transaction<'_>, settled: &[Settled]) -> Result<Refusals, StoreError> {
-    let added = |target: &Settled| -> Vec<ProfileId> {
-        let change = |change: &Change| match change {
-            Change::ProfileAdd(assigned) => Some(assigned.id),
+    fn added(target: &Settled) -> impl Iterator<Item = &Assignment> {
+        target.outcome.changes.iter().filter_map(|change| match change {
+            Change::ProfileAdd(assigned) => Some(assigned),
             _ => None,
-        };
-        target.outcome.changes.iter().filter_map(change).collect()
-    };
-    let wanted: BTreeSet<ProfileId> = settled.iter().flat_map(added).collect();
+        })
+    }
+    let wanted: BTreeSet<ProfileId> = settled.iter().flat_map(added).map(|profile| profile.id).collect();
     let mut missing = BTreeSet::new();
     for id in wanted {
         if !tx.prepare_cached(PROFILE_IS_THERE)?.exists([id])? {
@@ -311,8 +310,8 @@ fn missing_profiles(tx: &Transaction<'_>, settled: &[Settled]) -> Result<Refusal
         return Ok(Refusals::new());
     }
     let refusal = |(index, target)| {
-        let id = added(target).into_iter().find(|id| missing.contains(id))?;
-        Some((index, format!("profile {id} was removed while the run went on")))
+        let gone = added(target).find(|profile| missing.contains(&profile.id))?;
+        Some((index, format!("the profile {:?} does not exist any more", gone.short_name)))
     };
     Ok(settled.iter().enumerate().filter_map(refusal).collect())
 }
