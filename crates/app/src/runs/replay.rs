@@ -73,7 +73,7 @@ impl Player<'_> {
             Mode::Preview => planned_update(run.created_at),
             Mode::Apply => app.clock.now(),
         };
-        let mut left: HashMap<UserId, User> = HashMap::new();
+        let mut left: HashMap<UserId, (User, Option<String>)> = HashMap::new();
         let mut chunk = Vec::new();
         for planned in app.store.load_planned(run.id, replay, after, self.end_of(after))? {
             if !run.repeats {
@@ -83,20 +83,31 @@ impl Player<'_> {
             let Loaded { target, user_id, prior, .. } = planned.loaded;
             let mut planned = planned;
             let mut stands = true;
-            if let Some(before) = left.remove(&user_id) {
+            // An earlier target may have renamed the user; every outcome has the name from before the run.
+            let mut called = None;
+            if let Some((before, name)) = left.remove(&user_id) {
                 planned.loaded.user = Some(before);
-            } else if let (Some(user), Some(_), Mode::Preview) = (&mut planned.loaded.user, prior, run.mode) {
-                stands = plan_before(app, run, target, user)?;
+                called = name;
+            } else if let Some(prior) = prior {
+                let earlier = app.store.outcomes_page(run.id, None, prior - 1, 1)?.pop();
+                called = earlier.and_then(|earlier| earlier.username);
+                if let (Some(user), Mode::Preview) = (&mut planned.loaded.user, run.mode) {
+                    stands = plan_before(app, run, target, user)?;
+                }
             }
             let before = planned.loaded.user.clone();
-            let settled = self.settle(
+            let mut settled = self.settle(
                 planned,
                 (!stands).then_some("somebody else has changed what the preview planned to change"),
             );
+            if called.is_some() {
+                settled = settled.called(called);
+            }
             chunk.push(match before {
                 Some(before) => {
                     let kept = keep_left(before, settled, now);
-                    left.extend(kept.left.map(|user| (user_id, user)));
+                    let name = kept.settled.outcome().username.clone();
+                    left.extend(kept.left.map(|user| (user_id, (user, name))));
                     kept.settled
                 }
                 None => settled,
