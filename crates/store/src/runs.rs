@@ -43,6 +43,8 @@ sql! {
     APPLIED_BY = "SELECT min(id) FROM runs WHERE applies = ?1";
     UNDONE_BY = "SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply'";
     PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1";
+    RENAMES = "SELECT 1 FROM outcomes WHERE run_id = ?1 AND outcome = 'changed' \
+               AND instr(journal, '\"field\":\"username\"') > 0";
 }
 
 /// The starts of the queries that freeze a list; a condition or one of the lists below follows.
@@ -63,7 +65,8 @@ const OUTCOMES_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq) AS seq, o.
 const CHANGED_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
      JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
      WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (?3 IS NULL OR o.user_id = ?3))";
-// Where a user was changed more than once, what was done last is taken back first.
+// Where a user was changed more than once, or one may have got the name that another gave up, what was done last is taken
+// back first.
 const CHANGED_LAST_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq DESC) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
      JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
      WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (?3 IS NULL OR o.user_id = ?3))";
@@ -150,7 +153,8 @@ pub enum List<'a> {
     Retry(&'a Run),
     /// What a preview has planned changes for, with the plan. A preview serves only once.
     Plan(&'a Run),
-    /// What another run has changed, from last to first, with its journal; of one user only where one is named.
+    /// What another run has changed, with its journal, from last to first where that matters; of one user only where one
+    /// is named.
     Changed(&'a Run, Option<UserId>),
     /// A list that was kept aside, whose rows have these columns.
     Staged(&'a Staging, &'a [String]),
@@ -320,7 +324,8 @@ fn freeze(tx: &Transaction<'_>, id: RunId, list: List<'_>) -> Result<(usize, boo
         List::Retry(run) => (run.repeats, outcomes_of(tx, id, run, [Outcome::Failed, Outcome::TimedOut])?),
         List::Plan(run) => (run.repeats, outcomes_of(tx, id, run, [Outcome::Changed; 2])?),
         List::Changed(run, user) => {
-            let list = if run.repeats { CHANGED_LAST_OF } else { CHANGED_OF };
+            let backwards = run.repeats || tx.prepare(RENAMES)?.exists([run.id])?;
+            let list = if backwards { CHANGED_LAST_OF } else { CHANGED_OF };
             (run.repeats, tx.execute(&(start(run.repeats) + list), params![id, run.id, user])?)
         }
     };
