@@ -12,6 +12,7 @@ sql! {
                  ORDER BY o.run_id DESC, o.seq DESC LIMIT ?4";
     EDITS_PAGE = "SELECT at, journal, id, administrator FROM edits WHERE user_id = ?1 AND id < ?2 \
                   ORDER BY id DESC LIMIT ?3";
+    HAS_CHANGED = "SELECT 1 FROM outcomes WHERE user_id = ?2 AND run_id = ?1 AND written_at IS NOT NULL";
     FORMER_ID = "SELECT user_id FROM outcomes WHERE run_id = ?1 AND username = ?2 ORDER BY seq LIMIT 1";
 }
 
@@ -103,6 +104,12 @@ impl Store {
             }
             Ok(page)
         })
+    }
+
+    /// Whether a run has written changes of this user.
+    pub fn has_changed(&self, run: RunId, user: UserId) -> Result<bool, StoreError> {
+        let Self::Sqlite(sqlite) = self;
+        sqlite.read(|tx| Ok(tx.prepare_cached(HAS_CHANGED)?.exists(params![run, user])?))
     }
 
     /// The user who was called `username` before a run that had them as a target.

@@ -41,7 +41,13 @@ impl App {
         let id = run.id;
         let refuse = |why: String| Err(Refusal::new(why).into());
         if run.mode == Mode::Preview {
-            return refuse(format!("run {id} is a preview: it has changed nothing that could be taken back"));
+            return refuse(match self.store.applied_by(id)? {
+                None => format!("run {id} is a preview: it has changed nothing that could be taken back"),
+                Some(by) => format!(
+                    "run {id} is a preview: it has changed nothing itself; what it planned is taken back with 'rollcall runs \
+                     undo {by}'"
+                ),
+            });
         }
         match run.state {
             RunState::Finished | RunState::Stopped | RunState::Cancelled => {}
@@ -67,12 +73,18 @@ impl App {
     }
 
     fn changed_user(&self, run: &Run, name: &str) -> Result<UserId, AppError> {
-        if let Some(user) = self.store.user_by_name(name)? {
-            return Ok(user.id);
+        let now = self.store.user_by_name(name)?.map(|user| user.id);
+        let named: Vec<_> = now.into_iter().chain(self.store.former_user(run.id, name)?).collect();
+        for user in &named {
+            if self.store.has_changed(run.id, *user)? {
+                return Ok(*user);
+            }
         }
-        let former = self.store.former_user(run.id, name)?;
-        Ok(former
-            .ok_or_else(|| StoreError::NoSuch(format!("user {name:?}, neither now nor in run {}", run.id)))?)
+        if named.is_empty() {
+            let who = format!("user {name:?}, neither now nor in run {}", run.id);
+            return Err(StoreError::NoSuch(who).into());
+        }
+        Err(Refusal::new(format!("run {} has changed nothing of user {name:?}", run.id)).into())
     }
 
     /// The last run that has taken run `id` back, if any.

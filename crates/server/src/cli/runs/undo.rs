@@ -37,7 +37,9 @@ impl Undo {
         if self.apply {
             self.answer.check("--apply")?;
         }
-        if let Some(by) = app.undone_by(self.run)? {
+        if let Some(by) = app.undone_by(self.run)?
+            && app.find_run(self.run)?.pruned_at.is_none()
+        {
             tell(format_args!(
                 "run {} was taken back before, by run {by}: who is back already stays so",
                 self.run
