@@ -206,8 +206,8 @@ impl Store {
             let mut query = tx.prepare_cached(ORIGINS)?;
             let mut rows = query.query(params![run, after, last, source])?;
             let mut planned = Vec::with_capacity(chunk.len());
+            let missing = || StoreError::Corrupt(format!("a target of run {run} without its origin"));
             while let Some(row) = rows.next()? {
-                let missing = || StoreError::Corrupt(format!("a target of run {run} without its origin"));
                 let loaded = chunk.next().ok_or_else(missing)?;
                 if row.get::<_, i64>(0)? != loaded.target {
                     return Err(missing());
@@ -221,6 +221,10 @@ impl Store {
                     version: row.get(2)?,
                     dated: notes.dated,
                 });
+            }
+            // Whoever waits for the rest of them would wait for ever.
+            if chunk.next().is_some() {
+                return Err(missing());
             }
             Ok(planned)
         })

@@ -248,10 +248,11 @@ fn create(tx: &Transaction<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
         List::Staged(_, columns) => Some(columns),
         _ => source.and_then(|run| run.columns.as_deref()),
     };
-    if let Some(source) = source {
-        let pruned: Option<i64> = tx.query_row(PRUNED_AT, [source.id], |row| row.get(0))?;
+    // The rest of a replay needs what it replays, too.
+    for needed in source.map(|run| run.id).into_iter().chain(new.applies.or(new.undoes)) {
+        let pruned: Option<i64> = tx.query_row(PRUNED_AT, [needed], |row| row.get(0))?;
         if pruned.is_some() {
-            return Err(StoreError::Pruned(source.id));
+            return Err(StoreError::Pruned(needed));
         }
     }
     if let List::Plan(preview) = new.list {
