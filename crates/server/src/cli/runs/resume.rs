@@ -29,7 +29,7 @@ impl Resume {
         let app = context.app()?;
         let run = app.find_run(self.run)?;
         if run.mode == Mode::Apply && !run.confirmed {
-            self.answer.check("nobody has said yes to this run yet, so it")?;
+            self.answer.check(&format!("nobody has said yes to run {} yet: going on with it", run.id))?;
         }
         let request = ResumeRequest {
             time_limit: self.engine.time_limit,
