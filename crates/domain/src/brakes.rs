@@ -128,7 +128,8 @@ impl Brakes {
         let why = match self.max_failures {
             _ if one.failed == 0 => return Ok(()),
             Some(limit) if failed > limit => {
-                format!("{failed} targets have failed, more than --max-failures allows ({limit})")
+                let (s, have) = if failed == 1 { ("", "has") } else { ("s", "have") };
+                format!("{failed} target{s} {have} failed, more than --max-failures allows ({limit})")
             }
             None if failed > FAILURES && failed > finished / ONE_IN => format!(
                 "{failed} of {finished} targets have failed; --max-failures sets how many may before a run stops"
