@@ -1,4 +1,4 @@
-use rollcall_domain::{RunId, User, UserId};
+use rollcall_domain::{User, UserId};
 use rollcall_store::{Event, StoreError};
 
 use crate::{App, AppError};
@@ -15,9 +15,8 @@ impl App {
     /// Everything that was changed of a user, newest first: by runs and by hand, whatever the user was called then.
     /// What was pruned is missing.
     pub fn history(&self, user: UserId) -> impl Iterator<Item = Result<Event, AppError>> + '_ {
-        let runs =
-            events((RunId::MAX, i64::MAX), move |before| self.store.changes_by_runs(user, before, PAGE));
-        let edits = events((i64::MAX, 0), move |(before, _)| self.store.changes_by_hand(user, before, PAGE));
+        let runs = events(move |before| self.store.changes_by_runs(user, before, PAGE));
+        let edits = events(move |(_, before, _)| self.store.changes_by_hand(user, before, PAGE));
         let (mut runs, mut edits) = (runs.peekable(), edits.peekable());
         std::iter::from_fn(move || {
             let by_hand_next = match (runs.peek(), edits.peek()) {
@@ -33,10 +32,9 @@ impl App {
 
 /// Every event that `page` gives, page by page, each from where the last one ended.
 fn events(
-    first: (i64, i64),
-    page: impl Fn((i64, i64)) -> Result<Vec<Event>, StoreError>,
+    page: impl Fn((i64, i64, i64)) -> Result<Vec<Event>, StoreError>,
 ) -> impl Iterator<Item = Result<Event, StoreError>> {
-    let mut next = Some(first);
+    let mut next = Some((i64::MAX, i64::MAX, i64::MAX));
     std::iter::from_fn(move || {
         let events = page(next?);
         next = events.as_ref().ok().and_then(|events| events.last()).map(|event| event.key);

@@ -5,11 +5,11 @@ use crate::load::time;
 use crate::{Store, StoreError, json, sql};
 
 sql! {
-    // Newest first, before a run's target.
+    // Newest first, before the target of a run at a moment: a run that goes on later writes later than runs after it.
     RUNS_PAGE = "SELECT o.written_at, o.journal, o.run_id, o.seq, r.script, r.script_version, r.administrator, r.applies, \
                  r.undoes FROM outcomes o JOIN runs r ON r.id = o.run_id \
-                 WHERE o.user_id = ?1 AND o.written_at IS NOT NULL AND (o.run_id, o.seq) < (?2, ?3) \
-                 ORDER BY o.run_id DESC, o.seq DESC LIMIT ?4";
+                 WHERE o.user_id = ?1 AND o.written_at IS NOT NULL AND (o.written_at, o.run_id, o.seq) < (?2, ?3, ?4) \
+                 ORDER BY o.written_at DESC, o.run_id DESC, o.seq DESC LIMIT ?5";
     EDITS_PAGE = "SELECT at, journal, id, administrator FROM edits WHERE user_id = ?1 AND id < ?2 \
                   ORDER BY id DESC LIMIT ?3";
     HAS_CHANGED = "SELECT 1 FROM outcomes WHERE user_id = ?2 AND run_id = ?1 AND written_at IS NOT NULL";
@@ -28,7 +28,7 @@ pub struct Event {
     /// What was changed.
     pub changes: Vec<Change>,
     /// Where the next page goes on.
-    pub key: (i64, i64),
+    pub key: (i64, i64, i64),
 }
 
 /// The run behind an event.
@@ -53,22 +53,22 @@ fn changes(row: &Row<'_>) -> Result<Vec<Change>, StoreError> {
 }
 
 impl Store {
-    /// The next changes of a user by runs, newest first, before target `before.1` of run `before.0`.
+    /// The next changes of a user by runs, newest first, before those of this key.
     pub fn changes_by_runs(
         &self,
         user: UserId,
-        before: (i64, i64),
+        before: (i64, i64, i64),
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
         let Self::Sqlite(sqlite) = self;
         sqlite.read(|tx| {
             let mut query = tx.prepare_cached(RUNS_PAGE)?;
-            let mut rows = query.query(params![user, before.0, before.1, limit])?;
+            let mut rows = query.query(params![user, before.0, before.1, before.2, limit])?;
             let mut page = Vec::new();
             while let Some(row) = rows.next()? {
-                let (run, target) = (row.get(2)?, row.get(3)?);
+                let (at, run, target) = (row.get(0)?, row.get(2)?, row.get(3)?);
                 page.push(Event {
-                    at: time(row.get(0)?)?,
+                    at: time(at)?,
                     administrator: row.get(6)?,
                     by: Some(ByRun {
                         run,
@@ -79,7 +79,7 @@ impl Store {
                         undoes: row.get(8)?,
                     }),
                     changes: changes(row)?,
-                    key: (run, target),
+                    key: (at, run, target),
                 });
             }
             Ok(page)
@@ -99,7 +99,7 @@ impl Store {
                     administrator: row.get(3)?,
                     by: None,
                     changes: changes(row)?,
-                    key: (row.get(2)?, 0),
+                    key: (0, row.get(2)?, 0),
                 });
             }
             Ok(page)
