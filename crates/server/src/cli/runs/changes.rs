@@ -5,6 +5,7 @@ use rollcall_domain::RunId;
 
 use super::Context;
 use crate::output::{Format, Listing, one_line};
+use crate::show::short_time;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -26,6 +27,9 @@ impl Changes {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         let run = app.find_run(self.run)?;
+        if let Some(pruned_at) = run.pruned_at {
+            tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
+        }
         let groups = app.histogram(&run, self.groups.into())?;
         let mut listing = Listing::new(self.format, &["users", "changes", "examples"])?;
         for group in &groups {
@@ -36,7 +40,7 @@ impl Changes {
             listing.push(cells, group)?;
         }
         listing.finish()?;
-        if groups.is_empty() && self.format == Format::Table {
+        if groups.is_empty() && run.pruned_at.is_none() && self.format == Format::Table {
             tell(format_args!("run {} has changed nothing", run.id));
         }
         Ok(ExitCode::SUCCESS)
