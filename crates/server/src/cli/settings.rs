@@ -2,9 +2,11 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use rollcall_app::Age;
+use rollcall_domain::Refusal;
 use serde::Serialize;
 
 use super::Context;
+use crate::failure::Usage;
 use crate::output::{Format, Listing};
 use crate::style::tell;
 
@@ -57,7 +59,7 @@ impl Settings {
                 listing.finish()?;
             }
             Self::Set { name: Setting::PruneAfter, value } => {
-                let age: Age = value.parse()?;
+                let age: Age = value.parse().map_err(|error: Refusal| Usage(error.to_string()))?;
                 app.set_prune_after(Some(age))?;
                 tell(format_args!("'rollcall prune' now removes what ended over {age} ago"));
             }
