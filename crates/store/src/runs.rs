@@ -40,8 +40,10 @@ sql! {
     CANCELLED_BY = "SELECT cancelled_by FROM runs WHERE id = ?1 AND token = ?2 AND state = 'running'";
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
-    APPLIED_BY = "SELECT min(id) FROM runs WHERE applies = ?1";
-    UNDONE_BY = "SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply'";
+    // One that was called off before it had done anything is none.
+    APPLIED_BY = "SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND cursor = 0)";
+    UNDONE_BY = "SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
+                 AND NOT (state = 'cancelled' AND cursor = 0)";
     PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1";
     RENAMES = "SELECT 1 FROM outcomes WHERE run_id = ?1 AND outcome = 'changed' \
                AND instr(journal, '\"field\":\"username\"') > 0";

@@ -69,6 +69,12 @@ impl App {
             return Err(StoreError::Pruned(id).into());
         }
         if let Some(by) = self.store.applied_by(id)? {
+            if !self.find_run(by)?.confirmed {
+                return refuse(format!(
+                    "run {by} is to apply preview {id} and waits for somebody to say yes: go on with it, with 'rollcall runs \
+                     resume {by}', or end it, with 'rollcall runs cancel {by}'"
+                ));
+            }
             return Err(StoreError::AlreadyApplied { preview: id, by }.into());
         }
         let Some(plan) = &preview.plan else {
