@@ -1,0 +1,157 @@
+//! The question before a run writes: at a terminal, who answers what, and what a no leaves behind.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Stdio};
+use std::thread::JoinHandle;
+
+use common::{Desk, Done, column, finish, wait_until};
+use nix::pty::openpty;
+use serde_json::{Value, json};
+
+/// Starts a command at a terminal of its own, with its keyboard; what the terminal shows comes with its end.
+fn sit_down(desk: &Desk, args: &[&str]) -> (Child, File, JoinHandle<String>) {
+    let terminal = openpty(None, None).unwrap();
+    let mut command = desk.command(args);
+    command.stdin(terminal.slave.try_clone().unwrap()).stderr(terminal.slave).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let mut screen = File::from(terminal.master);
+    let keyboard = screen.try_clone().unwrap();
+    let shown = std::thread::spawn(move || {
+        let mut shown = Vec::new();
+        // A terminal ends with an error when nobody is left at it.
+        let _ = screen.read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap()
+    });
+    (child, keyboard, shown)
+}
+
+/// The same, where this is typed, until the command has ended.
+fn at_terminal(desk: &Desk, args: &[&str], typed: &str) -> Done {
+    let (child, mut keyboard, shown) = sit_down(desk, args);
+    keyboard.write_all(typed.as_bytes()).unwrap();
+    let done = finish(child);
+    Done { err: shown.join().unwrap(), ..done }
+}
+
+/// How a line is ended without a word on it: Ctrl-D.
+const END: &str = "\u{4}";
+
+fn klasses(desk: &Desk) -> Vec<Value> {
+    column(&desk.ok(&["users", "list", "--format", "json"]).objects(), "klass")
+}
+
+/// A run that nobody wanted in the end.
+#[track_caller]
+fn called_off(done: Done) {
+    let done = done.exits(1);
+    let run = done.object();
+    assert_eq!((&run["state"], &run["note"]), (&json!("cancelled"), &json!("not confirmed")));
+    assert_eq!(run["outcomes"]["not_run"], run["targets"]);
+    assert!(done.err.contains("nothing was changed"), "{done:?}");
+}
+
+#[test]
+fn a_run_writes_after_a_yes_and_after_nothing_else() {
+    let desk = Desk::with_users(3);
+    desk.write("x.py", "user.klass = 'x'");
+    let args = ["run", "x.py", "--all", "--apply", "--json"];
+    for no in ["n\n", "\n", "yess\n", "3\n", END] {
+        let done = at_terminal(&desk, &args, no);
+        assert!(done.err.contains("This applies x.py to 3 users. Go on? [y/N]"), "{done:?}");
+        called_off(done);
+        assert_eq!(klasses(&desk), ["", "", ""]);
+    }
+    assert_eq!(at_terminal(&desk, &args, "Y\n").exits(0).object()["outcomes"]["changed"], 3);
+    assert_eq!(klasses(&desk), ["x", "x", "x"]);
+    // A preview does not ask, nor does a run for nobody.
+    let done = at_terminal(&desk, &["run", "x.py", "--all"], "").exits(0);
+    assert!(!done.err.contains("Go on?"), "{done:?}");
+    at_terminal(&desk, &["run", "x.py", "--filter", "obj_id gt 3", "--apply"], "").exits(0);
+}
+
+#[test]
+fn of_many_users_the_number_must_be_typed() {
+    let desk = Desk::with_users(1_001);
+    desk.write("x.py", "skip('no')");
+    let args = ["run", "x.py", "--all", "--apply", "--json"];
+    for no in ["y\n", "yes\n", "1000\n"] {
+        let done = at_terminal(&desk, &args, no);
+        assert!(done.err.contains("This applies x.py to 1,001 users. Type 1001 to go on:"), "{done:?}");
+        called_off(done);
+    }
+    for yes in ["1001\n", "1,001\n"] {
+        at_terminal(&desk, &args, yes).exits(0);
+    }
+}
+
+#[test]
+fn a_preview_that_was_not_applied_after_all_can_still_be() {
+    let desk = Desk::with_users(2);
+    desk.run("user.klass = 'x'", &["--all"]).exits(0);
+    let done = at_terminal(&desk, &["runs", "apply", "1", "--json"], "n\n");
+    assert!(done.err.contains("This writes what preview 1 (script.py) has planned for 2 users."), "{done:?}");
+    called_off(done);
+    assert!(desk.ok(&["runs", "show", "1"]).out.contains("runs apply 1 "), "it is still offered");
+    at_terminal(&desk, &["runs", "apply", "1"], "y\n").exits(0);
+    assert_eq!(klasses(&desk), ["x", "x"]);
+    let refused = desk.call(&["runs", "apply", "1", "--yes"]).exits(1);
+    assert!(refused.sentence().starts_with("preview 1 has been applied already, by run 3"), "{refused:?}");
+}
+
+#[test]
+fn a_run_that_was_not_taken_back_after_all_can_still_be_or_go_on() {
+    let desk = Desk::with_users(3);
+    desk.run("user.klass = 'x'", &["--all", "--apply", "--yes", "--canary", "2"]).exits(1);
+    let done = at_terminal(&desk, &["runs", "undo", "1", "--apply", "--json"], "n\n");
+    assert!(done.err.contains("This takes back what run 1 (script.py) has changed of 2 users."), "{done:?}");
+    called_off(done);
+    assert!(desk.ok(&["runs", "show", "1"]).out.contains("runs undo 1 "), "it is still offered");
+    desk.ok(&["runs", "resume", "1"]);
+    let undone = at_terminal(&desk, &["runs", "undo", "1", "--apply", "--json"], "yes\n").exits(0);
+    assert!(!undone.err.contains("taken back before"), "{undone:?}");
+    assert_eq!(klasses(&desk), ["", "", ""]);
+}
+
+#[test]
+fn who_leaves_at_the_question_can_come_back_to_it() {
+    let desk = Desk::with_users(2);
+    desk.run("user.klass = 'x'", &["--all"]).exits(0);
+    let (mut child, _keyboard, _shown) = sit_down(&desk, &["runs", "apply", "1"]);
+    wait_until("it asks", || desk.runs().len() == 2);
+    assert_eq!(desk.runs()[0]["state"], "selecting");
+    let said = desk.call(&["runs", "resume", "2", "--yes"]).exits(1);
+    assert_eq!(said.sentence(), "run 2 waits for its administrator to say yes");
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    assert_eq!(desk.runs()[0]["state"], "interrupted");
+    let said = desk.call(&["runs", "apply", "1", "--yes"]).exits(1);
+    assert_eq!(
+        said.sentence(),
+        "run 2 is to apply preview 1 and waits for somebody to say yes: go on with it, with 'rollcall runs resume 2', or \
+         end it, with 'rollcall runs cancel 2'"
+    );
+    // Coming back is no yes.
+    at_terminal(&desk, &["runs", "resume", "2"], "n\n").exits(1);
+    assert_eq!(klasses(&desk), ["", ""]);
+    at_terminal(&desk, &["runs", "resume", "2"], "y\n").exits(0);
+    assert_eq!(klasses(&desk), ["x", "x"]);
+}
+
+#[test]
+fn a_run_that_waits_for_a_yes_can_be_cancelled_from_elsewhere() {
+    let desk = Desk::with_users(2);
+    desk.run("user.klass = 'x'", &["--all"]).exits(0);
+    let (child, mut keyboard, _shown) = sit_down(&desk, &["runs", "apply", "1", "--json"]);
+    wait_until("it asks", || desk.runs().len() == 2);
+    let cancelled = desk.ok(&["runs", "cancel", "2", "--json"]).object();
+    keyboard.write_all(b"y\n").unwrap();
+    assert_eq!(finish(child).exits(1).object(), cancelled, "a yes that comes too late");
+    assert_eq!(klasses(&desk), ["", ""]);
+    desk.ok(&["runs", "apply", "1", "--yes"]);
+    assert_eq!(klasses(&desk), ["x", "x"]);
+}
