@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Where it is built for the tests, `FAILPOINTS` lets this process die at a chosen place, as long as this lives.
+    let _places_to_die = fail::has_failpoints().then(fail::FailScenario::setup);
     let cli = cli::Cli::parse();
     match cli::run(cli) {
         Ok(code) => code,

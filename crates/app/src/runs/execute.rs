@@ -14,7 +14,7 @@ use rollcall_store::{Loaded, Settled, Store, StoreError};
 use super::chains::Chains;
 use super::crew::{Crew, Lost, Orders};
 use super::evaluate::{Evaluated, conflict, plan_before};
-use super::ledger::{Ledger, Written};
+use super::ledger::{Ledger, Written, chunk_size};
 use crate::{App, AppError};
 
 /// Targets between loading and commit.
@@ -23,8 +23,6 @@ const WINDOW: i64 = 12_000;
 const WINDOW_BYTES: i64 = 256 << 20;
 /// The part of the window that is loaded at once, or given to one worker in advance.
 const PART: i64 = 12;
-/// Outcomes that are committed at once, when they come fast.
-const CHUNK: usize = 4_000;
 /// Outcomes wait at most this long for others to be committed with.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A user that is changed by others this many times in a row, between loading and commit, is left alone.
@@ -51,6 +49,7 @@ pub(super) fn execute(app: &App, run: &Run, crew: Crew, ledger: &mut Ledger<'_>)
         chains: Chains::default(),
         tries: HashMap::new(),
         restless: HashSet::new(),
+        chunk: chunk_size(),
     };
     std::thread::scope(|scope| {
         // The loader waits for the committer's permits, and ends when the committer does.
@@ -167,6 +166,8 @@ struct Committer<'a, 'b> {
     /// Users that others have changed while the run was at them. Their targets are committed one by one: of a long
     /// chain that is built before it is committed, the next change would cost all of it.
     restless: HashSet<UserId>,
+    /// So many outcomes are committed without waiting for more.
+    chunk: usize,
 }
 
 impl Committer<'_, '_> {
@@ -197,7 +198,7 @@ impl Committer<'_, '_> {
             let ends = self.ledger.ends()?;
             let ready = self.ready();
             let due =
-                ready >= CHUNK || ends || self.chains.want_commit() || last_commit.elapsed() >= PATIENCE;
+                ready >= self.chunk || ends || self.chains.want_commit() || last_commit.elapsed() >= PATIENCE;
             if due || self.ledger.cursor() + ready as i64 == last {
                 self.commit(ready, &crew.work)?;
                 last_commit = Instant::now();
@@ -283,7 +284,7 @@ impl Committer<'_, '_> {
     /// How many outcomes follow the cursor without a gap.
     fn ready(&self) -> usize {
         let expected = self.ledger.cursor() + 1..;
-        self.settled.keys().zip(expected).take(CHUNK).take_while(|(have, want)| **have == *want).count()
+        self.settled.keys().zip(expected).take(self.chunk).take_while(|(have, want)| **have == *want).count()
     }
 
     /// Commits the next `count` outcomes, or sends those whose user has changed meanwhile through the crew again.

@@ -26,6 +26,15 @@ pub(super) fn lease(app: &App) -> Timestamp {
     Timestamp::from_micros(now.as_micros() + LEASE_SECONDS * 1_000_000).unwrap_or(now)
 }
 
+/// Outcomes that are committed at once, when they come fast.
+const CHUNK: usize = 4_000;
+
+/// The same, of which tests want less: a few users are many chunks then, and a crash finds a run between any two.
+pub(super) fn chunk_size() -> usize {
+    fail::fail_point!("chunk_size", |size| size.and_then(|size| size.parse().ok()).unwrap_or(CHUNK));
+    CHUNK
+}
+
 /// How the commit of a chunk went.
 pub(super) enum Written {
     /// So many of its targets are committed: all of them, unless the run ends here. Of these targets the changes were

@@ -9,18 +9,17 @@ use rollcall_store::{Loaded, Planned, Settled};
 
 use super::evaluate::{GONE, in_conflict, keep_left, of_user, plan_before, planned_update};
 use super::execute::window;
-use super::ledger::{Ledger, Written};
+use super::ledger::{Ledger, Written, chunk_size};
 use crate::{App, AppError};
 
-/// Targets that are committed at once.
-const CHUNK: i64 = 4_000;
 /// What differs is named up to here; the rest is counted.
 const NAMED: usize = 5;
 
 /// Replays a run from its first target without an outcome, until the ledger says that it ends.
 pub(super) fn replay(app: &App, run: &Run, replay: Replay, ledger: &mut Ledger<'_>) -> Result<(), AppError> {
     let last = ledger.last();
-    let player = Player { app, run, replay, chunk: CHUNK.min(window(app, run)?), last };
+    let chunk = window(app, run)?.min(i64::try_from(chunk_size()).unwrap_or(i64::MAX));
+    let player = Player { app, run, replay, chunk, last };
     // Several targets of one user build on each other, so they are read when those before are committed.
     if run.repeats {
         while ledger.cursor() < last && !ledger.ends()? {
