@@ -72,7 +72,8 @@ impl Player<'_> {
             Mode::Preview => planned_update(run.created_at),
             Mode::Apply => app.clock.now(),
         };
-        let mut left: HashMap<UserId, (User, Option<String>)> = HashMap::new();
+        let mut left: HashMap<UserId, User> = HashMap::new();
+        let mut earlier: HashMap<UserId, (Option<String>, Outcome)> = HashMap::new();
         let mut chunk = Vec::new();
         for planned in app.store.load_planned(run.id, replay, after, self.end_of(after))? {
             if !run.repeats {
@@ -82,31 +83,38 @@ impl Player<'_> {
             let Loaded { target, user_id, prior, .. } = planned.loaded;
             let mut planned = planned;
             let mut stands = true;
-            // An earlier target may have renamed the user; every outcome has the name from before the run.
-            let mut called = None;
-            if let Some((before, name)) = left.remove(&user_id) {
+            if let Some(before) = left.remove(&user_id) {
                 planned.loaded.user = Some(before);
-                called = name;
-            } else if let Some(prior) = prior {
-                let earlier = app.store.outcomes_page(run.id, None, prior - 1, 1)?.pop();
-                called = earlier.and_then(|earlier| earlier.username);
-                if let (Some(user), Mode::Preview) = (&mut planned.loaded.user, run.mode) {
-                    stands = plan_before(app, run, target, user)?;
+            } else if let (Some(user), Some(_), Mode::Preview) = (&mut planned.loaded.user, prior, run.mode) {
+                stands = plan_before(app, run, target, user)?;
+            }
+            let same_user = match (prior, earlier.remove(&user_id)) {
+                (Some(prior), None) => {
+                    let outcome = app.store.outcomes_page(run.id, None, prior - 1, 1)?.pop();
+                    outcome.map(|outcome| (outcome.username, outcome.outcome))
                 }
-            }
+                (_, known) => known,
+            };
+            let conflict = match (&same_user, replay) {
+                _ if !stands => Some("somebody else has changed what the preview planned to change"),
+                // The version alone does not tell: the one that the plan wants may be somebody else's.
+                (Some((_, outcome)), Replay::Plan(_)) if *outcome != Outcome::Changed => {
+                    Some("the plan builds on an earlier target of the user, which was not written as planned")
+                }
+                _ => None,
+            };
             let before = planned.loaded.user.clone();
-            let mut settled = self.settle(
-                planned,
-                (!stands).then_some("somebody else has changed what the preview planned to change"),
-            );
-            if called.is_some() {
-                settled = settled.called(called);
+            let mut settled = self.settle(planned, conflict);
+            if let Some((username, _)) = same_user {
+                // As before the run, whatever earlier targets have made of it.
+                settled = settled.called(username);
             }
+            let TargetOutcome { username, outcome, .. } = settled.outcome();
+            earlier.insert(user_id, (username.clone(), *outcome));
             chunk.push(match before {
                 Some(before) => {
                     let kept = keep_left(before, settled, now);
-                    let name = kept.settled.outcome().username.clone();
-                    left.extend(kept.left.map(|user| (user_id, (user, name))));
+                    left.extend(kept.left.map(|user| (user_id, user)));
                     kept.settled
                 }
                 None => settled,
