@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, 
 use crate::filter::{Condition, Shape};
 use crate::load::time;
 use crate::staging::Staging;
-use crate::{Store, StoreError, json, sql};
+use crate::{Store, StoreError, crash_point, json, sql};
 
 macro_rules! run_columns {
     () => {
@@ -343,7 +343,9 @@ impl Store {
             List::Staged(staging, _) => {
                 let tx = Transaction::new_unchecked(staging.close()?, TransactionBehavior::Immediate)?;
                 let run = create(&tx, new)?;
+                crash_point!("before_commit");
                 tx.commit()?;
+                crash_point!("after_commit");
                 Ok(run)
             }
             _ => sqlite.write(|tx| create(tx, new)),
