@@ -152,6 +152,12 @@ impl fmt::Display for Selection {
                 Ok(())
             }
             Self::Outcomes { run, outcome: None } => write!(f, "the targets of run {run}"),
+            Self::Outcomes { run, outcome: Some(Outcome::Conflict) } => {
+                write!(f, "what was in conflict in run {run}")
+            }
+            Self::Outcomes { run, outcome: Some(Outcome::TimedOut) } => {
+                write!(f, "what timed out in run {run}")
+            }
             Self::Outcomes { run, outcome: Some(outcome) } => {
                 write!(f, "what was {} in run {run}", outcome.name().replace('_', " "))
             }

@@ -208,6 +208,8 @@ fn conflicts_of_a_plan_are_run_anew_with_the_script() {
     runs(&desk, "apply", 1, &["--yes"]).exits(3);
     let again = runs(&desk, "retry", 2, &["--conflicts", "--yes", "--json"]).exits(0).object();
     assert_eq!((&again["applies"], &again["targets"]), (&Value::Null, &json!(1)));
+    let report = desk.ok(&["runs", "show", "3"]).out;
+    assert!(report.contains("what was in conflict in run 2"), "{report}");
     assert_eq!(column(&users(&desk), "klass"), ["x", "handx", "x"]);
 }
 
