@@ -273,7 +273,7 @@ fn whoever_was_changed_since_is_in_conflict_and_all_others_are_written() {
         assert_eq!((message(&outcomes[index]), &outcomes[index]["mismatches"]), (elsewhere, &json!([])));
     }
     assert_eq!(outcomes[5]["mismatches"][0]["found"], "Class += silver", "whoever it was: {}", outcomes[5]);
-    assert_eq!(message(&outcomes[3]), "the user was removed after the list was frozen");
+    assert_eq!(message(&outcomes[3]), "removed since preview 1");
     assert_eq!((&outcomes[3]["username"], &outcomes[4]["username"]), (&json!(name(4)), &json!("renamed")));
     assert!(outcomes[1..6].iter().all(|outcome| outcome["changes"] == json!([])));
 
@@ -383,6 +383,24 @@ fn a_user_of_several_rows_who_was_changed_since_gets_none_of_them() {
     );
     assert_eq!(desk.user("user001"), before);
     assert_eq!(desk.user("user002-new")["description"], "256");
+}
+
+#[test]
+fn rows_that_build_on_one_that_was_refused_are_in_conflict() {
+    let desk = Desk::with_users(3);
+    let rows = "username,name,n\nuser001,free,1\nuser002,taken,2\nuser002,,3\nuser003,,4\nuser001,,5\n";
+    desk.write("rows.csv", rows);
+    let script = "user.username = row['name'] or user.username\nuser.description += row['n']";
+    let preview = preview(&desk, script, &["--csv", "rows.csv"]);
+    desk.import("username\ntaken\n");
+    let applied = apply(&desk, &preview, &[]).exits(3).object();
+    let outcomes = desk.outcomes(&applied);
+    assert_eq!(column(&outcomes, "outcome"), ["changed", "failed", "conflict", "changed", "changed"]);
+    assert_eq!(
+        outcomes[2]["mismatches"],
+        json!([{"subject": "description", "expected": "\"2\"", "found": "\"\""}])
+    );
+    assert_eq!(column(&users(&desk), "description"), ["15", "", "4", ""]);
 }
 
 #[test]

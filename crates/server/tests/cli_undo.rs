@@ -219,7 +219,7 @@ fn later_changes_of_what_was_touched_are_conflicts_and_stay() {
         message(&outcomes[0]),
         "changed since run 1: is_active should be false and is true; klass should be \"gold\" and is \"silver\""
     );
-    assert_eq!(message(&outcomes[4]), "the user was removed after the list was frozen");
+    assert_eq!(message(&outcomes[4]), "removed since run 1");
     assert_eq!(outcomes[4]["username"], name(5));
     assert_eq!(outcomes[5]["outcome"], "changed");
     let after = users(&desk);
@@ -336,6 +336,18 @@ fn one_user_alone_is_taken_back_by_either_name() {
     let rest = undo(&desk, &run["run"], &[]).exits(0).object();
     assert_eq!((&rest["outcomes"]["changed"], &rest["outcomes"]["unchanged"]), (&json!(2), &json!(2)));
     assert_eq!(state(&desk), before);
+}
+
+#[test]
+fn one_user_of_several_rows_is_taken_back_alone_and_whole() {
+    let desk = Desk::with_users(2);
+    desk.write("rows.csv", "username,n\nuser001,1\nuser002,2\nuser001,3\nuser002,4\n");
+    let script = "user.description += row['n']\nuser.username += row['n']";
+    desk.run(script, &["--csv", "rows.csv", "--apply", "--yes"]).exits(0);
+    let undone = undo(&desk, &json!(1), &["--user", "user002"]).exits(0).object();
+    assert_eq!(undone["targets"], 2);
+    assert_eq!(column(&users(&desk), "username"), ["user00113", "user002"]);
+    assert_eq!(column(&users(&desk), "description"), ["13", ""]);
 }
 
 #[test]

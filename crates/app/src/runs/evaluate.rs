@@ -129,7 +129,7 @@ pub(super) fn conflict(number: i64, user_id: UserId, user: Option<&User>) -> Eva
 }
 
 /// Why there is nobody to change.
-pub(super) const GONE: &str = "the user was removed after the list was frozen";
+const GONE: &str = "the user was removed after the list was frozen";
 
 /// A target that is left alone, since its user is not as they had to be.
 pub(super) fn in_conflict(

@@ -7,7 +7,7 @@ use crossbeam_channel::bounded;
 use rollcall_domain::{Mismatch, Mode, Outcome, Replay, Run, Tally, TargetOutcome, User, UserId, diff};
 use rollcall_store::{Loaded, Planned, Settled};
 
-use super::evaluate::{GONE, in_conflict, keep_left, of_user, plan_before, planned_update};
+use super::evaluate::{in_conflict, keep_left, of_user, plan_before, planned_update};
 use super::execute::window;
 use super::ledger::{Ledger, Written, chunk_size};
 use crate::{App, AppError};
@@ -133,7 +133,7 @@ impl Player<'_> {
                 organization_id,
                 ..TargetOutcome::new(target, user_id, Outcome::Conflict)
             };
-            return in_conflict(known, None, GONE, Vec::new());
+            return in_conflict(known, None, format!("removed since {}", self.source()), Vec::new());
         };
         let known = of_user(target, &user);
         if let Some(why) = conflict {
@@ -165,11 +165,16 @@ impl Player<'_> {
         Settled::new(outcome, version, Some(after))
     }
 
+    /// The run that said what is to be done.
+    fn source(&self) -> String {
+        match self.replay {
+            Replay::Plan(preview) => format!("preview {preview}"),
+            Replay::Inverse(run) => format!("run {run}"),
+        }
+    }
+
     fn explain(&self, mismatches: &[Mismatch]) -> String {
-        let since = match self.replay {
-            Replay::Plan(preview) => format!("changed since preview {preview}"),
-            Replay::Inverse(run) => format!("changed since run {run}"),
-        };
+        let since = format!("changed since {}", self.source());
         if mismatches.is_empty() {
             return format!("{since}, though in nothing that the plan changes; preview it anew");
         }
