@@ -269,11 +269,12 @@ pub fn check(database: &Connection, id: i64, before: &Users) -> Result<Users> {
     for ((id, found), (_, wanted)) in after.iter().zip(expected) {
         let mut wanted = wanted.clone();
         // Where a user comes more than once, the moment is that of the script, not yet that of the commit.
+        let written_before = found.last_update <= wanted.last_update;
         if run.repeats() && wanted.version > before[id].version {
-            ensure!(found.last_update <= wanted.last_update, "user {id} was updated in the future");
             wanted.last_update = found.last_update;
         }
         ensure!(*found == wanted, "user {id} is\n{found:?}\nand not\n{wanted:?}");
+        ensure!(written_before, "user {id} was updated after the commit: {found:?}");
     }
     Ok(after)
 }
