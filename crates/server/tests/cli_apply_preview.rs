@@ -290,13 +290,13 @@ fn whoever_was_changed_since_is_in_conflict_and_all_others_are_written() {
 }
 
 #[test]
-fn a_username_that_was_taken_since_fails_its_target_alone() {
+fn a_username_that_was_taken_since_is_a_conflict_of_its_target_alone() {
     let desk = Desk::with_users(3);
     let preview = preview(&desk, "user.username = f'new{user.obj_id}'", &["--all"]);
     desk.import("username\nnew2\n");
     let applied = apply(&desk, &preview, &[]).exits(3).object();
     let outcomes = desk.outcomes(&applied);
-    assert_eq!(column(&outcomes, "outcome"), ["changed", "failed", "changed"]);
+    assert_eq!(column(&outcomes, "outcome"), ["changed", "conflict", "changed"]);
     let said = outcomes[1]["error"]["message"].as_str().unwrap();
     assert!(said.contains("\"new2\" is taken"), "{said}");
     assert_eq!(column(&users(&desk), "username"), ["new1", "user002", "new3", "new2"]);
@@ -312,7 +312,7 @@ fn names_that_move_on_within_a_plan_move_on_when_it_is_written() {
 }
 
 #[test]
-fn a_profile_that_was_removed_since_fails_who_would_get_it() {
+fn a_profile_that_was_removed_since_is_a_conflict_of_who_would_get_it() {
     let desk = Desk::with_users(2);
     desk.ok(&["profiles", "add", "plus"]);
     let script = "user.klass = 'x'\nif user.obj_id == 1: user.profile_add(short_name='plus')\n";
@@ -321,12 +321,12 @@ fn a_profile_that_was_removed_since_fails_who_would_get_it() {
     let before = desk.user(&name(1));
     let applied = apply(&desk, &preview, &[]).exits(3).object();
     let outcomes = desk.outcomes(&applied);
-    assert_eq!(column(&outcomes, "outcome"), ["failed", "changed"]);
+    assert_eq!(column(&outcomes, "outcome"), ["conflict", "changed"]);
     assert_eq!(outcomes[0]["error"]["message"], "the profile \"plus\" does not exist any more");
     assert_eq!(desk.user(&name(1)), before, "not half of it");
     // A profile of that name made since is another one; only a new look can tell whether it is meant.
     desk.ok(&["profiles", "add", "plus"]);
-    let again = desk.call(&["runs", "retry", "2", "--yes", "--json"]).exits(0).object();
+    let again = desk.call(&["runs", "retry", "2", "--conflicts", "--yes", "--json"]).exits(0).object();
     assert_eq!(column(&desk.outcomes(&again), "username"), [name(1)]);
     assert_eq!(desk.user(&name(1))["profiles"], json!(["plus"]));
 }
@@ -395,7 +395,7 @@ fn rows_that_build_on_one_that_was_refused_are_in_conflict() {
     desk.import("username\ntaken\n");
     let applied = apply(&desk, &preview, &[]).exits(3).object();
     let outcomes = desk.outcomes(&applied);
-    assert_eq!(column(&outcomes, "outcome"), ["changed", "failed", "conflict", "changed", "changed"]);
+    assert_eq!(column(&outcomes, "outcome"), ["changed", "conflict", "conflict", "changed", "changed"]);
     assert_eq!(
         outcomes[2]["mismatches"],
         json!([{"subject": "description", "expected": "\"2\"", "found": "\"\""}])

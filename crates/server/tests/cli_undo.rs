@@ -295,26 +295,26 @@ fn names_that_were_passed_on_are_passed_back() {
 }
 
 #[test]
-fn a_former_name_that_somebody_else_has_by_now_fails_its_user_alone() {
+fn a_former_name_that_somebody_else_has_by_now_is_a_conflict_of_its_user_alone() {
     let desk = Desk::with_users(2);
     let run = desk.apply("user.username += '-new'", 0);
     desk.import("username\nuser001\n");
     let undone = undo(&desk, &run["run"], &[]).exits(3).object();
     let outcomes = desk.outcomes(&undone);
     let failed = outcomes.iter().find(|outcome| outcome["obj_id"] == 1).unwrap();
-    assert_eq!((&failed["outcome"], &failed["changes"]), (&json!("failed"), &json!([])));
+    assert_eq!((&failed["outcome"], &failed["changes"]), (&json!("conflict"), &json!([])));
     assert_eq!(failed["error"]["message"], "the username \"user001\" is taken");
     assert_eq!(column(&users(&desk), "username"), ["user001-new", "user002", "user001"]);
 }
 
 #[test]
-fn a_removed_profile_that_does_not_exist_any_more_fails_its_user_alone() {
+fn a_removed_profile_that_does_not_exist_any_more_is_a_conflict_of_its_user_alone() {
     let desk = desk_of_people();
     let run = desk.apply("user.klass = 'x'\nuser.profile_remove(short_name='p1')", 0);
     desk.ok(&["profiles", "remove", "p1", "--yes"]);
     let undone = undo(&desk, &run["run"], &[]).exits(3).object();
     let outcomes = desk.outcomes(&undone);
-    assert_eq!(column(&outcomes, "outcome"), ["failed", "changed", "changed"]);
+    assert_eq!(column(&outcomes, "outcome"), ["conflict", "changed", "changed"]);
     assert_eq!(outcomes[0]["error"]["message"], "the profile \"p1\" does not exist any more");
     assert_eq!(column(&users(&desk), "klass"), ["x", "", ""]);
 }

@@ -5,7 +5,7 @@ use rollcall_domain::{
     Assignment, Brakes, Change, Counts, Field, FieldChange, Mismatch, Mode, Outcome, PlanHash, ProfileId,
     Run, RunId, ScriptError, Tally, TargetOutcome, Timestamp, Tripped, User, UserId,
 };
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,8 @@ sql! {
                skipped = skipped + ?6, failed = failed + ?7, timed_out = timed_out + ?8, conflict = conflict + ?9, \
                output_bytes = output_bytes + ?10, millis = ?11, deactivated = deactivated + ?13, plan = ?14, \
                leased_until = ?15 WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?12";
-    SO_FAR = "SELECT output_bytes, plan FROM runs WHERE id = ?1";
+    // Nothing, if the run is no longer this holder's or the chunk is not its next.
+    SO_FAR = "SELECT output_bytes, plan FROM runs WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?3";
     PROFILE_IS_THERE = "SELECT 1 FROM profiles WHERE id = ?1";
     // A name is taken for a preview if it was given to another user in it, or belongs to another user who keeps it.
     NAME_IS_PLANNED = "SELECT 1 FROM planned_names WHERE run_id = ?1 AND username = ?2 AND user_id <> ?3";
@@ -107,6 +108,9 @@ pub struct ChunkOf {
     pub brakes: Brakes,
     /// What the brakes have counted before.
     pub counts: Counts,
+    /// What has become of a target whose changes the database refuses: it has failed, or where they were decided before
+    /// it is in conflict.
+    pub refused: Outcome,
     /// The last target before the chunk.
     pub after: i64,
     /// The last target of the chunk.
@@ -126,7 +130,7 @@ pub enum Commit {
     Done {
         /// Its outcomes.
         tally: Tally,
-        /// Targets whose changes were refused: they have failed, and later targets of the same users must not be built
+        /// Targets whose changes were refused; later targets of the same users must not be built
         /// on what they would have done.
         refused: Vec<i64>,
         /// What the brakes have counted by now.
@@ -278,7 +282,7 @@ fn brake(
     let mut counts = chunk.counts;
     for (index, target) in settled.iter().enumerate() {
         let refused = refusals.contains_key(&index);
-        let outcome = if refused { Outcome::Failed } else { target.outcome.outcome };
+        let outcome = if refused { chunk.refused } else { target.outcome.outcome };
         let one = Counts::one(outcome, &target.outcome.changes);
         if let Err(tripped) = chunk.brakes.pass(&mut counts, one) {
             let keep = index + usize::from(tripped.included);
@@ -423,8 +427,9 @@ fn write_outcomes(
 ) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
     let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let (kept_before, plan): (i64, Option<String>) =
-        tx.prepare_cached(SO_FAR)?.query_row([chunk.hold.run], row)?;
+    let held = params![chunk.hold.run, chunk.after, chunk.hold.token];
+    let so_far = tx.prepare_cached(SO_FAR)?.query_row(held, row).optional()?;
+    let (kept_before, plan): (i64, Option<String>) = so_far.ok_or(StoreError::RunLost(chunk.hold.run))?;
     let mut plan = plan.as_deref().map(read_plan).transpose()?;
     let mut kept = kept_before;
     let mut insert = tx.prepare_cached(INSERT)?;
@@ -441,8 +446,9 @@ fn write_outcomes(
         let (outcome, journal) = match refusals.get(&index) {
             None => (target.outcome.outcome, target.journal.as_deref()),
             Some(why) => {
-                notes.error = Some(ScriptError::without_line("Refused", why.clone()));
-                (Outcome::Failed, None)
+                let kind = if chunk.refused == Outcome::Conflict { "Conflict" } else { "Refused" };
+                notes.error = Some(ScriptError::without_line(kind, why.clone()));
+                (chunk.refused, None)
             }
         };
         let mut output = Some(output).filter(|text| !text.is_empty());

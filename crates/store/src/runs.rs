@@ -42,8 +42,10 @@ sql! {
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
     // One that was called off before it had done anything is none.
     APPLIED_BY = "SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND cursor = 0)";
+    // One that is to take back what the run did to some of its users only is none either.
     UNDONE_BY = "SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
-                 AND NOT (state = 'cancelled' AND cursor = 0)";
+                 AND NOT (state = 'cancelled' AND cursor = 0) \
+                 AND targets >= (SELECT changed FROM runs WHERE id = ?1)";
     PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1";
     RENAMES = "SELECT 1 FROM outcomes WHERE run_id = ?1 AND outcome = 'changed' \
                AND instr(journal, '\"field\":\"username\"') > 0";

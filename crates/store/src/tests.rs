@@ -124,6 +124,7 @@ fn chunk(run: &Run, after: i64, last: i64) -> ChunkOf {
         mode: run.mode,
         brakes: Brakes::default(),
         counts: Counts::default(),
+        refused: Outcome::Failed,
         after,
         last,
         now: now(),

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_domain::{Counts, Run, RunState, Tally, Timestamp, Tripped};
+use rollcall_domain::{Counts, Outcome, Run, RunState, Tally, Timestamp, Tripped};
 use rollcall_store::{ChunkOf, Commit, Hold, Settled, StoreError};
 
 use super::{Observer, Progress, Stop};
@@ -136,6 +136,7 @@ impl<'a> Ledger<'a> {
                 mode: self.run.mode,
                 brakes: self.run.settings.brakes,
                 counts: self.counts,
+                refused: if self.run.replays().is_some() { Outcome::Conflict } else { Outcome::Failed },
                 after: self.cursor,
                 last,
                 now: self.app.clock.now(),

@@ -137,7 +137,8 @@ impl Player<'_> {
         };
         let known = of_user(target, &user);
         if let Some(why) = conflict {
-            return in_conflict(known, Some(&user), why, Vec::new());
+            let mismatches = user.after(&changes).err().unwrap_or_default();
+            return in_conflict(known, Some(&user), why, mismatches);
         }
         let after = match self.replay {
             Replay::Plan(_) if version != Some(user.version) => {
