@@ -137,7 +137,10 @@ impl Player<'_> {
         };
         let known = of_user(target, &user);
         if let Some(why) = conflict {
-            let mismatches = user.after(&changes).err().unwrap_or_default();
+            let mismatches = match self.replay {
+                Replay::Plan(_) => user.after(&changes).err().unwrap_or_default(),
+                Replay::Inverse(_) => Vec::new(),
+            };
             return in_conflict(known, Some(&user), why, mismatches);
         }
         let after = match self.replay {
