@@ -1,4 +1,4 @@
-use rollcall_domain::{User, UserId};
+use rollcall_domain::{Timestamp, User, UserId};
 use rollcall_store::{Event, StoreError};
 
 use crate::{App, AppError};
@@ -32,9 +32,9 @@ impl App {
 
 /// Every event that `page` gives, page by page, each from where the last one ended.
 fn events(
-    page: impl Fn((i64, i64, i64)) -> Result<Vec<Event>, StoreError>,
+    page: impl Fn((Timestamp, i64, i64)) -> Result<Vec<Event>, StoreError>,
 ) -> impl Iterator<Item = Result<Event, StoreError>> {
-    let mut next = Some((i64::MAX, i64::MAX, i64::MAX));
+    let mut next = Some((Timestamp::MAX, i64::MAX, i64::MAX));
     std::iter::from_fn(move || {
         let events = page(next?);
         next = events.as_ref().ok().and_then(|events| events.last()).map(|event| event.key);

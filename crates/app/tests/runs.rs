@@ -14,7 +14,7 @@ use rollcall_app::{App, AppError};
 use rollcall_domain::{Mode, Outcome, Run, RunState, User, Zone};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
-use common::{NOW, check, outcomes, request, site};
+use common::{NOW, check, outcomes, request, site, site_on};
 
 /// Watches, and does one thing when the run has been going on for a moment.
 struct Meanwhile<F: FnMut()> {
@@ -217,7 +217,7 @@ fn what_is_wrong_before_the_start_leaves_no_run() {
 
 #[test]
 fn a_row_that_cannot_be_read_ends_the_run_with_a_reason() {
-    let (database, app) = site(2_000);
+    let (database, app) = site_on(TestDatabase::file(), 2_000);
     let path = database.folder().join("rollcall.db");
     let raw = rusqlite::Connection::open(path).unwrap();
     raw.execute("UPDATE users SET expiration = 9000000000000000000 WHERE id = 1500", []).unwrap();
@@ -228,7 +228,7 @@ fn a_row_that_cannot_be_read_ends_the_run_with_a_reason() {
 
 #[test]
 fn a_locked_database_delays_a_run_and_stops_nothing() {
-    let (database, app) = site(10);
+    let (database, app) = site_on(TestDatabase::file(), 10);
     let path = database.folder().join("rollcall.db");
     struct Locker {
         path: PathBuf,

@@ -176,7 +176,7 @@ fn plans_have_one_hash_only_if_they_are_one_plan() {
 
 #[test]
 fn a_plan_that_was_tampered_with_is_not_applied() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     let preview = preview(&desk, "user.klass = 'x'", &["--all"]);
     desk.database().execute("UPDATE outcomes SET journal = replace(journal, '\"x\"', '\"y\"')", []).unwrap();
     let before = desk.export();

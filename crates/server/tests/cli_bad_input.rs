@@ -20,7 +20,7 @@ fn says(done: &Done, parts: &[&str]) {
 
 #[test]
 fn a_syntax_error_starts_no_run_and_points_at_its_place() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     desk.write("bad.py", "user.klass = 'x'\n\nif user.is_active\n    pass\n");
     for apply in [&["--all"][..], &["--all", "--apply", "--yes"], &["--all", "--json"]] {
         let done = desk.call(&[&["run", "bad.py"], apply].concat()).exits(1);
@@ -38,7 +38,7 @@ fn a_syntax_error_starts_no_run_and_points_at_its_place() {
 
 #[test]
 fn a_script_that_is_not_there_or_no_text_starts_no_run() {
-    let desk = Desk::with_users(1);
+    let desk = Desk::on_file().and_users(1);
     says(&desk.call(&["run", "none.py", "--all"]).exits(1), &["cannot read", "none.py", "No such file"]);
     desk.write("latin.py", b"# fine\nuser.first_name = 'Jos\xe9'\n");
     says(&desk.call(&["run", "latin.py", "--all"]).exits(1), &["latin.py", "line 2", "UTF-8"]);
@@ -49,7 +49,7 @@ fn a_script_that_is_not_there_or_no_text_starts_no_run() {
 
 #[test]
 fn a_bad_filter_is_refused_once_with_a_caret_under_its_fault() {
-    let desk = Desk::with_users(1);
+    let desk = Desk::on_file().and_users(1);
     desk.write("script.py", "pass");
     for (filter, fault, hint) in [
         ("klas eq \"gold\"", "klas", "did you mean klass?"),
@@ -82,7 +82,7 @@ fn a_bad_filter_is_refused_once_with_a_caret_under_its_fault() {
 
 #[test]
 fn applying_without_a_terminal_needs_yes() {
-    let desk = Desk::with_users(1);
+    let desk = Desk::on_file().and_users(1);
     desk.write("script.py", "user.klass = 'x'");
     says(&desk.call(&["run", "script.py", "--all", "--apply"]).exits(2), &["--yes"]);
     assert!(desk.runs().is_empty());
@@ -92,7 +92,7 @@ fn applying_without_a_terminal_needs_yes() {
 
 #[test]
 fn a_command_line_that_means_nothing_is_wrong_usage() {
-    let desk = Desk::with_users(1);
+    let desk = Desk::on_file().and_users(1);
     for args in [
         &["frobnicate"][..],
         &["run"],
@@ -151,7 +151,7 @@ fn a_file_that_is_no_database_of_rollcall_is_refused_and_left_alone() {
 
 #[test]
 fn a_database_of_a_newer_version_is_refused() {
-    let desk = Desk::with_users(1);
+    let desk = Desk::on_file().and_users(1);
     desk.database().pragma_update(None, "user_version", 99).unwrap();
     desk.write("script.py", "pass");
     for args in [&["users", "list"][..], &["init"], &["run", "script.py", "--all"], &["demo", "--users", "9"]]
@@ -162,13 +162,15 @@ fn a_database_of_a_newer_version_is_refused() {
 }
 
 #[test]
-fn postgresql_is_refused_for_now() {
+fn a_database_that_cannot_be_reached_is_named_without_its_password() {
     let desk = Desk::bare();
-    for url in ["postgres://me:secret@localhost/rollcall", "postgresql://localhost/rollcall"] {
-        let done = desk.call(&["--database", url, "users", "list"]).exits(2);
-        says(&done, &["PostgreSQL", "sqlite:"]);
-        assert!(!done.err.contains("secret"), "{done:?}");
-    }
+    let done =
+        desk.call(&["--database", "postgres://me:secret@127.0.0.1:1/rollcall", "users", "list"]).exits(1);
+    says(&done, &["postgres://me@127.0.0.1:1/rollcall", "Connection refused"]);
+    assert!(!done.err.contains("secret"), "{done:?}");
+    let done = desk.call(&["--database", "postgres://me:secret@h/d?nonsense=1", "users", "list"]).exits(2);
+    says(&done, &["nonsense", "postgres://USER@HOST/DATABASE"]);
+    assert!(!done.err.contains("secret"), "{done:?}");
     for url in ["mysql://x/y", "rollcall.db", ""] {
         says(&desk.call(&["--database", url, "users", "list"]).exits(2), &["sqlite:"]);
     }
@@ -176,7 +178,7 @@ fn postgresql_is_refused_for_now() {
 
 #[test]
 fn what_is_not_there_is_named() {
-    let desk = Desk::with_users(1);
+    let desk = Desk::on_file().and_users(1);
     says(&desk.call(&["users", "show", "zoe"]).exits(1), &["zoe"]);
     says(&desk.call(&["users", "set", "zoe", "klass=x"]).exits(1), &["zoe"]);
     says(&desk.call(&["users", "remove", "zoe", "--yes"]).exits(1), &["zoe"]);
@@ -197,7 +199,7 @@ struct Public(Desk);
 
 impl Public {
     fn new() -> Self {
-        let desk = Desk::with_users(1);
+        let desk = Desk::on_file().and_users(1);
         std::fs::copy(ROLLCALL, desk.path("rollcall")).unwrap();
         let public = Self(desk);
         for (path, mode) in [(".", 0o755), ("rollcall", 0o755), ("rollcall.db", 0o644)] {

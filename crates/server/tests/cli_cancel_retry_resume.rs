@@ -242,7 +242,7 @@ fn the_rest_of_a_plan_and_of_an_undo_goes_on_with_what_was_planned() {
 
 #[test]
 fn the_rest_of_a_plan_is_refused_once_the_plan_was_pruned() {
-    let desk = Desk::with_users(3);
+    let desk = Desk::on_file().and_users(3);
     desk.run("user.klass = 'x'", &["--all"]).exits(0);
     runs(&desk, "apply", 1, &["--yes", "--canary", "1"]).exits(1);
     runs(&desk, "cancel", 2, &[]).exits(0);
@@ -348,7 +348,7 @@ fn a_stopped_run_is_gone_on_with_without_another_yes() {
 
 #[test]
 fn a_run_to_which_nobody_has_said_yes_asks_when_it_is_resumed() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     desk.run("user.klass = 'x'", &["--all", "--apply", "--yes", "--canary", "1"]).exits(1);
     // As if its process had died at the question: no test sits at a terminal.
     let question = "UPDATE runs SET state = 'selecting', holder = NULL, ended_at = NULL";

@@ -219,7 +219,7 @@ fn a_file_may_come_through_standard_input() {
 
 #[test]
 fn a_password_goes_in_and_is_never_shown() {
-    let desk = Desk::new();
+    let desk = Desk::on_file();
     desk.import("username,password\nana,s3cret-word\n");
     let stored: String =
         desk.database().query_row("SELECT password FROM users", [], |row| row.get(0)).unwrap();

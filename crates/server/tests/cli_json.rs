@@ -314,7 +314,7 @@ fn an_export_gives_texts_as_they_are_control_characters_included() {
 
 #[test]
 fn a_run_that_the_database_ends_prints_its_object_all_the_same() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     // Stands for a disk that fills up between freezing the list and the first commit.
     desk.database()
         .execute_batch(

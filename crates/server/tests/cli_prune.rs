@@ -49,7 +49,7 @@ const APPLY: [&str; 3] = ["--all", "--apply", "--yes"];
 
 #[test]
 fn what_was_pruned_leaves_the_run_with_its_counts() {
-    let desk = Desk::with_users(5);
+    let desk = Desk::on_file().and_users(5);
     let preview = desk.run("user.username += '-new'\nuser.klass = 'x'", &["--all"]).exits(0).object();
     let applied = desk.run("if user.obj_id == 2: fail('no')\nuser.klass = 'x'", &APPLY).exits(3).object();
     desk.ok(&["users", "set", &name(1), "description=by hand"]);
@@ -87,7 +87,7 @@ fn what_was_pruned_leaves_the_run_with_its_counts() {
 
 #[test]
 fn what_was_pruned_is_the_start_of_nothing() {
-    let desk = Desk::with_users(3);
+    let desk = Desk::on_file().and_users(3);
     desk.run("user.klass = 'x'", &["--all"]).exits(0);
     desk.run("if user.obj_id == 2: fail('no')\nuser.klass = 'x'", &APPLY).exits(3);
     desk.run("user.klass = 'y'", &[&APPLY[..], &["--canary", "1"]].concat()).exits(1);
@@ -125,7 +125,7 @@ fn what_was_pruned_is_the_start_of_nothing() {
 
 #[test]
 fn runs_that_can_go_on_stay_whole_and_so_does_what_they_need() {
-    let desk = Desk::with_users(4);
+    let desk = Desk::on_file().and_users(4);
     let canary = [&APPLY[..], &["--canary", "1"]].concat();
     desk.run("user.klass = 'x'", &canary).exits(1); // 1: stopped
     desk.run("user.first_name = 'y'", &["--all"]).exits(0); // 2: the plan of 3
@@ -165,7 +165,7 @@ fn runs_that_can_go_on_stay_whole_and_so_does_what_they_need() {
 
 #[test]
 fn a_running_run_is_not_pruned() {
-    let desk = Desk::with_users(3);
+    let desk = Desk::on_file().and_users(3);
     desk.write("waits.py", "import time\ntime.sleep(80_000 if user.obj_id == 3 and not user.description else 0.1)\nuser.klass = 'x'");
     let args =
         ["run", "waits.py", "--workers", "1", "--time-limit", "24h", "--json", "--all", "--apply", "--yes"];
@@ -179,7 +179,7 @@ fn a_running_run_is_not_pruned() {
 
 #[test]
 fn only_what_ended_before_the_age_goes() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     for klass in ["a", "b", "c"] {
         desk.apply(&format!("user.klass = '{klass}'"), 0);
     }
@@ -196,7 +196,7 @@ fn only_what_ended_before_the_age_goes() {
 
 #[test]
 fn an_undo_that_was_previewed_outlives_what_it_takes_back() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     desk.apply("user.klass = 'x'", 0);
     desk.ok(&["runs", "undo", "1"]);
     age(&desk, 1);
@@ -208,7 +208,7 @@ fn an_undo_that_was_previewed_outlives_what_it_takes_back() {
 
 #[test]
 fn the_age_is_a_setting_too() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     desk.apply("user.klass = 'x'", 0);
     age(&desk, 1);
     let setting = || desk.ok(&["settings", "list", "--format", "json"]).object();
@@ -237,7 +237,7 @@ fn the_age_is_a_setting_too() {
 
 #[test]
 fn what_is_no_age_is_refused_and_removes_nothing() {
-    let desk = Desk::with_users(1);
+    let desk = Desk::on_file().and_users(1);
     desk.apply("user.klass = 'x'", 0);
     for wrong in
         ["", "90", "d", "-1d", "1.5d", "9 days", "90D", "99999999999999999999d", "1001y", "yesterday", "0x1d"]

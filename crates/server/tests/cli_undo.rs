@@ -30,12 +30,11 @@ fn undated(desk: &Desk) -> Vec<u8> {
 
 /// What no export shows: at which place every attribute is, and at which priority every profile.
 fn places(desk: &Desk) -> Vec<String> {
-    let database = desk.database();
-    let query = "SELECT 'item ' || user_id || ' ' || kind || ' ' || position || ' ' || attr || operation || value \
-                 FROM user_items UNION ALL SELECT 'profile ' || user_id || ' ' || priority || ' ' || profile_id \
-                 FROM user_profiles ORDER BY 1";
-    let mut query = database.prepare(query).unwrap();
-    query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    let users = desk.store().users_page(None, 0, 1_000).unwrap();
+    let places = users.iter().map(|user| {
+        format!("{}: {:?} {:?} {:?}", user.id, user.profiles, user.attributes, user.check_attributes)
+    });
+    places.collect()
 }
 
 /// Everything that an undo has to give back.

@@ -289,11 +289,23 @@ fn the_demos_advice_works_as_it_stands() {
 
 #[test]
 fn the_demo_refuses_a_database_with_somebodys_own_data() {
-    let desk = Desk::with_users(2);
+    let desk = Desk::on_file().and_users(2);
     let before = desk.export();
     let done = desk.call(&["demo", "--users", "200", "--database", "sqlite:rollcall.db"]).exits(2);
     assert!(done.sentence().contains("rollcall.db") && done.sentence().contains("--database"), "{done:?}");
     assert_eq!(desk.export(), before);
+}
+
+#[test]
+fn a_demo_ends_by_taking_everything_back_on_either_database() {
+    let desk = Desk::new();
+    let database = desk.url();
+    let done = desk.ok(&["demo", "--users", "200", "--database", &database]);
+    assert!(done.out.contains("All 200 users are as they were before"), "{done:?}");
+    assert_eq!(desk.runs().len(), 3);
+    let again = desk.call(&["demo", "--users", "200", "--database", &database]);
+    // A file of samples is started over, a server's database is not ours to remove.
+    assert_eq!(again.code, Some(if database.starts_with("sqlite:") { 0 } else { 2 }), "{again:?}");
 }
 
 /// Every command that the help of `path` lists, and those below it.

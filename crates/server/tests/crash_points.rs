@@ -84,7 +84,7 @@ fn command(desk: &Desk, line: &str, points: &str) -> Done {
 impl Trial {
     /// Prepares a database with `first`, and does there what is to be disturbed.
     fn new(first: &[&str], line: &'static str) -> Self {
-        let original = Desk::with_users(USERS);
+        let original = Desk::on_file().and_users(USERS);
         original.ok(&["profiles", "add", "plus"]);
         original.write("script.py", SCRIPT);
         let row = |n| format!("{},note {n}\n", [1, 2, 1, 7, 2, 1][n % 6]);

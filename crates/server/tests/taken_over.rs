@@ -24,7 +24,7 @@ user.profile_add(short_name='plus')
 const APPLY: &str = "run script.py --all --apply --yes --json --workers 1";
 
 fn desk(users: usize) -> Desk {
-    let desk = Desk::with_users(users);
+    let desk = Desk::on_file().and_users(users);
     desk.ok(&["profiles", "add", "plus"]);
     desk.write("script.py", SLOW);
     desk

@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 
+use ::postgres::error::SqlState;
 use rusqlite::ErrorCode;
+use rusqlite::ffi;
 
 /// Why the database could not do what was asked: a sentence that says what to do where there is something to do.
 #[derive(Debug, thiserror::Error)]
@@ -90,9 +92,55 @@ pub enum StoreError {
     /// What is stored cannot be understood.
     #[error("the database holds something that Rollcall did not write: {0}")]
     Corrupt(String),
+    /// The database has no schema.
+    #[error("{0} is empty: make Rollcall's tables in it with 'rollcall init'")]
+    Empty(String),
+    /// The server cannot be used.
+    #[error("cannot use {location}: {why}")]
+    Unreachable {
+        /// The database, without its password.
+        location: String,
+        /// What the server or the system said, and what to do.
+        why: String,
+    },
+    /// The server is too old.
+    #[error("the server is PostgreSQL {found}; Rollcall needs {oldest} or newer")]
+    OldServer {
+        /// Its major version.
+        found: i32,
+        /// The oldest that does.
+        oldest: i32,
+    },
     /// Anything else.
     #[error("the database failed: {0}")]
     Failed(rusqlite::Error),
+    /// Anything else, on PostgreSQL.
+    #[error("the database failed: {}", explain(.0))]
+    Server(::postgres::Error),
+}
+
+/// What the server says, with its details and its hint.
+fn explain(error: &::postgres::Error) -> String {
+    let Some(db) = error.as_db_error() else {
+        let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
+        return format!("{error}{cause}");
+    };
+    let more = |text: Option<&str>| text.map_or_else(String::new, |text| format!(" ({text})"));
+    format!("{}{}{}", db.message(), more(db.detail()), more(db.hint()))
+}
+
+impl From<::postgres::Error> for StoreError {
+    fn from(error: ::postgres::Error) -> Self {
+        match error.code() {
+            Some(&SqlState::DISK_FULL) => Self::Full,
+            Some(
+                &SqlState::LOCK_NOT_AVAILABLE
+                | &SqlState::T_R_SERIALIZATION_FAILURE
+                | &SqlState::T_R_DEADLOCK_DETECTED,
+            ) => Self::Busy,
+            _ => Self::Server(error),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -108,6 +156,50 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Whether a statement failed because a unique value was already there.
+    pub(crate) fn is_taken(&self) -> bool {
+        match self {
+            Self::Failed(rusqlite::Error::SqliteFailure(failure, _)) => [
+                ffi::SQLITE_CONSTRAINT_UNIQUE,
+                ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+                ffi::SQLITE_CONSTRAINT_ROWID,
+            ]
+            .contains(&failure.extended_code),
+            Self::Server(error) => error.code() == Some(&SqlState::UNIQUE_VIOLATION),
+            _ => false,
+        }
+    }
+
+    /// Whether a user's name was given to somebody else in the same moment.
+    pub(crate) fn is_taken_name(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        error.as_db_error().and_then(|error| error.constraint()) == Some("users_username_key")
+    }
+
+    /// Whether a statement failed because of a reference.
+    pub(crate) fn is_referenced(&self) -> bool {
+        match self {
+            Self::Failed(rusqlite::Error::SqliteFailure(failure, _)) => {
+                failure.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY
+            }
+            Self::Server(error) => error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION),
+            _ => false,
+        }
+    }
+
+    /// A connection to a server could not be made.
+    pub(crate) fn connecting(location: String, error: &::postgres::Error) -> Self {
+        let hint = match error.code() {
+            Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+                "; check the user and the password of the URL, or of PGPASSWORD"
+            }
+            Some(&SqlState::INVALID_CATALOG_NAME) => "; make it with 'createdb', or name another",
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "; its owner has to grant the right to connect",
+            _ => "",
+        };
+        Self::Unreachable { location, why: format!("{}{hint}", explain(error)) }
+    }
+
     /// The same for a file that is being opened: permissions are then the likely trouble.
     pub(crate) fn opening(path: &Path, error: rusqlite::Error) -> Self {
         let unwritable = |why: String| Self::Unwritable { path: path.to_owned(), why };
@@ -129,24 +221,4 @@ impl StoreError {
 
 fn extended_code(error: &rusqlite::Error) -> Option<i32> {
     error.sqlite_error().map(|failure| failure.extended_code)
-}
-
-/// Whether a statement failed because a unique value was already there.
-pub(crate) fn is_taken(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
-        rusqlite::Error::SqliteFailure(failure, _)
-            if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE
-                || failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-                || failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_ROWID
-    )
-}
-
-/// Whether a statement failed because of a reference.
-pub(crate) fn is_referenced(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
-        rusqlite::Error::SqliteFailure(failure, _)
-            if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY
-    )
 }

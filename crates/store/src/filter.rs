@@ -4,7 +4,8 @@ use rollcall_domain::filter::{
     Comparison, Expr, Filter, List, Literal, Part, PartTest, Test, UserTest, item_number,
 };
 use rollcall_domain::{Field, ItemKind, Kind};
-use rusqlite::types::Value;
+
+use crate::db::{Arg, Dialect};
 
 /// How a condition looks into the lists of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,19 +16,38 @@ pub(crate) enum Shape {
     PerUser,
 }
 
+/// Of a filter that looks into more lists than this, PostgreSQL does not make joins.
+const MOST_JOINED: usize = 8;
+
+/// How many times a filter looks into a list.
+fn lists(filter: &Filter) -> usize {
+    match filter {
+        Expr::And(terms) | Expr::Or(terms) => terms.iter().map(lists).sum(),
+        Expr::Not(term) => lists(term),
+        Expr::Is(UserTest::Has(..)) => 1,
+        Expr::Is(_) => 0,
+    }
+}
+
 /// A condition for a query over `users u LEFT JOIN user_logins l`.
 #[derive(Debug)]
 pub(crate) struct Condition {
     pub(crate) sql: String,
     /// For the `?` in `sql`, in order.
-    pub(crate) values: Vec<Value>,
+    pub(crate) values: Vec<Arg<'static>>,
     shape: Shape,
+    dialect: Dialect,
+    /// Whether lists are to be kept from being joined.
+    many: bool,
 }
 
 impl Condition {
     /// The condition that `filter` means; none is no condition.
-    pub(crate) fn new(filter: Option<&Filter>, shape: Shape) -> Self {
-        let mut condition = Self { sql: String::new(), values: Vec::new(), shape };
+    pub(crate) fn new(filter: Option<&Filter>, shape: Shape, dialect: Dialect) -> Self {
+        // PostgreSQL's planner makes a join of each list that it looks into, which takes minutes for hundreds of them.
+        let many = dialect == Dialect::Postgres && filter.is_some_and(|filter| lists(filter) > MOST_JOINED);
+        let shape = if many { Shape::PerUser } else { shape };
+        let mut condition = Self { sql: String::new(), values: Vec::new(), shape, dialect, many };
         match filter {
             Some(filter) => condition.push(filter, &Self::user_test),
             None => condition.sql.push_str("TRUE"),
@@ -41,9 +61,9 @@ impl Condition {
             Expr::Or(terms) => self.join(terms, " OR ", test),
             Expr::Not(term) => {
                 // A comparison with a missing time is NULL; its complement is true.
-                self.sql.push('(');
+                self.sql.push_str("((");
                 self.push(term, test);
-                self.sql.push_str(" IS NOT TRUE)");
+                self.sql.push_str(") IS NOT TRUE)");
             }
             Expr::Is(asked) => test(self, asked),
         }
@@ -100,7 +120,7 @@ impl Condition {
                     Some(asked) => self.push(asked, &Self::part_test),
                     None => self.sql.push_str("TRUE"),
                 }
-                self.sql.push(')');
+                self.sql.push_str(if self.many { " OFFSET 0)" } else { ")" });
             }
         }
     }
@@ -124,12 +144,14 @@ impl Condition {
             _ => return self.test("i.value", Kind::Text, test),
         };
         let Some(number) = number else { return self.test("i.value", Kind::Text, test) };
-        self.sql.push_str(
+        self.sql.push_str(if self.dialect == Dialect::Postgres {
+            "CASE WHEN i.value ~ '^(-[0-9]{1,17}|[0-9]{1,18})$' THEN CAST(i.value AS BIGINT)"
+        } else {
             "CASE WHEN length(i.value) BETWEEN 1 AND 18 AND (i.value NOT GLOB '*[^0-9]*' OR \
-             (i.value GLOB '-?*' AND substr(i.value, 2) NOT GLOB '*[^0-9]*')) THEN CAST(i.value AS INTEGER)",
-        );
+             (i.value GLOB '-?*' AND substr(i.value, 2) NOT GLOB '*[^0-9]*')) THEN CAST(i.value AS INTEGER)"
+        });
         self.sql.push_str(operator(how));
-        self.values.push(Value::Integer(number));
+        self.values.push(Arg::Int(number));
         self.sql.push_str(" ELSE ");
         self.test("i.value", Kind::Text, test);
         self.sql.push_str(" END");
@@ -141,39 +163,44 @@ impl Condition {
             Test::Present if kind == Kind::Text => self.compare(column, " <> ''", None),
             Test::Present => self.compare(column, " IS NOT NULL", None),
             Test::Compare(how, Literal::Int(value)) => {
-                self.compare(column, operator(*how), Some(Value::Integer(*value)));
+                self.compare(column, operator(*how), Some(Arg::Int(*value)));
             }
             Test::Compare(how, Literal::Bool(value)) => {
-                self.compare(column, operator(*how), Some(Value::Integer((*value).into())));
+                self.compare(column, operator(*how), Some(Arg::Bool(*value)));
             }
             Test::Compare(Comparison::Equal, Literal::Time(None)) => self.compare(column, " IS NULL", None),
             Test::Compare(_, Literal::Time(None)) => self.compare(column, " IS NOT NULL", None),
             Test::Compare(how, Literal::Time(Some(moment))) => {
-                self.compare(column, operator(*how), Some(Value::Integer(moment.at.as_micros())));
+                self.compare(column, operator(*how), Some(Arg::Time(moment.at)));
             }
             Test::Compare(how, Literal::Text(text)) => self.text(column, *how, text),
         }
     }
 
-    fn compare(&mut self, column: &str, operator: &str, value: Option<Value>) {
+    fn compare(&mut self, column: &str, operator: &str, value: Option<Arg<'static>>) {
         self.sql.push_str(column);
         self.sql.push_str(operator);
         self.values.extend(value);
     }
 
     fn text(&mut self, column: &str, how: Comparison, text: &str) {
-        let value = || Some(Value::Text(text.to_owned()));
+        let value = || Some(Arg::Owned(text.to_owned()));
         match how {
             Comparison::Equal | Comparison::NotEqual => self.compare(column, operator(how), value()),
             _ if how.is_part() && text.is_empty() => self.compare(column, " <> ''", None),
             Comparison::Contains => {
-                self.sql.push_str("instr(");
+                self.sql.push_str(if self.dialect == Dialect::Postgres { "strpos(" } else { "instr(" });
                 self.compare(column, ", ?) > 0", value());
             }
             Comparison::EndsWith => {
-                self.sql.push_str("substr(");
                 let characters = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-                self.compare(column, ", ?) = ?", Some(Value::Integer(-characters)));
+                let (function, characters) = if self.dialect == Dialect::Postgres {
+                    ("right(", characters)
+                } else {
+                    ("substr(", -characters)
+                };
+                self.sql.push_str(function);
+                self.compare(column, ", ?) = ?", Some(Arg::Int(characters)));
                 self.values.extend(value());
             }
             // A range, which an index serves.
@@ -182,7 +209,7 @@ impl Condition {
                 self.compare(column, " >= ?", value());
                 if let Some(end) = after_all_that_start_with(text) {
                     self.sql.push_str(" AND ");
-                    self.compare(column, " < ?", Some(Value::Text(end)));
+                    self.compare(column, " < ?", Some(Arg::Owned(end)));
                 }
                 self.sql.push(')');
             }
@@ -213,7 +240,7 @@ fn after_all_that_start_with(prefix: &str) -> Option<String> {
 fn operator(how: Comparison) -> &'static str {
     match how {
         Comparison::Equal => " = ?",
-        Comparison::NotEqual => " IS NOT ?",
+        Comparison::NotEqual => " IS DISTINCT FROM ?",
         Comparison::Greater => " > ?",
         Comparison::GreaterEqual => " >= ?",
         Comparison::Less => " < ?",

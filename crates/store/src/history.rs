@@ -1,7 +1,6 @@
 use rollcall_domain::{Change, RunId, Timestamp, UserId};
-use rusqlite::{Row, params};
 
-use crate::load::time;
+use crate::db::{Row, args};
 use crate::{Store, StoreError, json, sql};
 
 sql! {
@@ -28,7 +27,7 @@ pub struct Event {
     /// What was changed.
     pub changes: Vec<Change>,
     /// Where the next page goes on.
-    pub key: (i64, i64, i64),
+    pub key: (Timestamp, i64, i64),
 }
 
 /// The run behind an event.
@@ -49,7 +48,7 @@ pub struct ByRun {
 }
 
 fn changes(row: &Row<'_>) -> Result<Vec<Change>, StoreError> {
-    json::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)
+    json::read(row.text(1)?)
 }
 
 impl Store {
@@ -57,18 +56,14 @@ impl Store {
     pub fn changes_by_runs(
         &self,
         user: UserId,
-        before: (i64, i64, i64),
+        before: (Timestamp, i64, i64),
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut query = tx.prepare_cached(RUNS_PAGE)?;
-            let mut rows = query.query(params![user, before.0, before.1, before.2, limit])?;
-            let mut page = Vec::new();
-            while let Some(row) = rows.next()? {
+        self.read(|tx| {
+            tx.all(RUNS_PAGE, args![user, before.0, before.1, before.2, limit], |row| {
                 let (at, run, target) = (row.get(0)?, row.get(2)?, row.get(3)?);
-                page.push(Event {
-                    at: time(at)?,
+                Ok(Event {
+                    at,
                     administrator: row.get(6)?,
                     by: Some(ByRun {
                         run,
@@ -80,44 +75,33 @@ impl Store {
                     }),
                     changes: changes(row)?,
                     key: (at, run, target),
-                });
-            }
-            Ok(page)
+                })
+            })
         })
     }
 
     /// The next edits of a user by hand, newest first, before edit `before`.
     pub fn changes_by_hand(&self, user: UserId, before: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut query = tx.prepare_cached(EDITS_PAGE)?;
-            let mut rows = query.query(params![user, before, limit])?;
-            let mut page = Vec::new();
-            while let Some(row) = rows.next()? {
-                page.push(Event {
-                    at: time(row.get(0)?)?,
+        self.read(|tx| {
+            tx.all(EDITS_PAGE, args![user, before, limit], |row| {
+                Ok(Event {
+                    at: row.get(0)?,
                     administrator: row.get(3)?,
                     by: None,
                     changes: changes(row)?,
-                    key: (0, row.get(2)?, 0),
-                });
-            }
-            Ok(page)
+                    key: (Timestamp::MAX, row.get(2)?, 0),
+                })
+            })
         })
     }
 
     /// Whether a run has written changes of this user.
     pub fn has_changed(&self, run: RunId, user: UserId) -> Result<bool, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| Ok(tx.prepare_cached(HAS_CHANGED)?.exists(params![run, user])?))
+        self.read(|tx| tx.exists(HAS_CHANGED, args![run, user]))
     }
 
     /// The user who was called `username` before a run that had them as a target.
     pub fn former_user(&self, run: RunId, username: &str) -> Result<Option<UserId>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            use rusqlite::OptionalExtension;
-            Ok(tx.query_row(FORMER_ID, params![run, username], |row| row.get(0)).optional()?)
-        })
+        self.read(|tx| tx.first(FORMER_ID, args![run, username], |row| row.get(0)))
     }
 }

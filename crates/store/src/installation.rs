@@ -1,5 +1,4 @@
-use rusqlite::OptionalExtension;
-
+use crate::db::args;
 use crate::{Store, StoreError, sql};
 
 sql! {
@@ -10,15 +9,13 @@ sql! {
 impl Store {
     /// What is known about this installation under `name`.
     pub fn installation_fact(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| Ok(tx.query_row(GET, [name], |row| row.get(0)).optional()?))
+        self.read(|tx| tx.first(GET, args![name], |row| row.get(0)))
     }
 
     /// Notes a fact about this installation.
     pub fn set_installation_fact(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| {
-            tx.execute(PUT, [name, value])?;
+        self.write(|tx| {
+            tx.execute(PUT, args![name, value])?;
             Ok(())
         })
     }

@@ -1,11 +1,12 @@
 //! Rollcall's databases. Everything that knows SQL is in here, and nothing here knows why it is asked.
 //!
 //! [`Store`] is a closed enum of the databases there are, not a trait: each method says in one `match` what every
-//! database does, next to its SQL. So far there is SQLite.
+//! database does, next to its SQL: SQLite, embedded, and PostgreSQL.
 //!
 //! Writes that belong together are one call and one transaction: a chunk of a run ([`Store::commit_chunk`]), an
 //! import, an edit by hand.
 
+mod db;
 mod error;
 mod filter;
 mod history;
@@ -15,6 +16,7 @@ mod json;
 mod load;
 mod organizations;
 mod outcomes;
+mod postgres;
 mod profiles;
 mod prune;
 mod runs;
@@ -27,8 +29,10 @@ mod staging;
 mod tests;
 mod users;
 mod write;
+mod write_set;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use error::StoreError;
 pub use history::{ByRun, Event};
@@ -39,15 +43,20 @@ pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
 pub use staging::{MOST_NAMED, Staging};
 pub use write::{Edited, HandEdit};
 
-use sqlite::Sqlite;
+use db::Tx;
+use postgres::Postgres;
+use sqlite::{Sqlite, Verdict};
 
-/// Names constant SQL, and lists it so that a test can prepare every statement against a migrated database.
+/// Names constant SQL, and lists it so that a test can prepare every statement against every migrated database. What
+/// follows `=>` is PostgreSQL's own text where it needs one.
 macro_rules! sql {
-    ($($(#[$attribute:meta])* $name:ident = $text:expr;)*) => {
-        $($(#[$attribute])* const $name: &str = $text;)*
+    ($($(#[$attribute:meta])* $name:ident = $text:expr $(=> $postgres:expr)?;)*) => {
+        $($(#[$attribute])* const $name: $crate::db::Sql = $crate::sql!(@one $text $(, $postgres)?);)*
         #[cfg(test)]
-        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+        pub(crate) const STATEMENTS: &[(&str, $crate::db::Sql)] = &[$((stringify!($name), $name)),*];
     };
+    (@one $text:expr) => { $crate::db::Sql { sqlite: $text, postgres: $text } };
+    (@one $text:expr, $postgres:expr) => { $crate::db::Sql { sqlite: $text, postgres: $postgres } };
 }
 pub(crate) use sql;
 
@@ -64,10 +73,12 @@ macro_rules! crash_point {
 pub(crate) use crash_point;
 
 /// Which database: the value of `--database`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Location {
     /// `sqlite:PATH`
     Sqlite(PathBuf),
+    /// `postgres://USER@HOST/DATABASE`, with everything that libpq's URLs may say
+    Postgres(Box<::postgres::Config>),
 }
 
 impl std::str::FromStr for Location {
@@ -78,12 +89,21 @@ impl std::str::FromStr for Location {
             Some(("sqlite", path)) if !path.is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
-            Some(("postgres" | "postgresql", _)) => Err(StoreError::Location(
-                "PostgreSQL is not supported yet; use sqlite:PATH for now".to_owned(),
-            )),
+            Some(("postgres" | "postgresql", _)) => match url.parse() {
+                Ok(config) => Ok(Self::Postgres(Box::new(config))),
+                Err(error) => {
+                    let why = std::error::Error::source(&error)
+                        .map_or_else(|| error.to_string(), ToString::to_string);
+                    Err(StoreError::Location(format!(
+                        "this URL names no database: {why}; write postgres://USER@HOST/DATABASE"
+                    )))
+                }
+            },
             _ => {
                 let path = if url.is_empty() || url == "sqlite:" { "PATH" } else { url };
-                Err(StoreError::Location(format!("{url:?} names no database: write sqlite:{path}")))
+                Err(StoreError::Location(format!(
+                    "{url:?} names no database: write sqlite:{path} or postgres://USER@HOST/DATABASE"
+                )))
             }
         }
     }
@@ -91,8 +111,10 @@ impl std::str::FromStr for Location {
 
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self::Sqlite(path) = self;
-        write!(f, "sqlite:{}", path.display())
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(config) => f.write_str(&postgres::shown(config)),
+        }
     }
 }
 
@@ -101,19 +123,53 @@ impl std::fmt::Display for Location {
 pub enum Store {
     /// A file, embedded.
     Sqlite(Sqlite),
+    /// A server.
+    Postgres(Postgres),
 }
 
 impl Store {
     /// Opens a database that has the schema of this version.
     pub fn open(location: &Location) -> Result<Self, StoreError> {
-        let Location::Sqlite(path) = location;
-        Ok(Self::Sqlite(Sqlite::open(path)?))
+        match location {
+            Location::Sqlite(path) => Ok(Self::Sqlite(Sqlite::open(path)?)),
+            Location::Postgres(config) => Ok(Self::Postgres(Postgres::open(config)?)),
+        }
     }
 
     /// Makes the database if there is none, and brings its schema to this version. Says whether it made one.
     pub fn create(location: &Location) -> Result<(Self, bool), StoreError> {
-        let Location::Sqlite(path) = location;
-        let (sqlite, made) = Sqlite::create(path)?;
-        Ok((Self::Sqlite(sqlite), made))
+        match location {
+            Location::Sqlite(path) => Sqlite::create(path).map(|(sqlite, made)| (Self::Sqlite(sqlite), made)),
+            Location::Postgres(config) => {
+                Postgres::create(config).map(|(postgres, made)| (Self::Postgres(postgres), made))
+            }
+        }
+    }
+
+    /// Runs `work` on one unchanging state of the database.
+    fn read<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(work),
+            Self::Postgres(postgres) => postgres.read(work),
+        }
+    }
+
+    /// Runs `work` in one write transaction, which is rolled back unless it succeeds.
+    fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.write_or_take_back(sqlite::BUSY, |tx| work(tx).map(Verdict::Keep))
+    }
+
+    /// The same for `work` that may also succeed and yet want nothing written, and with another `patience` for others
+    /// who hold the lock.
+    fn write_or_take_back<T>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(patience, work),
+            // Nobody holds up the whole database there.
+            Self::Postgres(postgres) => postgres.write(work),
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Users out of rows.
 
-use rollcall_domain::{Assignment, Change, ItemRow, OrganizationId, Replay, RunId, Timestamp, User, UserId};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rollcall_domain::{Assignment, Change, ItemRow, OrganizationId, Replay, RunId, User, UserId};
 
+use crate::db::{Row, Tx, args};
 use crate::outcomes::{Notes, cells, parse};
 use crate::profiles::operator;
 use crate::{Store, StoreError, json, sql};
+
+#[cfg(test)]
+pub(crate) const SETS: &[&str] = &[USERS_OF, PROFILES_OF, ITEMS_OF];
 
 /// The columns that [`user`] reads, of `users u LEFT JOIN user_logins l`.
 macro_rules! user_columns {
@@ -16,6 +19,39 @@ macro_rules! user_columns {
     };
 }
 pub(crate) use user_columns;
+
+macro_rules! chunk_profiles {
+    ($join:literal) => {
+        concat!(
+            "SELECT p.profile_id, n.short_name, p.priority, t.seq FROM targets t ",
+            $join,
+            " user_profiles p ON p.user_id = t.user_id JOIN profiles n ON n.id = p.profile_id \
+             WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, p.priority, p.profile_id"
+        )
+    };
+}
+
+macro_rules! chunk_items {
+    ($join:literal) => {
+        concat!(
+            "SELECT i.attr, i.operation, i.value, i.position, i.kind, t.seq FROM targets t ",
+            $join,
+            " user_items i ON i.user_id = t.user_id \
+             WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position"
+        )
+    };
+}
+
+/// For many users at once on PostgreSQL.
+pub(crate) const USERS_OF: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE u.id = ANY(?1) ORDER BY u.id"
+);
+pub(crate) const PROFILES_OF: &str = "SELECT p.profile_id, n.short_name, p.priority, p.user_id FROM user_profiles p \
+    JOIN profiles n ON n.id = p.profile_id WHERE p.user_id = ANY(?1) ORDER BY p.user_id, p.priority, p.profile_id";
+pub(crate) const ITEMS_OF: &str = "SELECT attr, operation, value, position, kind, user_id FROM user_items \
+    WHERE user_id = ANY(?1) ORDER BY user_id, kind, position";
 
 sql! {
     USER = concat!(
@@ -29,16 +65,13 @@ sql! {
         "SELECT ", user_columns!(), ", t.seq, t.user_id, t.cells, t.prior FROM targets t LEFT JOIN users u ON u.id = t.user_id \
          LEFT JOIN user_logins l ON l.user_id = u.id WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq"
     );
-    CHUNK_PROFILES = "SELECT p.profile_id, n.short_name, p.priority, t.seq FROM targets t \
-                      CROSS JOIN user_profiles p ON p.user_id = t.user_id JOIN profiles n ON n.id = p.profile_id \
-                      WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, p.priority, p.profile_id";
-    CHUNK_ITEMS = "SELECT i.attr, i.operation, i.value, i.position, i.kind, t.seq FROM targets t \
-                   CROSS JOIN user_items i ON i.user_id = t.user_id \
-                   WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position";
+    // SQLite takes tables in the order of a CROSS JOIN: targets first.
+    CHUNK_PROFILES = chunk_profiles!("CROSS JOIN") => chunk_profiles!("JOIN");
+    CHUNK_ITEMS = chunk_items!("CROSS JOIN") => chunk_items!("JOIN");
     ORIGINS = "SELECT t.seq, o.journal, o.version, o.notes, o.username, o.organization_id FROM targets t \
                JOIN outcomes o ON o.run_id = ?4 AND o.seq = t.origin \
                WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq";
-    LONGEST_ROW = "SELECT coalesce(max(octet_length(cells)), 0) FROM targets WHERE run_id = ?1";
+    LONGEST_ROW = "SELECT CAST(coalesce(max(octet_length(cells)), 0) AS BIGINT) FROM targets WHERE run_id = ?1";
     PLANNED_BEFORE = "WITH RECURSIVE earlier (seq) AS \
                       (SELECT prior FROM targets WHERE run_id = ?1 AND seq = ?2 \
                        UNION ALL SELECT t.prior FROM earlier e JOIN targets t ON t.run_id = ?1 AND t.seq = e.seq) \
@@ -46,13 +79,8 @@ sql! {
                       WHERE o.journal IS NOT NULL ORDER BY o.seq";
 }
 
-pub(crate) fn time(micros: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_micros(micros).ok_or_else(|| StoreError::Corrupt(format!("the time {micros}")))
-}
-
 /// Reads [`user_columns`]; profiles and items are still to come.
 pub(crate) fn user(row: &Row<'_>) -> Result<User, StoreError> {
-    let optional_time = |column| row.get::<_, Option<i64>>(column)?.map(time).transpose();
     Ok(User {
         id: row.get(0)?,
         version: row.get(1)?,
@@ -64,11 +92,11 @@ pub(crate) fn user(row: &Row<'_>) -> Result<User, StoreError> {
         external_id: row.get(7)?,
         klass: row.get(8)?,
         is_active: row.get(9)?,
-        date_joined: time(row.get(10)?)?,
-        first_login: optional_time(11)?,
-        last_login: optional_time(12)?,
-        expiration: optional_time(13)?,
-        last_update: time(row.get(14)?)?,
+        date_joined: row.get(10)?,
+        first_login: row.get(11)?,
+        last_login: row.get(12)?,
+        expiration: row.get(13)?,
+        last_update: row.get(14)?,
         organization_id: row.get(15)?,
         avatar_url: row.get(16)?,
         description: row.get(17)?,
@@ -83,7 +111,7 @@ fn assignment(row: &Row<'_>) -> Result<Assignment, StoreError> {
 }
 
 fn push_item(user: &mut User, row: &Row<'_>) -> Result<(), StoreError> {
-    let operation = operator(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+    let operation = operator(row.text(1)?)?;
     let item = ItemRow { attr: row.get(0)?, operation, value: row.get(2)?, position: row.get(3)? };
     match row.get(4)? {
         0_i64 => user.attributes.push(item),
@@ -93,25 +121,42 @@ fn push_item(user: &mut User, row: &Row<'_>) -> Result<(), StoreError> {
 }
 
 /// Adds to `user` what the other tables hold.
-pub(crate) fn complete(tx: &Transaction<'_>, user: &mut User) -> Result<(), StoreError> {
-    let mut profiles = tx.prepare_cached(PROFILES)?;
-    let mut rows = profiles.query([user.id])?;
-    while let Some(row) = rows.next()? {
-        user.profiles.push(assignment(row)?);
+pub(crate) fn complete(tx: &Tx<'_>, user: &mut User) -> Result<(), StoreError> {
+    let id = user.id;
+    user.profiles = tx.all(PROFILES, args![id], assignment)?;
+    tx.each(ITEMS, args![id], |row| push_item(user, row))
+}
+
+/// The same for many, who come in the order of their numbers.
+pub(crate) fn complete_all(tx: &Tx<'_>, users: &mut [User]) -> Result<(), StoreError> {
+    let Tx::Postgres(pg) = tx else { return users.iter_mut().try_for_each(|user| complete(tx, user)) };
+    let ids: Vec<UserId> = users.iter().map(|user| user.id).collect();
+    let mut at = 0;
+    for row in pg.query(PROFILES_OF, &[&ids])? {
+        let row = Row::Postgres(&row);
+        if let Some(user) = advance_to(users, &mut at, row.get(3)?) {
+            user.profiles.push(assignment(&row)?);
+        }
     }
-    let mut items = tx.prepare_cached(ITEMS)?;
-    let mut rows = items.query([user.id])?;
-    while let Some(row) = rows.next()? {
-        push_item(user, row)?;
+    let mut at = 0;
+    for row in pg.query(ITEMS_OF, &[&ids])? {
+        let row = Row::Postgres(&row);
+        if let Some(user) = advance_to(users, &mut at, row.get(5)?) {
+            push_item(user, &row)?;
+        }
     }
     Ok(())
 }
 
-pub(crate) fn by_id(tx: &Transaction<'_>, id: UserId) -> Result<Option<User>, StoreError> {
-    let mut query = tx.prepare_cached(USER)?;
-    let Some(mut user) = query.query_row([id], |row| Ok(user(row))).optional()?.transpose()? else {
-        return Ok(None);
-    };
+fn advance_to<'a>(users: &'a mut [User], at: &mut usize, id: UserId) -> Option<&'a mut User> {
+    while users.get(*at).is_some_and(|user| user.id < id) {
+        *at += 1;
+    }
+    users.get_mut(*at)
+}
+
+pub(crate) fn by_id(tx: &Tx<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+    let Some(mut user) = tx.first(USER, args![id], user)? else { return Ok(None) };
     complete(tx, &mut user)?;
     Ok(Some(user))
 }
@@ -149,46 +194,40 @@ pub struct Planned {
 }
 
 /// The targets of a run after `after` up to `last`, with their users.
-fn chunk(tx: &Transaction<'_>, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
-    let range = params![run, after, last];
-    let mut chunk: Vec<Loaded> = Vec::new();
-    let mut query = tx.prepare_cached(CHUNK_USERS)?;
-    let mut rows = query.query(range)?;
-    while let Some(row) = rows.next()? {
-        let there = row.get_ref(0)? != rusqlite::types::ValueRef::Null;
-        chunk.push(Loaded {
+fn chunk(tx: &Tx<'_>, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
+    let range = args![run, after, last];
+    let mut chunk = tx.all(CHUNK_USERS, range, |row| {
+        let there = row.get::<Option<i64>>(0)?.is_some();
+        Ok(Loaded {
             target: row.get(18)?,
             user_id: row.get(19)?,
             user: if there { Some(user(row)?) } else { None },
             cells: cells(row, 20)?,
             prior: row.get(21)?,
-        });
-    }
+        })
+    })?;
     // Both further queries come in the order of the targets, so one pass over the chunk places their rows.
     let mut at = 0;
-    let mut query = tx.prepare_cached(CHUNK_PROFILES)?;
-    let mut rows = query.query(range)?;
-    while let Some(row) = rows.next()? {
+    tx.each(CHUNK_PROFILES, range, |row| {
         if let Some(user) = advance(&mut chunk, &mut at, row.get(3)?) {
             user.profiles.push(assignment(row)?);
         }
-    }
+        Ok(())
+    })?;
     let mut at = 0;
-    let mut query = tx.prepare_cached(CHUNK_ITEMS)?;
-    let mut rows = query.query(range)?;
-    while let Some(row) = rows.next()? {
+    tx.each(CHUNK_ITEMS, range, |row| {
         if let Some(user) = advance(&mut chunk, &mut at, row.get(5)?) {
             push_item(user, row)?;
         }
-    }
+        Ok(())
+    })?;
     Ok(chunk)
 }
 
 impl Store {
     /// The users of the targets after `after` up to `last`, in order, all of one moment.
     pub fn load_chunk(&self, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| chunk(tx, run, after, last))
+        self.read(|tx| chunk(tx, run, after, last))
     }
 
     /// The same for a run that replays what another one has planned or changed, with what that is.
@@ -199,29 +238,25 @@ impl Store {
         after: i64,
         last: i64,
     ) -> Result<Vec<Planned>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
         let (Replay::Plan(source) | Replay::Inverse(source)) = replay;
-        sqlite.read(|tx| {
+        self.read(|tx| {
             let mut chunk = chunk(tx, run, after, last)?.into_iter();
-            let mut query = tx.prepare_cached(ORIGINS)?;
-            let mut rows = query.query(params![run, after, last, source])?;
-            let mut planned = Vec::with_capacity(chunk.len());
             let missing = || StoreError::Corrupt(format!("a target of run {run} without its origin"));
-            while let Some(row) = rows.next()? {
+            let planned = tx.all(ORIGINS, args![run, after, last, source], |row| {
                 let loaded = chunk.next().ok_or_else(missing)?;
-                if row.get::<_, i64>(0)? != loaded.target {
+                if row.get::<i64>(0)? != loaded.target {
                     return Err(missing());
                 }
-                let notes: Notes = parse(row.get(3)?)?;
-                planned.push(Planned {
+                let notes: Notes = parse(row.maybe_text(3)?)?;
+                Ok(Planned {
                     loaded,
                     username: row.get(4)?,
                     organization_id: row.get(5)?,
-                    changes: parse(row.get(1)?)?,
+                    changes: parse(row.maybe_text(1)?)?,
                     version: row.get(2)?,
                     dated: notes.dated,
-                });
-            }
+                })
+            })?;
             // Whoever waits for the rest of them would wait for ever.
             if chunk.next().is_some() {
                 return Err(missing());
@@ -232,14 +267,21 @@ impl Store {
 
     /// Users by number, as they are now; those that are gone are missing.
     pub fn load_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| ids.iter().filter_map(|id| by_id(tx, *id).transpose()).collect())
+        self.read(|tx| match tx {
+            Tx::Sqlite(_) => ids.iter().filter_map(|id| by_id(tx, *id).transpose()).collect(),
+            Tx::Postgres(pg) => {
+                let rows = pg.query(USERS_OF, &[&ids])?;
+                let mut users =
+                    rows.iter().map(|row| user(&Row::Postgres(row))).collect::<Result<Vec<_>, _>>()?;
+                complete_all(tx, &mut users)?;
+                Ok(users)
+            }
+        })
     }
 
     /// How many bytes the longest row of a run's targets has; 0 if they have no rows.
     pub fn longest_row(&self, run: RunId) -> Result<i64, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| Ok(tx.query_row(LONGEST_ROW, [run], |row| row.get(0))?))
+        self.read(|tx| tx.value(LONGEST_ROW, args![run]))
     }
 
     /// Goes through what a preview has planned so far for the user of `target`, in earlier targets of that user: the
@@ -250,18 +292,12 @@ impl Store {
         target: i64,
         mut each: impl FnMut(&[Change], bool) -> bool,
     ) -> Result<(), StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut query = tx.prepare_cached(PLANNED_BEFORE)?;
-            let mut rows = query.query([run, target])?;
-            while let Some(row) = rows.next()? {
-                let plan: Vec<Change> = json::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-                let notes: Notes = parse(row.get(1)?)?;
-                if !each(&plan, notes.dated) {
-                    break;
-                }
-            }
-            Ok(())
+        self.read(|tx| {
+            tx.each_while(PLANNED_BEFORE, args![run, target], |row| {
+                let plan: Vec<Change> = json::read(row.text(0)?)?;
+                let notes: Notes = parse(row.maybe_text(1)?)?;
+                Ok(each(&plan, notes.dated))
+            })
         })
     }
 }

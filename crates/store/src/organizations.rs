@@ -1,7 +1,6 @@
 use rollcall_domain::{Organization, OrganizationId};
-use rusqlite::{OptionalExtension, Transaction};
 
-use crate::error::{is_referenced, is_taken};
+use crate::db::{Tx, args};
 use crate::{Store, StoreError, sql};
 
 sql! {
@@ -12,42 +11,34 @@ sql! {
     REMOVE = "DELETE FROM organizations WHERE name = ?1";
 }
 
-fn taken(name: &str) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
-    move |error| match is_taken(&error) {
-        true => StoreError::Taken(format!("the organization name {name:?}")),
-        false => error.into(),
+fn taken(name: &str) -> impl Fn(StoreError) -> StoreError + '_ {
+    move |error| {
+        if error.is_taken() { StoreError::Taken(format!("the organization name {name:?}")) } else { error }
     }
 }
 
-pub(crate) fn id_of(tx: &Transaction<'_>, name: &str) -> Result<Option<OrganizationId>, StoreError> {
-    Ok(tx.prepare_cached(BY_NAME)?.query_row([name], |row| row.get(0)).optional()?)
+pub(crate) fn id_of(tx: &Tx<'_>, name: &str) -> Result<Option<OrganizationId>, StoreError> {
+    tx.first(BY_NAME, args![name], |row| row.get(0))
 }
 
-pub(crate) fn insert(tx: &Transaction<'_>, name: &str) -> Result<OrganizationId, StoreError> {
-    tx.prepare_cached(INSERT)?.query_row([name], |row| row.get(0)).map_err(taken(name))
+pub(crate) fn insert(tx: &Tx<'_>, name: &str) -> Result<OrganizationId, StoreError> {
+    tx.value(INSERT, args![name]).map_err(taken(name))
 }
 
 impl Store {
     /// Adds an organization; its number.
     pub fn add_organization(&self, name: &str) -> Result<OrganizationId, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| insert(tx, name))
+        self.write(|tx| insert(tx, name))
     }
 
     /// Every organization, by number.
     pub fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut list = tx.prepare_cached(LIST)?;
-            let rows = list.query_map([], |row| Ok(Organization { id: row.get(0)?, name: row.get(1)? }))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        self.read(|tx| tx.all(LIST, &[], |row| Ok(Organization { id: row.get(0)?, name: row.get(1)? })))
     }
 
     /// Gives an organization another name.
     pub fn rename_organization(&self, name: &str, new: &str) -> Result<(), StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| match tx.execute(RENAME, [name, new]).map_err(taken(new))? {
+        self.write(|tx| match tx.execute(RENAME, args![name, new]).map_err(taken(new))? {
             0 => Err(StoreError::NoSuch(format!("organization {name:?}"))),
             _ => Ok(()),
         })
@@ -55,14 +46,13 @@ impl Store {
 
     /// Removes an organization that has no users and no runs.
     pub fn remove_organization(&self, name: &str) -> Result<(), StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| match tx.execute(REMOVE, [name]) {
+        self.write(|tx| match tx.execute(REMOVE, args![name]) {
             Ok(0) => Err(StoreError::NoSuch(format!("organization {name:?}"))),
             Ok(_) => Ok(()),
-            Err(error) if is_referenced(&error) => Err(StoreError::InUse(format!(
+            Err(error) if error.is_referenced() => Err(StoreError::InUse(format!(
                 "organization {name:?} still has users: move or remove them first"
             ))),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         })
     }
 }

@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use rollcall_domain::{
     Assignment, Brakes, Change, Counts, Field, FieldChange, Mismatch, Mode, Outcome, PlanHash, ProfileId,
-    Run, RunId, ScriptError, Tally, TargetOutcome, Timestamp, Tripped, User, UserId,
+    Run, RunId, ScriptError, Tally, TargetOutcome, Timestamp, Tripped, User, UserId, Value,
 };
-use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::db::{Moment, Row, Tx, args};
 use crate::sqlite::Verdict;
 use crate::write::{self, Written};
+use crate::write_set;
 use crate::{Hold, Store, StoreError, crash_point, json, sql};
 
 sql! {
@@ -21,7 +22,9 @@ sql! {
                output_bytes = output_bytes + ?10, millis = ?11, deactivated = deactivated + ?13, plan = ?14, \
                leased_until = ?15 WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?12";
     // Nothing, if the run is no longer this holder's or the chunk is not its next.
-    SO_FAR = "SELECT output_bytes, plan FROM runs WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?3";
+    SO_FAR = "SELECT output_bytes, plan FROM runs WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?3"
+        => "SELECT output_bytes, plan FROM runs WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?3 \
+            FOR UPDATE";
     PROFILE_IS_THERE = "SELECT 1 FROM profiles WHERE id = ?1";
     // A name is taken for a preview if it was given to another user in it, or belongs to another user who keeps it.
     NAME_IS_PLANNED = "SELECT 1 FROM planned_names WHERE run_id = ?1 AND username = ?2 AND user_id <> ?3";
@@ -31,14 +34,20 @@ sql! {
                  ON CONFLICT (run_id, user_id) DO UPDATE SET username = excluded.username";
     PAGE = "SELECT o.seq, o.user_id, o.username, o.organization_id, o.outcome, o.journal, o.result, o.output, o.notes, \
             o.micros, t.cells FROM outcomes o JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
-            WHERE o.run_id = ?1 AND o.seq > ?2 AND (?3 IS NULL OR o.outcome = ?3) ORDER BY o.seq LIMIT ?4";
+            WHERE o.run_id = ?1 AND o.seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR o.outcome = ?3) ORDER BY o.seq LIMIT ?4";
     PLAN = "SELECT seq, user_id, outcome, version, journal, notes FROM outcomes WHERE run_id = ?1 ORDER BY seq";
-    RESULTS_PAGE = "SELECT seq, result FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (?3 IS NULL OR outcome = ?3) \
+    RESULTS_PAGE = "SELECT seq, result FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR outcome = ?3) \
                     AND result IS NOT NULL ORDER BY seq LIMIT ?4";
     NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id, t.cells FROM targets t \
                     LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 \
                     AND t.seq > (SELECT cursor FROM runs WHERE id = ?1) ORDER BY t.seq LIMIT ?3";
 }
+
+/// The same as `INSERT`, for many rows at once on PostgreSQL.
+pub(crate) const INSERT_MANY: &str = "INSERT INTO outcomes (run_id, seq, user_id, username, organization_id, outcome, \
+    version, journal, result, output, notes, micros, written_at) SELECT ?1, * FROM unnest(?2::bigint[], ?3::bigint[], \
+    ?4::text[], ?5::bigint[], ?6::text[], ?7::bigint[], ?8::text[], ?9::text[], ?10::text[], ?11::text[], ?12::bigint[], \
+    ?13::timestamptz[])";
 
 /// A chunk waits this long for somebody else's lock before it is [`StoreError::Busy`]: whoever commits it also has to
 /// hear a cancel.
@@ -73,8 +82,25 @@ impl Settled {
         Self { changed_at: Some(at), ..self }
     }
 
-    fn last_update(&self, after: &User, now: Timestamp) -> Timestamp {
+    pub(crate) fn last_update(&self, after: &User, now: Timestamp) -> Timestamp {
         if self.outcome.dated { after.last_update } else { self.changed_at.unwrap_or(now) }
+    }
+
+    /// The version of the user that the outcome was computed on.
+    pub(crate) fn version(&self) -> Option<i64> {
+        self.version
+    }
+
+    /// The names before and after, if the user gets another one.
+    pub(crate) fn renamed(&self) -> Option<(&str, &str)> {
+        let name =
+            |change: &'_ Change| matches!(change, Change::Set(FieldChange { field: Field::Username, .. }));
+        match self.outcome.changes.iter().find(|change| name(change))? {
+            Change::Set(FieldChange { before: Value::Text(before), after: Value::Text(after), .. }) => {
+                Some((before, after))
+            }
+            _ => None,
+        }
     }
 
     /// The same, where the user was called `username` before the run.
@@ -170,11 +196,13 @@ impl Store {
     /// Commits a chunk of a run in one transaction: the users' changes (in a preview: none), one outcome a target
     /// with its journal, the run's cursor and its counters.
     pub fn commit_chunk(&self, chunk: ChunkOf, settled: &[Settled]) -> Result<Commit, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write_or_take_back(PATIENCE, |tx| {
+        let done = self.write_or_take_back(PATIENCE, |tx| {
             let mut refusals = missing_profiles(tx, settled)?;
             let stale = match chunk.mode {
-                Mode::Apply => write_users(tx, chunk.now, settled, &mut refusals)?,
+                Mode::Apply => match tx {
+                    Tx::Sqlite(_) => write_users(tx, chunk.now, settled, &mut refusals)?,
+                    Tx::Postgres(pg) => write_set::write_users(pg, chunk.now, settled, &mut refusals)?,
+                },
                 Mode::Preview => {
                     plan_names(tx, chunk.hold.run, settled, &mut refusals)?;
                     built_on_refused(settled, &refusals)
@@ -192,26 +220,28 @@ impl Store {
             let mut refused: Vec<_> = refusals.keys().map(|index| settled[*index].outcome.target).collect();
             refused.sort_unstable();
             Ok(Verdict::Keep(Commit::Done { tally, refused, counts, tripped }))
-        })
+        });
+        match done {
+            // Somebody has taken a name in the same moment; the next try finds it taken.
+            Err(error) if error.is_taken_name() => Ok(Commit::Stale(Vec::new())),
+            done => done,
+        }
     }
 
     /// The hash of the plan that the outcomes of a preview are, computed anew.
     pub fn plan_of(&self, preview: &Run) -> Result<PlanHash, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
+        self.read(|tx| {
             let mut plan = PlanHash::new(&preview.source, &preview.params, preview.undoes);
-            let mut query = tx.prepare_cached(PLAN)?;
-            let mut rows = query.query([preview.id])?;
-            while let Some(row) = rows.next()? {
+            tx.each(PLAN, args![preview.id], |row| {
                 let outcome = outcome(row, 2)?;
-                let notes: Notes = parse(row.get(5)?)?;
+                let notes: Notes = parse(row.maybe_text(5)?)?;
                 let target = TargetOutcome {
                     dated: notes.dated,
                     ..TargetOutcome::new(row.get(0)?, row.get(1)?, outcome)
                 };
-                let journal = row.get_ref(4)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-                plan = plan.with(&target, outcome, row.get(3)?, journal);
-            }
+                plan = plan.with(&target, outcome, row.get(3)?, row.maybe_text(4)?);
+                Ok(())
+            })?;
             Ok(plan)
         })
     }
@@ -224,34 +254,20 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<TargetOutcome>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut query = tx.prepare_cached(PAGE)?;
-            let mut rows = query.query(params![run, after, outcome.map(Outcome::name), limit])?;
-            let mut page = Vec::new();
-            while let Some(row) = rows.next()? {
-                page.push(read_outcome(row)?);
-            }
-            Ok(page)
-        })
+        self.read(|tx| tx.all(PAGE, args![run, after, outcome.map(Outcome::name), limit], read_outcome))
     }
 
     /// The next targets of a run after target `after` that have no outcome.
     pub fn not_run_page(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<TargetOutcome>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut query = tx.prepare_cached(NOT_RUN_PAGE)?;
-            let mut rows = query.query(params![run, after, limit])?;
-            let mut page = Vec::new();
-            while let Some(row) = rows.next()? {
-                page.push(TargetOutcome {
+        self.read(|tx| {
+            tx.all(NOT_RUN_PAGE, args![run, after, limit], |row| {
+                Ok(TargetOutcome {
                     username: row.get(2)?,
                     organization_id: row.get(3)?,
                     cells: cells(row, 4)?,
                     ..TargetOutcome::new(row.get(0)?, row.get(1)?, Outcome::NotRun)
-                });
-            }
-            Ok(page)
+                })
+            })
         })
     }
 
@@ -264,11 +280,9 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<(i64, String)>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut query = tx.prepare_cached(RESULTS_PAGE)?;
-            let values = params![run, after, outcome.map(Outcome::name), limit];
-            Ok(query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+        self.read(|tx| {
+            let values = args![run, after, outcome.map(Outcome::name), limit];
+            tx.all(RESULTS_PAGE, values, |row| Ok((row.get(0)?, row.get(1)?)))
         })
     }
 }
@@ -293,10 +307,10 @@ fn brake(
 }
 
 /// Targets whose change the database refuses, by their place in the chunk, and why.
-type Refusals = HashMap<usize, String>;
+pub(crate) type Refusals = HashMap<usize, String>;
 
 /// Targets that add a profile which was removed since that was decided.
-fn missing_profiles(tx: &Transaction<'_>, settled: &[Settled]) -> Result<Refusals, StoreError> {
+fn missing_profiles(tx: &Tx<'_>, settled: &[Settled]) -> Result<Refusals, StoreError> {
     fn added(target: &Settled) -> impl Iterator<Item = &Assignment> {
         target.outcome.changes.iter().filter_map(|change| match change {
             Change::ProfileAdd(assigned) => Some(assigned),
@@ -306,7 +320,7 @@ fn missing_profiles(tx: &Transaction<'_>, settled: &[Settled]) -> Result<Refusal
     let wanted: BTreeSet<ProfileId> = settled.iter().flat_map(added).map(|profile| profile.id).collect();
     let mut missing = BTreeSet::new();
     for id in wanted {
-        if !tx.prepare_cached(PROFILE_IS_THERE)?.exists([id])? {
+        if !tx.exists(PROFILE_IS_THERE, args![id])? {
             missing.insert(id);
         }
     }
@@ -339,7 +353,7 @@ fn built_on_refused(settled: &[Settled], refusals: &Refusals) -> Vec<i64> {
 /// Writes the users, table by table in the order of the chunk; returns the targets whose user is no longer as it was
 /// loaded.
 fn write_users(
-    tx: &Transaction<'_>,
+    tx: &Tx<'_>,
     now: Timestamp,
     settled: &[Settled],
     refusals: &mut Refusals,
@@ -386,13 +400,13 @@ fn write_users(
     Ok(stale)
 }
 
-fn name_taken(username: &str) -> String {
+pub(crate) fn name_taken(username: &str) -> String {
     format!("the username {username:?} is taken")
 }
 
 /// In a preview, finds the names that applying it would find taken.
 fn plan_names(
-    tx: &Transaction<'_>,
+    tx: &Tx<'_>,
     run: RunId,
     settled: &[Settled],
     refusals: &mut Refusals,
@@ -406,36 +420,95 @@ fn plan_names(
         let Some(after) = target.after.as_ref().filter(|_| renamed && !refusals.contains_key(&index)) else {
             continue;
         };
-        let name = params![run, after.username, after.id];
-        if tx.prepare_cached(NAME_IS_PLANNED)?.exists(name)?
-            || tx.prepare_cached(NAME_IS_KEPT)?.exists(name)?
-        {
+        let name = args![run, &after.username, after.id];
+        if tx.exists(NAME_IS_PLANNED, name)? || tx.exists(NAME_IS_KEPT, name)? {
             refusals.insert(index, name_taken(&after.username));
         } else {
-            tx.prepare_cached(PLAN_NAME)?.execute(params![run, after.id, after.username])?;
+            tx.execute(PLAN_NAME, args![run, after.id, &after.username])?;
         }
     }
     Ok(())
 }
 
+/// A row of `outcomes` on its way in.
+struct OutcomeRow<'a> {
+    target: &'a Settled,
+    outcome: Outcome,
+    journal: Option<&'a str>,
+    output: Option<&'a str>,
+    notes: Option<String>,
+    written_at: Option<Timestamp>,
+}
+
+fn insert(tx: &Tx<'_>, run: RunId, rows: &[OutcomeRow<'_>]) -> Result<(), StoreError> {
+    let Tx::Postgres(pg) = tx else {
+        for OutcomeRow { target, outcome, journal, output, notes, written_at } in rows {
+            let of = &target.outcome;
+            let values = args![
+                run,
+                of.target,
+                of.user_id,
+                of.username.as_deref(),
+                of.organization_id,
+                outcome.name(),
+                target.version,
+                *journal,
+                of.result.as_deref(),
+                *output,
+                notes.as_deref(),
+                of.micros,
+                *written_at,
+            ];
+            tx.execute(INSERT, values)?;
+        }
+        return Ok(());
+    };
+    let numbers = |number: fn(&TargetOutcome) -> i64| {
+        rows.iter().map(|row| number(&row.target.outcome)).collect::<Vec<_>>()
+    };
+    let optional =
+        |number: fn(&Settled) -> Option<i64>| rows.iter().map(|row| number(row.target)).collect::<Vec<_>>();
+    let of = |text: fn(&TargetOutcome) -> Option<&str>| {
+        rows.iter().map(|row| text(&row.target.outcome)).collect::<Vec<_>>()
+    };
+    let written_at: Vec<_> = rows.iter().map(|row| row.written_at.map(Moment)).collect();
+    pg.execute(
+        INSERT_MANY,
+        &[
+            &run,
+            &numbers(|of| of.target),
+            &numbers(|of| of.user_id),
+            &of(|of| of.username.as_deref()),
+            &optional(|target| target.outcome.organization_id),
+            &rows.iter().map(|row| row.outcome.name()).collect::<Vec<_>>(),
+            &optional(|target| target.version),
+            &rows.iter().map(|row| row.journal).collect::<Vec<_>>(),
+            &of(|of| of.result.as_deref()),
+            &rows.iter().map(|row| row.output).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.notes.as_deref()).collect::<Vec<_>>(),
+            &numbers(|of| of.micros),
+            &written_at,
+        ],
+    )?;
+    Ok(())
+}
+
 fn write_outcomes(
-    tx: &Transaction<'_>,
+    tx: &Tx<'_>,
     chunk: &ChunkOf,
     settled: &[Settled],
     refusals: &Refusals,
     counts: Counts,
 ) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
-    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let held = params![chunk.hold.run, chunk.after, chunk.hold.token];
-    let so_far = tx.prepare_cached(SO_FAR)?.query_row(held, row).optional()?;
+    let held = args![chunk.hold.run, chunk.after, chunk.hold.token];
+    let so_far = tx.first(SO_FAR, held, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (kept_before, plan): (i64, Option<String>) = so_far.ok_or(StoreError::RunLost(chunk.hold.run))?;
     let mut plan = plan.as_deref().map(read_plan).transpose()?;
     let mut kept = kept_before;
-    let mut insert = tx.prepare_cached(INSERT)?;
+    let mut rows = Vec::with_capacity(settled.len());
     for (index, target) in settled.iter().enumerate() {
-        let TargetOutcome { result, output, warnings, error, mismatches, reason, dated, .. } =
-            &target.outcome;
+        let TargetOutcome { output, warnings, error, mismatches, reason, dated, .. } = &target.outcome;
         let mut notes = Notes {
             warnings: warnings.clone(),
             error: error.clone(),
@@ -451,34 +524,22 @@ fn write_outcomes(
                 (chunk.refused, None)
             }
         };
-        let mut output = Some(output).filter(|text| !text.is_empty());
+        let mut output = Some(output.as_str()).filter(|text| !text.is_empty());
         if kept >= MAX_RUN_OUTPUT && output.take().is_some() {
             notes.warnings.push("its output was not kept: the run has printed over 1 GiB".to_owned());
         }
         kept += output.map_or(0, |text| i64::try_from(text.len()).unwrap_or(i64::MAX));
-        let written_at = (journal.is_some() && chunk.mode == Mode::Apply).then_some(chunk.now.as_micros());
-        insert.execute(params![
-            chunk.hold.run,
-            target.outcome.target,
-            target.outcome.user_id,
-            target.outcome.username,
-            target.outcome.organization_id,
-            outcome.name(),
-            target.version,
-            journal,
-            result,
-            output,
-            if notes.are_any() { Some(json::write(&notes)?) } else { None },
-            target.outcome.micros,
-            written_at,
-        ])?;
+        let written_at = (journal.is_some() && chunk.mode == Mode::Apply).then_some(chunk.now);
+        let notes = if notes.are_any() { Some(json::write(&notes)?) } else { None };
         plan = plan.map(|plan| plan.with(&target.outcome, outcome, target.version, journal));
         tally.count(outcome);
+        rows.push(OutcomeRow { target, outcome, journal, output, notes, written_at });
     }
+    insert(tx, chunk.hold.run, &rows)?;
     crash_point!("commit_chunk.outcomes");
     let count = |outcome| i64::try_from(tally.get(outcome)).unwrap_or(i64::MAX);
     let deactivated = counts - chunk.counts;
-    let advanced = tx.prepare_cached(ADVANCE)?.execute(params![
+    let values = args![
         chunk.hold.run,
         chunk.after,
         chunk.last,
@@ -493,8 +554,9 @@ fn write_outcomes(
         chunk.hold.token,
         i64::try_from(deactivated.deactivated).unwrap_or(i64::MAX),
         plan.map(|plan| plan.to_string()),
-        chunk.leased_until.as_micros(),
-    ])?;
+        chunk.leased_until,
+    ];
+    let advanced = tx.execute(ADVANCE, values)?;
     if advanced == 0 { Err(StoreError::RunLost(chunk.hold.run)) } else { Ok(tally) }
 }
 
@@ -502,17 +564,18 @@ fn read_plan(text: &str) -> Result<PlanHash, StoreError> {
     text.parse().map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
 }
 
-pub(crate) fn parse<T: DeserializeOwned + Default>(text: Option<String>) -> Result<T, StoreError> {
-    text.map_or_else(|| Ok(T::default()), |text| json::read(&text))
+pub(crate) fn parse<T: DeserializeOwned + Default>(text: Option<&str>) -> Result<T, StoreError> {
+    text.map_or_else(|| Ok(T::default()), json::read)
 }
 
 fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome, StoreError> {
-    let name = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
-    name.parse().map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
+    row.text(column)?
+        .parse()
+        .map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
 }
 
 fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
-    let Notes { warnings, error, mismatches, reason, dated } = parse(row.get(8)?)?;
+    let Notes { warnings, error, mismatches, reason, dated } = parse(row.maybe_text(8)?)?;
     let user_id: UserId = row.get(1)?;
     Ok(TargetOutcome {
         target: row.get(0)?,
@@ -520,9 +583,9 @@ fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
         username: row.get(2)?,
         organization_id: row.get(3)?,
         outcome: outcome(row, 4)?,
-        changes: parse(row.get(5)?)?,
+        changes: parse(row.maybe_text(5)?)?,
         result: row.get(6)?,
-        output: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
+        output: row.get::<Option<String>>(7)?.unwrap_or_default(),
         warnings,
         error,
         mismatches,
@@ -535,6 +598,5 @@ fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
 
 /// The cells of a target's row, where it has one.
 pub(crate) fn cells(row: &Row<'_>, column: usize) -> Result<Option<Vec<String>>, StoreError> {
-    let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-    text.map(json::read).transpose()
+    row.maybe_text(column)?.map(json::read).transpose()
 }

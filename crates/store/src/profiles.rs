@@ -1,7 +1,6 @@
 use rollcall_domain::{Catalogue, Item, ItemKind, Operator, Profile, ProfileId};
-use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::error::{is_referenced, is_taken};
+use crate::db::{Tx, args};
 use crate::{Store, StoreError, sql};
 
 sql! {
@@ -27,21 +26,14 @@ pub(crate) fn operator(text: &str) -> Result<Operator, StoreError> {
     Operator::parse(text).ok_or_else(|| StoreError::Corrupt(format!("the operator {text:?}")))
 }
 
-fn items(tx: &Transaction<'_>, profile: ProfileId, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
-    let mut query = tx.prepare_cached(ITEMS)?;
-    let mut rows = query.query(params![profile, kind_number(kind)])?;
-    let mut items = Vec::new();
-    while let Some(row) = rows.next()? {
-        let operation = operator(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-        items.push(Item { attr: row.get(0)?, operation, value: row.get(2)? });
-    }
-    Ok(items)
+fn items(tx: &Tx<'_>, profile: ProfileId, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
+    tx.all(ITEMS, args![profile, kind_number(kind)], |row| {
+        Ok(Item { attr: row.get(0)?, operation: operator(row.text(1)?)?, value: row.get(2)? })
+    })
 }
 
-pub(crate) fn catalogue(tx: &Transaction<'_>) -> Result<Catalogue, StoreError> {
-    let mut list = tx.prepare_cached(LIST)?;
-    let rows = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+pub(crate) fn catalogue(tx: &Tx<'_>) -> Result<Catalogue, StoreError> {
+    Ok(tx.all(LIST, &[], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
 }
 
 impl Store {
@@ -52,26 +44,19 @@ impl Store {
         reply: &[Item],
         check: &[Item],
     ) -> Result<ProfileId, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| {
-            let id = tx.query_row(INSERT, [short_name], |row| row.get(0)).map_err(|error| {
-                if is_taken(&error) {
+        self.write(|tx| {
+            let id: ProfileId = tx.value(INSERT, args![short_name]).map_err(|error| {
+                if error.is_taken() {
                     StoreError::Taken(format!("the profile name {short_name:?}"))
                 } else {
-                    error.into()
+                    error
                 }
             })?;
             for (kind, items) in [(ItemKind::Reply, reply), (ItemKind::Check, check)] {
                 for (position, item) in (1_i64..).zip(items) {
                     let operation = item.operation.as_str();
-                    tx.prepare_cached(INSERT_ITEM)?.execute(params![
-                        id,
-                        kind_number(kind),
-                        position,
-                        item.attr,
-                        operation,
-                        item.value
-                    ])?;
+                    let values = args![id, kind_number(kind), position, &item.attr, operation, &item.value];
+                    tx.execute(INSERT_ITEM, values)?;
                 }
             }
             Ok(id)
@@ -80,11 +65,8 @@ impl Store {
 
     /// Every profile with its items, by number.
     pub fn profiles(&self) -> Result<Vec<Profile>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut list = tx.prepare_cached(LIST)?;
-            let rows = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let names: Vec<(ProfileId, String)> = rows.collect::<Result<_, _>>()?;
+        self.read(|tx| {
+            let names: Vec<(ProfileId, String)> = tx.all(LIST, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let whole = |(id, short_name)| {
                 let (reply, check) = (items(tx, id, ItemKind::Reply)?, items(tx, id, ItemKind::Check)?);
                 Ok(Profile { id, short_name, reply, check })
@@ -95,9 +77,8 @@ impl Store {
 
     /// One profile by name.
     pub fn profile(&self, short_name: &str) -> Result<Option<Profile>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let Some(id) = tx.query_row(BY_NAME, [short_name], |row| row.get(0)).optional()? else {
+        self.read(|tx| {
+            let Some(id) = tx.first(BY_NAME, args![short_name], |row| row.get(0))? else {
                 return Ok(None);
             };
             let (reply, check) = (items(tx, id, ItemKind::Reply)?, items(tx, id, ItemKind::Check)?);
@@ -107,24 +88,29 @@ impl Store {
 
     /// The numbers and names of all profiles.
     pub fn catalogue(&self) -> Result<Catalogue, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(catalogue)
+        self.read(catalogue)
     }
 
     /// Removes a profile that no user has.
     pub fn remove_profile(&self, short_name: &str) -> Result<(), StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| match tx.execute(REMOVE, [short_name]) {
-            Ok(0) => Err(StoreError::NoSuch(format!("profile {short_name:?}"))),
-            Ok(_) => Ok(()),
-            Err(error) if is_referenced(&error) => {
-                let users: i64 = tx.query_row(COUNT_USERS, [short_name], |row| row.get(0))?;
-                Err(StoreError::InUse(format!(
-                    "profile {short_name:?} is still assigned to {users} user{}: take it from them first",
-                    if users == 1 { "" } else { "s" }
-                )))
+        self.write(|tx| {
+            let users: i64 = tx.value(COUNT_USERS, args![short_name])?;
+            let in_use = |users: &str| {
+                StoreError::InUse(format!(
+                    "profile {short_name:?} is still assigned to {users}: take it from them first"
+                ))
+            };
+            match users {
+                0 => {}
+                1 => return Err(in_use("1 user")),
+                users => return Err(in_use(&format!("{users} users"))),
             }
-            Err(error) => Err(error.into()),
+            match tx.execute(REMOVE, args![short_name]) {
+                Ok(0) => Err(StoreError::NoSuch(format!("profile {short_name:?}"))),
+                Ok(_) => Ok(()),
+                Err(error) if error.is_referenced() => Err(in_use("users")),
+                Err(error) => Err(error),
+            }
         })
     }
 }

@@ -3,13 +3,11 @@ use rollcall_domain::{
     Counts, Mode, OrganizationId, Outcome, PlanHash, Run, RunId, RunState, Selection, Settings, Tally,
     Timestamp, UserId,
 };
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
+use crate::db::{Arg, Row, Sql, Tx, args};
 use crate::filter::{Condition, Shape};
-use crate::load::time;
 use crate::staging::Staging;
-use crate::{Store, StoreError, crash_point, json, sql};
+use crate::{Store, StoreError, json, sql};
 
 macro_rules! run_columns {
     () => {
@@ -30,12 +28,12 @@ sql! {
     // Only the run that was looked at: neither its holder nor anybody else has touched it since.
     TAKE = "UPDATE runs SET state = 'running', holder = ?3, leased_until = ?4, braked_from = ?5, settings = ?6, \
             token = token + 1, ended_at = NULL, note = NULL, cancelled_by = NULL \
-            WHERE id = ?1 AND token = ?2 AND leased_until IS ?7 AND state IN ('selecting', 'running', 'stopped')";
+            WHERE id = ?1 AND token = ?2 AND leased_until IS NOT DISTINCT FROM ?7 AND state IN ('selecting', 'running', 'stopped')";
     END = "UPDATE runs SET state = ?3, note = ?4, ended_at = ?5, millis = ?6, holder = NULL, leased_until = NULL \
            WHERE id = ?1 AND token = ?2 AND state IN ('selecting', 'running')";
     ASK_TO_CANCEL = "UPDATE runs SET cancelled_by = ?3 WHERE id = ?1 AND token = ?2 AND state = 'running'";
     CANCEL = "UPDATE runs SET state = 'cancelled', note = ?3, ended_at = ?4, token = token + 1, holder = NULL, \
-              leased_until = NULL WHERE id = ?1 AND token = ?2 AND leased_until IS ?5 \
+              leased_until = NULL WHERE id = ?1 AND token = ?2 AND leased_until IS NOT DISTINCT FROM ?5 \
               AND state IN ('selecting', 'running', 'stopped')";
     CANCELLED_BY = "SELECT cancelled_by FROM runs WHERE id = ?1 AND token = ?2 AND state = 'running'";
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
@@ -46,9 +44,13 @@ sql! {
     UNDONE_BY = "SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
                  AND NOT (state = 'cancelled' AND cursor = 0) \
                  AND targets >= (SELECT changed FROM runs WHERE id = ?1)";
-    PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1";
+    // Locked, so that of two who apply one preview the second sees the first.
+    PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1"
+        => "SELECT pruned_at FROM runs WHERE id = ?1 FOR UPDATE";
     RENAMES = "SELECT 1 FROM outcomes WHERE run_id = ?1 AND outcome = 'changed' \
-               AND instr(journal, '\"field\":\"username\"') > 0";
+               AND instr(journal, '\"field\":\"username\"') > 0"
+        => "SELECT 1 FROM outcomes WHERE run_id = ?1 AND outcome = 'changed' \
+            AND strpos(journal, '\"field\":\"username\"') > 0";
 }
 
 /// The starts of the queries that freeze a list; a condition or one of the lists below follows.
@@ -59,7 +61,7 @@ const FREEZE_LIST: &str =
 const FREEZE_REPEATING: &str = "INSERT INTO targets (run_id, seq, user_id, cells, origin, prior) SELECT ?1, seq, user_id, cells, origin, \
      lag(seq) OVER (PARTITION BY user_id ORDER BY seq) FROM ";
 
-const STAGED: &str = "(SELECT seq, user_id, cells, NULL AS origin FROM temp.staged)";
+const STAGED: &str = "(SELECT seq, user_id, cells, CAST(NULL AS BIGINT) AS origin FROM staged)";
 const TARGETS_OF: &str = "(SELECT seq, user_id, cells, origin FROM targets WHERE run_id = ?2)";
 const NOT_RUN_OF: &str = "(SELECT row_number() OVER (ORDER BY t.seq) AS seq, t.user_id, t.cells, t.origin FROM targets t \
      WHERE t.run_id = ?2 AND t.seq > (SELECT cursor FROM runs WHERE id = ?2))";
@@ -68,20 +70,17 @@ const OUTCOMES_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq) AS seq, o.
      JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq WHERE o.run_id = ?2 AND o.outcome IN (?3, ?4))";
 const CHANGED_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
      JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
-     WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (?3 IS NULL OR o.user_id = ?3))";
+     WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (CAST(?3 AS BIGINT) IS NULL OR o.user_id = ?3))";
 // Where a user was changed more than once, or one may have got the name that another gave up, what was done last is taken
 // back first.
 const CHANGED_LAST_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq DESC) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
      JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
-     WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (?3 IS NULL OR o.user_id = ?3))";
+     WHERE o.run_id = ?2 AND o.outcome = 'changed' AND (CAST(?3 AS BIGINT) IS NULL OR o.user_id = ?3))";
 
 #[cfg(test)]
 pub(crate) fn freezing_statements() -> Vec<String> {
     let lists = [STAGED, TARGETS_OF, NOT_RUN_OF, OUTCOMES_OF, CHANGED_OF, CHANGED_LAST_OF];
-    [FREEZE_LIST, FREEZE_REPEATING]
-        .iter()
-        .flat_map(|start| lists.map(|list| format!("{start}{list}")))
-        .collect()
+    [FREEZE_LIST, FREEZE_REPEATING].iter().flat_map(|start| lists.map(|list| from(start, list))).collect()
 }
 
 /// A run that is about to be.
@@ -188,7 +187,7 @@ pub struct RunEnd<'a> {
 }
 
 fn json_column<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
-    json::read(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+    json::read(row.text(column)?)
 }
 
 fn run(row: &Row<'_>) -> Result<Run, StoreError> {
@@ -205,7 +204,7 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
     ];
     let mut tally = Tally::default();
     for (column, outcome) in (17..).zip(counted) {
-        tally.add(outcome, row.get::<_, i64>(column)?.unsigned_abs());
+        tally.add(outcome, row.get::<i64>(column)?.unsigned_abs());
     }
     Ok(Run {
         id: row.get(0)?,
@@ -221,9 +220,9 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         repeats: row.get(26)?,
         administrator: row.get(7)?,
         organization_id: row.get(8)?,
-        created_at: time(row.get(9)?)?,
-        ended_at: row.get::<_, Option<i64>>(10)?.map(time).transpose()?,
-        targets: row.get::<_, i64>(11)?.unsigned_abs(),
+        created_at: row.get(9)?,
+        ended_at: row.get(10)?,
+        targets: row.get::<i64>(11)?.unsigned_abs(),
         cursor: row.get(12)?,
         tally,
         millis: row.get(13)?,
@@ -232,21 +231,21 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         note: row.get(16)?,
         confirmed: state != RunState::Selecting.name(),
         settings: json_column(row, 27)?,
-        deactivated: row.get::<_, i64>(28)?.unsigned_abs(),
+        deactivated: row.get::<i64>(28)?.unsigned_abs(),
         braked_from: json_column(row, 29)?,
         plan: row.get(30)?,
         token: row.get(31)?,
-        leased_until: row.get::<_, Option<i64>>(32)?.map(time).transpose()?,
+        leased_until: row.get(32)?,
         cancelled_by: row.get(33)?,
-        pruned_at: row.get::<_, Option<i64>>(34)?.map(time).transpose()?,
+        pruned_at: row.get(34)?,
     })
 }
 
-fn one(tx: &Transaction<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
-    tx.prepare_cached(ONE)?.query_row([id], |row| Ok(run(row))).optional()?.transpose()
+fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
+    tx.first(ONE, args![id], run)
 }
 
-fn create(tx: &Transaction<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
+fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     let source = new.list.source();
     let columns = match new.list {
         List::Staged(_, columns) => Some(columns),
@@ -254,24 +253,24 @@ fn create(tx: &Transaction<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     };
     // The rest of a replay needs what it replays, too.
     for needed in source.map(|run| run.id).into_iter().chain(new.applies.or(new.undoes)) {
-        let pruned: Option<i64> = tx.query_row(PRUNED_AT, [needed], |row| row.get(0))?;
+        let pruned: Option<Timestamp> = tx.value(PRUNED_AT, args![needed])?;
         if pruned.is_some() {
             return Err(StoreError::Pruned(needed));
         }
     }
     if let List::Plan(preview) = new.list {
-        let applied: Option<RunId> = tx.query_row(APPLIED_BY, [preview.id], |row| row.get(0))?;
+        let applied: Option<RunId> = tx.value(APPLIED_BY, args![preview.id])?;
         if let Some(by) = applied {
             return Err(StoreError::AlreadyApplied { preview: preview.id, by });
         }
     }
     let plan =
         (new.mode == Mode::Preview).then(|| PlanHash::new(new.source, new.params, new.undoes).to_string());
-    let values = params![
+    let values = args![
         new.mode.name(),
         new.state.name(),
         new.holder,
-        new.leased_until.as_micros(),
+        new.leased_until,
         new.script,
         new.script_version,
         new.source,
@@ -280,58 +279,58 @@ fn create(tx: &Transaction<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
         columns.map(json::write).transpose()?,
         new.administrator,
         new.organization_id,
-        new.created_at.as_micros(),
+        new.created_at,
         json::write(new.settings)?,
         new.applies,
         new.undoes,
         plan
     ];
-    let id: RunId = tx.query_row(INSERT, values, |row| row.get(0))?;
+    let id: RunId = tx.value(INSERT, values)?;
     let (frozen, repeats) = freeze(tx, id, new.list)?;
-    tx.execute(SET_TARGETS, params![id, i64::try_from(frozen).unwrap_or(i64::MAX), repeats])?;
+    tx.execute(SET_TARGETS, args![id, i64::try_from(frozen).unwrap_or(i64::MAX), repeats])?;
     one(tx, id)?.ok_or(StoreError::RunLost(id))
 }
 
-fn start(repeats: bool) -> String {
-    if repeats { FREEZE_REPEATING } else { FREEZE_LIST }.to_owned()
+fn start(repeats: bool) -> &'static str {
+    if repeats { FREEZE_REPEATING } else { FREEZE_LIST }
 }
 
-fn outcomes_of(
-    tx: &Transaction<'_>,
-    id: RunId,
-    of: &Run,
-    outcomes: [Outcome; 2],
-) -> Result<usize, StoreError> {
+fn from(start: &str, list: &str) -> String {
+    format!("{start}{list} AS list")
+}
+
+fn outcomes_of(tx: &Tx<'_>, id: RunId, of: &Run, outcomes: [Outcome; 2]) -> Result<u64, StoreError> {
     let [one, other] = outcomes.map(Outcome::name);
-    Ok(tx.execute(&(start(of.repeats) + OUTCOMES_OF), params![id, of.id, one, other])?)
+    tx.execute(&from(start(of.repeats), OUTCOMES_OF), args![id, of.id, one, other])
 }
 
 /// Writes the targets; says how many, and whether some user is there more than once.
-fn freeze(tx: &Transaction<'_>, id: RunId, list: List<'_>) -> Result<(usize, bool), StoreError> {
+fn freeze(tx: &Tx<'_>, id: RunId, list: List<'_>) -> Result<(u64, bool), StoreError> {
     let (repeats, frozen) = match list {
         List::All | List::Filter(_) => {
             let filter = if let List::Filter(filter) = list { Some(filter) } else { None };
-            let Condition { mut sql, values, .. } = Condition::new(filter, Shape::Whole);
+            let Condition { mut sql, mut values, .. } = Condition::new(filter, Shape::Whole, tx.dialect());
             sql.insert_str(0, FREEZE);
-            (false, tx.execute(&sql, params_from_iter([Value::Integer(id)].into_iter().chain(values)))?)
+            values.insert(0, Arg::Int(id));
+            (false, tx.execute(&sql, &values)?)
         }
         List::Staged(staging, _) => {
             let repeats = staging.users()? < staging.targets();
-            (repeats, tx.execute(&(start(repeats) + STAGED), [id])?)
+            (repeats, tx.execute(&from(start(repeats), STAGED), args![id])?)
         }
         List::Outcomes(run, None) => {
-            (run.repeats, tx.execute(&(start(run.repeats) + TARGETS_OF), [id, run.id])?)
+            (run.repeats, tx.execute(&from(start(run.repeats), TARGETS_OF), args![id, run.id])?)
         }
         List::Outcomes(run, Some(Outcome::NotRun)) => {
-            (run.repeats, tx.execute(&(start(run.repeats) + NOT_RUN_OF), [id, run.id])?)
+            (run.repeats, tx.execute(&from(start(run.repeats), NOT_RUN_OF), args![id, run.id])?)
         }
         List::Outcomes(run, Some(outcome)) => (run.repeats, outcomes_of(tx, id, run, [outcome; 2])?),
         List::Retry(run) => (run.repeats, outcomes_of(tx, id, run, [Outcome::Failed, Outcome::TimedOut])?),
         List::Plan(run) => (run.repeats, outcomes_of(tx, id, run, [Outcome::Changed; 2])?),
         List::Changed(run, user) => {
-            let backwards = run.repeats || tx.prepare(RENAMES)?.exists([run.id])?;
+            let backwards = run.repeats || tx.exists(RENAMES, args![run.id])?;
             let list = if backwards { CHANGED_LAST_OF } else { CHANGED_OF };
-            (run.repeats, tx.execute(&(start(run.repeats) + list), params![id, run.id, user])?)
+            (run.repeats, tx.execute(&from(start(run.repeats), list), args![id, run.id, user])?)
         }
     };
     Ok((frozen, repeats))
@@ -340,33 +339,24 @@ fn freeze(tx: &Transaction<'_>, id: RunId, list: List<'_>) -> Result<(usize, boo
 impl Store {
     /// Makes a run and freezes its targets, in one step: either both are there or neither.
     pub fn create_run(&self, new: &NewRun<'_>) -> Result<Run, StoreError> {
-        let Self::Sqlite(sqlite) = self;
         match new.list {
-            List::Staged(staging, _) => {
-                let tx = Transaction::new_unchecked(staging.close()?, TransactionBehavior::Immediate)?;
-                let run = create(&tx, new)?;
-                crash_point!("before_commit");
-                tx.commit()?;
-                crash_point!("after_commit");
-                Ok(run)
-            }
-            _ => sqlite.write(|tx| create(tx, new)),
+            List::Staged(staging, _) => staging.write(|tx| create(tx, new)),
+            _ => self.write(|tx| create(tx, new)),
         }
     }
 
     /// Starts the execution of a run that waited for a yes.
     pub fn begin_run(&self, hold: Hold, leased_until: Timestamp) -> Result<(), StoreError> {
-        self.write_run(hold, BEGIN, &[&hold.run, &hold.token, &leased_until.as_micros()])
+        self.write_run(hold, BEGIN, args![hold.run, hold.token, leased_until])
     }
 
     /// Keeps a run for longer.
     pub fn lease_run(&self, hold: Hold, leased_until: Timestamp) -> Result<(), StoreError> {
-        self.write_run(hold, LEASE, &[&hold.run, &hold.token, &leased_until.as_micros()])
+        self.write_run(hold, LEASE, args![hold.run, hold.token, leased_until])
     }
 
-    fn write_run(&self, hold: Hold, statement: &str, values: &[&dyn ToSql]) -> Result<(), StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| match tx.execute(statement, values)? {
+    fn write_run(&self, hold: Hold, statement: Sql, values: &[Arg<'_>]) -> Result<(), StoreError> {
+        self.write(|tx| match tx.execute(statement, values)? {
             0 => Err(StoreError::RunLost(hold.run)),
             _ => Ok(()),
         })
@@ -375,16 +365,15 @@ impl Store {
     /// Takes over a run that is as `seen`, which nobody executes any more; from now on nothing of an earlier holder is
     /// written. [`StoreError::RunLost`] if it is not as seen.
     pub fn take_run(&self, seen: &Run, by: &Takeover<'_>) -> Result<Run, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| {
-            let values = params![
+        self.write(|tx| {
+            let values = args![
                 seen.id,
                 seen.token,
                 by.holder,
-                by.leased_until.as_micros(),
+                by.leased_until,
                 json::write(&by.braked_from)?,
                 json::write(by.settings)?,
-                seen.leased_until.map(Timestamp::as_micros)
+                seen.leased_until
             ];
             match tx.execute(TAKE, values)? {
                 0 => Err(StoreError::RunLost(seen.id)),
@@ -395,16 +384,8 @@ impl Store {
 
     /// Ends a run that is held.
     pub fn end_run(&self, hold: Hold, end: &RunEnd<'_>) -> Result<Run, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| {
-            let values = params![
-                hold.run,
-                hold.token,
-                end.state.name(),
-                end.note,
-                end.ended_at.as_micros(),
-                end.millis
-            ];
+        self.write(|tx| {
+            let values = args![hold.run, hold.token, end.state.name(), end.note, end.ended_at, end.millis];
             match tx.execute(END, values)? {
                 0 => Err(StoreError::RunLost(hold.run)),
                 _ => one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run)),
@@ -414,16 +395,13 @@ impl Store {
 
     /// Asks whoever executes a run to end it, on behalf of `administrator`. False if nobody executes it any more.
     pub fn ask_to_cancel(&self, seen: &Run, administrator: &str) -> Result<bool, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| Ok(tx.execute(ASK_TO_CANCEL, params![seen.id, seen.token, administrator])? > 0))
+        self.write(|tx| Ok(tx.execute(ASK_TO_CANCEL, args![seen.id, seen.token, administrator])? > 0))
     }
 
     /// Ends a run that is as `seen`, which nobody executes. [`StoreError::RunLost`] if it is not as seen.
     pub fn cancel_run(&self, seen: &Run, note: &str, now: Timestamp) -> Result<Run, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| {
-            let lease = seen.leased_until.map(Timestamp::as_micros);
-            let values = params![seen.id, seen.token, note, now.as_micros(), lease];
+        self.write(|tx| {
+            let values = args![seen.id, seen.token, note, now, seen.leased_until];
             match tx.execute(CANCEL, values)? {
                 0 => Err(StoreError::RunLost(seen.id)),
                 _ => one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id)),
@@ -433,44 +411,29 @@ impl Store {
 
     /// Who wants a run that is held to end, if anybody.
     pub fn cancelled_by(&self, hold: Hold) -> Result<Option<String>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let row = |row: &Row<'_>| row.get(0);
-            let found =
-                tx.prepare_cached(CANCELLED_BY)?.query_row(params![hold.run, hold.token], row).optional()?;
+        self.read(|tx| {
+            let found = tx.first(CANCELLED_BY, args![hold.run, hold.token], |row| row.get(0))?;
             found.ok_or(StoreError::RunLost(hold.run))
         })
     }
 
     /// The run that has applied a preview, if any.
     pub fn applied_by(&self, preview: RunId) -> Result<Option<RunId>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| Ok(tx.query_row(APPLIED_BY, [preview], |row| row.get(0))?))
+        self.read(|tx| tx.value(APPLIED_BY, args![preview]))
     }
 
     /// The last run that has taken a run back, if any.
     pub fn undone_by(&self, run: RunId) -> Result<Option<RunId>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| Ok(tx.query_row(UNDONE_BY, [run], |row| row.get(0))?))
+        self.read(|tx| tx.value(UNDONE_BY, args![run]))
     }
 
     /// One run.
     pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| one(tx, id))
+        self.read(|tx| one(tx, id))
     }
 
     /// The next runs before run `before`, newest first.
     pub fn runs_page(&self, before: RunId, limit: u32) -> Result<Vec<Run>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let mut query = tx.prepare_cached(PAGE)?;
-            let mut rows = query.query(params![before, limit])?;
-            let mut runs = Vec::new();
-            while let Some(row) = rows.next()? {
-                runs.push(run(row)?);
-            }
-            Ok(runs)
-        })
+        self.read(|tx| tx.all(PAGE, args![before, limit], run))
     }
 }

@@ -1,7 +1,6 @@
 use rollcall_domain::{ScriptVersion, Timestamp};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use crate::load::time;
+use crate::db::{Row, args};
 use crate::{Store, StoreError, sql};
 
 macro_rules! version_columns {
@@ -30,65 +29,44 @@ fn version(row: &Row<'_>) -> Result<ScriptVersion, StoreError> {
         script: row.get(0)?,
         version: row.get(1)?,
         administrator: row.get(2)?,
-        saved_at: time(row.get(3)?)?,
+        saved_at: row.get(3)?,
         note: row.get(4)?,
         source: row.get(5)?,
     })
 }
 
-fn versions(tx: &Transaction<'_>, sql: &str, name: Option<&str>) -> Result<Vec<ScriptVersion>, StoreError> {
-    let mut query = tx.prepare_cached(sql)?;
-    let mut rows = match name {
-        Some(name) => query.query([name])?,
-        None => query.query([])?,
-    };
-    let mut versions = Vec::new();
-    while let Some(row) = rows.next()? {
-        versions.push(version(row)?);
-    }
-    Ok(versions)
-}
-
 impl Store {
     /// Saves `new` as the next version of its script, whatever number it has; the number that it got comes back.
     pub fn save_script(&self, new: &ScriptVersion) -> Result<i64, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| {
-            let script: i64 = tx.query_row(REVIVE, [&new.script], |row| row.get(0))?;
-            let number: i64 = tx.query_row(NEXT, [script], |row| row.get(0))?;
-            let saved_at = new.saved_at.as_micros();
-            tx.execute(INSERT, params![script, number, new.source, new.administrator, saved_at, new.note])?;
+        self.write(|tx| {
+            let script: i64 = tx.value(REVIVE, args![&new.script])?;
+            let number: i64 = tx.value(NEXT, args![script])?;
+            let ScriptVersion { source, administrator, saved_at, note, .. } = new;
+            tx.execute(INSERT, args![script, number, source, administrator, *saved_at, note])?;
             Ok(number)
         })
     }
 
     /// A version of a script: the one of this number, removed or not, or the latest of a script that is there.
     pub fn script(&self, name: &str, number: Option<i64>) -> Result<Option<ScriptVersion>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let found = match number {
-                Some(number) => tx.query_row(NUMBERED, params![name, number], |row| Ok(version(row))),
-                None => tx.query_row(LATEST, [name], |row| Ok(version(row))),
-            };
-            found.optional()?.transpose()
+        self.read(|tx| match number {
+            Some(number) => tx.first(NUMBERED, args![name, number], version),
+            None => tx.first(LATEST, args![name], version),
         })
     }
 
     /// The latest version of every script that is there, by name.
     pub fn scripts(&self) -> Result<Vec<ScriptVersion>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| versions(tx, ALL, None))
+        self.read(|tx| tx.all(ALL, &[], version))
     }
 
     /// Every version of a script, newest first, also of one that was removed.
     pub fn script_history(&self, name: &str) -> Result<Vec<ScriptVersion>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| versions(tx, HISTORY, Some(name)))
+        self.read(|tx| tx.all(HISTORY, args![name], version))
     }
 
     /// Takes a script off the list; says whether it was there. Its versions stay.
     pub fn remove_script(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| Ok(tx.execute(REMOVE, params![name, now.as_micros()])? > 0))
+        self.write(|tx| Ok(tx.execute(REMOVE, args![name, now])? > 0))
     }
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use crate::db::Tx;
 use crate::{StoreError, crash_point, schema};
 
 /// Another process may hold the write lock for the length of an import.
@@ -66,33 +67,15 @@ impl Sqlite {
         })
     }
 
-    /// Runs `work` in one write transaction, which is rolled back unless it succeeds.
+    /// Runs `work` in one write transaction, which is rolled back unless it succeeds and wants to be kept.
     pub(crate) fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.write_or_take_back(BUSY, |tx| work(tx).map(Verdict::Keep))
-    }
-
-    /// The same for `work` that may also succeed and yet want nothing written, and with another `patience` for others
-    /// who hold the lock.
-    pub(crate) fn write_or_take_back<T>(
-        &self,
         patience: Duration,
-        work: impl FnOnce(&Transaction<'_>) -> Result<Verdict<T>, StoreError>,
+        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
         writer.busy_timeout(patience)?;
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        match work(&transaction)? {
-            Verdict::Keep(done) => {
-                crash_point!("before_commit");
-                transaction.commit()?;
-                crash_point!("after_commit");
-                Ok(done)
-            }
-            Verdict::TakeBack(done) => Ok(done),
-        }
+        write(&mut writer, work)
     }
 
     /// A connection of its own, for what must not hold up the others.
@@ -103,7 +86,7 @@ impl Sqlite {
     /// Runs `work` on one unchanging state of the database.
     pub(crate) fn read<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let idle = lock(&self.idle_readers).pop();
         let mut reader = match idle {
@@ -111,10 +94,27 @@ impl Sqlite {
             None => self.another()?,
         };
         let transaction = reader.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        let done = work(&transaction);
+        let done = work(&Tx::Sqlite(&transaction));
         drop(transaction);
         lock(&self.idle_readers).push(reader);
         done
+    }
+}
+
+/// Runs `work` in one write transaction of a connection.
+pub(crate) fn write<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
+) -> Result<T, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match work(&Tx::Sqlite(&transaction))? {
+        Verdict::Keep(done) => {
+            crash_point!("before_commit");
+            transaction.commit()?;
+            crash_point!("after_commit");
+            Ok(done)
+        }
+        Verdict::TakeBack(done) => Ok(done),
     }
 }
 

@@ -2,21 +2,24 @@
 //! read, and frozen in one step when a run is made of it.
 
 use rollcall_domain::{Field, UserId};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::{Store, StoreError, json, sql};
+use crate::db::{Row, Tx, args};
+use crate::postgres::{PgConnection, in_transaction};
+use crate::sqlite::Verdict;
+use crate::{Store, StoreError, crash_point, json, sql};
 
-/// Kept in a temporary file of SQLite's, not in memory.
-pub(crate) const TABLE: &str = "CREATE TEMP TABLE staged (seq INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, \
-                                cells TEXT NOT NULL) STRICT";
+/// Kept in a temporary file of the database's, not in memory.
+pub(crate) const TABLE: &str =
+    "CREATE TEMP TABLE staged (seq BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, cells TEXT NOT NULL)";
 
 sql! {
     BY_ID = "SELECT id, username FROM users WHERE id = ?1";
     BY_USERNAME = "SELECT id, username FROM users WHERE username = ?1";
     BY_EXTERNAL_ID = "SELECT id, username FROM users WHERE external_id = ?1 ORDER BY id LIMIT ?2";
     BY_EMAIL = "SELECT id, username FROM users WHERE email = ?1 ORDER BY id LIMIT ?2";
-    PUSH = "INSERT INTO temp.staged (seq, user_id, cells) VALUES (?1, ?2, ?3)";
-    DISTINCT = "SELECT count(DISTINCT user_id) FROM temp.staged";
+    PUSH = "INSERT INTO staged (seq, user_id, cells) VALUES (?1, ?2, ?3)";
+    DISTINCT = "SELECT count(DISTINCT user_id) FROM staged";
 }
 
 /// So many of the users with one key are named at most.
@@ -25,18 +28,34 @@ pub const MOST_NAMED: u32 = 5;
 /// A list of targets that is not a run yet. It goes away when this is dropped.
 #[derive(Debug)]
 pub struct Staging {
-    connection: Connection,
+    connection: Own,
     targets: i64,
+}
+
+/// A connection that nobody else uses.
+#[derive(Debug)]
+enum Own {
+    Sqlite(Connection),
+    Postgres(Box<PgConnection>),
 }
 
 impl Store {
     /// Starts a list. All its look-ups see the users of one moment.
     pub fn stage(&self) -> Result<Staging, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        let connection = sqlite.another()?;
-        connection.execute_batch(TABLE)?;
-        connection.execute_batch("BEGIN")?;
-        Ok(Staging { connection, targets: 0 })
+        match self {
+            Self::Sqlite(sqlite) => {
+                let connection = sqlite.another()?;
+                connection.execute_batch(TABLE)?;
+                connection.execute_batch("BEGIN")?;
+                Ok(Staging { connection: Own::Sqlite(connection), targets: 0 })
+            }
+            Self::Postgres(postgres) => {
+                let connection = postgres.another()?;
+                connection.batch(TABLE)?;
+                connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ")?;
+                Ok(Staging { connection: Own::Postgres(Box::new(connection)), targets: 0 })
+            }
+        }
     }
 }
 
@@ -52,25 +71,23 @@ impl Staging {
             Field::Email => BY_EMAIL,
             other => return Err(StoreError::NoSuch(format!("way to find users by {other}"))),
         };
-        let mut query = self.connection.prepare_cached(query)?;
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let found = match field {
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        match field {
             // A key that is no number names nobody.
             Field::ObjId => match key.parse::<UserId>() {
-                Ok(id) => query.query_map([id], row)?.collect::<Result<_, _>>()?,
-                Err(_) => Vec::new(),
+                Ok(id) => self.tx().all(query, args![id], row),
+                Err(_) => Ok(Vec::new()),
             },
-            Field::Username => query.query_map([key], row)?.collect::<Result<_, _>>()?,
-            _ => query.query_map(params![key, most], row)?.collect::<Result<_, _>>()?,
-        };
-        Ok(found)
+            Field::Username => self.tx().all(query, args![key], row),
+            _ => self.tx().all(query, args![key, most], row),
+        }
     }
 
     /// Adds a target at the end of the list, with the cells of its row.
     pub fn push(&mut self, user: UserId, cells: &[String]) -> Result<(), StoreError> {
         self.targets += 1;
         let cells = json::write(cells)?;
-        self.connection.prepare_cached(PUSH)?.execute(params![self.targets, user, cells])?;
+        self.tx().execute(PUSH, args![self.targets, user, cells])?;
         Ok(())
     }
 
@@ -82,15 +99,38 @@ impl Staging {
 
     /// How many different users the list has.
     pub fn users(&self) -> Result<u64, StoreError> {
-        let users: i64 = self.connection.query_row(DISTINCT, [], |row| row.get(0))?;
+        let users: i64 = self.tx().value(DISTINCT, &[])?;
         Ok(users.unsigned_abs())
     }
 
-    /// Ends the moment that the look-ups saw; from here on the connection can write.
-    pub(crate) fn close(&self) -> Result<&Connection, StoreError> {
-        if !self.connection.is_autocommit() {
-            self.connection.execute_batch("COMMIT")?;
+    fn tx(&self) -> Tx<'_> {
+        match &self.connection {
+            Own::Sqlite(connection) => Tx::Sqlite(connection),
+            Own::Postgres(connection) => Tx::Postgres(connection),
         }
-        Ok(&self.connection)
+    }
+
+    /// Ends the moment that the look-ups saw, and runs `work` in one write transaction that sees the list.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.connection {
+            Own::Sqlite(connection) => {
+                if !connection.is_autocommit() {
+                    connection.execute_batch("COMMIT")?;
+                }
+                let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+                let done = work(&Tx::Sqlite(&tx))?;
+                crash_point!("before_commit");
+                tx.commit()?;
+                crash_point!("after_commit");
+                Ok(done)
+            }
+            Own::Postgres(connection) => {
+                connection.batch("COMMIT")?;
+                in_transaction(connection, "BEGIN", |tx| work(tx).map(Verdict::Keep))
+            }
+        }
     }
 }

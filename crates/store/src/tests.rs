@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use rollcall_domain::{
     Assignment, Brakes, Counts, Edit, Field, Item, ItemKind, Mode, Outcome, Run, RunState, Selection,
     Settings, TargetOutcome, Timestamp, User, Zone, diff,
@@ -10,19 +12,71 @@ mod filters;
 use crate::{
     Added, ChunkOf, Commit, Edited, HandEdit, Hold, Location, NewRun, RunEnd, Settled, Store, StoreError,
     history, import, installation, load, organizations, outcomes, profiles, prune, runs, saved_filters,
-    scripts, staging, users, write,
+    scripts, staging, users, write, write_set,
 };
 
 const HOLDER: &str = "test";
 
 struct Fixture {
-    folder: TempDir,
+    /// Where the database is: it goes away with this.
+    folder: Place,
     store: Store,
+}
+
+/// A folder, or where `ROLLCALL_TEST_POSTGRES` names a server a database there.
+enum Place {
+    Folder(TempDir),
+    Server(String, String),
+}
+
+impl Place {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let Ok(server) = std::env::var("ROLLCALL_TEST_POSTGRES") else { return Self::file() };
+        let name = format!("store_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let place = Self::Server(server, name.clone());
+        place.say(&format!("CREATE DATABASE {name}"));
+        place
+    }
+
+    fn file() -> Self {
+        Self::Folder(TempDir::new().unwrap())
+    }
+
+    fn path(&self) -> &std::path::Path {
+        match self {
+            Self::Folder(folder) => folder.path(),
+            Self::Server(..) => panic!("a test about files asks for a file"),
+        }
+    }
+
+    fn location(&self) -> Location {
+        match self {
+            Self::Folder(folder) => Location::Sqlite(folder.path().join("rollcall.db")),
+            Self::Server(server, name) => {
+                format!("{}/{name}", server.rsplit_once('/').unwrap().0).parse().unwrap()
+            }
+        }
+    }
+
+    fn say(&self, what: &str) {
+        let Self::Server(server, _) = self else { return };
+        let mut client = ::postgres::Client::connect(server, ::postgres::NoTls).unwrap();
+        client.batch_execute(what).unwrap();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::Server(_, name) = &*self {
+            self.say(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
 }
 
 impl Fixture {
     fn location(&self) -> Location {
-        Location::Sqlite(self.folder.path().join("rollcall.db"))
+        self.folder.location()
     }
 
     /// Looks behind the store's back.
@@ -37,8 +91,16 @@ fn now() -> Timestamp {
 
 /// An organization, the profiles plan-1 to plan-3, and `count` users.
 fn fixture(count: i64) -> Fixture {
-    let folder = TempDir::new().unwrap();
-    let (store, made) = Store::create(&Location::Sqlite(folder.path().join("rollcall.db"))).unwrap();
+    fixture_at(Place::new(), count)
+}
+
+/// The same in a file, whatever server there is.
+fn file_fixture(count: i64) -> Fixture {
+    fixture_at(Place::file(), count)
+}
+
+fn fixture_at(folder: Place, count: i64) -> Fixture {
+    let (store, made) = Store::create(&folder.location()).unwrap();
     assert!(made);
     for n in 1..=3 {
         let item = Item::parse(ItemKind::Reply, "Session-Timeout := 60").unwrap();
@@ -147,9 +209,35 @@ fn everything() -> Vec<Edit> {
 
 #[test]
 fn every_statement_can_be_prepared() {
-    let fixture = fixture(0);
+    let fixture = file_fixture(0);
     let connection = fixture.raw();
     connection.execute_batch(staging::TABLE).unwrap();
+    for (name, statement) in statements() {
+        connection.prepare(statement.sqlite).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    for statement in runs::freezing_statements() {
+        connection.prepare(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+}
+
+#[test]
+#[ignore = "needs a server: scripts/with-postgres"]
+fn every_statement_can_be_prepared_on_postgresql() {
+    let fixture = fixture(0);
+    let Store::Postgres(postgres) = &fixture.store else { panic!("ROLLCALL_TEST_POSTGRES names no server") };
+    let connection = postgres.another().unwrap();
+    connection.batch(staging::TABLE).unwrap();
+    let sets = [write_set::STATEMENTS, load::SETS, &[outcomes::INSERT_MANY]].concat();
+    let all = statements().map(|(name, statement)| (name, statement.postgres.to_owned()));
+    let all = all.chain(sets.into_iter().map(|text| (text, text.to_owned())));
+    for (name, statement) in all.chain(runs::freezing_statements().into_iter().map(|text| ("freezing", text)))
+    {
+        connection.prepare(&statement).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+/// Every constant statement, with its name.
+fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
     let modules = [
         history::STATEMENTS,
         import::STATEMENTS,
@@ -166,12 +254,7 @@ fn every_statement_can_be_prepared() {
         users::STATEMENTS,
         write::STATEMENTS,
     ];
-    for (name, statement) in modules.into_iter().flatten() {
-        connection.prepare(statement).unwrap_or_else(|error| panic!("{name}: {error}"));
-    }
-    for statement in runs::freezing_statements() {
-        connection.prepare(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
-    }
+    modules.into_iter().flatten().copied()
 }
 
 #[test]
@@ -350,14 +433,13 @@ fn an_import_is_all_or_nothing_and_names_the_other_line() {
     assert_eq!(refused, Err("no"));
     assert_eq!(store.count_users(None).unwrap(), 1);
     assert_eq!(store.organizations().unwrap().len(), 1);
-    let password: String =
-        fixture.raw().query_row("SELECT password FROM users WHERE id = 1", [], |row| row.get(0)).unwrap();
+    let password: String = store.read(|tx| tx.value("SELECT password FROM users WHERE id = 1", &[])).unwrap();
     assert_eq!(password, "secret");
 }
 
 #[test]
 fn databases_that_cannot_be_used_are_told_apart() {
-    let fixture = fixture(0);
+    let fixture = file_fixture(0);
     let reopen = || Store::open(&fixture.location()).map(drop);
     let set = |version: i64| fixture.raw().pragma_update(None, "user_version", version).unwrap();
     set(99);
@@ -376,7 +458,7 @@ fn databases_that_cannot_be_used_are_told_apart() {
     assert!(matches!(Store::open(&at("other.db")), Err(StoreError::Foreign(_))));
     assert!(matches!(Store::create(&at("other.db")), Err(StoreError::Foreign(_))));
     assert!(matches!(Store::create(&at("no/such/folder.db")), Err(StoreError::Unwritable { .. })));
-    for url in ["", "sqlite:", "rollcall.db", "mysql://x", "postgres://localhost/x"] {
+    for url in ["", "sqlite:", "rollcall.db", "mysql://x", "postgres://localhost/x?nonsense=1"] {
         assert!(matches!(url.parse::<Location>(), Err(StoreError::Location(_))), "{url}");
     }
 }

@@ -1,8 +1,7 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{User, UserId};
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params_from_iter};
 
+use crate::db::{Arg, Sql, args};
 use crate::filter::{Condition, Shape};
 use crate::load::user_columns;
 use crate::{Store, StoreError, load, sql};
@@ -14,20 +13,26 @@ sql! {
 
 /// The starts of queries that end in a filter's condition; they are not constants for that reason alone.
 /// A page walks over the users in order of their numbers: an index would have to be read and sorted for every page.
-const SELECT: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    " FROM users u NOT INDEXED LEFT JOIN user_logins l ON l.user_id = u.id WHERE "
-);
+const SELECT: Sql = Sql {
+    sqlite: concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users u NOT INDEXED LEFT JOIN user_logins l ON l.user_id = u.id WHERE "
+    ),
+    postgres: concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE "
+    ),
+};
 const IDS: &str = "SELECT u.id FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 const COUNT: &str = "SELECT count(*) FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 
 impl Store {
     /// One user by name.
     pub fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let id = tx.prepare_cached(BY_NAME)?.query_row([username], |row| row.get(0)).optional()?;
+        self.read(|tx| {
+            let id = tx.first(BY_NAME, args![username], |row| row.get(0))?;
             id.map_or(Ok(None), |id| load::by_id(tx, id))
         })
     }
@@ -39,20 +44,13 @@ impl Store {
         after: UserId,
         limit: u32,
     ) -> Result<Vec<User>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let Condition { mut sql, mut values, .. } = Condition::new(filter, Shape::PerUser);
-            sql.insert_str(0, SELECT);
+        self.read(|tx| {
+            let Condition { mut sql, mut values, .. } = Condition::new(filter, Shape::PerUser, tx.dialect());
+            sql.insert_str(0, tx.text(SELECT));
             sql.push_str(" AND u.id > ? ORDER BY u.id LIMIT ?");
-            values.extend([Value::Integer(after), Value::Integer(limit.into())]);
-            let mut query = tx.prepare_cached(&sql)?;
-            let mut rows = query.query(params_from_iter(values))?;
-            let mut users = Vec::new();
-            while let Some(row) = rows.next()? {
-                let mut user = load::user(row)?;
-                load::complete(tx, &mut user)?;
-                users.push(user);
-            }
+            values.extend([Arg::Int(after), Arg::Int(limit.into())]);
+            let mut users = tx.all(&sql, &values, load::user)?;
+            load::complete_all(tx, &mut users)?;
             Ok(users)
         })
     }
@@ -60,15 +58,13 @@ impl Store {
     /// The numbers of all users that `filter` selects, in order, if they are at most `most`: found through an index
     /// where one serves. Whoever wants more walks through [`Store::users_page`]s.
     pub fn few_users(&self, filter: &Filter, most: u32) -> Result<Option<Vec<UserId>>, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let Condition { mut sql, mut values, .. } = Condition::new(Some(filter), Shape::Whole);
+        self.read(|tx| {
+            let Condition { mut sql, mut values, .. } =
+                Condition::new(Some(filter), Shape::Whole, tx.dialect());
             sql.insert_str(0, IDS);
             sql.push_str(" LIMIT ?");
-            values.push(Value::Integer(i64::from(most) + 1));
-            let mut query = tx.prepare(&sql)?;
-            let ids = query.query_map(params_from_iter(values), |row| row.get(0))?;
-            let mut ids = ids.collect::<Result<Vec<UserId>, _>>()?;
+            values.push(Arg::Int(i64::from(most) + 1));
+            let mut ids: Vec<UserId> = tx.all(&sql, &values, |row| row.get(0))?;
             ids.sort_unstable();
             Ok((ids.len() <= most as usize).then_some(ids))
         })
@@ -76,19 +72,17 @@ impl Store {
 
     /// How many users `filter` selects (none: all).
     pub fn count_users(&self, filter: Option<&Filter>) -> Result<u64, StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.read(|tx| {
-            let Condition { mut sql, values, .. } = Condition::new(filter, Shape::Whole);
+        self.read(|tx| {
+            let Condition { mut sql, values, .. } = Condition::new(filter, Shape::Whole, tx.dialect());
             sql.insert_str(0, COUNT);
-            let count: i64 = tx.query_row(&sql, params_from_iter(values), |row| row.get(0))?;
+            let count: i64 = tx.value(&sql, &values)?;
             Ok(count.unsigned_abs())
         })
     }
 
     /// Removes a user as it was seen, with everything that hangs on it but the journals of runs.
     pub fn remove_user(&self, user: &User) -> Result<(), StoreError> {
-        let Self::Sqlite(sqlite) = self;
-        sqlite.write(|tx| match tx.execute(REMOVE, [user.id, user.version])? {
+        self.write(|tx| match tx.execute(REMOVE, args![user.id, user.version])? {
             0 => Err(StoreError::Stale(format!("user {:?}", user.username))),
             _ => Ok(()),
         })

@@ -3,9 +3,8 @@
 use rollcall_domain::{
     Assignment, Change, Field, FieldChange, ItemKind, ItemRow, Timestamp, User, UserId, Value,
 };
-use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::error::is_taken;
+use crate::db::{Tx, args};
 use crate::profiles::kind_number;
 use crate::{Store, StoreError, json, sql};
 
@@ -40,7 +39,7 @@ pub(crate) enum Written {
 
 /// Writes the columns of the user's own row, guarded by the version that `before` has.
 pub(crate) fn row(
-    tx: &Transaction<'_>,
+    tx: &Tx<'_>,
     version: i64,
     after: &User,
     changes: &[Change],
@@ -53,23 +52,24 @@ pub(crate) fn row(
         if current_version(tx, after.id)? != Some(version) {
             return Ok(Written::Stale);
         }
-        match tx.prepare_cached(UPDATE_USERNAME)?.execute(params![after.id, after.username]) {
+        match tx.execute(UPDATE_USERNAME, args![after.id, &after.username]) {
             Ok(_) => renamed = true,
-            Err(error) if is_taken(&error) => return Ok(Written::NameTaken),
-            Err(error) => return Err(error.into()),
+            Err(error) if error.is_taken() => return Ok(Written::NameTaken),
+            Err(error) => return Err(error),
         }
     }
-    let touched = tx.prepare_cached(UPDATE_USER)?.execute(params![
+    let values = args![
         after.id,
         version,
-        last_update.as_micros(),
+        last_update,
         after.username_length,
-        after.first_name,
-        after.last_name,
+        &after.first_name,
+        &after.last_name,
         after.is_active,
-        after.avatar_url,
-        after.description,
-    ])?;
+        &after.avatar_url,
+        &after.description,
+    ];
+    let touched = tx.execute(UPDATE_USER, values)?;
     if touched == 0 {
         debug_assert!(!renamed, "a rename looks at the version first");
         return Ok(Written::Stale);
@@ -83,29 +83,28 @@ pub(crate) fn row(
             Field::Expiration => UPDATE_EXPIRATION,
             _ => continue,
         };
-        let mut statement = tx.prepare_cached(statement)?;
         match value {
-            Value::Text(text) => statement.execute(params![after.id, text])?,
-            Value::Time(time) => statement.execute(params![after.id, time.map(Timestamp::as_micros)])?,
+            Value::Text(text) => tx.execute(statement, args![after.id, text])?,
+            Value::Time(time) => tx.execute(statement, args![after.id, *time])?,
             Value::Int(_) | Value::Bool(_) => unreachable!("none of these fields is one"),
         };
     }
     Ok(Written::Yes)
 }
 
-pub(crate) fn current_version(tx: &Transaction<'_>, user: UserId) -> Result<Option<i64>, StoreError> {
-    Ok(tx.prepare_cached(VERSION)?.query_row([user], |row| row.get(0)).optional()?)
+pub(crate) fn current_version(tx: &Tx<'_>, user: UserId) -> Result<Option<i64>, StoreError> {
+    tx.first(VERSION, args![user], |row| row.get(0))
 }
 
 /// Writes the profile changes of a user whose row has been written.
-pub(crate) fn profiles(tx: &Transaction<'_>, user: UserId, changes: &[Change]) -> Result<(), StoreError> {
+pub(crate) fn profiles(tx: &Tx<'_>, user: UserId, changes: &[Change]) -> Result<(), StoreError> {
     for change in changes {
         match change {
             Change::ProfileAdd(Assignment { id, priority, .. }) => {
-                tx.prepare_cached(ADD_PROFILE)?.execute(params![user, id, priority])?;
+                tx.execute(ADD_PROFILE, args![user, *id, *priority])?;
             }
             Change::ProfileRemove(Assignment { id, .. }) => {
-                tx.prepare_cached(REMOVE_PROFILE)?.execute(params![user, id])?;
+                tx.execute(REMOVE_PROFILE, args![user, *id])?;
             }
             _ => {}
         }
@@ -114,15 +113,15 @@ pub(crate) fn profiles(tx: &Transaction<'_>, user: UserId, changes: &[Change]) -
 }
 
 /// Writes the attribute changes of a user whose row has been written.
-pub(crate) fn items(tx: &Transaction<'_>, user: UserId, changes: &[Change]) -> Result<(), StoreError> {
+pub(crate) fn items(tx: &Tx<'_>, user: UserId, changes: &[Change]) -> Result<(), StoreError> {
     let add = |kind, row: &ItemRow| -> Result<(), StoreError> {
         let kind = kind_number(kind);
-        let values = params![user, kind, row.position, row.attr, row.operation.as_str(), row.value];
-        tx.prepare_cached(ADD_ITEM)?.execute(values)?;
+        let values = args![user, kind, row.position, &row.attr, row.operation.as_str(), &row.value];
+        tx.execute(ADD_ITEM, values)?;
         Ok(())
     };
     let remove = |kind, row: &ItemRow| -> Result<(), StoreError> {
-        tx.prepare_cached(REMOVE_ITEM)?.execute(params![user, kind_number(kind), row.position])?;
+        tx.execute(REMOVE_ITEM, args![user, kind_number(kind), row.position])?;
         Ok(())
     };
     for change in changes {
@@ -168,10 +167,9 @@ pub enum Edited {
 impl Store {
     /// Writes an edit by hand and its journal.
     pub fn edit_user(&self, edit: &HandEdit<'_>) -> Result<Edited, StoreError> {
-        let Self::Sqlite(sqlite) = self;
         let HandEdit { before, after, changes, last_update, administrator, now } = *edit;
         let journal = json::write(changes)?;
-        sqlite.write(|tx| {
+        self.write(|tx| {
             match row(tx, before.version, after, changes, last_update)? {
                 Written::Yes => {}
                 Written::Stale => return Ok(Edited::Stale),
@@ -179,14 +177,8 @@ impl Store {
             }
             profiles(tx, after.id, changes)?;
             items(tx, after.id, changes)?;
-            let values = params![
-                now.as_micros(),
-                administrator,
-                before.organization_id,
-                before.id,
-                before.username,
-                journal
-            ];
+            let values =
+                args![now, administrator, before.organization_id, before.id, &before.username, &journal];
             tx.execute(INSERT_EDIT, values)?;
             Ok(Edited::Yes)
         })

@@ -1,6 +1,6 @@
 //! What the tests of several crates share: a clock that stands still, a database that goes away.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use rollcall_domain::{Clock, Timestamp, Zone};
 use rollcall_store::{Location, Store};
@@ -35,25 +35,47 @@ impl Clock for TestClock {
     }
 }
 
-/// A new database in a folder that is removed with it.
+/// A new database, and a folder: both are removed with it. It is a file in that folder, or where
+/// `ROLLCALL_TEST_POSTGRES` names a server (see `scripts/with-postgres`), a database there.
 #[derive(Debug)]
 pub struct TestDatabase {
     folder: TempDir,
+    on_server: Option<PgDatabase>,
 }
 
 impl TestDatabase {
     /// An empty database, migrated.
     #[must_use]
     pub fn new() -> Self {
-        let database = Self { folder: TempDir::new().expect("the temporary folder can be written") };
+        Self::migrated(PgDatabase::fresh())
+    }
+
+    /// The same, which is a file whatever server there is.
+    #[must_use]
+    pub fn file() -> Self {
+        Self::migrated(None)
+    }
+
+    fn migrated(on_server: Option<PgDatabase>) -> Self {
+        let folder = TempDir::new().expect("the temporary folder can be written");
+        let database = Self { folder, on_server };
         Store::create(&database.location()).expect("a new database can be made");
         database
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.on_server {
+            Some(database) => database.url(),
+            None => format!("sqlite:{}", self.folder.path().join("rollcall.db").display()),
+        }
     }
 
     /// Where it is.
     #[must_use]
     pub fn location(&self) -> Location {
-        Location::Sqlite(self.folder.path().join("rollcall.db"))
+        self.url().parse().expect("it has a URL of our own")
     }
 
     /// Its folder, for further files.
@@ -66,6 +88,45 @@ impl TestDatabase {
     #[must_use]
     pub fn open(&self) -> Store {
         Store::open(&self.location()).expect("it was just made")
+    }
+}
+
+/// A new database on the tests' server. It is dropped with this.
+#[derive(Debug)]
+pub struct PgDatabase {
+    server: String,
+    name: String,
+}
+
+impl PgDatabase {
+    /// An empty one; none where there is no server.
+    #[must_use]
+    pub fn fresh() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = std::env::var("ROLLCALL_TEST_POSTGRES").ok()?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let database = Self { server, name: format!("test_{}_{count}", std::process::id()) };
+        database.say(&format!("CREATE DATABASE {}", database.name));
+        Some(database)
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let (server, _) = self.server.rsplit_once('/').expect("the server's URL names a database");
+        format!("{server}/{}", self.name)
+    }
+
+    fn say(&self, statement: &str) {
+        let mut client =
+            postgres::Client::connect(&self.server, postgres::NoTls).expect("the tests' server is there");
+        client.batch_execute(statement).expect("the tests' server does what it is told");
+    }
+}
+
+impl Drop for PgDatabase {
+    fn drop(&mut self) {
+        self.say(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }
 

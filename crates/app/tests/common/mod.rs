@@ -21,7 +21,11 @@ pub const NOW: &str = "2026-11-23T12:00:00Z";
 
 /// A database with users `user1` to `userN`, and Rollcall on it.
 pub fn site(users: i64) -> (TestDatabase, App) {
-    let database = TestDatabase::new();
+    site_on(TestDatabase::new(), users)
+}
+
+/// The same on a database of one's own.
+pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
     let app = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), "cli:test".to_owned());
     app.store().add_profile("basic", &[], &[]).unwrap();
     app.store()

@@ -9,7 +9,7 @@ use clap::Args;
 use rollcall_app::runs::{ApplyRequest, Choice, Request, Script, Terms, UndoRequest};
 use rollcall_app::{App, EXPORT_COLUMNS, export_row};
 use rollcall_domain::{Mode, Outcome, RunState};
-use rollcall_store::{Location, Store};
+use rollcall_store::{Location, Store, StoreError};
 
 use super::terminal::{Terminal, exit_code};
 use super::{Context, EngineArgs, Hints, runs};
@@ -121,7 +121,7 @@ fn fingerprint(app: &App) -> anyhow::Result<u64> {
 
 /// Removes the database of an earlier demo, and nothing else.
 fn start_over(context: &Context, location: &Location) -> anyhow::Result<()> {
-    let Location::Sqlite(path) = location;
+    let Location::Sqlite(path) = location else { return on_server(location) };
     if !path.exists() {
         return Ok(());
     }
@@ -141,6 +141,21 @@ fn start_over(context: &Context, location: &Location) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A database on a server is not ours to remove.
+fn on_server(location: &Location) -> anyhow::Result<()> {
+    match Store::open(location) {
+        Err(StoreError::Empty(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(store) if store.count_users(None)? == 0 => Ok(()),
+        Ok(_) => {
+            let why = format!(
+                "{location} has users: a demo takes an empty database, such as a new one from 'createdb'"
+            );
+            Err(Usage(why).into())
+        }
+    }
 }
 
 fn heading(text: &str) -> std::io::Result<()> {

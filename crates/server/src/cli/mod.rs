@@ -49,7 +49,7 @@ use crate::style::tell;
         Exit status: 0 done; 3 done, but some targets failed; 2 wrong usage; 1 anything else."
 )]
 pub(crate) struct Cli {
-    /// The database: sqlite:PATH [default: sqlite:rollcall.db]
+    /// The database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:rollcall.db]
     #[arg(
         long,
         global = true,
@@ -147,7 +147,9 @@ impl Context {
     fn hints(&self) -> Hints {
         let default = std::env::var("ROLLCALL_DATABASE").ok();
         let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
-        let database = named.map_or_else(String::new, |url| format!(" --database {url}"));
+        // As it shows itself: without a password.
+        let shown = |url: &String| url.parse().map_or_else(|_| url.clone(), |url: Location| url.to_string());
+        let database = named.map_or_else(String::new, |url| format!(" --database {}", shown(url)));
         Hints { program: program(), database }
     }
 

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rollcall_store::Store;
+use rollcall_testkit::PgDatabase;
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,6 +28,7 @@ pub const ROLLCALL: &str = env!("CARGO_BIN_EXE_rollcall");
 /// A folder in which commands are called.
 pub struct Desk {
     folder: TempDir,
+    on_server: Option<PgDatabase>,
 }
 
 /// What a command came to.
@@ -39,11 +42,18 @@ pub struct Done {
 impl Desk {
     /// A folder without a database.
     pub fn bare() -> Self {
-        Self { folder: TempDir::new().unwrap() }
+        Self { folder: TempDir::new().unwrap(), on_server: None }
     }
 
-    /// A folder with a new database.
+    /// A folder with a new database; that is on the tests' server if there is one.
     pub fn new() -> Self {
+        let desk = Self { on_server: PgDatabase::fresh(), ..Self::bare() };
+        desk.ok(&["init"]);
+        desk
+    }
+
+    /// A folder with a new database, which is a file in it.
+    pub fn on_file() -> Self {
         let desk = Self::bare();
         desk.ok(&["init"]);
         desk
@@ -51,10 +61,13 @@ impl Desk {
 
     /// A database with the users `user001` and so on.
     pub fn with_users(count: usize) -> Self {
-        let desk = Self::new();
+        Self::new().and_users(count)
+    }
+
+    pub fn and_users(self, count: usize) -> Self {
         let rows: String = (1..=count).map(|n| format!("{0},{0}@example.com\n", name(n))).collect();
-        desk.import(format!("username,email\n{rows}"));
-        desk
+        self.import(format!("username,email\n{rows}"));
+        self
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -84,6 +97,9 @@ impl Desk {
             .env_remove("ROLLCALL_PYTHON")
             .env_remove("ROLLCALL_TIME_ZONE")
             .stdin(Stdio::null());
+        if let Some(database) = &self.on_server {
+            command.env("ROLLCALL_DATABASE", database.url());
+        }
         command
     }
 
@@ -145,8 +161,19 @@ impl Desk {
         self.ok(&["profiles", "add", "aaa-01"]);
     }
 
-    /// The database, for what no command does or shows.
+    /// The database, for what no command shows, whichever it is.
+    pub fn store(&self) -> Store {
+        Store::open(&self.url().parse().unwrap()).unwrap()
+    }
+
+    pub fn url(&self) -> String {
+        let file = || format!("sqlite:{}", self.path("rollcall.db").display());
+        self.on_server.as_ref().map_or_else(file, PgDatabase::url)
+    }
+
+    /// The database, which is a file, for what no command does or shows.
     pub fn database(&self) -> Connection {
+        assert!(self.on_server.is_none(), "a test that looks into the file works on one");
         let connection = Connection::open(self.path("rollcall.db")).unwrap();
         connection.busy_timeout(Duration::from_secs(30)).unwrap();
         connection
@@ -154,10 +181,9 @@ impl Desk {
 
     /// Waits until `targets` targets of the newest run have their outcome.
     pub fn wait_for_outcomes(&self, targets: i64) {
-        let database = self.database();
+        let store = self.store();
         wait_until("outcomes are committed", || {
-            let cursor = "SELECT coalesce((SELECT cursor FROM runs ORDER BY id DESC LIMIT 1), 0)";
-            database.query_row(cursor, [], |row| row.get::<_, i64>(0)).unwrap() >= targets
+            store.runs_page(i64::MAX, 1).unwrap().first().is_some_and(|run| run.cursor >= targets)
         });
     }
 }

@@ -217,7 +217,8 @@ const A_MILLION: &str = "
 
 fn plan(fixture: &Fixture, text: &str) -> String {
     let filter = parse(text, &Zone::utc(), now()).unwrap();
-    let Condition { sql, values, .. } = Condition::new(Some(&filter), Shape::Whole);
+    let Condition { sql, values, .. } =
+        Condition::new(Some(&filter), Shape::Whole, crate::db::Dialect::Sqlite);
     let connection = fixture.raw();
     let sql = format!(
         "EXPLAIN QUERY PLAN SELECT u.id FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE {sql}"
@@ -229,7 +230,7 @@ fn plan(fixture: &Fixture, text: &str) -> String {
 
 #[test]
 fn indexed_fields_and_lists_are_found_through_their_indexes() {
-    let fixture = fixture(50);
+    let fixture = super::file_fixture(50);
     fixture.raw().execute_batch(A_MILLION).unwrap();
     for (text, index) in [
         ("obj_id eq 7", "INTEGER PRIMARY KEY"),

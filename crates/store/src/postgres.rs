@@ -1,0 +1,212 @@
+//! Connections to PostgreSQL: as many as are needed at a time, each used by one transaction at a time.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ::postgres::config::Host;
+use ::postgres::types::ToSql;
+use ::postgres::{Client, Config, NoTls, Row, Statement};
+
+use crate::db::{Tx, numbered};
+use crate::sqlite::Verdict;
+use crate::{StoreError, crash_point, schema};
+
+/// A server that does not answer is given up after this long.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The oldest server whose SQL we write.
+const OLDEST: i32 = 14;
+
+/// A PostgreSQL database.
+#[derive(Debug)]
+pub struct Postgres {
+    config: Config,
+    idle: Mutex<Vec<PgConnection>>,
+}
+
+/// A connection, with what was prepared on it.
+pub(crate) struct PgConnection {
+    client: RefCell<Client>,
+    prepared: RefCell<HashMap<&'static str, Statement>>,
+}
+
+impl std::fmt::Debug for PgConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PgConnection")
+    }
+}
+
+impl PgConnection {
+    pub(crate) fn client(&self) -> RefMut<'_, Client> {
+        self.client.borrow_mut()
+    }
+
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        Ok(self.client().batch_execute(sql)?)
+    }
+
+    pub(crate) fn prepare(&self, sql: &str) -> Result<Statement, StoreError> {
+        Ok(self.client().prepare(&numbered(sql))?)
+    }
+
+    /// The constant statement, prepared once a connection.
+    pub(crate) fn prepared(&self, sql: &'static str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.prepared.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.prepare(sql)?;
+        self.prepared.borrow_mut().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Executes a constant statement with arguments of PostgreSQL's own types, such as arrays.
+    pub(crate) fn execute(&self, sql: &'static str, args: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
+        let statement = self.prepared(sql)?;
+        Ok(self.client().execute(&statement, args)?)
+    }
+
+    /// The rows of a constant statement with arguments of PostgreSQL's own types.
+    pub(crate) fn query(
+        &self,
+        sql: &'static str,
+        args: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let statement = self.prepared(sql)?;
+        Ok(self.client().query(&statement, args)?)
+    }
+}
+
+/// A database's URL without its password.
+pub(crate) fn shown(config: &Config) -> String {
+    let hosts: Vec<_> = config
+        .get_hosts()
+        .iter()
+        .map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string().replace('/', "%2F"),
+        })
+        .collect();
+    let user = config.get_user().map_or_else(String::new, |user| format!("{user}@"));
+    let port = match config.get_ports() {
+        [] | [5432] => String::new(),
+        [port, ..] => format!(":{port}"),
+    };
+    format!("postgres://{user}{}{port}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
+}
+
+impl Postgres {
+    fn new(config: &Config) -> Self {
+        let mut config = config.clone();
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        // As psql and every other client takes it.
+        if let (None, Ok(password)) = (config.get_password(), std::env::var("PGPASSWORD")) {
+            config.password(password);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("rollcall");
+        }
+        Self { config, idle: Mutex::default() }
+    }
+
+    pub(crate) fn open(config: &Config) -> Result<Self, StoreError> {
+        let postgres = Self::new(config);
+        match postgres.read(schema::pg_version)? {
+            None | Some(0) => Err(StoreError::Empty(shown(config))),
+            Some(found) if found > schema::VERSION => Err(postgres.newer(found)),
+            Some(found) if found < schema::VERSION => {
+                Err(StoreError::Older { path: shown(config).into(), found, known: schema::VERSION })
+            }
+            Some(_) => Ok(postgres),
+        }
+    }
+
+    pub(crate) fn create(config: &Config) -> Result<(Self, bool), StoreError> {
+        let postgres = Self::new(config);
+        if let Some(found) = postgres.read(schema::pg_version)?.filter(|found| *found > schema::VERSION) {
+            return Err(postgres.newer(found));
+        }
+        let made = schema::pg_migrate(&postgres.another()?)?;
+        Ok((postgres, made))
+    }
+
+    fn newer(&self, found: i64) -> StoreError {
+        StoreError::Newer { path: shown(&self.config).into(), found, known: schema::VERSION }
+    }
+
+    /// A connection of its own.
+    pub(crate) fn another(&self) -> Result<PgConnection, StoreError> {
+        let failed = |error: ::postgres::Error| StoreError::connecting(shown(&self.config), &error);
+        let mut client = self.config.connect(NoTls).map_err(failed)?;
+        let version =
+            client.query_one("SELECT current_setting('server_version_num')::int4", &[]).map_err(failed)?;
+        let version: i32 = version.try_get(0).map_err(failed)?;
+        if version < OLDEST * 10_000 {
+            return Err(StoreError::OldServer { found: version / 10_000, oldest: OLDEST });
+        }
+        Ok(PgConnection { client: RefCell::new(client), prepared: RefCell::default() })
+    }
+
+    /// Runs `work` on one unchanging state of the database.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", |tx| work(tx).map(Verdict::Keep))
+    }
+
+    /// Runs `work` in one write transaction, which is rolled back unless it succeeds and wants to be kept.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction("BEGIN", work)
+    }
+
+    fn transaction<T>(
+        &self,
+        begin: &str,
+        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle.filter(|connection| !connection.client().is_closed()) {
+            Some(connection) => connection,
+            None => self.another()?,
+        };
+        let done = in_transaction(&connection, begin, work);
+        // Should `work` panic, the connection is closed, which rolls back.
+        if !connection.client().is_closed() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        done
+    }
+}
+
+/// Runs `work` in one transaction of a connection.
+pub(crate) fn in_transaction<T>(
+    connection: &PgConnection,
+    begin: &str,
+    work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
+) -> Result<T, StoreError> {
+    connection.batch(begin)?;
+    match work(&Tx::Postgres(connection)) {
+        Ok(Verdict::Keep(done)) => {
+            crash_point!("before_commit");
+            connection.batch("COMMIT")?;
+            crash_point!("after_commit");
+            Ok(done)
+        }
+        Ok(Verdict::TakeBack(done)) => {
+            connection.batch("ROLLBACK")?;
+            Ok(done)
+        }
+        Err(error) => {
+            // The first error counts; a connection that cannot even roll back is closed.
+            let _ = connection.batch("ROLLBACK");
+            Err(error)
+        }
+    }
+}
