@@ -27,6 +27,11 @@ impl TestClock {
     pub fn set(&self, text: &str) {
         self.0.store(time(text).as_micros(), Ordering::Relaxed);
     }
+
+    /// Moves it on.
+    pub fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
 }
 
 impl Clock for TestClock {
