@@ -629,7 +629,8 @@ impl<'a> Case<'a> {
 
     fn apply(&mut self) {
         let suits = |case: &Self, log: &Log| {
-            let applied = case.world.runs.values().any(|other| other.applies() == Some(log.id));
+            let applied =
+                case.world.runs.values().any(|other| other.applies() == Some(log.id) && other.counts());
             log.mode == Mode::Preview && log.state == State::Finished && !applied
         };
         let Some((preview, allowed)) = self.some_run(suits) else { return };
@@ -666,7 +667,10 @@ impl<'a> Case<'a> {
         }
         let mut targets = replayed(&run, |done| done.outcome == Outcome::Changed);
         targets.retain(|target| only.is_none_or(|only| target.user == only));
-        if run.repeats {
+        if only.is_some() && targets.is_empty() {
+            return; // whoever else had that name then would be meant, or nobody
+        }
+        if run.repeats || run.done.iter().any(Done::renames) {
             targets.reverse();
         }
         let log = Log {
@@ -726,12 +730,21 @@ impl<'a> Case<'a> {
             self.clock.advance(LEASE);
         }
         let suits = |case: &Self, log: &Log| {
-            let undo = |other: &Log| other.mode == Mode::Apply && other.undoes == Some(log.id);
+            let changed = log.done.iter().filter(|done| done.outcome == Outcome::Changed).count();
+            let undo = |other: &Log| {
+                let whole = other.targets.len() >= changed;
+                other.mode == Mode::Apply && other.undoes == Some(log.id) && other.counts() && whole
+            };
             matches!(log.state, State::Lost | State::Stopped)
                 && !case.leased(log)
                 && !case.world.runs.values().any(undo)
         };
         let Some((log, allowed)) = self.some_run(suits) else { return };
+        // What a preview has planned for a user and what others do to them meanwhile may want the same place among the
+        // attributes: a conflict that the model, where no place is wanted twice, does not know.
+        if log.mode == Mode::Preview && log.repeats {
+            return;
+        }
         let (Terms { brakes, .. }, trouble, meanwhile) = self.terms();
         let id = log.id;
         self.note(format!("resume {id}, a {:?} run, with {brakes:?}", log.state));

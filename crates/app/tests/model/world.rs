@@ -200,6 +200,11 @@ pub struct Done {
 }
 
 impl Done {
+    pub fn renames(&self) -> bool {
+        let name = |touch: &Touch| matches!(touch, Touch::Field(Field::Username, _));
+        self.outcome == Outcome::Changed && self.touches.iter().any(name)
+    }
+
     fn deactivates(&self) -> bool {
         let off = |touch: &Touch| matches!(touch, Touch::Field(Field::IsActive, [_, Value::Bool(false)]));
         self.outcome == Outcome::Changed && self.touches.iter().any(off)
@@ -242,6 +247,11 @@ impl Log {
             Source::Plan(id) => Some(id),
             _ => None,
         }
+    }
+
+    /// Whether it has come to anything, or still may.
+    pub fn counts(&self) -> bool {
+        self.state != State::Cancelled || !self.done.is_empty()
     }
 
     /// How many targets have their turn, if nothing else ends it.
@@ -381,7 +391,9 @@ impl World {
                 Mode::Preview => self.planned_to_be_taken(log, after.name(), after.id),
             };
         if taken {
-            done.outcome = Outcome::Failed;
+            // What was decided before is somebody else's to prevent.
+            let script = matches!(log.source, Source::Script);
+            done.outcome = if script { Outcome::Failed } else { Outcome::Conflict };
             done.touches.clear();
             return (done, None);
         }
