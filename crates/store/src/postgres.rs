@@ -192,21 +192,22 @@ pub(crate) fn in_transaction<T>(
     work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
 ) -> Result<T, StoreError> {
     connection.batch(begin)?;
-    match work(&Tx::Postgres(connection)) {
-        Ok(Verdict::Keep(done)) => {
+    let end = |verdict| match verdict {
+        Verdict::Keep(done) => {
             crash_point!("before_commit");
             connection.batch("COMMIT")?;
             crash_point!("after_commit");
             Ok(done)
         }
-        Ok(Verdict::TakeBack(done)) => {
+        Verdict::TakeBack(done) => {
             connection.batch("ROLLBACK")?;
             Ok(done)
         }
-        Err(error) => {
-            // The first error counts; a connection that cannot even roll back is closed.
-            let _ = connection.batch("ROLLBACK");
-            Err(error)
-        }
+    };
+    let done = work(&Tx::Postgres(connection)).and_then(end);
+    if done.is_err() {
+        // The first error counts; a connection that cannot even roll back is closed.
+        let _ = connection.batch("ROLLBACK");
     }
+    done
 }
