@@ -7,10 +7,13 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use common::{check, outcomes, request, site};
-use rollcall_app::runs::{BadRow, Choice, ChosenRows, Observer, Progress, RowsObserver, RowsRequest, Stop};
+use rollcall_app::runs::{
+    ApplyRequest, BadRow, Choice, ChosenRows, Observer, Progress, ResumeRequest, RowsObserver, RowsRequest,
+    Stop, Terms, UndoRequest,
+};
 use rollcall_app::{App, Table, TableOptions};
 use rollcall_domain::{
-    Change, Clock, Field, FieldChange, Mode, Outcome, Run, TargetOutcome, Timestamp, Value,
+    Brakes, Change, Clock, Field, FieldChange, Mode, Outcome, Run, TargetOutcome, Timestamp, Value,
 };
 use rollcall_testkit::TestDatabase;
 
@@ -267,4 +270,58 @@ fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
         }
         other => panic!("{other}"),
     }
+}
+
+fn apply_preview(app: &App, preview: &Run) -> Vec<TargetOutcome> {
+    let wanted = ApplyRequest::default();
+    let applied = app.apply_preview(preview.id, &wanted, &Stop::default(), &mut Silent).unwrap();
+    check(app, &applied);
+    outcomes(app, &applied)
+}
+
+#[test]
+fn a_plan_for_several_rows_names_the_user_as_before_the_run() {
+    let (_database, app) = site(2);
+    let text = "external_id,to\nx1,new\nx1,newer\n";
+    app.set_user("user1", &["external_id=x1".to_owned()]).unwrap();
+    let preview = run(&app, "user.username = row['to']", Mode::Preview, text);
+    let applied = apply_preview(&app, &preview);
+    let expected = [("user1", Outcome::Changed), ("user1", Outcome::Changed)];
+    assert_eq!(usernames(&applied), expected);
+}
+
+#[test]
+fn no_row_of_a_user_who_was_changed_since_the_preview_is_applied() {
+    let (_database, app) = site(2);
+    // The second row touches nothing of the first one, nor of the edit.
+    let script = "if row['n'] == '1': user.klass = 'gold'\nelse: user.description = 'second'";
+    let preview = run(&app, script, Mode::Preview, "username,n\nuser1,1\nuser1,2\nuser2,1\nuser2,2\n");
+    app.set_user("user1", &["email=by@hand".to_owned()]).unwrap();
+    let applied = apply_preview(&app, &preview);
+    use Outcome::{Changed, Conflict};
+    let expected = [("user1", Conflict), ("user1", Conflict), ("user2", Changed), ("user2", Changed)];
+    assert_eq!(usernames(&applied), expected);
+}
+
+#[test]
+fn no_earlier_row_is_planned_to_be_taken_back_when_somebody_has_changed_a_later_one() {
+    let (_database, app) = site(1);
+    let script = "
+match row['n']:
+    case '1': user.klass = 'first'
+    case '2': user.email = 'second'
+    case '3': user.description = 'third'
+";
+    let applied = run(&app, script, Mode::Apply, "username,n\nuser1,1\nuser1,2\nuser1,3\n");
+    let terms = Terms { canary: Some(1), ..Terms::default() };
+    let wanted = UndoRequest { mode: Mode::Preview, user: None, terms };
+    let undo = app.undo(applied.id, &wanted, &Stop::default(), &mut Silent).unwrap();
+    app.set_user("user1", &["description=by hand".to_owned()]).unwrap();
+    let engine = request("", Mode::Apply).engine;
+    let wanted = ResumeRequest { engine, time_limit: None, brakes: Brakes::default(), confirmed: true };
+    let undo = app.resume(undo.id, &wanted, &Stop::default(), &mut Silent).unwrap();
+    check(&app, &undo);
+    use Outcome::{Changed, Conflict};
+    let expected = [("user1", Changed), ("user1", Conflict), ("user1", Conflict)];
+    assert_eq!(usernames(&outcomes(&app, &undo)), expected);
 }

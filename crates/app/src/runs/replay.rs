@@ -1,7 +1,7 @@
 //! A run without a script: what a preview has planned is written, or what an earlier run has written is taken back. Every
 //! user is looked at before: whoever is not as they have to be is left alone, with what was found.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crossbeam_channel::bounded;
 use rollcall_domain::{Mismatch, Mode, Outcome, Replay, Run, Tally, TargetOutcome, User, UserId, diff};
@@ -74,6 +74,8 @@ impl Player<'_> {
         };
         let mut left: HashMap<UserId, User> = HashMap::new();
         let mut earlier: HashMap<UserId, (Option<String>, Outcome)> = HashMap::new();
+        // Users of whom somebody else has changed what earlier targets have planned to change.
+        let mut fallen = HashSet::new();
         let mut chunk = Vec::new();
         for planned in app.store.load_planned(run.id, replay, after, self.end_of(after))? {
             if !run.repeats {
@@ -88,6 +90,9 @@ impl Player<'_> {
             } else if let (Some(user), Some(_), Mode::Preview) = (&mut planned.loaded.user, prior, run.mode) {
                 stands = plan_before(app, run, target, user)?;
             }
+            if !stands {
+                fallen.insert(user_id);
+            }
             let same_user = match (prior, earlier.remove(&user_id)) {
                 (Some(prior), None) => {
                     let outcome = app.store.outcomes_page(run.id, None, prior - 1, 1)?.pop();
@@ -96,7 +101,9 @@ impl Player<'_> {
                 (_, known) => known,
             };
             let conflict = match (&same_user, replay) {
-                _ if !stands => Some("somebody else has changed what the preview planned to change"),
+                _ if fallen.contains(&user_id) => {
+                    Some("somebody else has changed what the preview planned to change")
+                }
                 // The version alone does not tell: the one that the plan wants may be somebody else's.
                 (Some((_, outcome)), Replay::Plan(_)) if *outcome != Outcome::Changed => {
                     Some("the plan builds on an earlier target of the user, which was not written as planned")
