@@ -125,12 +125,17 @@ fn start_over(context: &Context, location: &Location) -> anyhow::Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    if !context.app_on(Store::open(location)?).holds_samples()? {
+    let app = context.app_on(Store::open(location)?);
+    if !app.holds_samples()? {
+        if app.store().count_users(None)? == 0 {
+            return Ok(());
+        }
         return Err(Usage(format!(
             "{location} holds your own data and no samples: name a new file, such as --database sqlite:demo.db"
         ))
         .into());
     }
+    drop(app);
     tell(format_args!("{location} is from an earlier demo and is started over"));
     for suffix in ["", "-wal", "-shm"] {
         let mut file = path.clone().into_os_string();
