@@ -235,8 +235,8 @@ user.username = row['to']
 #[test]
 fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
     let (database, app) = site(13_000);
-    struct Editor(TestDatabase, u64);
-    impl Observer for Editor {
+    struct Editor<'a>(&'a TestDatabase, u64);
+    impl Observer for Editor<'_> {
         fn confirm(&mut self, _: &Run) -> bool {
             true
         }
@@ -257,7 +257,7 @@ fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
     let between: String = (2..=13_000).map(|n| format!("user{n},x\n")).collect();
     let mut wanted = request(APPEND, Mode::Preview);
     wanted.choice = Choice::Rows(rows(&app, format!("username,n\nuser1,a\n{between}user1,b\n")));
-    let run = app.run(&wanted, &Stop::default(), &mut Editor(database, 0)).unwrap();
+    let run = app.run(&wanted, &Stop::default(), &mut Editor(&database, 0)).unwrap();
     check(&app, &run);
     let all = outcomes(&app, &run);
     let (first, last) = (&all[0], &all[13_000]);
