@@ -5,6 +5,7 @@ mod common;
 mod state;
 
 use std::process::Child;
+use std::time::Duration;
 
 use common::{Desk, Done, column, finish, start, wait_until};
 use nix::sys::signal::{Signal, kill};
@@ -32,8 +33,12 @@ fn desk(users: usize) -> Desk {
 
 /// Starts a command that commits every `chunk` outcomes.
 fn begin(desk: &Desk, line: &str, chunk: usize) -> Child {
+    begin_with(desk, line, &format!("chunk_size=return({chunk})"))
+}
+
+fn begin_with(desk: &Desk, line: &str, points: &str) -> Child {
     let mut command = desk.command(&line.split(' ').collect::<Vec<_>>());
-    start(command.env("FAILPOINTS", format!("chunk_size=return({chunk})")))
+    start(command.env("FAILPOINTS", points))
 }
 
 fn pid(child: &Child) -> Pid {
@@ -51,18 +56,27 @@ impl Stopped {
     fn new(desk: &Desk, line: &str, chunk: usize) -> Self {
         let mut database = desk.database();
         let earlier = newest(&database);
-        let child = begin(desk, line, chunk);
+        // After every commit it rests for a moment, so it is found between two even where no script takes its time.
+        let child = begin_with(desk, line, &format!("chunk_size=return({chunk});after_commit=sleep(10)"));
         wait_until("the run has its first outcomes", || {
             number(&database, &format!("SELECT count(*) FROM outcomes WHERE run_id > {earlier}")) > 0
         });
-        // Whoever has the lock knows that nobody stops with it.
-        let lock = Transaction::new(&mut database, TransactionBehavior::Immediate).unwrap();
-        kill(pid(&child), Signal::SIGSTOP).unwrap();
-        wait_until("the process has stopped", || {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-            stat.rsplit(") ").next().unwrap().starts_with('T')
+        // Whoever gets the lock at once knows that nobody has stopped with it.
+        database.busy_timeout(Duration::ZERO).unwrap();
+        wait_until("the process has stopped between two chunks", || {
+            kill(pid(&child), Signal::SIGSTOP).unwrap();
+            wait_until("the process has stopped", || {
+                let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+                let state = stat.rsplit(") ").next().unwrap();
+                assert!(!state.starts_with('Z'), "it was faster");
+                state.starts_with('T')
+            });
+            let free = Transaction::new(&mut database, TransactionBehavior::Immediate).is_ok();
+            if !free {
+                kill(pid(&child), Signal::SIGCONT).unwrap();
+            }
+            free
         });
-        drop(lock);
         let run = Run::of(&database, newest(&database));
         assert_eq!(run.state(), "running");
         assert!(run.number("cursor") < run.number("targets"), "it was faster: {:?}", run.0);
@@ -167,7 +181,6 @@ fn a_process_whose_run_was_cancelled_meanwhile_writes_nothing_more() {
 
 #[test]
 fn a_plan_and_an_undo_that_are_taken_over_are_written_once() {
-    // So many chunks that a process without a script, too, is found between two.
     let desk = desk(400);
     desk.write("script.py", SLOW.replace("time.sleep(0.02)", ""));
     let original = users(&desk.database());
