@@ -146,8 +146,8 @@ fn somebody_elses_edit_meanwhile_survives_and_so_does_the_scripts() {
 #[test]
 fn a_user_removed_before_its_turn_is_a_conflict() {
     let (database, app) = site(5);
-    struct Remover(TestDatabase);
-    impl Observer for Remover {
+    struct Remover<'a>(&'a TestDatabase);
+    impl Observer for Remover<'_> {
         fn confirm(&mut self, _: &Run) -> bool {
             let store = self.0.open();
             store.remove_user(&store.user_by_name("user3").unwrap().unwrap()).unwrap();
@@ -155,8 +155,9 @@ fn a_user_removed_before_its_turn_is_a_conflict() {
         }
         fn progress(&mut self, _: Progress) {}
     }
-    let ended =
-        app.run(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut Remover(database)).unwrap();
+    let ended = app
+        .run(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut Remover(&database))
+        .unwrap();
     check(&app, &ended);
     assert_eq!((ended.tally.get(Outcome::Conflict), ended.tally.get(Outcome::Changed)), (1, 4));
 }
