@@ -20,6 +20,8 @@ mod table;
 mod users;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rollcall_domain::{Clock, Zone};
 use rollcall_store::Store;
@@ -32,6 +34,10 @@ pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
 
+/// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy
+/// or swaps, short enough for whoever waits for one that is gone.
+pub const LEASE: Duration = Duration::from_secs(30);
+
 /// Rollcall, on behalf of one administrator.
 #[derive(Clone)]
 pub struct App {
@@ -39,13 +45,39 @@ pub struct App {
     clock: Arc<dyn Clock>,
     zone: Zone,
     administrator: String,
+    lease: Duration,
+    /// Outcomes that this process has committed.
+    committed: Arc<AtomicU64>,
 }
 
 impl App {
     /// Works on `store` for `administrator` (such as `cli:maria`); dates without an offset are in `zone`.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, zone: Zone, administrator: String) -> Self {
-        Self { store: Arc::new(store), clock, zone, administrator }
+        let committed = Arc::default();
+        Self { store: Arc::new(store), clock, zone, administrator, lease: LEASE, committed }
+    }
+
+    /// The same, where what it executes may be taken over after another time than [`LEASE`].
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
+    }
+
+    /// The same, where dates without an offset are in another zone.
+    fn in_zone(&self, zone: &Zone) -> Self {
+        Self { zone: zone.clone(), ..self.clone() }
+    }
+
+    /// Counts outcomes that this process has committed.
+    fn count_committed(&self, outcomes: u64) {
+        self.committed.fetch_add(outcomes, Ordering::Relaxed);
+    }
+
+    /// Between two looks at what other processes do.
+    #[expect(clippy::disallowed_methods, reason = "nothing in this process tells what others do")]
+    fn pause(time: Duration) {
+        std::thread::sleep(time);
     }
 
     /// The database.

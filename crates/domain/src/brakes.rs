@@ -10,7 +10,7 @@ const FAILURES: u64 = 100;
 const ONE_IN: u64 = 10;
 
 /// What an administrator wants of a run's execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// How long the script may take for one target, in milliseconds.
@@ -20,6 +20,10 @@ pub struct Settings {
     /// It stops after so many targets, to be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<u64>,
+    /// The time zone of dates that come without one, by its IANA name: the same for whoever executes the run, and when it
+    /// is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// When a run stops by itself.

@@ -34,6 +34,8 @@ impl Mode {
 pub enum RunState {
     /// Its targets are being frozen, or wait for a yes.
     Selecting,
+    /// Nobody is at it; the next worker takes it.
+    Queued,
     /// It is being executed.
     Running,
     /// Its process died; nothing was lost.
@@ -48,14 +50,22 @@ pub enum RunState {
 
 impl RunState {
     /// Every state.
-    pub const ALL: [Self; 6] =
-        [Self::Selecting, Self::Running, Self::Interrupted, Self::Stopped, Self::Cancelled, Self::Finished];
+    pub const ALL: [Self; 7] = [
+        Self::Selecting,
+        Self::Queued,
+        Self::Running,
+        Self::Interrupted,
+        Self::Stopped,
+        Self::Cancelled,
+        Self::Finished,
+    ];
 
     /// Its name everywhere.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Selecting => "selecting",
+            Self::Queued => "queued",
             Self::Running => "running",
             Self::Interrupted => "interrupted",
             Self::Stopped => "stopped",
@@ -213,7 +223,7 @@ pub struct Run {
     pub ended_at: Option<Timestamp>,
     /// How many targets it has.
     pub targets: u64,
-    /// How many of them, in order, have a committed outcome.
+    /// Up to here every target has a committed outcome; where several processes execute the run, some behind it too.
     pub cursor: i64,
     /// Outcomes so far.
     pub tally: Tally,
@@ -238,10 +248,10 @@ pub struct Run {
     pub token: i64,
     /// Nobody takes the run over before, unless the process that executes it is certainly dead.
     pub leased_until: Option<Timestamp>,
-    /// Who wants it to end.
-    pub cancelled_by: Option<String>,
     /// When its outcomes were removed, to make room.
     pub pruned_at: Option<Timestamp>,
+    /// Of a preview: up to which target `plan` reaches. Where several processes execute a run, it may be behind.
+    pub planned: i64,
     /// Why it ended early, where it did.
     pub note: Option<String>,
 }
@@ -260,7 +270,7 @@ impl Run {
     /// How many targets had no turn yet.
     #[must_use]
     pub fn left(&self) -> u64 {
-        self.targets.saturating_sub(self.cursor.unsigned_abs())
+        self.targets.saturating_sub(self.tally.total())
     }
 
     /// What its brakes have counted.

@@ -172,8 +172,17 @@ impl StoreError {
 
     /// Whether a user's name was given to somebody else in the same moment.
     pub(crate) fn is_taken_name(&self) -> bool {
-        let Self::Server(error) = self else { return false };
-        error.as_db_error().and_then(|error| error.constraint()) == Some("users_username_key")
+        self.constraint() == Some("users_username_key")
+    }
+
+    /// Whether somebody else has committed an outcome of the same target in the same moment.
+    pub(crate) fn is_known_outcome(&self) -> bool {
+        self.constraint() == Some("outcomes_pkey")
+    }
+
+    fn constraint(&self) -> Option<&str> {
+        let Self::Server(error) = self else { return None };
+        error.as_db_error().and_then(|error| error.constraint())
     }
 
     /// Whether a statement failed because of a reference.

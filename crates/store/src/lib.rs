@@ -6,6 +6,7 @@
 //! Writes that belong together are one call and one transaction: a chunk of a run ([`Store::commit_chunk`]), an
 //! import, an edit by hand.
 
+mod chunks;
 mod db;
 mod error;
 mod filter;
@@ -34,11 +35,12 @@ mod write_set;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use chunks::{Chunk, Glance, Lessee};
 pub use error::StoreError;
 pub use history::{ByRun, Event};
 pub use import::{Added, Import};
 pub use load::{Loaded, Planned};
-pub use outcomes::{ChunkOf, Commit, Settled};
+pub use outcomes::{Commit, Settled, Stretch};
 pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
 pub use staging::{MOST_NAMED, Staging};
 pub use write::{Edited, HandEdit};

@@ -8,23 +8,28 @@ use rollcall_domain::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::chunks;
 use crate::db::{Moment, Row, Tx, args};
+use crate::runs::{counters, read_counters};
 use crate::sqlite::Verdict;
 use crate::write::{self, Written};
 use crate::write_set;
-use crate::{Hold, Store, StoreError, crash_point, json, sql};
+use crate::{Hold, Lessee, Store, StoreError, crash_point, json, sql};
 
 sql! {
     INSERT = "INSERT INTO outcomes (run_id, seq, user_id, username, organization_id, outcome, version, journal, result, \
               output, notes, micros, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-    ADVANCE = "UPDATE runs SET cursor = ?3, changed = changed + ?4, unchanged = unchanged + ?5, \
-               skipped = skipped + ?6, failed = failed + ?7, timed_out = timed_out + ?8, conflict = conflict + ?9, \
-               output_bytes = output_bytes + ?10, millis = ?11, deactivated = deactivated + ?13, plan = ?14, \
-               leased_until = ?15 WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?12";
-    // Nothing, if the run is no longer this holder's or the chunk is not its next.
-    SO_FAR = "SELECT output_bytes, plan FROM runs WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?3"
-        => "SELECT output_bytes, plan FROM runs WHERE id = ?1 AND cursor = ?2 AND state = 'running' AND token = ?3 \
-            FOR UPDATE";
+    OUTPUT_SO_FAR = "SELECT output_bytes FROM runs WHERE id = ?1";
+    // Locked: the brakes count what all who execute the run have done.
+    SO_FAR = concat!("SELECT plan, planned, deactivated, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running'")
+        => concat!("SELECT plan, planned, deactivated, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running' FOR UPDATE");
+    ADVANCE = "UPDATE runs SET changed = changed + ?2, unchanged = unchanged + ?3, skipped = skipped + ?4, \
+               failed = failed + ?5, timed_out = timed_out + ?6, conflict = conflict + ?7, output_bytes = output_bytes + ?8, \
+               deactivated = deactivated + ?9, millis = CASE WHEN millis < ?10 THEN ?10 ELSE millis END, plan = ?11, planned = ?12, \
+               holder = ?13, leased_until = ?14, \
+               cursor = coalesce((SELECT min(done) FROM chunks WHERE run_id = ?1), \
+                                 (SELECT max(seq) FROM outcomes WHERE run_id = ?1)) WHERE id = ?1";
+    STOP = "UPDATE runs SET state = 'stopped', note = ?2, ended_at = ?3, holder = NULL, leased_until = NULL WHERE id = ?1";
     PROFILE_IS_THERE = "SELECT 1 FROM profiles WHERE id = ?1";
     // A name is taken for a preview if it was given to another user in it, or belongs to another user who keeps it.
     NAME_IS_PLANNED = "SELECT 1 FROM planned_names WHERE run_id = ?1 AND username = ?2 AND user_id <> ?3";
@@ -35,12 +40,13 @@ sql! {
     PAGE = "SELECT o.seq, o.user_id, o.username, o.organization_id, o.outcome, o.journal, o.result, o.output, o.notes, \
             o.micros, t.cells FROM outcomes o JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
             WHERE o.run_id = ?1 AND o.seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR o.outcome = ?3) ORDER BY o.seq LIMIT ?4";
-    PLAN = "SELECT seq, user_id, outcome, version, journal, notes FROM outcomes WHERE run_id = ?1 ORDER BY seq";
+    PLAN = "SELECT seq, user_id, outcome, version, journal, notes FROM outcomes WHERE run_id = ?1 AND seq > ?2 ORDER BY seq";
     RESULTS_PAGE = "SELECT seq, result FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR outcome = ?3) \
                     AND result IS NOT NULL ORDER BY seq LIMIT ?4";
     NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id, t.cells FROM targets t \
                     LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 \
-                    AND t.seq > (SELECT cursor FROM runs WHERE id = ?1) ORDER BY t.seq LIMIT ?3";
+                    AND t.seq > (SELECT cursor FROM runs WHERE id = ?1) \
+                    AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run_id = ?1 AND o.seq = t.seq) ORDER BY t.seq LIMIT ?3";
 }
 
 /// The same as `INSERT`, for many rows at once on PostgreSQL.
@@ -123,51 +129,59 @@ impl Settled {
     }
 }
 
-/// Where in a run a chunk lies, and whose it is.
+/// Where in a run outcomes lie, and who has computed them.
 #[derive(Debug, Clone, Copy)]
-pub struct ChunkOf {
-    /// The run, as this process holds it.
+pub struct Stretch<'a> {
+    /// The chunk that they belong to; its holder has it still.
+    pub chunk: i64,
+    /// The run, as this process knows it.
     pub hold: Hold,
-    /// Whether it writes users.
+    /// Who holds the chunk, and for how long from now on.
+    pub lessee: Lessee<'a>,
+    /// Whether users are written.
     pub mode: Mode,
-    /// When it stops by itself.
+    /// When the run stops by itself.
     pub brakes: Brakes,
-    /// What the brakes have counted before.
-    pub counts: Counts,
+    /// Where the brakes start to count.
+    pub braked_from: Counts,
+    /// Why the run is to stop with this, if it is.
+    pub stop: Option<&'a str>,
     /// What has become of a target whose changes the database refuses: it has failed, or where they were decided before
     /// it is in conflict.
     pub refused: Outcome,
-    /// The last target before the chunk.
+    /// The last target before.
     pub after: i64,
-    /// The last target of the chunk.
+    /// The last target.
     pub last: i64,
     /// The present moment.
     pub now: Timestamp,
-    /// When others may take the run over, if it is not heard of again.
-    pub leased_until: Timestamp,
     /// How long the run has been executed, in milliseconds.
     pub millis: i64,
+    /// How long this process takes for a target, in microseconds.
+    pub pace: i64,
 }
 
-/// How the commit of a chunk went.
+/// How the commit of a stretch went.
 #[derive(Debug, PartialEq)]
 pub enum Commit {
     /// All of it is written.
     Done {
-        /// Its outcomes.
+        /// The outcomes of the run so far, whoever has computed them.
         tally: Tally,
         /// Targets whose changes were refused; later targets of the same users must not be built
         /// on what they would have done.
         refused: Vec<i64>,
-        /// What the brakes have counted by now.
-        counts: Counts,
-        /// The brake that the last target has tripped, if it has.
-        tripped: Option<Tripped>,
+        /// Why the run has stopped with this, if it has.
+        stopped: Option<String>,
     },
-    /// Nothing is written: a brake trips within the chunk. So many of its targets may still be committed.
+    /// Nothing is written: a brake trips within the stretch. So many of its targets may still be committed.
     TooMany(usize, Tripped),
     /// Nothing is written: the users of these targets are no longer as their outcomes assume.
     Stale(Vec<i64>),
+    /// Nothing is written: others have taken their share of the chunk, which ends with this target.
+    Shortened(i64),
+    /// Nothing is written: the chunk is somebody else's.
+    ChunkLost,
 }
 
 /// The seldom parts of an outcome, in one column.
@@ -192,19 +206,65 @@ impl Notes {
     }
 }
 
+/// What a run has come to before a stretch.
+struct SoFar {
+    plan: Option<String>,
+    planned: i64,
+    deactivated: u64,
+    tally: Tally,
+}
+
+/// What keeps a stretch from being committed: its chunk has become shorter, or is somebody else's.
+fn obstacle(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Option<Commit>, StoreError> {
+    match chunks::end_of(tx, of.chunk, of.after)? {
+        Some(end) if end >= of.last => Ok(None),
+        Some(end) => Ok(Some(Commit::Shortened(end))),
+        None if chunks::is_ours(tx, of.hold)? => Ok(Some(Commit::ChunkLost)),
+        None => Err(StoreError::RunLost(of.hold.run)),
+    }
+}
+
+/// Moves the chunk on and locks the run; or says how the commit ends instead.
+fn enter(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Result<SoFar, Commit>, StoreError> {
+    let run = of.hold.run;
+    if !chunks::move_on(tx, of.chunk, [of.after, of.last], of.pace, &of.lessee)? {
+        return Ok(Err(obstacle(tx, of)?.unwrap_or(Commit::ChunkLost)));
+    }
+    let so_far = tx.first(SO_FAR, args![run], |row| {
+        Ok(SoFar {
+            plan: row.get(0)?,
+            planned: row.get(1)?,
+            deactivated: row.get::<i64>(2)?.unsigned_abs(),
+            tally: read_counters(row, 3)?,
+        })
+    })?;
+    so_far.map(Ok).ok_or(StoreError::RunLost(run))
+}
+
 impl Store {
-    /// Commits a chunk of a run in one transaction: the users' changes (in a preview: none), one outcome a target
-    /// with its journal, the run's cursor and its counters.
-    pub fn commit_chunk(&self, chunk: ChunkOf, settled: &[Settled]) -> Result<Commit, StoreError> {
+    /// Commits outcomes of a run in one transaction: the users' changes (in a preview: none), one outcome a target
+    /// with its journal, how far the chunk and the run are, and the run's counters.
+    pub fn commit_chunk(&self, of: &Stretch<'_>, settled: &[Settled]) -> Result<Commit, StoreError> {
         let done = self.write_or_take_back(PATIENCE, |tx| {
+            if let Some(commit) = obstacle(tx, of)? {
+                return Ok(Verdict::TakeBack(commit));
+            }
             let mut refusals = missing_profiles(tx, settled)?;
-            let stale = match chunk.mode {
+            let mut entered = None;
+            let stale = match of.mode {
                 Mode::Apply => match tx {
-                    Tx::Sqlite(_) => write_users(tx, chunk.now, settled, &mut refusals)?,
-                    Tx::Postgres(pg) => write_set::write_users(pg, chunk.now, settled, &mut refusals)?,
+                    Tx::Sqlite(_) => write_users(tx, of.now, settled, &mut refusals)?,
+                    Tx::Postgres(pg) => write_set::write_users(pg, of.now, settled, &mut refusals)?,
                 },
                 Mode::Preview => {
-                    plan_names(tx, chunk.hold.run, settled, &mut refusals)?;
+                    // Two who give one name at the same time see each other.
+                    if settled.iter().any(|target| target.renamed().is_some()) {
+                        match enter(tx, of)? {
+                            Ok(so_far) => entered = Some(so_far),
+                            Err(commit) => return Ok(Verdict::TakeBack(commit)),
+                        }
+                    }
+                    plan_names(tx, of.hold.run, settled, &mut refusals)?;
                     built_on_refused(settled, &refusals)
                 }
             };
@@ -212,18 +272,28 @@ impl Store {
                 return Ok(Verdict::TakeBack(Commit::Stale(stale)));
             }
             crash_point!("commit_chunk.users");
-            let (counts, tripped) = match brake(&chunk, settled, &refusals) {
-                Ok(counted) => counted,
-                Err((keep, tripped)) => return Ok(Verdict::TakeBack(Commit::TooMany(keep, tripped))),
+            let rows = write_outcomes(tx, of, settled, &refusals)?;
+            crash_point!("commit_chunk.outcomes");
+            // As late as can be: others who commit wait for it.
+            let so_far = match entered.map_or_else(|| enter(tx, of), |so_far| Ok(Ok(so_far)))? {
+                Ok(so_far) => so_far,
+                Err(commit) => return Ok(Verdict::TakeBack(commit)),
             };
-            let tally = write_outcomes(tx, &chunk, settled, &refusals, counts)?;
-            let mut refused: Vec<_> = refusals.keys().map(|index| settled[*index].outcome.target).collect();
-            refused.sort_unstable();
-            Ok(Verdict::Keep(Commit::Done { tally, refused, counts, tripped }))
+            match count(tx, of, &so_far, &rows)? {
+                Err((keep, tripped)) => Ok(Verdict::TakeBack(Commit::TooMany(keep, tripped))),
+                Ok((tally, stopped)) => {
+                    let mut refused: Vec<_> =
+                        refusals.keys().map(|index| settled[*index].outcome.target).collect();
+                    refused.sort_unstable();
+                    Ok(Verdict::Keep(Commit::Done { tally, refused, stopped }))
+                }
+            }
         });
         match done {
             // Somebody has taken a name in the same moment; the next try finds it taken.
             Err(error) if error.is_taken_name() => Ok(Commit::Stale(Vec::new())),
+            // Whoever has the chunk by now was faster.
+            Err(error) if error.is_known_outcome() => Ok(Commit::ChunkLost),
             done => done,
         }
     }
@@ -231,18 +301,8 @@ impl Store {
     /// The hash of the plan that the outcomes of a preview are, computed anew.
     pub fn plan_of(&self, preview: &Run) -> Result<PlanHash, StoreError> {
         self.read(|tx| {
-            let mut plan = PlanHash::new(&preview.source, &preview.params, preview.undoes);
-            tx.each(PLAN, args![preview.id], |row| {
-                let outcome = outcome(row, 2)?;
-                let notes: Notes = parse(row.maybe_text(5)?)?;
-                let target = TargetOutcome {
-                    dated: notes.dated,
-                    ..TargetOutcome::new(row.get(0)?, row.get(1)?, outcome)
-                };
-                plan = plan.with(&target, outcome, row.get(3)?, row.maybe_text(4)?);
-                Ok(())
-            })?;
-            Ok(plan)
+            let start = PlanHash::new(&preview.source, &preview.params, preview.undoes);
+            plan_after(tx, preview.id, start, 0)
         })
     }
 
@@ -287,20 +347,37 @@ impl Store {
     }
 }
 
-/// Counts a chunk for the brakes. A brake that trips before its last target says how many may be committed.
+/// The hash of a preview's plan with what follows target `planned`, up to which it is known.
+pub(crate) fn plan_after(
+    tx: &Tx<'_>,
+    run: RunId,
+    plan: PlanHash,
+    planned: i64,
+) -> Result<PlanHash, StoreError> {
+    let mut plan = plan;
+    tx.each(PLAN, args![run, planned], |row| {
+        let outcome = outcome(row, 2)?;
+        let notes: Notes = parse(row.maybe_text(5)?)?;
+        let target =
+            TargetOutcome { dated: notes.dated, ..TargetOutcome::new(row.get(0)?, row.get(1)?, outcome) };
+        plan = plan.with(&target, outcome, row.get(3)?, row.maybe_text(4)?);
+        Ok(())
+    })?;
+    Ok(plan)
+}
+
+/// Counts outcomes for the brakes. A brake that trips before the last of them says how many may be committed.
 fn brake(
-    chunk: &ChunkOf,
-    settled: &[Settled],
-    refusals: &Refusals,
+    of: &Stretch<'_>,
+    so_far: &SoFar,
+    rows: &[OutcomeRow<'_>],
 ) -> Result<(Counts, Option<Tripped>), (usize, Tripped)> {
-    let mut counts = chunk.counts;
-    for (index, target) in settled.iter().enumerate() {
-        let refused = refusals.contains_key(&index);
-        let outcome = if refused { chunk.refused } else { target.outcome.outcome };
-        let one = Counts::one(outcome, &target.outcome.changes);
-        if let Err(tripped) = chunk.brakes.pass(&mut counts, one) {
+    let mut counts = Counts::of(&so_far.tally, so_far.deactivated) - of.braked_from;
+    for (index, row) in rows.iter().enumerate() {
+        let one = Counts::one(row.outcome, &row.target.outcome.changes);
+        if let Err(tripped) = of.brakes.pass(&mut counts, one) {
             let keep = index + usize::from(tripped.included);
-            return if keep == settled.len() { Ok((counts, Some(tripped))) } else { Err((keep, tripped)) };
+            return if keep == rows.len() { Ok((counts, Some(tripped))) } else { Err((keep, tripped)) };
         }
     }
     Ok((counts, None))
@@ -493,19 +570,13 @@ fn insert(tx: &Tx<'_>, run: RunId, rows: &[OutcomeRow<'_>]) -> Result<(), StoreE
     Ok(())
 }
 
-fn write_outcomes(
+fn write_outcomes<'a>(
     tx: &Tx<'_>,
-    chunk: &ChunkOf,
-    settled: &[Settled],
+    of: &Stretch<'_>,
+    settled: &'a [Settled],
     refusals: &Refusals,
-    counts: Counts,
-) -> Result<Tally, StoreError> {
-    let mut tally = Tally::default();
-    let held = args![chunk.hold.run, chunk.after, chunk.hold.token];
-    let so_far = tx.first(SO_FAR, held, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (kept_before, plan): (i64, Option<String>) = so_far.ok_or(StoreError::RunLost(chunk.hold.run))?;
-    let mut plan = plan.as_deref().map(read_plan).transpose()?;
-    let mut kept = kept_before;
+) -> Result<Vec<OutcomeRow<'a>>, StoreError> {
+    let mut kept: i64 = tx.value(OUTPUT_SO_FAR, args![of.hold.run])?;
     let mut rows = Vec::with_capacity(settled.len());
     for (index, target) in settled.iter().enumerate() {
         let TargetOutcome { output, warnings, error, mismatches, reason, dated, .. } = &target.outcome;
@@ -519,9 +590,9 @@ fn write_outcomes(
         let (outcome, journal) = match refusals.get(&index) {
             None => (target.outcome.outcome, target.journal.as_deref()),
             Some(why) => {
-                let kind = if chunk.refused == Outcome::Conflict { "Conflict" } else { "Refused" };
+                let kind = if of.refused == Outcome::Conflict { "Conflict" } else { "Refused" };
                 notes.error = Some(ScriptError::without_line(kind, why.clone()));
-                (chunk.refused, None)
+                (of.refused, None)
             }
         };
         let mut output = Some(output.as_str()).filter(|text| !text.is_empty());
@@ -529,38 +600,68 @@ fn write_outcomes(
             notes.warnings.push("its output was not kept: the run has printed over 1 GiB".to_owned());
         }
         kept += output.map_or(0, |text| i64::try_from(text.len()).unwrap_or(i64::MAX));
-        let written_at = (journal.is_some() && chunk.mode == Mode::Apply).then_some(chunk.now);
+        let written_at = (journal.is_some() && of.mode == Mode::Apply).then_some(of.now);
         let notes = if notes.are_any() { Some(json::write(&notes)?) } else { None };
-        plan = plan.map(|plan| plan.with(&target.outcome, outcome, target.version, journal));
-        tally.count(outcome);
         rows.push(OutcomeRow { target, outcome, journal, output, notes, written_at });
     }
-    insert(tx, chunk.hold.run, &rows)?;
-    crash_point!("commit_chunk.outcomes");
-    let count = |outcome| i64::try_from(tally.get(outcome)).unwrap_or(i64::MAX);
-    let deactivated = counts - chunk.counts;
-    let values = args![
-        chunk.hold.run,
-        chunk.after,
-        chunk.last,
-        count(Outcome::Changed),
-        count(Outcome::Unchanged),
-        count(Outcome::Skipped),
-        count(Outcome::Failed),
-        count(Outcome::TimedOut),
-        count(Outcome::Conflict),
-        kept - kept_before,
-        chunk.millis,
-        chunk.hold.token,
-        i64::try_from(deactivated.deactivated).unwrap_or(i64::MAX),
-        plan.map(|plan| plan.to_string()),
-        chunk.leased_until,
-    ];
-    let advanced = tx.execute(ADVANCE, values)?;
-    if advanced == 0 { Err(StoreError::RunLost(chunk.hold.run)) } else { Ok(tally) }
+    insert(tx, of.hold.run, &rows)?;
+    Ok(rows)
 }
 
-fn read_plan(text: &str) -> Result<PlanHash, StoreError> {
+/// Counts written outcomes into their run, and stops it if it has to; the run's outcomes so far, and why it has stopped.
+/// Or how many of them a brake lets pass.
+#[expect(clippy::type_complexity, reason = "said once, right here")]
+fn count(
+    tx: &Tx<'_>,
+    of: &Stretch<'_>,
+    so_far: &SoFar,
+    rows: &[OutcomeRow<'_>],
+) -> Result<Result<(Tally, Option<String>), (usize, Tripped)>, StoreError> {
+    let (counts, tripped) = match brake(of, so_far, rows) {
+        Ok(counted) => counted,
+        Err(too_many) => return Ok(Err(too_many)),
+    };
+    let run = of.hold.run;
+    let mut tally = Tally::default();
+    rows.iter().for_each(|row| tally.count(row.outcome));
+    let mut plan = so_far.plan.as_deref().map(read_plan).transpose()?;
+    let mut planned = so_far.planned;
+    if planned == of.after {
+        let with = |plan: PlanHash, row: &OutcomeRow<'_>| {
+            plan.with(&row.target.outcome, row.outcome, row.target.version, row.journal)
+        };
+        plan = plan.map(|plan| rows.iter().fold(plan, with));
+        planned = of.last;
+    }
+    let printed: usize = rows.iter().filter_map(|row| row.output).map(str::len).sum();
+    let before = Counts::of(&so_far.tally, so_far.deactivated) - of.braked_from;
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let values = args![
+        run,
+        number(tally.get(Outcome::Changed)),
+        number(tally.get(Outcome::Unchanged)),
+        number(tally.get(Outcome::Skipped)),
+        number(tally.get(Outcome::Failed)),
+        number(tally.get(Outcome::TimedOut)),
+        number(tally.get(Outcome::Conflict)),
+        number(printed as u64),
+        number((counts - before).deactivated),
+        of.millis,
+        plan.map(|plan| plan.to_string()),
+        planned,
+        of.lessee.holder,
+        of.lessee.leased_until,
+    ];
+    tx.execute(ADVANCE, values)?;
+    let stopped = of.stop.map(str::to_owned).or(tripped.map(|tripped| tripped.why));
+    if let Some(why) = &stopped {
+        tx.execute(STOP, args![run, why.as_str(), of.now])?;
+    }
+    tally += so_far.tally;
+    Ok(Ok((tally, stopped)))
+}
+
+pub(crate) fn read_plan(text: &str) -> Result<PlanHash, StoreError> {
     text.parse().map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
 }
 

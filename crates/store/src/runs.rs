@@ -4,17 +4,34 @@ use rollcall_domain::{
     Timestamp, UserId,
 };
 
-use crate::db::{Arg, Row, Sql, Tx, args};
+use crate::db::{Arg, Row, Tx, args};
 use crate::filter::{Condition, Shape};
 use crate::staging::Staging;
-use crate::{Store, StoreError, json, sql};
+use crate::{Store, StoreError, chunks, json, outcomes, sql};
+
+/// The counters of a run, as [`read_counters`] reads them.
+macro_rules! counters {
+    () => {
+        "changed, unchanged, skipped, failed, timed_out, conflict"
+    };
+}
+pub(crate) use counters;
 
 macro_rules! run_columns {
     () => {
-        "id, mode, state, holder, script, source, selection, administrator, organization_id, created_at, ended_at, \
-         targets, cursor, millis, applies, undoes, note, changed, unchanged, skipped, failed, timed_out, conflict, \
-         script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
-         cancelled_by, pruned_at"
+        concat!(
+            "id, mode, state, holder, script, source, selection, administrator, organization_id, created_at, ended_at, \
+             targets, cursor, millis, applies, undoes, note, ",
+            counters!(),
+            ", script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
+             pruned_at, planned"
+        )
+    };
+}
+
+macro_rules! nothing_done {
+    () => {
+        "changed + unchanged + skipped + failed + timed_out + conflict = 0"
     };
 }
 
@@ -24,26 +41,23 @@ sql! {
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
     BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
-    LEASE = "UPDATE runs SET leased_until = ?3 WHERE id = ?1 AND state = 'running' AND token = ?2";
     // Only the run that was looked at: neither its holder nor anybody else has touched it since.
     TAKE = "UPDATE runs SET state = 'running', holder = ?3, leased_until = ?4, braked_from = ?5, settings = ?6, \
-            token = token + 1, ended_at = NULL, note = NULL, cancelled_by = NULL \
+            token = token + 1, ended_at = NULL, note = NULL \
             WHERE id = ?1 AND token = ?2 AND leased_until IS NOT DISTINCT FROM ?7 AND state IN ('selecting', 'running', 'stopped')";
     END = "UPDATE runs SET state = ?3, note = ?4, ended_at = ?5, millis = ?6, holder = NULL, leased_until = NULL \
            WHERE id = ?1 AND token = ?2 AND state IN ('selecting', 'running')";
-    ASK_TO_CANCEL = "UPDATE runs SET cancelled_by = ?3 WHERE id = ?1 AND token = ?2 AND state = 'running'";
-    CANCEL = "UPDATE runs SET state = 'cancelled', note = ?3, ended_at = ?4, token = token + 1, holder = NULL, \
-              leased_until = NULL WHERE id = ?1 AND token = ?2 AND leased_until IS NOT DISTINCT FROM ?5 \
-              AND state IN ('selecting', 'running', 'stopped')";
-    CANCELLED_BY = "SELECT cancelled_by FROM runs WHERE id = ?1 AND token = ?2 AND state = 'running'";
+    CANCEL = "UPDATE runs SET state = 'cancelled', note = ?2, ended_at = ?3, holder = NULL, leased_until = NULL \
+              WHERE id = ?1 AND state IN ('selecting', 'running', 'stopped')";
+    SET_PLAN = "UPDATE runs SET plan = ?2, planned = ?3 WHERE id = ?1";
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
     // One that was called off before it had done anything is none.
-    APPLIED_BY = "SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND cursor = 0)";
+    APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
     // One that is to take back what the run did to some of its users only is none either.
-    UNDONE_BY = "SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
-                 AND NOT (state = 'cancelled' AND cursor = 0) \
-                 AND targets >= (SELECT changed FROM runs WHERE id = ?1)";
+    UNDONE_BY = concat!("SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
+                         AND NOT (state = 'cancelled' AND ", nothing_done!(), ") \
+                         AND targets >= (SELECT changed FROM runs WHERE id = ?1)");
     // Locked, so that of two who apply one preview the second sees the first.
     PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1"
         => "SELECT pruned_at FROM runs WHERE id = ?1 FOR UPDATE";
@@ -64,7 +78,8 @@ const FREEZE_REPEATING: &str = "INSERT INTO targets (run_id, seq, user_id, cells
 const STAGED: &str = "(SELECT seq, user_id, cells, CAST(NULL AS BIGINT) AS origin FROM staged)";
 const TARGETS_OF: &str = "(SELECT seq, user_id, cells, origin FROM targets WHERE run_id = ?2)";
 const NOT_RUN_OF: &str = "(SELECT row_number() OVER (ORDER BY t.seq) AS seq, t.user_id, t.cells, t.origin FROM targets t \
-     WHERE t.run_id = ?2 AND t.seq > (SELECT cursor FROM runs WHERE id = ?2))";
+     WHERE t.run_id = ?2 AND t.seq > (SELECT cursor FROM runs WHERE id = ?2) \
+     AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run_id = ?2 AND o.seq = t.seq))";
 // The order in which the targets come, and which of them, follow.
 const OUTCOMES_OF: &str = "(SELECT row_number() OVER (ORDER BY o.seq) AS seq, o.user_id, t.cells, o.seq AS origin FROM outcomes o \
      JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq WHERE o.run_id = ?2 AND o.outcome IN (?3, ?4))";
@@ -114,13 +129,13 @@ pub struct NewRun<'a> {
     pub undoes: Option<RunId>,
     /// [`RunState::Running`], or [`RunState::Selecting`] if somebody has to say yes first.
     pub state: RunState,
-    /// The process that executes it.
-    pub holder: &'a str,
+    /// The process that executes it; none if that is left to workers.
+    pub holder: Option<&'a str>,
     /// When others may take it over.
     pub leased_until: Timestamp,
 }
 
-/// A run that a process executes, until another one takes it over: then the token is no longer the run's, and nothing is
+/// A run that processes execute, until another one takes it over: then the token is no longer the run's, and nothing is
 /// written for it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
@@ -190,10 +205,8 @@ fn json_column<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> 
     json::read(row.text(column)?)
 }
 
-fn run(row: &Row<'_>) -> Result<Run, StoreError> {
-    let mode: String = row.get(1)?;
-    let state: String = row.get(2)?;
-    let columns: Option<String> = row.get(25)?;
+/// Reads [`counters`], from column `first` on.
+pub(crate) fn read_counters(row: &Row<'_>, first: usize) -> Result<Tally, StoreError> {
     let counted = [
         Outcome::Changed,
         Outcome::Unchanged,
@@ -203,9 +216,16 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         Outcome::Conflict,
     ];
     let mut tally = Tally::default();
-    for (column, outcome) in (17..).zip(counted) {
+    for (column, outcome) in (first..).zip(counted) {
         tally.add(outcome, row.get::<i64>(column)?.unsigned_abs());
     }
+    Ok(tally)
+}
+
+fn run(row: &Row<'_>) -> Result<Run, StoreError> {
+    let mode: String = row.get(1)?;
+    let state: String = row.get(2)?;
+    let columns: Option<String> = row.get(25)?;
     Ok(Run {
         id: row.get(0)?,
         mode: if mode == Mode::Apply.name() { Mode::Apply } else { Mode::Preview },
@@ -224,7 +244,7 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         ended_at: row.get(10)?,
         targets: row.get::<i64>(11)?.unsigned_abs(),
         cursor: row.get(12)?,
-        tally,
+        tally: read_counters(row, 17)?,
         millis: row.get(13)?,
         applies: row.get(14)?,
         undoes: row.get(15)?,
@@ -236,12 +256,12 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         plan: row.get(30)?,
         token: row.get(31)?,
         leased_until: row.get(32)?,
-        cancelled_by: row.get(33)?,
-        pruned_at: row.get(34)?,
+        pruned_at: row.get(33)?,
+        planned: row.get(34)?,
     })
 }
 
-fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
+pub(crate) fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
     tx.first(ONE, args![id], run)
 }
 
@@ -270,7 +290,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
         new.mode.name(),
         new.state.name(),
         new.holder,
-        new.leased_until,
+        new.holder.map(|_| new.leased_until),
         new.script,
         new.script_version,
         new.source,
@@ -288,7 +308,9 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     let id: RunId = tx.value(INSERT, values)?;
     let (frozen, repeats) = freeze(tx, id, new.list)?;
     tx.execute(SET_TARGETS, args![id, i64::try_from(frozen).unwrap_or(i64::MAX), repeats])?;
-    one(tx, id)?.ok_or(StoreError::RunLost(id))
+    let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
+    chunks::open(tx, id, 0, chunks::until(&run))?;
+    Ok(run)
 }
 
 fn start(repeats: bool) -> &'static str {
@@ -347,16 +369,7 @@ impl Store {
 
     /// Starts the execution of a run that waited for a yes.
     pub fn begin_run(&self, hold: Hold, leased_until: Timestamp) -> Result<(), StoreError> {
-        self.write_run(hold, BEGIN, args![hold.run, hold.token, leased_until])
-    }
-
-    /// Keeps a run for longer.
-    pub fn lease_run(&self, hold: Hold, leased_until: Timestamp) -> Result<(), StoreError> {
-        self.write_run(hold, LEASE, args![hold.run, hold.token, leased_until])
-    }
-
-    fn write_run(&self, hold: Hold, statement: Sql, values: &[Arg<'_>]) -> Result<(), StoreError> {
-        self.write(|tx| match tx.execute(statement, values)? {
+        self.write(|tx| match tx.execute(BEGIN, args![hold.run, hold.token, leased_until])? {
             0 => Err(StoreError::RunLost(hold.run)),
             _ => Ok(()),
         })
@@ -366,6 +379,7 @@ impl Store {
     /// written. [`StoreError::RunLost`] if it is not as seen.
     pub fn take_run(&self, seen: &Run, by: &Takeover<'_>) -> Result<Run, StoreError> {
         self.write(|tx| {
+            let chunks = chunks::recall(tx, seen.id)?;
             let values = args![
                 seen.id,
                 seen.token,
@@ -375,45 +389,51 @@ impl Store {
                 json::write(by.settings)?,
                 seen.leased_until
             ];
-            match tx.execute(TAKE, values)? {
-                0 => Err(StoreError::RunLost(seen.id)),
-                _ => one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id)),
+            if tx.execute(TAKE, values)? == 0 {
+                return Err(StoreError::RunLost(seen.id));
             }
+            let run = one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id))?;
+            if chunks == 0 {
+                // It has stopped after its canary.
+                chunks::open(tx, run.id, run.cursor, chunks::until(&run))?;
+            }
+            Ok(run)
         })
     }
 
-    /// Ends a run that is held.
+    /// Ends a run that is held. What somebody else still has of it has no effect any more.
     pub fn end_run(&self, hold: Hold, end: &RunEnd<'_>) -> Result<Run, StoreError> {
         self.write(|tx| {
+            if end.state == RunState::Cancelled {
+                chunks::drop_all(tx, hold.run)?;
+            }
             let values = args![hold.run, hold.token, end.state.name(), end.note, end.ended_at, end.millis];
-            match tx.execute(END, values)? {
-                0 => Err(StoreError::RunLost(hold.run)),
-                _ => one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run)),
+            if tx.execute(END, values)? == 0 {
+                return Err(StoreError::RunLost(hold.run));
             }
+            let run = one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run))?;
+            if run.state != RunState::Finished || run.planned == run.cursor {
+                return Ok(run);
+            }
+            // Its chunks were done out of order.
+            let Some(plan) = run.plan.as_deref().map(outcomes::read_plan).transpose()? else {
+                return Ok(run);
+            };
+            let plan = outcomes::plan_after(tx, run.id, plan, run.planned)?;
+            tx.execute(SET_PLAN, args![run.id, plan.to_string(), run.cursor])?;
+            one(tx, run.id)?.ok_or(StoreError::RunLost(run.id))
         })
     }
 
-    /// Asks whoever executes a run to end it, on behalf of `administrator`. False if nobody executes it any more.
-    pub fn ask_to_cancel(&self, seen: &Run, administrator: &str) -> Result<bool, StoreError> {
-        self.write(|tx| Ok(tx.execute(ASK_TO_CANCEL, args![seen.id, seen.token, administrator])? > 0))
-    }
-
-    /// Ends a run that is as `seen`, which nobody executes. [`StoreError::RunLost`] if it is not as seen.
-    pub fn cancel_run(&self, seen: &Run, note: &str, now: Timestamp) -> Result<Run, StoreError> {
+    /// Ends a run for good, whoever executes it: from now on nothing of it is written. [`StoreError::RunLost`] if it has
+    /// ended already.
+    pub fn cancel_run(&self, id: RunId, note: &str, now: Timestamp) -> Result<Run, StoreError> {
         self.write(|tx| {
-            let values = args![seen.id, seen.token, note, now, seen.leased_until];
-            match tx.execute(CANCEL, values)? {
-                0 => Err(StoreError::RunLost(seen.id)),
-                _ => one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id)),
+            chunks::drop_all(tx, id)?;
+            match tx.execute(CANCEL, args![id, note, now])? {
+                0 => Err(StoreError::RunLost(id)),
+                _ => one(tx, id)?.ok_or(StoreError::RunLost(id)),
             }
-        })
-    }
-
-    /// Who wants a run that is held to end, if anybody.
-    pub fn cancelled_by(&self, hold: Hold) -> Result<Option<String>, StoreError> {
-        self.read(|tx| {
-            let found = tx.first(CANCELLED_BY, args![hold.run, hold.token], |row| row.get(0))?;
-            found.ok_or(StoreError::RunLost(hold.run))
         })
     }
 

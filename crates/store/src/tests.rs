@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rollcall_domain::{
     Assignment, Brakes, Counts, Edit, Field, Item, ItemKind, Mode, Outcome, Run, RunState, Selection,
@@ -10,9 +11,9 @@ use tempfile::TempDir;
 mod filters;
 
 use crate::{
-    Added, ChunkOf, Commit, Edited, HandEdit, Hold, Location, NewRun, RunEnd, Settled, Store, StoreError,
-    history, import, installation, load, organizations, outcomes, profiles, prune, runs, saved_filters,
-    scripts, staging, users, write, write_set,
+    Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, RunEnd, Settled, Store,
+    StoreError, Stretch, Takeover, chunks, history, import, installation, load, organizations, outcomes,
+    profiles, prune, runs, saved_filters, scripts, staging, users, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -122,7 +123,32 @@ fn fixture_at(folder: Place, count: i64) -> Fixture {
     Fixture { folder, store }
 }
 
-fn start(store: &Store, mode: Mode) -> Run {
+/// A run of which everything is leased.
+struct Started {
+    run: Run,
+    chunk: Chunk,
+}
+
+impl std::ops::Deref for Started {
+    type Target = Run;
+
+    fn deref(&self) -> &Run {
+        &self.run
+    }
+}
+
+fn start(store: &Store, mode: Mode) -> Started {
+    let run = make(store, mode);
+    let chunk = store.lease_chunk(hold(&run), &lessee(HOLDER)).unwrap().unwrap();
+    Started { run, chunk }
+}
+
+/// Who has what they lease for a minute.
+fn lessee(holder: &str) -> Lessee<'_> {
+    Lessee { holder, lease: Duration::from_secs(60), leased_until: now() }
+}
+
+fn make(store: &Store, mode: Mode) -> Run {
     let new = NewRun {
         mode,
         script: "test.py",
@@ -138,7 +164,7 @@ fn start(store: &Store, mode: Mode) -> Run {
         applies: None,
         undoes: None,
         state: RunState::Selecting,
-        holder: HOLDER,
+        holder: Some(HOLDER),
         leased_until: now(),
     };
     let run = store.create_run(&new).unwrap();
@@ -180,18 +206,21 @@ fn rename(name: &str) -> Vec<Edit> {
     vec![Edit::Set(Field::Username, rollcall_domain::Value::Text(name.into()))]
 }
 
-fn chunk(run: &Run, after: i64, last: i64) -> ChunkOf {
-    ChunkOf {
-        hold: hold(run),
-        mode: run.mode,
+fn stretch(of: &Started, after: i64, last: i64) -> Stretch<'static> {
+    Stretch {
+        chunk: of.chunk.id,
+        hold: hold(of),
+        lessee: lessee(HOLDER),
+        mode: of.mode,
         brakes: Brakes::default(),
-        counts: Counts::default(),
+        braked_from: Counts::default(),
+        stop: None,
         refused: Outcome::Failed,
         after,
         last,
         now: now(),
-        leased_until: now(),
         millis: 1,
+        pace: 500,
     }
 }
 
@@ -239,6 +268,7 @@ fn every_statement_can_be_prepared_on_postgresql() {
 /// Every constant statement, with its name.
 fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
     let modules = [
+        chunks::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         installation::STATEMENTS,
@@ -267,7 +297,7 @@ fn a_chunk_writes_users_outcomes_cursor_and_counters_together() {
     assert_eq!(loaded.iter().map(|loaded| loaded.user.clone().unwrap()).collect::<Vec<_>>(), before);
 
     let settled = [settle(&store, 1, &before[0], everything()), settle(&store, 2, &before[1], vec![])];
-    let Commit::Done { tally, .. } = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else {
+    let Commit::Done { tally, .. } = store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap() else {
         panic!()
     };
     assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Unchanged)), (1, 1));
@@ -290,7 +320,7 @@ fn a_preview_writes_no_user() {
     let Fixture { store, folder: _folder } = fixture(1);
     let before = users_of(&store);
     let run = start(&store, Mode::Preview);
-    store.commit_chunk(chunk(&run, 0, 1), &[settle(&store, 1, &before[0], everything())]).unwrap();
+    store.commit_chunk(&stretch(&run, 0, 1), &[settle(&store, 1, &before[0], everything())]).unwrap();
     assert_eq!(users_of(&store), before);
     assert!(!store.outcomes_page(run.id, Some(Outcome::Changed), 0, 10).unwrap()[0].changes.is_empty());
 }
@@ -317,7 +347,7 @@ fn a_user_who_changed_since_stops_the_whole_chunk() {
     let between = users_of(&store);
     let settled: Vec<_> =
         (1..).zip(&seen).map(|(target, user)| settle(&store, target, user, everything())).collect();
-    assert_eq!(store.commit_chunk(chunk(&run, 0, 3), &settled).unwrap(), Commit::Stale(vec![2, 3]));
+    assert_eq!(store.commit_chunk(&stretch(&run, 0, 3), &settled).unwrap(), Commit::Stale(vec![2, 3]));
     assert_eq!(users_of(&store), between, "nothing of the chunk was written");
     assert_eq!(store.run(run.id).unwrap().unwrap().cursor, 0);
     assert!(store.outcomes_page(run.id, None, 0, 10).unwrap().is_empty());
@@ -325,7 +355,7 @@ fn a_user_who_changed_since_stops_the_whole_chunk() {
     let unchanged = settle(&store, 2, &seen[1], vec![]);
     let chunk_of_two = [settle(&store, 1, &seen[0], everything()), unchanged];
     assert_eq!(
-        store.commit_chunk(chunk(&run, 0, 2), &chunk_of_two).unwrap(),
+        store.commit_chunk(&stretch(&run, 0, 2), &chunk_of_two).unwrap(),
         Commit::Stale(vec![2]),
         "an outcome without changes was computed on what is no longer there, too"
     );
@@ -343,7 +373,7 @@ fn a_taken_name_fails_its_target_alone_in_apply_and_preview_alike() {
             settle(&store, 3, &seen[2], rename("user2")), // free by now
             settle(&store, 4, &seen[3], rename("moved")), // taken a moment ago
         ];
-        let Commit::Done { tally, .. } = store.commit_chunk(chunk(&run, 0, 4), &settled).unwrap() else {
+        let Commit::Done { tally, .. } = store.commit_chunk(&stretch(&run, 0, 4), &settled).unwrap() else {
             panic!()
         };
         assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (2, 2), "{mode:?}");
@@ -371,7 +401,7 @@ fn a_profile_that_is_gone_fails_its_target_alone() {
         settle(&store, 2, &seen[1], vec![Edit::ProfileAdd(2)]),
     ];
     store.remove_profile("plan-3").unwrap();
-    let Commit::Done { tally, .. } = store.commit_chunk(chunk(&run, 0, 2), &settled).unwrap() else {
+    let Commit::Done { tally, .. } = store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap() else {
         panic!()
     };
     assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (1, 1));
@@ -384,16 +414,117 @@ fn a_chunk_is_committed_once_and_by_its_holder_only() {
     let seen = users_of(&store);
     let run = start(&store, Mode::Apply);
     let settled = [settle(&store, 1, &seen[0], vec![])];
-    let other = ChunkOf { hold: Hold { token: run.token + 1, ..hold(&run) }, ..chunk(&run, 0, 1) };
-    assert!(matches!(store.commit_chunk(other, &settled), Err(StoreError::RunLost(_))));
-    assert!(matches!(store.commit_chunk(chunk(&run, 1, 2), &settled), Err(StoreError::RunLost(_))));
-    store.commit_chunk(chunk(&run, 0, 1), &settled).unwrap();
-    assert!(store.commit_chunk(chunk(&run, 0, 1), &settled).is_err());
+    let other = Stretch { chunk: run.chunk.id + 1, ..stretch(&run, 0, 1) };
+    assert_eq!(store.commit_chunk(&other, &settled).unwrap(), Commit::ChunkLost);
+    assert_eq!(store.commit_chunk(&stretch(&run, 1, 2), &settled).unwrap(), Commit::ChunkLost);
+    store.commit_chunk(&stretch(&run, 0, 1), &settled).unwrap();
+    assert_eq!(store.commit_chunk(&stretch(&run, 0, 1), &settled).unwrap(), Commit::ChunkLost);
     let end = RunEnd { state: RunState::Cancelled, note: None, ended_at: now(), millis: 1 };
     let ended = store.end_run(hold(&run), &end).unwrap();
     assert_eq!(ended.final_tally().get(Outcome::NotRun), 1);
     let late = [settle(&store, 2, &seen[1], vec![])];
-    assert!(matches!(store.commit_chunk(chunk(&run, 1, 2), &late), Err(StoreError::RunLost(_))));
+    assert!(matches!(store.commit_chunk(&stretch(&run, 1, 2), &late), Err(StoreError::RunLost(_))));
+}
+
+#[test]
+fn of_a_run_others_get_their_share_and_nobody_writes_what_is_not_theirs() {
+    let Fixture { store, folder: _folder } = fixture(8);
+    let seen = users_of(&store);
+    let lease = |run: &Run, who: &'static str| store.lease_chunk(hold(run), &lessee(who)).unwrap();
+    let settle = |from: usize, to: usize| {
+        (from..=to).map(|n| settle(&store, n as i64, &seen[n - 1], vec![])).collect::<Vec<_>>()
+    };
+    let one = start(&store, Mode::Apply);
+    assert_eq!((one.chunk.done, one.chunk.last), (0, 8));
+    assert_eq!(lease(&one, "b"), None, "nobody knows yet whether it is worth it");
+    let slow = Stretch { pace: 1_000_000, ..stretch(&one, 0, 2) };
+    store.commit_chunk(&slow, &settle(1, 2)).unwrap();
+    let two = lease(&one, "b").unwrap();
+    assert_eq!((two.done, two.last), (5, 8), "half of what is left");
+    assert_eq!(
+        store.commit_chunk(&stretch(&one, 2, 6), &settle(3, 6)).unwrap(),
+        Commit::Shortened(5),
+        "its holder learns of it"
+    );
+    assert_eq!(store.renew_chunk(&one.chunk, &lessee(HOLDER)).unwrap(), Some(5));
+
+    // The second is done before the first.
+    let of_two = Started { run: one.run.clone(), chunk: two };
+    store.commit_chunk(&stretch(&of_two, 5, 8), &settle(6, 8)).unwrap();
+    let run = store.run(one.id).unwrap().unwrap();
+    assert_eq!((run.cursor, run.tally.total(), run.left()), (2, 5, 3));
+    let not_run: Vec<_> =
+        store.not_run_page(one.id, 0, 10).unwrap().iter().map(|outcome| outcome.target).collect();
+    assert_eq!(not_run, [3, 4, 5]);
+    let end = RunEnd { state: RunState::Stopped, note: None, ended_at: now(), millis: 1 };
+    store.end_run(hold(&one), &end).unwrap();
+    assert!(matches!(store.commit_chunk(&stretch(&one, 2, 3), &settle(3, 3)), Err(StoreError::RunLost(_))));
+
+    // Whoever goes on gets what is left, and nothing else.
+    let seen_run = store.run(one.id).unwrap().unwrap();
+    let by = Takeover {
+        holder: "c",
+        leased_until: now(),
+        braked_from: Counts::default(),
+        settings: &Settings::default(),
+    };
+    let taken = store.take_run(&seen_run, &by).unwrap();
+    let rest = lease(&taken, "c").unwrap();
+    assert_eq!((rest.done, rest.last), (2, 5));
+    assert!(matches!(store.commit_chunk(&stretch(&one, 2, 3), &settle(3, 3)), Err(StoreError::RunLost(_))));
+    let rest = Started { run: taken, chunk: rest };
+    store.commit_chunk(&stretch(&rest, 2, 5), &settle(3, 5)).unwrap();
+    assert_eq!(store.glance(one.id).unwrap().chunks, 0);
+    assert_eq!(store.run(one.id).unwrap().unwrap().cursor, 8);
+}
+
+#[test]
+fn what_is_not_heard_of_is_given_to_others() {
+    let Fixture { store, folder: _folder } = fixture(4);
+    let seen = users_of(&store);
+    let run = make(&store, Mode::Apply);
+    let gone = Lessee { lease: Duration::ZERO, ..lessee("gone") };
+    let lost = store.lease_chunk(hold(&run), &gone).unwrap().unwrap();
+    let next = store.lease_chunk(hold(&run), &lessee("next")).unwrap().unwrap();
+    assert_ne!(lost.id, next.id);
+    assert_eq!((lost.done, lost.last), (next.done, next.last));
+    assert_eq!(store.renew_chunk(&lost, &gone).unwrap(), None);
+    let late = Started { run: run.clone(), chunk: lost };
+    let settled = [settle(&store, 1, &seen[0], vec![])];
+    assert_eq!(store.commit_chunk(&stretch(&late, 0, 1), &settled).unwrap(), Commit::ChunkLost);
+    assert_eq!(store.lease_chunk(hold(&run), &lessee("third")).unwrap(), None);
+    store.put_down_chunk(&next, "next").unwrap();
+    let third = store.lease_chunk(hold(&run), &lessee("third")).unwrap().unwrap();
+    assert_eq!(store.chunk_holders().unwrap(), ["third"]);
+    store.commit_chunk(&stretch(&Started { run: run.clone(), chunk: third }, 0, 1), &settled).unwrap();
+    assert_eq!(store.free_chunks_of("third").unwrap(), 1);
+    let fourth = store.lease_chunk(hold(&run), &lessee("fourth")).unwrap().unwrap();
+    assert_eq!((fourth.done, fourth.last), (1, 4));
+}
+
+#[test]
+fn the_hash_of_a_plan_does_not_depend_on_who_was_done_first() {
+    let Fixture { store, folder: _folder } = fixture(6);
+    let seen = users_of(&store);
+    let settle = |from: usize, to: usize| {
+        (from..=to).map(|n| settle(&store, n as i64, &seen[n - 1], everything())).collect::<Vec<_>>()
+    };
+    let finish = |run: &Run| {
+        let end = RunEnd { state: RunState::Finished, note: None, ended_at: now(), millis: 1 };
+        let ended = store.end_run(hold(run), &end).unwrap();
+        assert_eq!(ended.plan, Some(store.plan_of(&ended).unwrap().to_string()));
+        ended.plan
+    };
+    let alone = start(&store, Mode::Preview);
+    store.commit_chunk(&stretch(&alone, 0, 6), &settle(1, 6)).unwrap();
+    let first = start(&store, Mode::Preview);
+    let slow = Stretch { pace: 10_000_000, ..stretch(&first, 0, 2) };
+    store.commit_chunk(&slow, &settle(1, 2)).unwrap();
+    let second = store.lease_chunk(hold(&first), &lessee("b")).unwrap().unwrap();
+    let second = Started { run: first.run.clone(), chunk: second };
+    store.commit_chunk(&stretch(&second, 4, 6), &settle(5, 6)).unwrap();
+    store.commit_chunk(&stretch(&first, 2, 4), &settle(3, 4)).unwrap();
+    assert_eq!(finish(&alone), finish(&first));
 }
 
 #[test]
@@ -403,12 +534,13 @@ fn what_the_script_assigned_to_last_update_stands() {
     let run = start(&store, Mode::Apply);
     let given = Timestamp::parse("2030-01-01", &Zone::utc()).unwrap();
     let set = |field, value| Edit::Set(field, value);
-    let later = ChunkOf { now: Timestamp::from_micros(now().as_micros() + 1).unwrap(), ..chunk(&run, 0, 2) };
+    let later =
+        Stretch { now: Timestamp::from_micros(now().as_micros() + 1).unwrap(), ..stretch(&run, 0, 2) };
     let settled = [
         settle(&store, 1, &seen[0], vec![set(Field::LastUpdate, rollcall_domain::Value::Time(Some(given)))]),
         settle(&store, 2, &seen[1], vec![set(Field::Klass, rollcall_domain::Value::Text("x".into()))]),
     ];
-    store.commit_chunk(later, &settled).unwrap();
+    store.commit_chunk(&later, &settled).unwrap();
     let after = users_of(&store);
     assert_eq!((after[0].last_update, after[1].last_update), (given, later.now));
 }

@@ -47,7 +47,7 @@ impl App {
         }
         match preview.state {
             RunState::Finished => {}
-            RunState::Selecting | RunState::Running => {
+            RunState::Selecting | RunState::Queued | RunState::Running => {
                 return refuse(format!("preview {id} is still {}: wait for its end", preview.state.name()));
             }
             RunState::Interrupted | RunState::Stopped => {

@@ -1,51 +1,23 @@
-use std::time::{Duration, Instant};
-
 use rollcall_domain::{Refusal, Run, RunId, RunState};
 use rollcall_store::StoreError;
 
 use crate::{App, AppError};
 
-/// Whoever executes a run looks five times a second whether it is to end.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two looks at whether it has ended.
-const PAUSE: Duration = Duration::from_millis(20);
-
 impl App {
-    /// Ends run `id`, whoever executes it; what was done before stays done. The run that comes back is as it then
-    /// stands: cancelled, unless its process does not hear.
-    #[expect(clippy::disallowed_methods, reason = "the pause between two looks at another process's run")]
+    /// Ends run `id` for good, whoever executes it; what was done before stays done. From now on nothing of it is written:
+    /// whoever is at it finds out with the next commit, or within a second.
     pub fn cancel(&self, id: RunId) -> Result<Run, AppError> {
-        let asked = Instant::now();
-        let mut heard = false;
-        loop {
-            let run = self.find_run(id)?;
-            match run.state {
-                RunState::Running => {
-                    if asked.elapsed() > PATIENCE {
-                        return Ok(run);
-                    }
-                    if run.cancelled_by.is_none() {
-                        self.store.ask_to_cancel(&run, &self.administrator)?;
-                    }
-                    heard = true;
-                    std::thread::sleep(PAUSE);
-                }
-                RunState::Selecting | RunState::Interrupted | RunState::Stopped => {
-                    let note =
-                        format!("cancelled by {}; what was done before stays done", self.administrator);
-                    match self.store.cancel_run(&run, &note, self.clock.now()) {
-                        Ok(run) => return Ok(run),
-                        // It has moved on since; look again.
-                        Err(StoreError::RunLost(_)) => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                RunState::Finished | RunState::Cancelled if heard => return Ok(run),
-                RunState::Finished | RunState::Cancelled => {
-                    let how = if run.state == RunState::Finished { "has finished" } else { "was cancelled" };
-                    return Err(Refusal::new(format!("run {id} {how} already")).into());
-                }
-            }
-        }
+        let run = self.find_run(id)?;
+        let note = format!("cancelled by {}; what was done before stays done", self.administrator);
+        let run = match run.state {
+            RunState::Finished | RunState::Cancelled => run,
+            _ => match self.store.cancel_run(id, &note, self.clock.now()) {
+                Ok(run) => return Ok(run),
+                Err(StoreError::RunLost(_)) => self.find_run(id)?,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let how = if run.state == RunState::Finished { "has finished" } else { "was cancelled" };
+        Err(Refusal::new(format!("run {id} {how} already")).into())
     }
 }

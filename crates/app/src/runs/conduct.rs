@@ -1,12 +1,13 @@
 //! The frame around every run: it is made, asked for, executed and ended.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rollcall_domain::{Brakes, Mode, Run, RunId, RunState, Selection, Settings};
 use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
 
 use super::crew::Crew;
-use super::ledger::{Ledger, lease};
+use super::ledger::{End, Ledger, Role, lease};
 use super::{Observer, Stop, execute, replay};
 use crate::{App, AppError, holder};
 
@@ -65,7 +66,7 @@ impl App {
         &self,
         new: &New<'_>,
         terms: Terms,
-        crew: Option<Crew>,
+        crew: Option<&Crew>,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
@@ -85,11 +86,12 @@ impl App {
                 time_limit: millis(new.time_limit),
                 brakes: terms.brakes,
                 canary: terms.canary,
+                zone: Some(self.zone.name().to_owned()),
             },
             applies: new.applies,
             undoes: new.undoes,
             state: if confirmed { RunState::Running } else { RunState::Selecting },
-            holder: &holder::current(),
+            holder: Some(&holder::current()),
             leased_until: lease(self),
         })?;
         if confirmed {
@@ -107,28 +109,57 @@ impl App {
         }
     }
 
-    /// Executes a run that this process holds, and ends it.
+    /// Executes a run that was started for this process, and ends it. Others may help.
     pub(super) fn conduct(
         &self,
         run: &Run,
-        crew: Option<Crew>,
+        crew: Option<&Crew>,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
         observer.begins(run);
-        let mut ledger = Ledger::new(self, run, stop, observer);
-        let result = match (run.replays(), crew) {
-            (Some(replay), _) => replay::replay(self, run, replay, &mut ledger),
-            (None, Some(crew)) => execute::execute(self, run, crew, &mut ledger),
-            (None, None) => Err(AppError::CrewLost),
-        };
-        let (state, note, millis) = ledger.close(&result);
-        let hold = Hold { run: run.id, token: run.token };
-        // Why it stopped is in the run's note. If even that cannot be written, the first error counts.
-        match (self.end(hold, state, note.as_deref(), millis), result) {
-            (Ok(ended), _) => Ok(ended),
-            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
+        let ledger = Ledger::new(self, run, Role::Conductor, stop, observer);
+        self.take_part(run, crew, stop, ledger)?;
+        let ended = self.find_run(run.id)?;
+        if ended.token == run.token { Ok(ended) } else { Err(StoreError::RunLost(run.id).into()) }
+    }
+
+    /// Executes chunks of a run as long as there are some for this process.
+    pub(super) fn take_part(
+        &self,
+        run: &Run,
+        crew: Option<&Crew>,
+        stop: &Stop,
+        mut ledger: Ledger<'_>,
+    ) -> Result<End, AppError> {
+        let result = self.take_chunks(run, crew, stop, &mut ledger);
+        ledger.close(result)
+    }
+
+    fn take_chunks(
+        &self,
+        run: &Run,
+        crew: Option<&Crew>,
+        stop: &Stop,
+        ledger: &mut Ledger<'_>,
+    ) -> Result<(), AppError> {
+        let window = execute::window(self, run)?;
+        if let Some(crew) = crew {
+            execute::begin(self, run, crew, window);
         }
+        while ledger.next_chunk()?.is_some() {
+            match (run.replays(), crew) {
+                (Some(replay), _) => replay::replay(self, run, replay, window, ledger)?,
+                (None, Some(crew)) => {
+                    execute::execute(self, run, crew, window, ledger)?;
+                    if !ledger.ends()? {
+                        crew.rest(|| stop.load(Ordering::Relaxed))?;
+                    }
+                }
+                (None, None) => return Err(AppError::CrewLost),
+            }
+        }
+        Ok(())
     }
 
     fn end(&self, hold: Hold, state: RunState, note: Option<&str>, millis: i64) -> Result<Run, AppError> {

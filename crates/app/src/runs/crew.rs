@@ -2,10 +2,11 @@
 //! take targets from one queue, so a slow target delays nobody but its neighbours in the same worker.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::Scope;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use rollcall_domain::Clock;
 use rollcall_sandbox::{Broken, Job, Report, RunFacts, Sandbox, StartError, Target, Worker};
 
@@ -17,15 +18,33 @@ use crate::AppError;
 const AHEAD_MICROS: i64 = 10_000;
 
 /// What comes back from the threads.
-pub(super) type Batch = Result<Vec<Evaluated>, Lost>;
+type Batch = Result<Vec<Evaluated>, Lost>;
 
 /// A thread has ended, and its targets with it.
 #[derive(Debug)]
-pub(super) enum Lost {
+enum Lost {
     /// Its worker could not be kept alive.
     Broken(Broken),
     /// By a fault of ours, which it has printed.
     Panicked,
+}
+
+/// Where targets go that the crew is to execute.
+#[derive(Clone)]
+pub(super) struct Work {
+    queue: Sender<Target>,
+    /// Targets that have not come back.
+    under_way: Arc<AtomicUsize>,
+}
+
+/// Everybody of the crew is gone.
+pub(super) struct NobodyThere;
+
+impl Work {
+    pub(super) fn send(&self, target: Target) -> Result<(), NobodyThere> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.queue.send(target).map_err(|_| NobodyThere)
+    }
 }
 
 /// Worker threads that have compiled the script and wait for their run. They go home when this is dropped, even from
@@ -33,8 +52,9 @@ pub(super) enum Lost {
 pub(super) struct Crew {
     orders: Vec<Sender<Orders>>,
     dismissed: Arc<AtomicBool>,
-    pub(super) work: Sender<Target>,
-    pub(super) done: Receiver<Batch>,
+    pub(super) work: Work,
+    queue: Receiver<Target>,
+    done: Receiver<Batch>,
 }
 
 impl Drop for Crew {
@@ -56,6 +76,7 @@ impl Crew {
         let (ready, first) = bounded(count);
         let dismissed = Arc::new(AtomicBool::new(false));
         let mut orders = Vec::with_capacity(count);
+        let work = Work { queue: work, under_way: Arc::default() };
         for _ in 0..count {
             let (sender, receiver) = bounded::<Orders>(1);
             orders.push(sender);
@@ -90,7 +111,7 @@ impl Crew {
         let mut failed = None;
         for start in &first {
             match start {
-                Ok(()) => return Ok(Self { orders, dismissed, work, done }),
+                Ok(()) => return Ok(Self { orders, dismissed, work, queue, done }),
                 Err(StartError::Syntax(fault)) => {
                     return Err(AppError::Syntax { name: job.name.clone(), fault });
                 }
@@ -98,6 +119,32 @@ impl Crew {
             }
         }
         Err(failed.expect("every thread says how its start went").into())
+    }
+
+    /// What comes back next, if something does in that time.
+    pub(super) fn receive(&self, most: Duration) -> Result<Vec<Evaluated>, AppError> {
+        match self.done.recv_timeout(most) {
+            Ok(Ok(batch)) => {
+                self.work.under_way.fetch_sub(batch.len(), Ordering::Relaxed);
+                Ok(batch)
+            }
+            Ok(Err(Lost::Broken(broken))) => Err(broken.into()),
+            Ok(Err(Lost::Panicked)) | Err(RecvTimeoutError::Disconnected) => Err(AppError::CrewLost),
+            Err(RecvTimeoutError::Timeout) => Ok(Vec::new()),
+        }
+    }
+
+    /// Calls back what was sent and is not wanted any more, so that the next chunk begins with an idle crew. It takes no
+    /// longer than one target, of which each of the crew has one at most that was begun... or `until` says that all
+    /// is over.
+    pub(super) fn rest(&self, until: impl Fn() -> bool) -> Result<(), AppError> {
+        while self.queue.try_recv().is_ok() {
+            self.work.under_way.fetch_sub(1, Ordering::Relaxed);
+        }
+        while self.work.under_way.load(Ordering::Relaxed) > 0 && !until() {
+            self.receive(Duration::from_millis(50))?;
+        }
+        Ok(())
     }
 
     /// Tells every worker which run it is for.

@@ -1,18 +1,18 @@
-//! A run's execution: a loader reads targets, the crew computes their outcomes, and this thread commits them in the
-//! order of the targets. Between loading and commit there are at most [`WINDOW`] targets, so memory does not grow with
+//! The execution of a chunk: a loader reads targets, the crew computes their outcomes, and this thread commits them in
+//! the order of the targets. Between loading and commit there are at most [`WINDOW`] targets, so memory does not grow with
 //! their number; whatever is not committed when the process dies has had no effect.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rollcall_domain::{Mode, Run, RunId, Tally, User, UserId};
 use rollcall_sandbox::{RunFacts, Target};
 use rollcall_store::{Loaded, Settled, Store, StoreError};
 
 use super::chains::Chains;
-use super::crew::{Crew, Lost, Orders};
+use super::crew::{Crew, Orders, Work};
 use super::evaluate::{Evaluated, conflict, plan_before};
 use super::ledger::{Ledger, Written, chunk_size};
 use crate::{App, AppError};
@@ -28,17 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A user that is changed by others this many times in a row, between loading and commit, is left alone.
 const TRIES: u32 = 5;
 
-/// Executes a run from its first target without an outcome, until the ledger says that it ends.
-pub(super) fn execute(app: &App, run: &Run, crew: Crew, ledger: &mut Ledger<'_>) -> Result<(), AppError> {
-    let facts = RunFacts {
-        id: run.id,
-        now: run.created_at,
-        preview: run.mode == Mode::Preview,
-        administrator: run.administrator.clone(),
-        columns: run.columns.clone().unwrap_or_default(),
-    };
-    let window = window(app, run)?;
-    crew.begin(&Orders { facts, keep: run.repeats, clock: app.clock.clone(), ahead: window / PART });
+/// Executes the ledger's chunk, until it is through or the ledger says that it ends.
+pub(super) fn execute(
+    app: &App,
+    run: &Run,
+    crew: &Crew,
+    window: i64,
+    ledger: &mut Ledger<'_>,
+) -> Result<(), AppError> {
     let (first, last) = (ledger.cursor(), ledger.last());
     let committed = AtomicI64::new(first);
     let mut committer = Committer {
@@ -63,11 +60,23 @@ pub(super) fn execute(app: &App, run: &Run, crew: Crew, ledger: &mut Ledger<'_>)
             }
         });
         let loading = Loading { notices, permits, committed };
-        let result = committer.commit_all(&crew, &loading, last);
-        // Whoever waits for the other side finds it gone.
-        drop((crew, loading));
+        let result = committer.commit_all(crew, &loading);
+        // The loader finds it gone.
+        drop(loading);
         result
     })
+}
+
+/// Tells the crew which run it is for.
+pub(super) fn begin(app: &App, run: &Run, crew: &Crew, window: i64) {
+    let facts = RunFacts {
+        id: run.id,
+        now: run.created_at,
+        preview: run.mode == Mode::Preview,
+        administrator: run.administrator.clone(),
+        columns: run.columns.clone().unwrap_or_default(),
+    };
+    crew.begin(&Orders { facts, keep: run.repeats, clock: app.clock.clone(), ahead: window / PART });
 }
 
 /// How many targets of a run may be between loading and commit.
@@ -113,7 +122,7 @@ struct Range {
 fn load(
     store: &Store,
     range: Range,
-    work: &Sender<Target>,
+    work: &Work,
     notices: &Sender<Notice>,
     permitted: &Receiver<()>,
     committed: &AtomicI64,
@@ -171,20 +180,12 @@ struct Committer<'a, 'b> {
 }
 
 impl Committer<'_, '_> {
-    fn commit_all(&mut self, crew: &Crew, loading: &Loading<'_>, last: i64) -> Result<(), AppError> {
+    fn commit_all(&mut self, crew: &Crew, loading: &Loading<'_>) -> Result<(), AppError> {
         let mut last_commit = Instant::now();
-        while self.ledger.cursor() < last {
-            match crew.done.recv_timeout(Duration::from_millis(50)) {
-                Ok(Ok(batch)) => {
-                    for evaluated in batch {
-                        self.take(evaluated, &crew.work)?;
-                    }
-                }
-                Ok(Err(Lost::Broken(broken))) => return Err(broken.into()),
-                Ok(Err(Lost::Panicked)) | Err(RecvTimeoutError::Disconnected) => {
-                    return Err(AppError::CrewLost);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+        // Others may take their share of the chunk meanwhile.
+        while self.ledger.cursor() < self.ledger.last() {
+            for evaluated in crew.receive(Duration::from_millis(50))? {
+                self.take(evaluated, &crew.work)?;
             }
             while let Ok(notice) = loading.notices.try_recv() {
                 match notice? {
@@ -199,7 +200,7 @@ impl Committer<'_, '_> {
             let ready = self.ready();
             let due =
                 ready >= self.chunk || ends || self.chains.want_commit() || last_commit.elapsed() >= PATIENCE;
-            if due || self.ledger.cursor() + ready as i64 == last {
+            if due || self.ledger.cursor() + ready as i64 == self.ledger.last() {
                 self.commit(ready, &crew.work)?;
                 last_commit = Instant::now();
                 loading.committed.store(self.ledger.cursor(), Ordering::Release);
@@ -218,7 +219,7 @@ impl Committer<'_, '_> {
         Ok(())
     }
 
-    fn take(&mut self, evaluated: Evaluated, work: &Sender<Target>) -> Result<(), AppError> {
+    fn take(&mut self, evaluated: Evaluated, work: &Work) -> Result<(), AppError> {
         let number = evaluated.settled.outcome().target;
         if self.chains.accept(number) {
             let evaluated = match self.chains.prior(number) {
@@ -236,7 +237,7 @@ impl Committer<'_, '_> {
     }
 
     /// Hands the next target of the same user to the crew, if it waits for this one and can go on.
-    fn go_on_after(&mut self, prior: i64, work: &Sender<Target>) -> Result<(), AppError> {
+    fn go_on_after(&mut self, prior: i64, work: &Work) -> Result<(), AppError> {
         let Some(link) = self.chains.waiting_for(prior) else { return Ok(()) };
         let (number, user_id) = (link.number, link.user_id);
         let base = if prior <= self.ledger.cursor() {
@@ -283,12 +284,12 @@ impl Committer<'_, '_> {
 
     /// How many outcomes follow the cursor without a gap.
     fn ready(&self) -> usize {
-        let expected = self.ledger.cursor() + 1..;
+        let expected = self.ledger.cursor() + 1..=self.ledger.last();
         self.settled.keys().zip(expected).take(self.chunk).take_while(|(have, want)| **have == *want).count()
     }
 
     /// Commits the next `count` outcomes, or sends those whose user has changed meanwhile through the crew again.
-    fn commit(&mut self, count: usize, work: &Sender<Target>) -> Result<(), AppError> {
+    fn commit(&mut self, count: usize, work: &Work) -> Result<(), AppError> {
         if count == 0 {
             return Ok(());
         }
@@ -328,7 +329,7 @@ impl Committer<'_, '_> {
     }
 
     /// Executes a target again, on its user as it is now, and what follows it.
-    fn repeat(&mut self, number: i64, work: &Sender<Target>) -> Result<(), AppError> {
+    fn repeat(&mut self, number: i64, work: &Work) -> Result<(), AppError> {
         let Some(Evaluated { settled, .. }) = self.settled.remove(&number) else { return Ok(()) };
         self.outdate_after(number);
         let tries = self.tries.entry(number).or_default();

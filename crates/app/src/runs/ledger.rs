@@ -1,20 +1,17 @@
-//! What a run has done so far, and whether it is to go on. Both ways of executing a run, with a script and from a plan,
-//! commit their outcomes here, in the order of the targets.
+//! What this process does of a run, and whether the run is to go on. Both ways of executing a run, with a script and from
+//! a plan, commit their outcomes here, chunk by chunk, in the order of a chunk's targets.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_domain::{Counts, Outcome, Run, RunState, Tally, Timestamp, Tripped};
-use rollcall_store::{ChunkOf, Commit, Hold, Settled, StoreError};
+use rollcall_domain::{Outcome, Run, RunState, Tally, Timestamp, Tripped};
+use rollcall_store::{Chunk, Commit, Hold, Lessee, Settled, StoreError, Stretch};
 
 use super::{Observer, Progress, Stop};
-use crate::{App, AppError};
+use crate::{App, AppError, holder};
 
-/// A run that is not heard of for so long may be taken over by another process. Long enough for a machine that is busy
-/// or swaps, short enough for whoever waits for one that is gone.
-const LEASE_SECONDS: i64 = 30;
-/// Between two renewals of the lease, when no commit does it by the way.
-const RENEW: Duration = Duration::from_secs(5);
+/// Between two renewals of the lease, when no commit does it by the way: so many fit into one.
+const RENEWALS: u32 = 6;
 /// How often it is looked whether somebody wants the run to end.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often whoever watches is told.
@@ -23,152 +20,245 @@ const TELL: Duration = Duration::from_millis(200);
 /// Until when a process that executes a run keeps it.
 pub(super) fn lease(app: &App) -> Timestamp {
     let now = app.clock.now();
-    Timestamp::from_micros(now.as_micros() + LEASE_SECONDS * 1_000_000).unwrap_or(now)
+    let micros = i64::try_from(app.lease.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.as_micros().saturating_add(micros)).unwrap_or(now)
 }
 
 /// Outcomes that are committed at once, when they come fast.
 const CHUNK: usize = 4_000;
 
-/// The same, of which tests want less: a few users are many chunks then, and a crash finds a run between any two.
+/// The same, of which tests want less: a few users are many commits then, and a crash finds a run between any two.
 pub(super) fn chunk_size() -> usize {
     fail::fail_point!("chunk_size", |size| size.and_then(|size| size.parse().ok()).unwrap_or(CHUNK));
     CHUNK
 }
 
-/// How the commit of a chunk went.
+/// How a commit went.
 pub(super) enum Written {
-    /// So many of its targets are committed: all of them, unless the run ends here. Of these targets the changes were
-    /// refused.
+    /// So many of its targets are committed: all of them, unless the run or the chunk ends here. Of these targets the
+    /// changes were refused.
     Done(usize, Vec<i64>),
     /// Nothing is: the users of these targets are no longer as their outcomes assume. If there are none, the database
     /// was locked.
     Stale(Vec<i64>),
 }
 
+/// What a process does when it is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It was started for this run, and cancels it. What others do of the run it waits for.
+    Conductor,
+    /// It helps, and leaves the rest to others.
+    Helper,
+}
+
+/// Why this process is through with a run.
+#[derive(Debug, PartialEq)]
+pub(super) enum End {
+    /// Every target has its outcome, or had its turn for now.
+    Through,
+    /// It was told to stop.
+    Told,
+    /// The run was ended, by a brake or by somebody else.
+    Ended,
+    /// Others have what is left.
+    Shared,
+}
+
 pub(super) struct Ledger<'a> {
     app: &'a App,
     run: &'a Run,
+    role: Role,
     stop: &'a Stop,
     observer: &'a mut dyn Observer,
     hold: Hold,
-    /// Every target up to here is committed.
-    cursor: i64,
-    /// Committed outcomes.
+    holder: String,
+    /// What this process has of the run, if it has something.
+    chunk: Option<Chunk>,
+    /// Since when, and from which target on.
+    since: (Instant, i64),
+    /// Committed outcomes of the run, as far as known.
     tally: Tally,
-    counts: Counts,
     started: Instant,
     renewed: Instant,
     looked: Instant,
     told: Instant,
-    /// How the run ends early.
-    early: Option<(RunState, String)>,
+    end: Option<End>,
 }
 
 impl<'a> Ledger<'a> {
-    /// Of a run that this process holds.
-    pub(super) fn new(app: &'a App, run: &'a Run, stop: &'a Stop, observer: &'a mut dyn Observer) -> Self {
+    pub(super) fn new(
+        app: &'a App,
+        run: &'a Run,
+        role: Role,
+        stop: &'a Stop,
+        observer: &'a mut dyn Observer,
+    ) -> Self {
         let now = Instant::now();
         Self {
             app,
             run,
+            role,
             stop,
             observer,
             hold: Hold { run: run.id, token: run.token },
-            cursor: run.cursor,
+            holder: holder::current(),
+            chunk: None,
+            since: (now, 0),
             tally: run.tally,
-            counts: run.counts(),
             started: now,
             renewed: now,
             looked: now,
             told: now,
-            early: None,
+            end: None,
         }
     }
 
-    /// Every target up to here is committed.
+    /// Every target of the chunk up to here is committed.
     pub(super) fn cursor(&self) -> i64 {
-        self.cursor
+        self.chunk.map_or(0, |chunk| chunk.done)
     }
 
-    /// The last target that has its turn now.
+    /// The last target of the chunk. Others may take their share of it, from its end.
     pub(super) fn last(&self) -> i64 {
-        let targets = i64::try_from(self.run.targets).unwrap_or(i64::MAX);
-        let canary = self.run.settings.canary.map_or(targets, |k| i64::try_from(k).unwrap_or(i64::MAX));
-        // Past its canary a run goes all the way.
-        if self.run.cursor < canary { canary.min(targets) } else { targets }
+        self.chunk.map_or(0, |chunk| chunk.last)
     }
 
-    /// Whether the run has to end: somebody wants it to, or a brake has tripped. Keeps it from being taken over.
+    fn lessee(&self) -> Lessee<'_> {
+        Lessee { holder: &self.holder, lease: self.app.lease, leased_until: lease(self.app) }
+    }
+
+    /// Gets the next chunk. None if there is none for this process any more; [`Ledger::close`] says why.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<()>, AppError> {
+        loop {
+            if self.ends()? {
+                return Ok(None);
+            }
+            let glance = self.app.store.glance(self.run.id)?;
+            self.tally = glance.tally;
+            if glance.state != RunState::Running || glance.token != self.hold.token {
+                self.end = Some(End::Ended);
+            } else if glance.chunks == 0 {
+                self.end = Some(End::Through);
+            } else if glance.free {
+                match self.app.store.lease_chunk(self.hold, &self.lessee()) {
+                    Ok(Some(chunk)) => {
+                        self.chunk = Some(chunk);
+                        self.since = (Instant::now(), chunk.done);
+                        self.renewed = Instant::now();
+                        return Ok(Some(()));
+                    }
+                    // Somebody else was faster, or writes for a long time.
+                    Ok(None) | Err(StoreError::Busy) => {}
+                    Err(StoreError::RunLost(_)) => self.end = Some(End::Ended),
+                    Err(error) => return Err(error.into()),
+                }
+            } else if self.role == Role::Helper {
+                self.end = Some(End::Shared);
+            } else {
+                self.tell(Tally::default);
+                App::pause(LOOK);
+            }
+        }
+    }
+
+    /// Whether this chunk is through or the run has to end: somebody wants it to, or a brake has tripped. Keeps the chunk
+    /// from being given to somebody else.
     pub(super) fn ends(&mut self) -> Result<bool, AppError> {
-        if self.early.is_some() {
+        if self.end.is_some() {
             return Ok(true);
         }
-        let by = if self.stop.load(Ordering::Relaxed) {
-            Some(self.app.administrator.clone())
+        if self.stop.load(Ordering::Relaxed) {
+            self.end = Some(End::Told);
         } else if self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
-            self.app.store.cancelled_by(self.hold)?
-        } else {
-            None
-        };
-        if let Some(by) = by {
-            self.early =
-                Some((RunState::Cancelled, format!("cancelled by {by}; what was done before stays done")));
-        } else if self.renewed.elapsed() >= RENEW {
+            let glance = self.app.store.glance(self.run.id)?;
+            self.tally = glance.tally;
+            if glance.state != RunState::Running || glance.token != self.hold.token {
+                self.end = Some(End::Ended);
+            }
+        }
+        if let (None, Some(chunk)) = (&self.end, self.chunk)
+            && self.renewed.elapsed() >= self.app.lease / RENEWALS
+        {
             self.renewed = Instant::now();
-            match self.app.store.lease_run(self.hold, lease(self.app)) {
-                // Others write for a long time, and so cannot take the run either.
-                Ok(()) | Err(StoreError::Busy) => {}
+            match self.app.store.renew_chunk(&chunk, &self.lessee()) {
+                Ok(Some(last)) => self.chunk = Some(Chunk { last, ..chunk }),
+                Ok(None) => self.chunk = None,
+                // Others write for a long time, and so cannot take the chunk either.
+                Err(StoreError::Busy) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(self.early.is_some())
+        Ok(self.end.is_some())
     }
 
-    /// Commits the outcomes of the next targets, as far as the brakes allow.
-    pub(super) fn commit(&mut self, chunk: &[Settled]) -> Result<Written, AppError> {
-        let mut chunk = chunk;
-        let mut brake = None;
-        while !chunk.is_empty() {
-            let last = self.cursor + chunk.len() as i64;
-            let of = ChunkOf {
+    /// Commits the outcomes of the next targets of the chunk, as far as the brakes allow.
+    pub(super) fn commit(&mut self, outcomes: &[Settled]) -> Result<Written, AppError> {
+        let mut outcomes = outcomes;
+        let mut brake: Option<Tripped> = None;
+        while let Some(chunk) = self.chunk
+            && !outcomes.is_empty()
+        {
+            let last = chunk.done + outcomes.len() as i64;
+            let of = Stretch {
+                chunk: chunk.id,
                 hold: self.hold,
+                lessee: self.lessee(),
                 mode: self.run.mode,
                 brakes: self.run.settings.brakes,
-                counts: self.counts,
+                braked_from: self.run.braked_from,
+                stop: brake.as_ref().map(|tripped| tripped.why.as_str()),
                 refused: if self.run.replays().is_some() { Outcome::Conflict } else { Outcome::Failed },
-                after: self.cursor,
+                after: chunk.done,
                 last,
                 now: self.app.clock.now(),
-                leased_until: lease(self.app),
                 millis: self.millis(),
+                pace: self.pace(last),
             };
-            match self.app.store.commit_chunk(of, chunk) {
-                Ok(Commit::Done { tally, refused, counts, tripped }) => {
-                    self.cursor = last;
-                    self.tally += tally;
-                    self.counts = counts;
+            match self.app.store.commit_chunk(&of, outcomes) {
+                Ok(Commit::Done { tally, refused, stopped }) => {
+                    self.chunk = Some(Chunk { done: last, ..chunk });
+                    self.tally = tally;
                     self.renewed = Instant::now();
-                    self.stop_for(brake.or(tripped));
-                    return Ok(Written::Done(chunk.len(), refused));
+                    self.app.count_committed(outcomes.len() as u64);
+                    if stopped.is_some() {
+                        self.end = Some(End::Ended);
+                    }
+                    return Ok(Written::Done(outcomes.len(), refused));
                 }
                 Ok(Commit::TooMany(keep, tripped)) => {
-                    chunk = &chunk[..keep];
+                    outcomes = &outcomes[..keep];
                     brake = Some(tripped);
                 }
+                Ok(Commit::Shortened(last)) => {
+                    let left = usize::try_from(last - chunk.done).unwrap_or(0);
+                    outcomes = &outcomes[..left.min(outcomes.len())];
+                    self.chunk = Some(Chunk { last, ..chunk });
+                }
+                Ok(Commit::ChunkLost) => self.chunk = None,
                 Ok(Commit::Stale(numbers)) => return Ok(Written::Stale(numbers)),
                 // Somebody else writes for a long time. Nothing is lost by waiting, and a cancel is heard in between.
                 Err(StoreError::Busy) => return Ok(Written::Stale(Vec::new())),
+                Err(StoreError::RunLost(_)) => {
+                    self.end = Some(End::Ended);
+                    return Ok(Written::Done(0, Vec::new()));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        self.stop_for(brake);
+        if let (Some(tripped), Some(_)) = (brake, self.chunk) {
+            self.end_run(RunState::Stopped, Some(&tripped.why))?;
+            self.end = Some(End::Ended);
+        }
         Ok(Written::Done(0, Vec::new()))
     }
 
-    /// A cancel counts for more than a brake.
-    fn stop_for(&mut self, brake: Option<Tripped>) {
-        self.early = self.early.take().or_else(|| Some((RunState::Stopped, brake?.why)));
+    /// How long this process takes for a target of the chunk, in microseconds, once everything up to `last` is done.
+    fn pace(&self, last: i64) -> i64 {
+        let (since, first) = self.since;
+        let elapsed = i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX);
+        elapsed / (last - first).max(1)
     }
 
     /// Tells whoever watches, now and then; `waiting` are outcomes that are not committed yet.
@@ -186,22 +276,63 @@ impl<'a> Ledger<'a> {
         self.run.millis.saturating_add(elapsed)
     }
 
-    /// How the run ended: its state, why if early, and how long it was executed in milliseconds.
-    pub(super) fn close(mut self, result: &Result<(), AppError>) -> (RunState, Option<String>, i64) {
-        self.observer.progress(Progress { targets: self.run.targets, tally: self.tally });
-        let millis = self.millis();
-        let through = self.tally.total() == self.run.targets;
-        let (state, note) = match (result, self.early.take()) {
-            (Err(error), _) => (RunState::Stopped, Some(error.to_string())),
-            (Ok(()), Some((state, note))) if !through => (state, Some(note)),
-            (Ok(()), None) if !through => {
-                let done = self.last();
-                let note =
-                    format!("a canary: the first {done} targets are done, the rest waits to be resumed");
-                (RunState::Stopped, Some(note))
+    /// Gives back what is left of the chunk, for others.
+    pub(super) fn put_down(&mut self) -> Result<(), AppError> {
+        match self.chunk.take() {
+            Some(chunk) if chunk.done < chunk.last => {
+                Ok(self.app.store.put_down_chunk(&chunk, &self.holder)?)
             }
-            (Ok(()), _) => (RunState::Finished, None),
-        };
-        (state, note, millis)
+            _ => Ok(()),
+        }
+    }
+
+    fn end_run(&self, state: RunState, note: Option<&str>) -> Result<(), AppError> {
+        let end =
+            rollcall_store::RunEnd { state, note, ended_at: self.app.clock.now(), millis: self.millis() };
+        match self.app.store.end_run(self.hold, &end) {
+            // Somebody else was faster.
+            Ok(_) | Err(StoreError::RunLost(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the run, if it falls to this process, after its part of the execution has ended with `result`.
+    pub(super) fn close(mut self, result: Result<(), AppError>) -> Result<End, AppError> {
+        self.observer.progress(Progress { targets: self.run.targets, tally: self.tally });
+        if let Err(error) = result {
+            match self.role {
+                // Why it stopped is in the run's note. If even that cannot be written, the first error counts.
+                Role::Conductor => match self.end_run(RunState::Stopped, Some(&error.to_string())) {
+                    Ok(()) => return Ok(End::Ended),
+                    Err(_) => return Err(error),
+                },
+                // Perhaps it is only here that it cannot be executed.
+                Role::Helper => {
+                    let _ = self.put_down();
+                    return Err(error);
+                }
+            }
+        }
+        let end = self.end.take().unwrap_or(End::Through);
+        match (&end, self.role) {
+            (End::Through, _) => {
+                let done = self.tally.total();
+                if done >= self.run.targets {
+                    self.end_run(RunState::Finished, None)?;
+                } else {
+                    let note =
+                        format!("a canary: the first {done} targets are done, the rest waits to be resumed");
+                    self.end_run(RunState::Stopped, Some(&note))?;
+                }
+            }
+            (End::Told, Role::Conductor) => {
+                let note =
+                    format!("cancelled by {}; what was done before stays done", self.app.administrator);
+                self.end_run(RunState::Cancelled, Some(&note))?;
+            }
+            (End::Told, Role::Helper) => self.put_down()?,
+            (End::Ended | End::Shared, _) => {}
+        }
+        Ok(end)
     }
 }

@@ -177,7 +177,7 @@ impl App {
                 undoes: None,
                 time_limit: request.engine.limits.time,
             };
-            self.start(&new, request.terms, Some(crew), stop, observer)
+            self.start(&new, request.terms, Some(&crew), stop, observer)
         })
     }
 
@@ -242,16 +242,17 @@ impl App {
     }
 }
 
-/// A run is interrupted when the process that executed it is gone, or was not heard of until its lease ended.
+/// A run is interrupted when the process that executed it is gone, or was not heard of until its lease ended; it is queued
+/// when whoever was at it has left it to others, or nobody was.
 fn as_it_stands(mut run: Run, now: Timestamp) -> Run {
     let dead = run.holder.as_deref().is_none_or(holder::is_dead);
-    let interrupted = match run.state {
-        RunState::Running => dead || run.leased_until.is_none_or(|until| until < now),
-        RunState::Selecting => dead,
-        _ => false,
+    run.state = match run.state {
+        RunState::Running if run.holder.is_none() => RunState::Queued,
+        RunState::Running if dead || run.leased_until.is_none_or(|until| until < now) => {
+            RunState::Interrupted
+        }
+        RunState::Selecting if dead => RunState::Interrupted,
+        state => state,
     };
-    if interrupted {
-        run.state = RunState::Interrupted;
-    }
     run
 }

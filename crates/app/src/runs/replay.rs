@@ -8,21 +8,26 @@ use rollcall_domain::{Mismatch, Mode, Outcome, Replay, Run, Tally, TargetOutcome
 use rollcall_store::{Loaded, Planned, Settled};
 
 use super::evaluate::{in_conflict, keep_left, of_user, plan_before, planned_update};
-use super::execute::window;
 use super::ledger::{Ledger, Written, chunk_size};
 use crate::{App, AppError};
 
 /// What differs is named up to here; the rest is counted.
 const NAMED: usize = 5;
 
-/// Replays a run from its first target without an outcome, until the ledger says that it ends.
-pub(super) fn replay(app: &App, run: &Run, replay: Replay, ledger: &mut Ledger<'_>) -> Result<(), AppError> {
+/// Replays the ledger's chunk, until it is through or the ledger says that it ends.
+pub(super) fn replay(
+    app: &App,
+    run: &Run,
+    replay: Replay,
+    window: i64,
+    ledger: &mut Ledger<'_>,
+) -> Result<(), AppError> {
     let last = ledger.last();
-    let chunk = window(app, run)?.min(i64::try_from(chunk_size()).unwrap_or(i64::MAX));
+    let chunk = window.min(i64::try_from(chunk_size()).unwrap_or(i64::MAX));
     let player = Player { app, run, replay, chunk, last };
     // Several targets of one user build on each other, so they are read when those before are committed.
     if run.repeats {
-        while ledger.cursor() < last && !ledger.ends()? {
+        while ledger.cursor() < ledger.last() && !ledger.ends()? {
             let settled = player.settle_after(ledger.cursor())?;
             player.commit(ledger, settled)?;
         }
@@ -42,7 +47,8 @@ pub(super) fn replay(app: &App, run: &Run, replay: Replay, ledger: &mut Ledger<'
                 after = player.end_of(after);
             }
         });
-        while ledger.cursor() < last && !ledger.ends()? {
+        // Others may take their share of the chunk meanwhile.
+        while ledger.cursor() < ledger.last() && !ledger.ends()? {
             let settled = settled.recv().map_err(|_| AppError::CrewLost)??;
             player.commit(ledger, settled)?;
         }
@@ -205,7 +211,7 @@ impl Player<'_> {
             // somebody changes that very user in between.
             match ledger.commit(&settled)? {
                 Written::Done(done, _) if done == settled.len() => {}
-                Written::Done(..) => return Ok(()), // the run ends here
+                Written::Done(..) => return Ok(()), // the run or the chunk ends here
                 Written::Stale(numbers) => {
                     let fine = numbers.first().map_or(0, |first| first - ledger.cursor() - 1);
                     settled.truncate(usize::try_from(fine).unwrap_or(0));
@@ -213,7 +219,7 @@ impl Player<'_> {
                 }
             }
             ledger.tell(Tally::default);
-            if ledger.cursor() >= end || ledger.ends()? {
+            if ledger.cursor() >= end.min(ledger.last()) || ledger.ends()? {
                 return Ok(());
             }
             settled = self.settle_after(ledger.cursor())?;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use rollcall_domain::{Brakes, Counts, Mode, Refusal, Run, RunId, RunState, Settings};
-use rollcall_sandbox::Sandbox;
+use rollcall_sandbox::{Job, Sandbox};
 use rollcall_store::{StoreError, Takeover};
 
 use super::crew::Crew;
@@ -47,7 +47,7 @@ impl App {
                 max_deactivations: max_deactivations.or(run.settings.brakes.max_deactivations),
             },
             time_limit: request.time_limit.map_or(run.settings.time_limit, super::conduct::millis),
-            ..run.settings
+            ..run.settings.clone()
         };
         // Whoever resumes a run that has stopped knows why it did: brakes start anew. A crash releases none.
         let stopped = run.state == RunState::Stopped;
@@ -66,22 +66,36 @@ impl App {
         if run.replays().is_some() {
             return self.conduct(&take()?, None, stop, observer);
         }
-        let script =
-            Script { name: run.script.clone(), version: run.script_version, source: run.source.clone() };
-        let read = self.read_script(&script.name, &script.source)?;
-        let params = read.params.check(&given(&run), &self.zone).map_err(AppError::Params)?;
-        let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
-        let job = self.job(&script, params, &request.engine.limited(settings.time_limit))?;
+        let (sandbox, job) = self.prepare(&run, &request.engine.limited(settings.time_limit))?;
         std::thread::scope(|scope| {
             let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
-            self.conduct(&take()?, Some(crew), stop, observer)
+            self.conduct(&take()?, Some(&crew), stop, observer)
         })
+    }
+
+    /// What executing the script of a run takes here.
+    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Sandbox, Job), AppError> {
+        let script =
+            Script { name: run.script.clone(), version: run.script_version, source: run.source.clone() };
+        let app = self.in_zone_of(run)?;
+        let read = app.read_script(&script.name, &script.source)?;
+        let params = read.params.check(&given(run), &app.zone).map_err(AppError::Params)?;
+        let sandbox = Sandbox::new(&engine.python, engine.isolation)?;
+        Ok((sandbox, app.job(&script, params, engine)?))
+    }
+
+    /// The same, where dates without an offset are read as when the run was started.
+    pub(super) fn in_zone_of(&self, run: &Run) -> Result<Self, AppError> {
+        match &run.settings.zone {
+            Some(zone) => Ok(self.in_zone(&zone.parse()?)),
+            None => Ok(self.clone()),
+        }
     }
 
     fn check_resume(&self, run: &Run) -> Result<(), AppError> {
         let id = run.id;
         let why = match run.state {
-            RunState::Interrupted | RunState::Stopped => match self.store.undone_by(id)? {
+            RunState::Interrupted | RunState::Queued | RunState::Stopped => match self.store.undone_by(id)? {
                 None => return Ok(()),
                 Some(by) => format!("run {id} was taken back by run {by}: start it anew instead"),
             },

@@ -84,7 +84,7 @@ impl App {
                 .limited(request.time_limit.map_or(run.settings.time_limit, super::conduct::millis)),
             terms: request.terms,
         };
-        self.run(&request, stop, observer)
+        self.in_zone_of(&run)?.run(&request, stop, observer)
     }
 }
 

@@ -51,7 +51,7 @@ impl App {
         }
         match run.state {
             RunState::Finished | RunState::Stopped | RunState::Cancelled => {}
-            RunState::Selecting | RunState::Running => {
+            RunState::Selecting | RunState::Queued | RunState::Running => {
                 return refuse(format!(
                     "run {id} is still {}: wait for its end, or end it with 'rollcall runs cancel {id}'",
                     run.state.name()
