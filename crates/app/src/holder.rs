@@ -26,14 +26,16 @@ pub(crate) fn is_dead(holder: &str) -> bool {
     pid.parse().ok().and_then(started).is_none_or(|start| start != its_start)
 }
 
+/// The machine and the process.
+pub(crate) fn parts(holder: &str) -> Option<(&str, u32)> {
+    let mut parts = holder.split('/');
+    let host = parts.next()?.rsplit('@').next()?;
+    Some((host, parts.next()?.parse().ok()?))
+}
+
 /// ` by process 123 on host`
 pub(crate) fn describe(holder: &str) -> String {
-    let mut parts = holder.split('/');
-    let host = parts.next().and_then(|boot| boot.rsplit('@').next());
-    match (host, parts.next()) {
-        (Some(host), Some(pid)) => format!(" by process {pid} on {host}"),
-        _ => String::new(),
-    }
+    parts(holder).map_or_else(String::new, |(host, pid)| format!(" by process {pid} on {host}"))
 }
 
 fn boot() -> String {

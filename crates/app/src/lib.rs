@@ -11,6 +11,7 @@ mod history;
 mod holder;
 mod import;
 mod lines;
+mod news;
 mod pages;
 mod prune;
 pub mod runs;
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 use rollcall_domain::{Clock, Zone};
 use rollcall_store::Store;
+
+use news::News;
 
 pub use csv_text::defuse;
 pub use error::AppError;
@@ -48,14 +51,22 @@ pub struct App {
     lease: Duration,
     /// Outcomes that this process has committed.
     committed: Arc<AtomicU64>,
+    news: Arc<News>,
 }
 
 impl App {
     /// Works on `store` for `administrator` (such as `cli:maria`); dates without an offset are in `zone`.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, zone: Zone, administrator: String) -> Self {
-        let committed = Arc::default();
-        Self { store: Arc::new(store), clock, zone, administrator, lease: LEASE, committed }
+        Self {
+            store: Arc::new(store),
+            clock,
+            zone,
+            administrator,
+            lease: LEASE,
+            committed: Arc::default(),
+            news: Arc::default(),
+        }
     }
 
     /// The same, where what it executes may be taken over after another time than [`LEASE`].

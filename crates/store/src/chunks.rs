@@ -20,6 +20,7 @@ macro_rules! now {
         "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
     };
 }
+pub(crate) use now;
 
 macro_rules! pg_until {
     ($micros:literal) => {
@@ -31,11 +32,18 @@ macro_rules! pg_until {
 // takes, that is thought to be the case from 4,000 on. Several rows of one user build on each other: such a run is not
 // shared.
 macro_rules! shared {
-    () => {
-        "run_id = ?1 AND last - done >= 2 AND (last - done) * coalesce(pace, 500) >= 2000000 \
-         AND NOT (SELECT repeats FROM runs WHERE id = ?1)"
+    ($run:literal) => {
+        concat!(
+            "run_id = ",
+            $run,
+            " AND last - done >= 2 AND (last - done) * coalesce(pace, 500) >= 2000000 \
+             AND NOT (SELECT repeats FROM runs WHERE id = ",
+            $run,
+            ")"
+        )
     };
 }
+pub(crate) use shared;
 
 sql! {
     OPEN_CHUNK = "INSERT INTO chunks (run_id, done, last) VALUES (?1, ?2, ?3)";
@@ -44,9 +52,9 @@ sql! {
                     ORDER BY done LIMIT 1")
         => "SELECT id, done, last FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= clock_timestamp()) \
             ORDER BY done LIMIT 1 FOR UPDATE SKIP LOCKED";
-    LONGEST = concat!("SELECT id, done, last FROM chunks WHERE ", shared!(), " \
+    LONGEST = concat!("SELECT id, done, last FROM chunks WHERE ", shared!("?1"), " \
                        ORDER BY (last - done) * coalesce(pace, 500) DESC LIMIT 1")
-        => concat!("SELECT id, done, last FROM chunks WHERE ", shared!(), " \
+        => concat!("SELECT id, done, last FROM chunks WHERE ", shared!("?1"), " \
                     ORDER BY (last - done) * coalesce(pace, 500) DESC LIMIT 1 FOR UPDATE SKIP LOCKED");
     SHORTEN = "UPDATE chunks SET last = ?2 WHERE id = ?1";
     REMOVE = "DELETE FROM chunks WHERE id = ?1";
@@ -74,10 +82,10 @@ sql! {
     FREE_OF = "UPDATE chunks SET holder = NULL, leased_until = NULL WHERE holder = ?1";
     GLANCE = concat!("SELECT state, token, (SELECT count(*) FROM chunks WHERE run_id = ?1), \
                       EXISTS (SELECT 1 FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= ", now!(), ")) \
-                      OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!(), "), ", counters!(), " FROM runs WHERE id = ?1")
+                      OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("?1"), "), ", counters!(), " FROM runs WHERE id = ?1")
         => concat!("SELECT state, token, (SELECT count(*) FROM chunks WHERE run_id = ?1), \
                     EXISTS (SELECT 1 FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= clock_timestamp())) \
-                    OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!(), "), ", counters!(), " FROM runs WHERE id = ?1");
+                    OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("?1"), "), ", counters!(), " FROM runs WHERE id = ?1");
 }
 
 /// A part of a run that a process has leased.
@@ -216,6 +224,7 @@ impl Store {
     pub fn put_down_chunk(&self, chunk: &Chunk, holder: &str) -> Result<(), StoreError> {
         self.write(|tx| {
             tx.execute(PUT_DOWN, args![chunk.id])?;
+            tx.announce()?;
             tx.execute(IS_LEFT, args![chunk.run, holder]).map(drop)
         })
     }
@@ -227,7 +236,13 @@ impl Store {
 
     /// Gives back the chunks of a process that is certainly gone.
     pub fn free_chunks_of(&self, holder: &str) -> Result<u64, StoreError> {
-        self.write(|tx| tx.execute(FREE_OF, args![holder]))
+        self.write(|tx| {
+            let freed = tx.execute(FREE_OF, args![holder])?;
+            if freed > 0 {
+                tx.announce()?;
+            }
+            Ok(freed)
+        })
     }
 
     /// How a run stands.

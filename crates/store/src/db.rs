@@ -130,6 +130,9 @@ impl ToSql for Arg<'_> {
     to_sql_checked!();
 }
 
+pub(crate) const LISTEN: &str = "LISTEN rollcall_runs";
+const ANNOUNCE: &str = "NOTIFY rollcall_runs";
+
 /// A row that a statement gives.
 pub(crate) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
@@ -404,6 +407,15 @@ impl Tx<'_> {
         match self {
             Self::Sqlite(connection) => Ok(connection.execute_batch(sql.sqlite)?),
             Self::Postgres(pg) => pg.batch(sql.postgres),
+        }
+    }
+
+    /// Tells whoever listens that something about runs has changed, once this is committed: see [`crate::Watch`].
+    pub(crate) fn announce(&self) -> Result<(), StoreError> {
+        match self {
+            // Nobody can listen to a file.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(pg) => pg.batch(ANNOUNCE),
         }
     }
 

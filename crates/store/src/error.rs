@@ -185,6 +185,29 @@ impl StoreError {
         error.as_db_error().and_then(|error| error.constraint())
     }
 
+    /// Whether the server could not be talked to, so that the same may succeed a moment later.
+    #[must_use]
+    pub fn is_disconnection(&self) -> bool {
+        let Self::Server(error) = self else { return matches!(self, Self::Unreachable { .. }) };
+        let gone = [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::CONNECTION_EXCEPTION,
+            SqlState::CONNECTION_FAILURE,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ];
+        match error.code() {
+            Some(code) => gone.contains(code),
+            // Nothing that the server said.
+            None => {
+                error.is_closed()
+                    || std::error::Error::source(error)
+                        .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+            }
+        }
+    }
+
     /// Whether a statement failed because of a reference.
     pub(crate) fn is_referenced(&self) -> bool {
         match self {

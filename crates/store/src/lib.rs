@@ -29,6 +29,8 @@ mod staging;
 #[cfg(test)]
 mod tests;
 mod users;
+mod watch;
+mod workers;
 mod write;
 mod write_set;
 
@@ -43,6 +45,8 @@ pub use load::{Loaded, Planned};
 pub use outcomes::{Commit, Settled, Stretch};
 pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
 pub use staging::{MOST_NAMED, Staging};
+pub use watch::Watch;
+pub use workers::{Beat, WorkerRow};
 pub use write::{Edited, HandEdit};
 
 use db::Tx;

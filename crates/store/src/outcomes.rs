@@ -656,6 +656,7 @@ fn count(
     let stopped = of.stop.map(str::to_owned).or(tripped.map(|tripped| tripped.why));
     if let Some(why) = &stopped {
         tx.execute(STOP, args![run, why.as_str(), of.now])?;
+        tx.announce()?;
     }
     tally += so_far.tally;
     Ok(Ok((tally, stopped)))

@@ -16,6 +16,13 @@ use crate::{StoreError, crash_point, schema};
 /// A server that does not answer is given up after this long.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// A process that stands still in a transaction loses it by the time that others may take over what it was at; one whose
+/// network is gone, too. Whoever has said otherwise in the URL's `options` has the last word.
+const SESSION: &str = "SELECT set_config(name, value, false) FROM (VALUES \
+    ('idle_in_transaction_session_timeout', '20s'), ('tcp_user_timeout', '20s'), ('tcp_keepalives_idle', '10'), \
+    ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '2')) AS wanted (name, value) \
+    WHERE EXISTS (SELECT 1 FROM pg_settings s WHERE s.name = wanted.name AND s.source <> 'client')";
+
 /// The oldest server whose SQL we write.
 const OLDEST: i32 = 14;
 
@@ -41,6 +48,10 @@ impl std::fmt::Debug for PgConnection {
 impl PgConnection {
     pub(crate) fn client(&self) -> RefMut<'_, Client> {
         self.client.borrow_mut()
+    }
+
+    pub(crate) fn into_client(self) -> Client {
+        self.client.into_inner()
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
@@ -141,6 +152,8 @@ impl Postgres {
     pub(crate) fn another(&self) -> Result<PgConnection, StoreError> {
         let failed = |error: ::postgres::Error| StoreError::connecting(shown(&self.config), &error);
         let mut client = self.config.connect(NoTls).map_err(failed)?;
+        // What stalls in the middle of a transaction must not hold its locks for ever.
+        client.batch_execute(SESSION).map_err(failed)?;
         let version =
             client.query_one("SELECT current_setting('server_version_num')::int4", &[]).map_err(failed)?;
         let version: i32 = version.try_get(0).map_err(failed)?;

@@ -40,7 +40,7 @@ sql! {
               columns, administrator, organization_id, created_at, settings, applies, undoes, plan) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
-    BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
+    BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3, holder = ?4 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
     // Only the run that was looked at: neither its holder nor anybody else has touched it since.
     TAKE = "UPDATE runs SET state = 'running', holder = ?3, leased_until = ?4, braked_from = ?5, settings = ?6, \
             token = token + 1, ended_at = NULL, note = NULL \
@@ -310,6 +310,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     tx.execute(SET_TARGETS, args![id, i64::try_from(frozen).unwrap_or(i64::MAX), repeats])?;
     let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
     chunks::open(tx, id, 0, chunks::until(&run))?;
+    tx.announce()?;
     Ok(run)
 }
 
@@ -367,11 +368,19 @@ impl Store {
         }
     }
 
-    /// Starts the execution of a run that waited for a yes.
-    pub fn begin_run(&self, hold: Hold, leased_until: Timestamp) -> Result<(), StoreError> {
-        self.write(|tx| match tx.execute(BEGIN, args![hold.run, hold.token, leased_until])? {
-            0 => Err(StoreError::RunLost(hold.run)),
-            _ => Ok(()),
+    /// Starts the execution of a run that waited for a yes, by `holder`; by workers, if there is none.
+    pub fn begin_run(
+        &self,
+        hold: Hold,
+        holder: Option<&str>,
+        leased_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let until = holder.map(|_| leased_until);
+            match tx.execute(BEGIN, args![hold.run, hold.token, until, holder])? {
+                0 => Err(StoreError::RunLost(hold.run)),
+                _ => tx.announce(),
+            }
         })
     }
 
@@ -397,6 +406,7 @@ impl Store {
                 // It has stopped after its canary.
                 chunks::open(tx, run.id, run.cursor, chunks::until(&run))?;
             }
+            tx.announce()?;
             Ok(run)
         })
     }
@@ -411,6 +421,7 @@ impl Store {
             if tx.execute(END, values)? == 0 {
                 return Err(StoreError::RunLost(hold.run));
             }
+            tx.announce()?;
             let run = one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run))?;
             if run.state != RunState::Finished || run.planned == run.cursor {
                 return Ok(run);
@@ -430,6 +441,7 @@ impl Store {
     pub fn cancel_run(&self, id: RunId, note: &str, now: Timestamp) -> Result<Run, StoreError> {
         self.write(|tx| {
             chunks::drop_all(tx, id)?;
+            tx.announce()?;
             match tx.execute(CANCEL, args![id, note, now])? {
                 0 => Err(StoreError::RunLost(id)),
                 _ => one(tx, id)?.ok_or(StoreError::RunLost(id)),

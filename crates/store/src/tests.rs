@@ -13,7 +13,7 @@ mod filters;
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, RunEnd, Settled, Store,
     StoreError, Stretch, Takeover, chunks, history, import, installation, load, organizations, outcomes,
-    profiles, prune, runs, saved_filters, scripts, staging, users, write, write_set,
+    profiles, prune, runs, saved_filters, scripts, staging, users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -168,7 +168,7 @@ fn make(store: &Store, mode: Mode) -> Run {
         leased_until: now(),
     };
     let run = store.create_run(&new).unwrap();
-    store.begin_run(hold(&run), now()).unwrap();
+    store.begin_run(hold(&run), Some(HOLDER), now()).unwrap();
     run
 }
 
@@ -282,6 +282,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         scripts::STATEMENTS,
         staging::STATEMENTS,
         users::STATEMENTS,
+        workers::STATEMENTS,
         write::STATEMENTS,
     ];
     modules.into_iter().flatten().copied()

@@ -1,15 +1,20 @@
 //! The frame around every run: it is made, asked for, executed and ended.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rollcall_domain::{Brakes, Mode, Run, RunId, RunState, Selection, Settings};
 use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
 
 use super::crew::Crew;
 use super::ledger::{End, Ledger, Role, lease};
-use super::{Observer, Stop, execute, replay};
+use super::{Observer, Stop, execute, replay, work};
 use crate::{App, AppError, holder};
+
+/// A server that is started anew is there again within this time.
+const RETURN: Duration = Duration::from_secs(120);
+/// Between two looks whether it is.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// What an administrator wants of a run, whatever it does.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,6 +25,8 @@ pub struct Terms {
     pub canary: Option<u64>,
     /// Nobody has to be asked before it writes.
     pub confirmed: bool,
+    /// It is left to workers.
+    pub queue: bool,
 }
 
 /// A run to be made.
@@ -71,6 +78,7 @@ impl App {
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
         let confirmed = terms.confirmed || new.mode == Mode::Preview;
+        let me = holder::current();
         let run = self.store.create_run(&NewRun {
             mode: new.mode,
             script: new.script,
@@ -91,9 +99,13 @@ impl App {
             applies: new.applies,
             undoes: new.undoes,
             state: if confirmed { RunState::Running } else { RunState::Selecting },
-            holder: Some(&holder::current()),
+            // Somebody has to be there for the answer.
+            holder: if terms.queue && confirmed { None } else { Some(&me) },
             leased_until: lease(self),
         })?;
+        if confirmed && terms.queue {
+            return self.find_run(run.id);
+        }
         if confirmed {
             return self.conduct(&run, crew, stop, observer);
         }
@@ -101,7 +113,8 @@ impl App {
         if !observer.confirm(&run) {
             return self.end(hold, RunState::Cancelled, Some("not confirmed"), run.millis);
         }
-        match self.store.begin_run(hold, lease(self)) {
+        match self.store.begin_run(hold, (!terms.queue).then_some(&me), lease(self)) {
+            Ok(()) if terms.queue => self.find_run(run.id),
             Ok(()) => self.conduct(&run, crew, stop, observer),
             // Somebody else has answered for us.
             Err(StoreError::RunLost(id)) => self.find_run(id),
@@ -132,28 +145,59 @@ impl App {
         stop: &Stop,
         mut ledger: Ledger<'_>,
     ) -> Result<End, AppError> {
-        let result = self.take_chunks(run, crew, stop, &mut ledger);
-        ledger.close(result)
+        let window = match execute::window(self, run) {
+            Ok(window) => window,
+            Err(error) => return ledger.close(Err(error)),
+        };
+        if let Some(crew) = crew {
+            execute::begin(self, run, crew, window);
+        }
+        loop {
+            let result = self.take_chunks(run, crew, window, stop, &mut ledger);
+            let again = match &result {
+                Err(error) => work::is_disconnection(error) && self.server_comes_back(run, stop),
+                Ok(()) => false,
+            };
+            if !again {
+                return ledger.close(result);
+            }
+            if let Err(error) = Self::rest(crew, stop).and_then(|()| ledger.start_over()) {
+                return ledger.close(Err(error));
+            }
+        }
+    }
+
+    fn rest(crew: Option<&Crew>, stop: &Stop) -> Result<(), AppError> {
+        crew.map_or(Ok(()), |crew| crew.rest(|| stop.load(Ordering::Relaxed)))
+    }
+
+    /// Waits for a server that has gone in the middle of a run; whether it is there again.
+    fn server_comes_back(&self, run: &Run, stop: &Stop) -> bool {
+        let gone = Instant::now();
+        while gone.elapsed() < RETURN && !stop.load(Ordering::Relaxed) {
+            if self.store.glance(run.id).is_ok() {
+                return true;
+            }
+            Self::pause(RETRY);
+        }
+        false
     }
 
     fn take_chunks(
         &self,
         run: &Run,
         crew: Option<&Crew>,
+        window: i64,
         stop: &Stop,
         ledger: &mut Ledger<'_>,
     ) -> Result<(), AppError> {
-        let window = execute::window(self, run)?;
-        if let Some(crew) = crew {
-            execute::begin(self, run, crew, window);
-        }
         while ledger.next_chunk()?.is_some() {
             match (run.replays(), crew) {
                 (Some(replay), _) => replay::replay(self, run, replay, window, ledger)?,
                 (None, Some(crew)) => {
                     execute::execute(self, run, crew, window, ledger)?;
                     if !ledger.ends()? {
-                        crew.rest(|| stop.load(Ordering::Relaxed))?;
+                        Self::rest(Some(crew), stop)?;
                     }
                 }
                 (None, None) => return Err(AppError::CrewLost),

@@ -12,8 +12,10 @@ use crate::{App, AppError, holder};
 
 /// Between two renewals of the lease, when no commit does it by the way: so many fit into one.
 const RENEWALS: u32 = 6;
-/// How often it is looked whether somebody wants the run to end.
+/// How often it is looked whether somebody wants the run to end...
 const LOOK: Duration = Duration::from_millis(200);
+/// ...and how often where that is told, in case that it is not.
+const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 /// How often whoever watches is told.
 const TELL: Duration = Duration::from_millis(200);
 
@@ -82,6 +84,8 @@ pub(super) struct Ledger<'a> {
     started: Instant,
     renewed: Instant,
     looked: Instant,
+    /// Up to which news.
+    heard: u64,
     told: Instant,
     end: Option<End>,
 }
@@ -109,6 +113,7 @@ impl<'a> Ledger<'a> {
             started: now,
             renewed: now,
             looked: now,
+            heard: 0,
             told: now,
             end: None,
         }
@@ -122,6 +127,10 @@ impl<'a> Ledger<'a> {
     /// The last target of the chunk. Others may take their share of it, from its end.
     pub(super) fn last(&self) -> i64 {
         self.chunk.map_or(0, |chunk| chunk.last)
+    }
+
+    fn patience(&self) -> Duration {
+        if self.app.news.listening() { LOOK_ANYWAY } else { LOOK }
     }
 
     fn lessee(&self) -> Lessee<'_> {
@@ -170,7 +179,7 @@ impl<'a> Ledger<'a> {
         }
         if self.stop.load(Ordering::Relaxed) {
             self.end = Some(End::Told);
-        } else if self.looked.elapsed() >= LOOK {
+        } else if self.app.news.any_since(&mut self.heard) || self.looked.elapsed() >= self.patience() {
             self.looked = Instant::now();
             let glance = self.app.store.glance(self.run.id)?;
             self.tally = glance.tally;
@@ -252,6 +261,13 @@ impl<'a> Ledger<'a> {
             self.end = Some(End::Ended);
         }
         Ok(Written::Done(0, Vec::new()))
+    }
+
+    /// Begins anew after the server was gone: what this process had is as far as the database says.
+    pub(super) fn start_over(&mut self) -> Result<(), AppError> {
+        self.chunk = None;
+        self.app.store.free_chunks_of(&self.holder)?;
+        Ok(())
     }
 
     /// How long this process takes for a target of the chunk, in microseconds, once everything up to `last` is done.

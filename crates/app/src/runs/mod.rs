@@ -20,6 +20,8 @@ mod resume;
 mod retry;
 mod rows;
 mod undo;
+mod watch;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +45,7 @@ pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
 pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
 pub use undo::UndoRequest;
+pub use work::{Event, WorkerInfo};
 
 /// Outcomes are read in pages of this many.
 const PAGE: u32 = 1_000;

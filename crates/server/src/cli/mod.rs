@@ -15,6 +15,8 @@ mod scripts;
 mod settings;
 mod terminal;
 mod users;
+mod worker;
+mod workers;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -102,6 +104,11 @@ enum Command {
     /// What runs did: apply previews, take runs back, cancel, retry, go on
     #[command(subcommand)]
     Runs(runs::Runs),
+    /// Execute what others have started, together with other workers
+    Worker(worker::Worker),
+    /// The processes that do
+    #[command(subcommand)]
+    Workers(workers::Workers),
     /// Remove the outcomes and journals of old runs, to make room
     Prune(prune::Prune),
     /// What holds for this installation
@@ -131,6 +138,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scripts(command) => command.run(&context),
         Command::Run(command) => command.run(&context),
         Command::Runs(command) => command.run(&context),
+        Command::Worker(command) => command.run(&context),
+        Command::Workers(command) => command.run(&context),
         Command::Prune(command) => command.run(&context),
         Command::Settings(command) => command.run(&context),
         Command::Completions(command) => command.run(),

@@ -68,11 +68,14 @@ pub(super) struct TermsArgs {
     /// Stop after the first K targets; 'rollcall runs resume' goes on with the rest
     #[arg(long, value_name = "K", help_heading = "Brakes", value_parser = clap::value_parser!(u64).range(1..))]
     canary: Option<u64>,
+    /// Leave the run to workers ('rollcall worker'), and do not wait for it
+    #[arg(long, help_heading = "Execution")]
+    queue: bool,
 }
 
 impl TermsArgs {
     pub(super) fn terms(&self, answer: &Answer) -> Terms {
-        Terms { brakes: self.brakes.brakes(), canary: self.canary, confirmed: answer.yes }
+        Terms { brakes: self.brakes.brakes(), canary: self.canary, confirmed: answer.yes, queue: self.queue }
     }
 }
 
@@ -157,6 +160,13 @@ pub(super) fn finish(app: &App, run: &Run, answer: &Answer, hints: &Hints) -> an
         runs::report(app, run, hints)
     };
     unless_closed_pipe(printed)?;
+    if run.state == RunState::Queued && !app.workers()?.iter().any(|worker| worker.alive && !worker.draining)
+    {
+        tell(format_args!(
+            "warning: run {} waits for a worker, and none is there: start one with 'rollcall worker'",
+            run.id
+        ));
+    }
     if let Some(note) = run.note.as_ref().filter(|_| answer.json) {
         tell(format_args!("run {} was {}: {note}", run.id, run.state.name()));
     }
@@ -167,7 +177,8 @@ pub(super) fn finish(app: &App, run: &Run, answer: &Answer, hints: &Hints) -> an
 pub(super) fn exit_code(run: &Run) -> ExitCode {
     match run.state {
         RunState::Finished if run.tally.has_trouble() => ExitCode::from(SOME_FAILED),
-        RunState::Finished => ExitCode::SUCCESS,
+        // What is left to workers is done as far as this command goes.
+        RunState::Finished | RunState::Queued | RunState::Running => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }

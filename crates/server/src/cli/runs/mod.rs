@@ -10,6 +10,7 @@ mod resume;
 mod retry;
 mod show;
 mod undo;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,8 @@ pub(super) enum Runs {
     Show(show::Show),
     /// List what happened to each target of a run
     Outcomes(outcomes::Outcomes),
+    /// Follow a run until it ends, whoever executes it
+    Watch(watch::Watch),
     /// Group a run's changes: equal ones with their number and examples
     Changes(changes::Changes),
     /// Write what a preview has planned, without running its script again
@@ -53,6 +56,7 @@ impl Runs {
             Self::List(command) => command.run(context),
             Self::Show(command) => command.run(context),
             Self::Outcomes(command) => command.run(context),
+            Self::Watch(command) => command.run(context),
             Self::Changes(command) => command.run(context),
             Self::Apply(command) => command.run(context),
             Self::Undo(command) => command.run(context),

@@ -39,10 +39,13 @@ pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         one_line(&run.selection.to_string()),
         run.state.name(),
     )?;
+    // Of a run that somebody is at, or will be.
+    let to_do = (!run.state.at_rest() && run.left() > 0).then(|| format!("{} to do", grouped(run.left())));
+    let done = (to_do.is_none() || run.tally.total() > 0).then(|| tally_line(&run.final_tally()));
     writeln!(
         out,
         "  {}   {}",
-        tally_line(&run.final_tally()),
+        done.into_iter().chain(to_do).collect::<Vec<_>>().join(" · "),
         paint(style::FAINT, &format!("{time}{}", rate.unwrap_or_default()))
     )?;
     let given = parameters(run);
@@ -176,7 +179,11 @@ fn next_steps(app: &App, run: &Run, hints: &Hints, out: &mut impl Write) -> anyh
             step(format!("runs resume {id}"), "go on with the rest");
             step(format!("runs cancel {id}"), "or leave it at that");
         }
-        RunState::Cancelled if left && run.cursor > 0 => {
+        RunState::Queued | RunState::Running => {
+            step(format!("runs watch {id}"), "follow it");
+            step(format!("runs cancel {id}"), "end it");
+        }
+        RunState::Cancelled if left && tally.total() > tally.get(Outcome::NotRun) => {
             step(format!("runs retry {id} --not-run"), "a new run of the rest");
         }
         _ => {}

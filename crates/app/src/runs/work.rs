@@ -1,0 +1,270 @@
+//! A worker: it executes whatever run is there, together with others.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use rollcall_domain::{Run, RunId, RunState, Timestamp};
+use rollcall_sandbox::Sandbox;
+use rollcall_store::{Beat, StoreError};
+
+use super::crew::Crew;
+use super::ledger::{Ledger, Role};
+use super::{Engine, Observer, Progress, Stop};
+use crate::{App, AppError, holder};
+
+/// How often a worker says that it is alive.
+const BEAT: Duration = Duration::from_secs(2);
+/// Whoever is not heard of for so long is taken for dead, in lists.
+const SILENT: u64 = 15;
+/// How often a worker looks for work, where nobody tells it: an idle one must not keep a server busy.
+const LOOK: Duration = Duration::from_millis(500);
+/// A run that cannot be executed here is looked at again after this long.
+const AVOID: Duration = Duration::from_secs(30);
+/// Between two attempts to reach a server that is gone.
+const RETRY: Duration = Duration::from_secs(1);
+/// Candidates that are looked at.
+const CANDIDATES: u32 = 20;
+
+/// What a worker tells.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// It begins to help with a run.
+    Joins(&'a Run),
+    /// It is through with it, after so many outcomes.
+    Leaves(&'a Run, u64),
+    /// Something does not work; it goes on.
+    Trouble(String),
+    /// It works again.
+    Recovered,
+}
+
+/// A worker process, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerInfo {
+    /// The machine.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// Whether it is heard of.
+    pub alive: bool,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was last heard of.
+    pub seen_at: Timestamp,
+    /// How many scripts it executes at the same time.
+    pub crew: u64,
+    /// The run that it is at.
+    pub run: Option<RunId>,
+    /// Outcomes that it has committed.
+    pub committed: u64,
+    /// How many a second lately.
+    pub speed: u64,
+    /// Whether it takes nothing more.
+    pub draining: bool,
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn confirm(&mut self, _: &Run) -> bool {
+        false
+    }
+
+    fn progress(&mut self, _: Progress) {}
+}
+
+impl App {
+    /// Executes whatever run is there, with whoever else does, until `drain` is set: then it puts down what it has, which
+    /// costs nobody anything. It survives a server that goes away for a while.
+    pub fn work(
+        &self,
+        engine: &Engine,
+        drain: &Stop,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), AppError> {
+        // Better said now than at every run.
+        drop(Sandbox::new(&engine.python, engine.isolation)?);
+        let id = holder::current();
+        let at = AtomicI64::new(0);
+        self.beat(&id, engine, &at, 0, drain)?;
+        std::thread::scope(|scope| {
+            let (going_on, over) = bounded(0);
+            let (id, at) = (&id, &at);
+            scope.spawn(move || self.keep_beating(id, engine, at, drain, &over));
+            scope.spawn(move || self.listen(drain));
+            self.work_until(id, engine, at, drain, tell);
+            drop(going_on);
+        });
+        Ok(self.store.remove_worker(&id)?)
+    }
+
+    fn work_until(
+        &self,
+        id: &str,
+        engine: &Engine,
+        at: &AtomicI64,
+        drain: &Stop,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) {
+        let mut avoided: HashMap<RunId, Instant> = HashMap::new();
+        let (mut heard, mut ailing) = (0, false);
+        while !drain.load(Ordering::Relaxed) {
+            avoided.retain(|_, since| since.elapsed() < AVOID);
+            let worked = match self.next_run(|run| avoided.contains_key(&run)) {
+                Ok(Some(run)) => {
+                    tell(Event::Joins(&run));
+                    at.store(run.id, Ordering::Relaxed);
+                    let before = self.committed.load(Ordering::Relaxed);
+                    let helped = self.help(&run, engine, drain);
+                    at.store(0, Ordering::Relaxed);
+                    tell(Event::Leaves(&run, self.committed.load(Ordering::Relaxed) - before));
+                    if let Err(error) = &helped
+                        && !is_disconnection(error)
+                    {
+                        avoided.insert(run.id, Instant::now());
+                    }
+                    helped.map(|()| true)
+                }
+                Ok(None) => Ok(false),
+                Err(error) => Err(error),
+            };
+            match worked {
+                Ok(worked) => {
+                    if std::mem::take(&mut ailing) {
+                        tell(Event::Recovered);
+                    }
+                    if !worked {
+                        self.news.wait(&mut heard, LOOK);
+                    }
+                }
+                Err(error) => {
+                    if !ailing || !is_disconnection(&error) {
+                        tell(Event::Trouble(error.to_string()));
+                    }
+                    ailing = is_disconnection(&error);
+                    Self::pause(RETRY);
+                    // What it had when it was cut off may be had by anybody, itself first.
+                    let _ = self.store.free_chunks_of(id);
+                }
+            }
+        }
+    }
+
+    /// The run that needs a worker most.
+    fn next_run(&self, avoided: impl Fn(RunId) -> bool) -> Result<Option<Run>, AppError> {
+        let to_do = self.store.runs_to_do(CANDIDATES)?;
+        let Some(id) = to_do.into_iter().find(|run| !avoided(*run)) else { return Ok(None) };
+        Ok(self.store.run(id)?.filter(|run| run.state == RunState::Running))
+    }
+
+    /// Executes chunks of a run, as long as there are some to be had.
+    fn help(&self, run: &Run, engine: &Engine, drain: &Stop) -> Result<(), AppError> {
+        let mut observer = Silent;
+        let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer);
+        let nothing_left = self.store.glance(run.id)?.chunks == 0;
+        if run.replays().is_some() || nothing_left {
+            self.take_part(run, None, drain, ledger)?;
+            return Ok(());
+        }
+        let (sandbox, job) = self.prepare(run, &engine.limited(run.settings.time_limit))?;
+        std::thread::scope(|scope| {
+            let crew = Crew::hire(scope, &sandbox, &job, engine.workers.max(1))?;
+            self.take_part(run, Some(&crew), drain, ledger)?;
+            Ok(())
+        })
+    }
+
+    fn beat(
+        &self,
+        id: &str,
+        engine: &Engine,
+        at: &AtomicI64,
+        speed: u64,
+        drain: &Stop,
+    ) -> Result<(), StoreError> {
+        let run = at.load(Ordering::Relaxed);
+        self.store.beat(&Beat {
+            id,
+            crew: u32::try_from(engine.workers.max(1)).unwrap_or(u32::MAX),
+            run: (run > 0).then_some(run),
+            committed: self.committed.load(Ordering::Relaxed),
+            speed,
+            draining: drain.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Says now and then that this worker is alive, and frees what dead processes of this machine had: nobody else can tell
+    /// that they are.
+    fn keep_beating(&self, id: &str, engine: &Engine, at: &AtomicI64, drain: &Stop, over: &Receiver<()>) {
+        let mut last = (Instant::now(), self.committed.load(Ordering::Relaxed));
+        while over.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+            let committed = self.committed.load(Ordering::Relaxed);
+            let millis = u64::try_from(last.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let speed = (committed - last.1) * 1_000 / millis.max(1);
+            last = (Instant::now(), committed);
+            // A server that does not answer is the concern of whoever needs an answer.
+            let _ = self.beat(id, engine, at, speed, drain);
+            let _ = self.free_the_dead();
+        }
+    }
+
+    fn free_the_dead(&self) -> Result<(), StoreError> {
+        for dead in self.store.chunk_holders()?.iter().filter(|holder| holder::is_dead(holder)) {
+            self.store.free_chunks_of(dead)?;
+        }
+        for worker in self.store.workers()?.iter().filter(|worker| holder::is_dead(&worker.id)) {
+            self.store.remove_worker(&worker.id)?;
+        }
+        Ok(())
+    }
+
+    /// Listens to the server, if it is one, until `over` is set.
+    fn listen(&self, over: &Stop) {
+        let over = || over.load(Ordering::Relaxed);
+        while !over() {
+            let heard = self.store.watch().and_then(|mut watch| {
+                self.news.listen(true);
+                while !over() {
+                    match watch.wait(LOOK)? {
+                        Some(true) => self.news.tell(),
+                        Some(false) => {}
+                        None => return Ok(false),
+                    }
+                }
+                Ok(true)
+            });
+            self.news.listen(false);
+            match heard {
+                Ok(false) => return,
+                Ok(true) => {}
+                Err(_) => Self::pause(RETRY),
+            }
+        }
+    }
+
+    /// The workers that have not said farewell, in the order in which they began.
+    pub fn workers(&self) -> Result<Vec<WorkerInfo>, AppError> {
+        let info = |worker: rollcall_store::WorkerRow| {
+            let (host, pid) = holder::parts(&worker.id).unwrap_or_default();
+            WorkerInfo {
+                host: host.to_owned(),
+                pid,
+                alive: worker.silent < SILENT && !holder::is_dead(&worker.id),
+                started_at: worker.started_at,
+                seen_at: worker.seen_at,
+                crew: worker.crew,
+                run: worker.run,
+                committed: worker.committed,
+                speed: worker.speed,
+                draining: worker.draining,
+            }
+        };
+        Ok(self.store.workers()?.into_iter().map(info).collect())
+    }
+}
+
+pub(super) fn is_disconnection(error: &AppError) -> bool {
+    matches!(error, AppError::Store(error) if error.is_disconnection())
+}

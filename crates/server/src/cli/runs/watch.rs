@@ -1,0 +1,33 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_domain::{RunId, RunState};
+
+use super::Context;
+use crate::cli::terminal::{Answer, Terminal, finish};
+use crate::style::tell;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall runs watch 7\n\n\
+                  Ctrl-C ends the watching, not the run. The exit status is that of the run.")]
+pub(crate) struct Watch {
+    /// The run's number
+    run: RunId,
+    /// Print one JSON object about the run when it has ended and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+impl Watch {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let mut terminal = Terminal::new();
+        let run = app.watch(self.run, &terminal.stop(), &mut terminal)?;
+        drop(terminal);
+        if matches!(run.state, RunState::Selecting | RunState::Queued | RunState::Running) {
+            tell(format_args!("run {} goes on", run.id));
+            return Ok(ExitCode::SUCCESS);
+        }
+        finish(&app, &run, &Answer { yes: true, json: self.json }, &context.hints())
+    }
+}

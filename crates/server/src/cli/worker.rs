@@ -1,0 +1,56 @@
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use rollcall_app::LEASE;
+use rollcall_app::runs::{Event, Stop};
+
+use super::terminal::heed_signals;
+use super::{Context, EngineArgs, runs};
+use crate::style::{counted, tell};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall --database postgres://rollcall@db/rollcall worker\n\n\
+                  Any number of workers, on any number of machines, share what there is to do: runs that were started with \
+                  --queue, runs of others who are still at them, and runs whose process is gone. Nothing but the database \
+                  joins them. SIGTERM or Ctrl-C puts down what the worker has, for the others, and ends it; one that is \
+                  killed or cut off loses what it has when its lease ends.")]
+pub(super) struct Worker {
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// How long others wait for this worker when it is not heard of, before they take over what it was at
+    #[arg(long, value_parser = lease, value_name = "TIME", default_value = "30s")]
+    lease: Duration,
+}
+
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = super::duration(text)?;
+    if lease < Duration::from_secs(1) || lease > LEASE * 20 {
+        return Err("a lease lies between 1s and 10m".to_owned());
+    }
+    Ok(lease)
+}
+
+impl Worker {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?.with_lease(self.lease);
+        let engine = self.engine.engine();
+        let drain = Stop::default();
+        heed_signals(&drain)?;
+        let crew = counted(engine.workers as u64, "script");
+        tell(format_args!("worker {} is ready, for {crew} at a time", std::process::id()));
+        app.work(&engine, &drain, &mut |event| match event {
+            Event::Joins(run) => {
+                let what = counted(run.left(), runs::noun(run));
+                tell(format_args!("run {}: helps with {} ({what} left)", run.id, runs::script(run)));
+            }
+            Event::Leaves(run, outcomes) => {
+                tell(format_args!("run {}: has done {}", run.id, counted(outcomes, "target")));
+            }
+            Event::Trouble(what) => tell(format_args!("warning: {what}")),
+            Event::Recovered => tell(format_args!("the database is there again")),
+        })?;
+        tell(format_args!("worker {} has ended", std::process::id()));
+        Ok(ExitCode::SUCCESS)
+    }
+}
