@@ -15,14 +15,21 @@ impl App {
     pub fn watch(&self, id: RunId, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
         let mut run = self.find_run(id)?;
         observer.begins(&run);
-        while matches!(run.state, RunState::Selecting | RunState::Queued | RunState::Running)
-            && !stop.load(Ordering::Relaxed)
-        {
+        while !stop.load(Ordering::Relaxed) && self.goes_on(&run)? {
             observer.progress(Progress { targets: run.targets, tally: run.tally });
             Self::pause(LOOK);
             run = self.find_run(id)?;
         }
         observer.progress(Progress { targets: run.targets, tally: run.tally });
         Ok(run)
+    }
+
+    /// Whether more happens to a run without anybody's doing.
+    fn goes_on(&self, run: &Run) -> Result<bool, AppError> {
+        Ok(match run.state {
+            RunState::Selecting | RunState::Queued | RunState::Running => true,
+            RunState::Interrupted => run.confirmed && self.has_workers()?,
+            RunState::Stopped | RunState::Cancelled | RunState::Finished => false,
+        })
     }
 }

@@ -244,6 +244,11 @@ impl App {
         }
     }
 
+    /// Whether a worker is there who will take what is to be done.
+    pub fn has_workers(&self) -> Result<bool, AppError> {
+        Ok(self.workers()?.iter().any(|worker| worker.alive && !worker.draining))
+    }
+
     /// The workers that have not said farewell, in the order in which they began.
     pub fn workers(&self) -> Result<Vec<WorkerInfo>, AppError> {
         let info = |worker: rollcall_store::WorkerRow| {

@@ -160,8 +160,7 @@ pub(super) fn finish(app: &App, run: &Run, answer: &Answer, hints: &Hints) -> an
         runs::report(app, run, hints)
     };
     unless_closed_pipe(printed)?;
-    if run.state == RunState::Queued && !app.workers()?.iter().any(|worker| worker.alive && !worker.draining)
-    {
+    if run.state == RunState::Queued && !app.has_workers()? {
         tell(format_args!(
             "warning: run {} waits for a worker, and none is there: start one with 'rollcall worker'",
             run.id

@@ -6,6 +6,8 @@
     reason = "helpers of tests; each binary uses its part"
 )]
 
+pub mod workers;
+
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

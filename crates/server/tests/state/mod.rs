@@ -7,8 +7,10 @@
     reason = "helpers of tests; each binary uses its part"
 )]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
 use rusqlite::{Connection, Row};
@@ -40,28 +42,73 @@ impl User {
     }
 }
 
-/// A row as an object.
-fn object(row: &Row<'_>) -> Map<String, Value> {
-    let statement: &rusqlite::Statement<'_> = row.as_ref();
-    let value = |at| match row.get(at).unwrap() {
-        rusqlite::types::Value::Null => Value::Null,
-        rusqlite::types::Value::Integer(number) => json!(number),
-        rusqlite::types::Value::Text(text) => json!(text),
-        other => panic!("no table has {other:?}"),
-    };
-    statement.column_names().enumerate().map(|(at, name)| (name.to_owned(), value(at))).collect()
+/// A database whose tables are read, whichever it is.
+pub trait Tables {
+    /// The rows of a query. Truth values are 0 and 1, times are microseconds since 1970.
+    fn objects(&self, query: &str) -> Vec<Map<String, Value>>;
 }
 
-pub fn objects(database: &Connection, query: &str) -> Vec<Map<String, Value>> {
-    let mut query = database.prepare(query).unwrap();
-    query.query_map([], |row| Ok(object(row))).unwrap().map(Result::unwrap).collect()
+impl Tables for Connection {
+    fn objects(&self, query: &str) -> Vec<Map<String, Value>> {
+        let mut query = self.prepare(query).unwrap();
+        let columns: Vec<_> = query.column_names().into_iter().map(str::to_owned).collect();
+        let object = |row: &Row<'_>| {
+            let value = |at| match row.get(at).unwrap() {
+                rusqlite::types::Value::Null => Value::Null,
+                rusqlite::types::Value::Integer(number) => json!(number),
+                rusqlite::types::Value::Text(text) => json!(text),
+                other => panic!("no table has {other:?}"),
+            };
+            Ok(columns.iter().enumerate().map(|(at, name)| (name.clone(), value(at))).collect())
+        };
+        query.query_map([], object).unwrap().map(Result::unwrap).collect()
+    }
 }
 
-pub fn number(database: &Connection, query: &str) -> i64 {
-    database.query_row(query, [], |row| row.get(0)).unwrap()
+/// A database on a server.
+pub struct Server(RefCell<postgres::Client>);
+
+impl Server {
+    pub fn connect(url: &str) -> Self {
+        Self(RefCell::new(postgres::Client::connect(url, postgres::NoTls).unwrap()))
+    }
 }
 
-pub fn users(database: &Connection) -> Users {
+impl Tables for Server {
+    fn objects(&self, query: &str) -> Vec<Map<String, Value>> {
+        let rows = self.0.borrow_mut().query(query, &[]).unwrap();
+        let value = |row: &postgres::Row, at: usize| match row.columns()[at].type_().name() {
+            "bool" => json!(row.get::<_, Option<bool>>(at).map(i64::from)),
+            "int2" => json!(row.get::<_, Option<i16>>(at)),
+            "int4" => json!(row.get::<_, Option<i32>>(at)),
+            "int8" => json!(row.get::<_, Option<i64>>(at)),
+            "timestamptz" => {
+                let time: Option<SystemTime> = row.get(at);
+                let micros = |time: SystemTime| match time.duration_since(SystemTime::UNIX_EPOCH) {
+                    Ok(after) => i64::try_from(after.as_micros()).unwrap(),
+                    Err(before) => -i64::try_from(before.duration().as_micros()).unwrap(),
+                };
+                json!(time.map(micros))
+            }
+            _ => json!(row.get::<_, Option<String>>(at)),
+        };
+        let object = |row: &postgres::Row| {
+            let columns = row.columns().iter().enumerate();
+            columns.map(|(at, column)| (column.name().to_owned(), value(row, at))).collect()
+        };
+        rows.iter().map(object).collect()
+    }
+}
+
+pub fn objects(database: &dyn Tables, query: &str) -> Vec<Map<String, Value>> {
+    database.objects(query)
+}
+
+pub fn number(database: &dyn Tables, query: &str) -> i64 {
+    database.objects(query)[0].values().next().unwrap().as_i64().unwrap()
+}
+
+pub fn users(database: &dyn Tables) -> Users {
     let mut users = Users::new();
     for mut columns in objects(database, "SELECT * FROM users") {
         let mut take = |name| columns.remove(name).unwrap().as_i64().unwrap();
@@ -69,25 +116,22 @@ pub fn users(database: &Connection) -> Users {
         let (profiles, items) = (BTreeMap::new(), BTreeMap::new());
         users.insert(id, User { version, last_update, columns, profiles, items });
     }
-    let mut query = database.prepare("SELECT user_id, profile_id, priority FROM user_profiles").unwrap();
-    let mut rows = query.query([]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        let user = users.get_mut(&row.get(0).unwrap()).unwrap();
-        user.profiles.insert(row.get(1).unwrap(), row.get(2).unwrap());
+    let number = |row: &Map<String, Value>, name: &str| row[name].as_i64().unwrap();
+    for row in objects(database, "SELECT user_id, profile_id, priority FROM user_profiles") {
+        let user = users.get_mut(&number(&row, "user_id")).unwrap();
+        user.profiles.insert(number(&row, "profile_id"), number(&row, "priority"));
     }
-    let mut query =
-        database.prepare("SELECT user_id, kind, position, attr, operation, value FROM user_items").unwrap();
-    let mut rows = query.query([]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        let user = users.get_mut(&row.get(0).unwrap()).unwrap();
-        let item = [row.get(3).unwrap(), row.get(4).unwrap(), row.get(5).unwrap()];
-        user.items.insert((row.get(1).unwrap(), row.get(2).unwrap()), item);
+    let query = "SELECT user_id, kind, position, attr, operation, value FROM user_items";
+    for row in objects(database, query) {
+        let user = users.get_mut(&number(&row, "user_id")).unwrap();
+        let item = ["attr", "operation", "value"].map(|name| row[name].as_str().unwrap().to_owned());
+        user.items.insert((number(&row, "kind"), number(&row, "position")), item);
     }
     users
 }
 
 /// The number of the newest run; 0 if there is none.
-pub fn newest(database: &Connection) -> i64 {
+pub fn newest(database: &dyn Tables) -> i64 {
     number(database, "SELECT coalesce(max(id), 0) FROM runs")
 }
 
@@ -96,7 +140,7 @@ pub fn newest(database: &Connection) -> i64 {
 pub struct Run(pub Map<String, Value>);
 
 impl Run {
-    pub fn of(database: &Connection, id: i64) -> Self {
+    pub fn of(database: &dyn Tables, id: i64) -> Self {
         Self(objects(database, &format!("SELECT * FROM runs WHERE id = {id}")).remove(0))
     }
 
@@ -132,7 +176,7 @@ pub struct Outcome {
     pub row: Map<String, Value>,
 }
 
-pub fn outcomes(database: &Connection, run: i64) -> Vec<Outcome> {
+pub fn outcomes(database: &dyn Tables, run: i64) -> Vec<Outcome> {
     let query = format!("SELECT * FROM outcomes WHERE run_id = {run} ORDER BY seq");
     let outcome = |row: Map<String, Value>| Outcome {
         seq: row["seq"].as_i64().unwrap(),
@@ -221,7 +265,7 @@ const KINDS: [&str; 6] = ["changed", "unchanged", "skipped", "failed", "timed_ou
 
 /// Checks everything that has to hold for a run that nobody is at, whatever happened to its processes; `before` are the
 /// users as they were before the run was made, and nobody else has written since. Comes back with the users as they are now.
-pub fn check(database: &Connection, id: i64, before: &Users) -> Result<Users> {
+pub fn check(database: &dyn Tables, id: i64, before: &Users) -> Result<Users> {
     let run = Run::of(database, id);
     let (targets, cursor) = (run.number("targets"), run.number("cursor"));
     let frozen = objects(database, &format!("SELECT * FROM targets WHERE run_id = {id} ORDER BY seq"));
