@@ -6,6 +6,7 @@
     reason = "helpers of tests; each binary uses its part"
 )]
 
+pub mod cluster;
 pub mod workers;
 
 use std::ffi::OsStr;
@@ -31,6 +32,8 @@ pub const ROLLCALL: &str = env!("CARGO_BIN_EXE_rollcall");
 pub struct Desk {
     folder: TempDir,
     on_server: Option<PgDatabase>,
+    /// Where else it is.
+    at: Option<String>,
 }
 
 /// What a command came to.
@@ -44,12 +47,19 @@ pub struct Done {
 impl Desk {
     /// A folder without a database.
     pub fn bare() -> Self {
-        Self { folder: TempDir::new().unwrap(), on_server: None }
+        Self { folder: TempDir::new().unwrap(), on_server: None, at: None }
     }
 
     /// A folder with a new database; that is on the tests' server if there is one.
     pub fn new() -> Self {
         let desk = Self { on_server: PgDatabase::fresh(), ..Self::bare() };
+        desk.ok(&["init"]);
+        desk
+    }
+
+    /// A folder, and a new database that is there.
+    pub fn on_server_at(url: String) -> Self {
+        let desk = Self { at: Some(url), ..Self::bare() };
         desk.ok(&["init"]);
         desk
     }
@@ -99,8 +109,8 @@ impl Desk {
             .env_remove("ROLLCALL_PYTHON")
             .env_remove("ROLLCALL_TIME_ZONE")
             .stdin(Stdio::null());
-        if let Some(database) = &self.on_server {
-            command.env("ROLLCALL_DATABASE", database.url());
+        if self.on_server.is_some() || self.at.is_some() {
+            command.env("ROLLCALL_DATABASE", self.url());
         }
         command
     }
@@ -170,7 +180,7 @@ impl Desk {
 
     pub fn url(&self) -> String {
         let file = || format!("sqlite:{}", self.path("rollcall.db").display());
-        self.on_server.as_ref().map_or_else(file, PgDatabase::url)
+        self.at.clone().or(self.on_server.as_ref().map(PgDatabase::url)).unwrap_or_else(file)
     }
 
     /// The database, which is a file, for what no command does or shows.

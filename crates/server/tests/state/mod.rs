@@ -51,7 +51,7 @@ pub trait Tables {
 impl Tables for Connection {
     fn objects(&self, query: &str) -> Vec<Map<String, Value>> {
         let mut query = self.prepare(query).unwrap();
-        let columns: Vec<_> = query.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<_> = query.column_names().map(str::to_owned).collect();
         let object = |row: &Row<'_>| {
             let value = |at| match row.get(at).unwrap() {
                 rusqlite::types::Value::Null => Value::Null,
