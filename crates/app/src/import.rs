@@ -10,7 +10,7 @@ use rollcall_domain::{
     Assignment, Catalogue, Field, Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Organization, Refusal, Timestamp,
     User, UserId, Zone, did_you_mean,
 };
-use rollcall_store::{Added, Import, StoreError};
+use rollcall_store::{Added, Import, Newcomer, StoreError};
 
 use crate::csv_text::restore;
 use crate::export::EXPORT_COLUMNS;
@@ -108,6 +108,9 @@ impl App {
         let mut failed = None;
         let done = self.store.import(|import| {
             let mut rows = Rows {
+                waiting: Vec::new(),
+                weight: 0,
+                untold: Vec::new(),
                 import,
                 zone: &self.zone,
                 now,
@@ -150,8 +153,28 @@ struct Rows<'a, 'b> {
     /// Whether undecodable bytes have become U+FFFD on the way.
     lossy: bool,
     report: &'a mut dyn FnMut(&Fault),
+    /// Rows that are still to be added, together.
+    waiting: Vec<Waiting>,
+    /// How long they are, in bytes.
+    weight: usize,
+    /// Faults of theirs, which are told in the order of the lines.
+    untold: Vec<Fault>,
     faults: u64,
     rows: u64,
+}
+
+/// So many rows are added together...
+const TOGETHER: usize = 1_000;
+/// ...or rows of so many bytes.
+const WEIGHT: usize = 8 << 20;
+
+/// A row that is still to be added, or that only claims its name.
+struct Waiting {
+    line: u64,
+    id: Option<UserId>,
+    user: User,
+    password: Option<String>,
+    claims: bool,
 }
 
 /// A row on its way to becoming a user.
@@ -168,11 +191,21 @@ struct Draft {
 impl Rows<'_, '_> {
     fn fault(&mut self, line: u64, column: Option<&str>, message: impl Into<String>) {
         self.faults += 1;
-        (self.report)(&Fault { line, column: column.map(str::to_owned), message: message.into() });
+        self.untold.push(Fault { line, column: column.map(str::to_owned), message: message.into() });
     }
 
     /// The outer error is the database's, the inner one the file's.
     fn read(
+        &mut self,
+        reader: csv::Reader<impl Read>,
+        lines: &Lines,
+    ) -> Result<std::io::Result<()>, StoreError> {
+        let read = self.read_rows(reader, lines)?;
+        self.add_waiting()?;
+        Ok(read)
+    }
+
+    fn read_rows(
         &mut self,
         mut reader: csv::Reader<impl Read>,
         lines: &Lines,
@@ -196,15 +229,16 @@ impl Rows<'_, '_> {
             self.rows += 1;
             let before = self.faults;
             let draft = self.row(line, columns, &record);
-            let added = if self.faults == before {
-                self.add(line, draft)?
-            } else if draft.user.username.is_empty() {
-                None
-            } else {
-                self.import.claim(line, &draft.user.username)?.map(|taken| (taken, draft.user))
-            };
-            if let Some((added, user)) = added {
-                self.tell_taken(line, added, &user);
+            if self.faults == before {
+                self.add(line, draft)?;
+            } else if !draft.user.username.is_empty() {
+                let Draft { user, .. } = draft;
+                self.waiting.push(Waiting { line, id: None, user, password: None, claims: true });
+            }
+            self.weight += record.as_slice().len();
+            // Rows with faults wait with the others, and so do their faults.
+            if self.waiting.len().max(self.untold.len()) >= TOGETHER || self.weight >= WEIGHT {
+                self.add_waiting()?;
             }
         }
         if header.is_none() {
@@ -339,23 +373,39 @@ impl Rows<'_, '_> {
         }
     }
 
-    /// Adds a row without faults; what became of it and who it would have been.
-    fn add(&mut self, line: u64, draft: Draft) -> Result<Option<(Added, User)>, StoreError> {
+    /// Takes a row without faults.
+    fn add(&mut self, line: u64, draft: Draft) -> Result<(), StoreError> {
         let Draft { mut user, id, password, length_given, organization, organization_id } = draft;
         // A name decides: the number may come from another installation's export.
         user.organization_id = match (organization, organization_id) {
             (None, Some(id)) if self.organizations.contains_key(&id) => id,
             (None, Some(id)) => {
                 self.fault(line, Some("organization_id"), format!("there is no organization {id}"));
-                return Ok(None);
+                return Ok(());
             }
             (name, _) => self.import.organization(name.as_deref().unwrap_or(DEFAULT_ORGANIZATION))?,
         };
         if !length_given {
             user.username_length = User::new(0, &user.username, 0, self.now).username_length;
         }
-        let added = self.import.add(line, id, &user, password.as_deref())?;
-        Ok(Some((added, user)))
+        self.waiting.push(Waiting { line, id, user, password, claims: false });
+        Ok(())
+    }
+
+    /// Adds the rows that wait, and tells of their faults.
+    fn add_waiting(&mut self) -> Result<(), StoreError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.weight = 0;
+        let newcomers: Vec<_> = waiting.iter().map(Waiting::newcomer).collect();
+        for (row, added) in waiting.iter().zip(self.import.add_all(&newcomers)?) {
+            if let Some(added) = added {
+                self.tell_taken(row.line, added, &row.user);
+            }
+        }
+        let mut untold = std::mem::take(&mut self.untold);
+        untold.sort_by_key(|fault| fault.line);
+        untold.iter().for_each(|fault| (self.report)(fault));
+        Ok(())
     }
 
     fn tell_taken(&mut self, line: u64, added: Added, user: &User) {
@@ -372,6 +422,16 @@ impl Rows<'_, '_> {
                 self.fault(line, Some("obj_id"), format!("obj_id {} {}", user.id, there(other)));
             }
         }
+    }
+}
+
+impl Waiting {
+    fn newcomer(&self) -> Newcomer<'_> {
+        let Self { line, id, user, password, claims } = self;
+        if *claims {
+            return Newcomer::Claim { line: *line, username: &user.username };
+        }
+        Newcomer::User { line: *line, id: *id, user, password: password.as_deref() }
     }
 }
 

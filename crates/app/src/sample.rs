@@ -1,7 +1,7 @@
 //! Sample subscribers: plausible, and for one seed and number always the same but for the day they are counted from.
 
 use rollcall_domain::{Assignment, Item, ItemKind, ItemRow, Timestamp, User};
-use rollcall_store::StoreError;
+use rollcall_store::{Newcomer, StoreError};
 
 use crate::{App, AppError};
 
@@ -69,6 +69,9 @@ const PROFILES: [(&str, &str); 5] = [
     ("static-ip", "Framed-IP-Address := 10.20.0.1"),
 ];
 
+/// So many are added together.
+const TOGETHER: usize = 1_000;
+
 impl App {
     /// Whether every user here is a sample that [`App::make_samples`] made.
     pub fn holds_samples(&self) -> Result<bool, AppError> {
@@ -91,12 +94,25 @@ impl App {
                     organizations.push(import.organization(name)?);
                 }
                 let ids = PROFILES.map(|(name, _)| import.catalogue().id(name).unwrap_or_default());
-                for number in 1..=count {
-                    let user = sample(number, midnight, &mut dice, &organizations, &ids);
-                    import.add(number, None, &user, Some(&format!("sample-{number}")))?;
-                    if number % 1_000 == 0 {
-                        progress(number);
-                    }
+                for first in (1..=count).step_by(TOGETHER) {
+                    let last = count.min(first + TOGETHER as u64 - 1);
+                    let made: Vec<_> = (first..=last)
+                        .map(|number| {
+                            let user = sample(number, midnight, &mut dice, &organizations, &ids);
+                            (number, user, format!("sample-{number}"))
+                        })
+                        .collect();
+                    let newcomers: Vec<_> = made
+                        .iter()
+                        .map(|(line, user, password)| Newcomer::User {
+                            line: *line,
+                            id: None,
+                            user,
+                            password: Some(password),
+                        })
+                        .collect();
+                    import.add_all(&newcomers)?;
+                    progress(last);
                 }
                 Ok(Ok::<(), StoreError>(()))
             })?

@@ -37,7 +37,7 @@ use rollcall_domain::{
     RunState, TargetOutcome, User, Value, Zone,
 };
 use rollcall_sandbox::{Isolation, Limits};
-use rollcall_store::Added;
+use rollcall_store::{Added, Newcomer};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
 use script::{ATTRS, NAMES, OPERATORS, PROFILES, Script, WORDS};
@@ -302,7 +302,8 @@ impl<'a> Case<'a> {
         }
         let added = self.app.store().import(|import| {
             import.organization("default")?;
-            Ok(Ok::<_, ()>(import.add(1, None, &user, None)?))
+            let newcomer = Newcomer::User { line: 1, id: None, user: &user, password: None };
+            Ok(Ok::<_, ()>(import.add_all(&[newcomer])?.pop().flatten().unwrap()))
         });
         let Added::As(id) = added.unwrap().unwrap() else { panic!("{name} is taken") };
         person.id = id;

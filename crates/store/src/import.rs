@@ -2,23 +2,16 @@ use std::collections::HashMap;
 
 use rollcall_domain::{Catalogue, ItemKind, OrganizationId, User, UserId};
 
-use crate::db::{Dialect, Sql, Tx, args};
+use crate::db::{Sql, Tx, args};
 use crate::profiles::{self, kind_number};
 use crate::sqlite::{BUSY, Verdict};
-use crate::{Store, StoreError, organizations, sql};
+use crate::{Store, StoreError, import_set, organizations, sql};
 
 sql! {
     INSERT_USER = "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
                    is_active, date_joined, expiration, last_update, organization_id, avatar_url, description, \
                    password) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
-                   ON CONFLICT DO NOTHING RETURNING id"
-        => "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
-            is_active, date_joined, expiration, last_update, organization_id, avatar_url, description, password) \
-            VALUES (coalesce(?1, nextval(pg_get_serial_sequence('users', 'id'))), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-            ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING RETURNING id";
-    // Numbers that are given go on from the largest one, as SQLite does it by itself.
-    GO_ON_FROM = "SELECT ?1" => "SELECT setval(pg_get_serial_sequence('users', 'id'), \
-                  greatest(?1, (SELECT last_value FROM users_id_seq)))";
+                   ON CONFLICT DO NOTHING RETURNING id";
     INSERT_LOGIN = "INSERT INTO user_logins (user_id, first_login, last_login) VALUES (?1, ?2, ?3)";
     INSERT_PROFILE = "INSERT INTO user_profiles (user_id, profile_id, priority) VALUES (?1, ?2, ?3)";
     INSERT_ITEM = "INSERT INTO user_items (user_id, kind, position, attr, operation, value) \
@@ -43,6 +36,51 @@ pub enum Added {
     NameTaken(Option<u64>),
     /// Its number is taken, likewise.
     IdTaken(Option<u64>),
+}
+
+/// Somebody who is to be imported.
+#[derive(Debug, Clone, Copy)]
+pub enum Newcomer<'a> {
+    /// A user.
+    User {
+        /// The line of the file.
+        line: u64,
+        /// The number that the user is to have, or the next free one.
+        id: Option<UserId>,
+        /// The user.
+        user: &'a User,
+        /// The password, as RADIUS needs it.
+        password: Option<&'a str>,
+    },
+    /// The username of a row that cannot be imported for another reason: so that its being taken is told, too.
+    Claim {
+        /// The line of the file.
+        line: u64,
+        /// The name.
+        username: &'a str,
+    },
+}
+
+impl Newcomer<'_> {
+    pub(crate) fn line(&self) -> u64 {
+        match self {
+            Self::User { line, .. } | Self::Claim { line, .. } => *line,
+        }
+    }
+
+    pub(crate) fn username(&self) -> &str {
+        match self {
+            Self::User { user, .. } => &user.username,
+            Self::Claim { username, .. } => username,
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => *id,
+            Self::Claim { .. } => None,
+        }
+    }
 }
 
 /// Users on their way in, all of them or none.
@@ -83,9 +121,20 @@ impl Import<'_> {
         &self.catalogue
     }
 
-    /// Adds one user, found on `line` of its file, with the number `id` or the next free one.
-    pub fn add(
-        &mut self,
+    /// Adds newcomers in their order. What became of each: of one that only claims a name nothing, if it was free.
+    pub fn add_all(&mut self, newcomers: &[Newcomer<'_>]) -> Result<Vec<Option<Added>>, StoreError> {
+        if let Tx::Postgres(pg) = self.tx {
+            return import_set::add_all(pg, newcomers);
+        }
+        let add = |newcomer: &Newcomer<'_>| match *newcomer {
+            Newcomer::User { line, id, user, password } => self.add(line, id, user, password).map(Some),
+            Newcomer::Claim { line, username } => self.claim(line, username),
+        };
+        newcomers.iter().map(add).collect()
+    }
+
+    fn add(
+        &self,
         line: u64,
         id: Option<UserId>,
         user: &User,
@@ -112,9 +161,6 @@ impl Import<'_> {
         let given = id;
         let inserted: Option<UserId> = self.tx.first(INSERT_USER, values, |row| row.get(0))?;
         let Some(id) = inserted else { return self.taken(given, user) };
-        if given.is_some() && self.tx.dialect() == Dialect::Postgres {
-            self.tx.first(GO_ON_FROM, args![id], |_| Ok(()))?;
-        }
         if self.tx.execute(INSERT_LINE, args![&user.username, id, signed(line)])? == 0 {
             return Ok(Added::NameTaken(self.line_of(&user.username)?));
         }
@@ -149,9 +195,7 @@ impl Import<'_> {
         Ok(line.map(i64::unsigned_abs))
     }
 
-    /// Takes note of the username of a row that cannot be imported for another reason, so that its being taken is told,
-    /// too: by whom, if it is.
-    pub fn claim(&mut self, line: u64, username: &str) -> Result<Option<Added>, StoreError> {
+    fn claim(&self, line: u64, username: &str) -> Result<Option<Added>, StoreError> {
         if let Some(other) = self.line_of(username)? {
             return Ok(Some(Added::NameTaken(Some(other))));
         }
@@ -163,7 +207,7 @@ impl Import<'_> {
     }
 }
 
-fn signed(line: u64) -> i64 {
+pub(crate) fn signed(line: u64) -> i64 {
     i64::try_from(line).unwrap_or(i64::MAX)
 }
 

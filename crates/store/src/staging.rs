@@ -1,6 +1,8 @@
 //! A list of targets on its way in, such as the rows of a file: kept aside, so that nobody waits while a long file is
 //! read, and frozen in one step when a run is made of it.
 
+use std::collections::HashMap;
+
 use rollcall_domain::{Field, UserId};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -20,6 +22,46 @@ sql! {
     BY_EMAIL = "SELECT id, username FROM users WHERE email = ?1 ORDER BY id LIMIT ?2";
     PUSH = "INSERT INTO staged (seq, user_id, cells) VALUES (?1, ?2, ?3)";
     DISTINCT = "SELECT count(DISTINCT user_id) FROM staged";
+}
+
+/// For many keys at once on PostgreSQL.
+const IDS: &str = "SELECT id::text, id, username FROM users WHERE id = ANY(?1)";
+const USERNAMES: &str = "SELECT username, id, username FROM users WHERE username = ANY(?1)";
+const EXTERNAL_IDS: &str = "SELECT k.key, u.id, u.username FROM (SELECT DISTINCT unnest(?1::text[])) AS k (key) \
+    CROSS JOIN LATERAL (SELECT id, username FROM users WHERE external_id = k.key ORDER BY id LIMIT ?2) AS u";
+const EMAILS: &str = "SELECT k.key, u.id, u.username FROM (SELECT DISTINCT unnest(?1::text[])) AS k (key) \
+    CROSS JOIN LATERAL (SELECT id, username FROM users WHERE email = k.key ORDER BY id LIMIT ?2) AS u";
+const PUSH_SET: &str =
+    "INSERT INTO staged (seq, user_id, cells) SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::text[])";
+
+#[cfg(test)]
+pub(crate) const SETS: &[&str] = &[IDS, USERNAMES, EXTERNAL_IDS, EMAILS, PUSH_SET];
+
+fn no_key(field: Field) -> StoreError {
+    StoreError::NoSuch(format!("way to find users by {field}"))
+}
+
+fn find_set(
+    pg: &PgConnection,
+    field: Field,
+    keys: &[&str],
+) -> Result<HashMap<String, Vec<(UserId, String)>>, StoreError> {
+    let most = i64::from(MOST_NAMED) + 1;
+    let rows = match field {
+        Field::ObjId => {
+            let ids: Vec<UserId> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+            pg.query(IDS, &[&ids])?
+        }
+        Field::Username => pg.query(USERNAMES, &[&keys])?,
+        Field::ExternalId => pg.query(EXTERNAL_IDS, &[&keys, &most])?,
+        Field::Email => pg.query(EMAILS, &[&keys, &most])?,
+        other => return Err(no_key(other)),
+    };
+    let mut found: HashMap<String, Vec<_>> = HashMap::new();
+    for row in rows {
+        found.entry(row.try_get(0)?).or_default().push((row.try_get(1)?, row.try_get(2)?));
+    }
+    Ok(found)
 }
 
 /// So many of the users with one key are named at most.
@@ -60,16 +102,31 @@ impl Store {
 }
 
 impl Staging {
-    /// The users whose `field` is exactly `key`, by number and name: at most [`MOST_NAMED`] and one more. Only fields
-    /// that name users are looked for: `obj_id`, `username`, `external_id` and `email`.
-    pub fn find(&self, field: Field, key: &str) -> Result<Vec<(UserId, String)>, StoreError> {
+    /// For each of `keys` the users whose `field` is exactly that, by number and name: at most [`MOST_NAMED`] and one more.
+    /// Only fields that name users are looked for: `obj_id`, `username`, `external_id` and `email`.
+    pub fn find_all(&self, field: Field, keys: &[&str]) -> Result<Vec<Vec<(UserId, String)>>, StoreError> {
+        match &self.connection {
+            Own::Sqlite(_) => keys.iter().map(|key| self.find(field, key)).collect(),
+            Own::Postgres(pg) => {
+                let found = find_set(pg, field, keys)?;
+                let named = |key: &&str| match field {
+                    // 007 is 7.
+                    Field::ObjId => found.get(&key.parse::<UserId>().ok()?.to_string()),
+                    _ => found.get(*key),
+                };
+                Ok(keys.iter().map(|key| named(key).cloned().unwrap_or_default()).collect())
+            }
+        }
+    }
+
+    fn find(&self, field: Field, key: &str) -> Result<Vec<(UserId, String)>, StoreError> {
         let most = MOST_NAMED + 1;
         let query = match field {
             Field::ObjId => BY_ID,
             Field::Username => BY_USERNAME,
             Field::ExternalId => BY_EXTERNAL_ID,
             Field::Email => BY_EMAIL,
-            other => return Err(StoreError::NoSuch(format!("way to find users by {other}"))),
+            other => return Err(no_key(other)),
         };
         let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
         match field {
@@ -83,11 +140,24 @@ impl Staging {
         }
     }
 
-    /// Adds a target at the end of the list, with the cells of its row.
-    pub fn push(&mut self, user: UserId, cells: &[String]) -> Result<(), StoreError> {
-        self.targets += 1;
-        let cells = json::write(cells)?;
-        self.tx().execute(PUSH, args![self.targets, user, cells])?;
+    /// Adds targets at the end of the list, each with the cells of its row.
+    pub fn push_all(&mut self, targets: &[(UserId, &[String])]) -> Result<(), StoreError> {
+        let first = self.targets + 1;
+        self.targets += targets.len() as i64;
+        let cells = targets.iter().map(|(_, cells)| json::write(cells)).collect::<Result<Vec<_>, _>>()?;
+        let numbered = (first..).zip(targets).zip(&cells);
+        match &self.connection {
+            Own::Sqlite(_) => {
+                for ((seq, (user, _)), cells) in numbered {
+                    self.tx().execute(PUSH, args![seq, *user, cells])?;
+                }
+            }
+            Own::Postgres(pg) => {
+                let (seqs, users): (Vec<i64>, Vec<UserId>) =
+                    numbered.map(|((seq, (user, _)), _)| (seq, *user)).unzip();
+                pg.execute(PUSH_SET, &[&seqs, &users, &cells])?;
+            }
+        }
         Ok(())
     }
 

@@ -11,9 +11,9 @@ use tempfile::TempDir;
 mod filters;
 
 use crate::{
-    Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, chunks, history, import, installation, load, organizations, outcomes,
-    profiles, prune, runs, saved_filters, scripts, staging, users, workers, write, write_set,
+    Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
+    StoreError, Stretch, Takeover, chunks, history, import, import_set, installation, load, organizations,
+    outcomes, profiles, prune, runs, saved_filters, scripts, staging, users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -115,7 +115,9 @@ fn fixture_at(folder: Place, count: i64) -> Fixture {
             let item = Item::parse(ItemKind::Reply, "Class = a").unwrap();
             user.attributes.push(rollcall_domain::ItemRow::new(item, 1));
             user.profiles.push(Assignment { id: 1, short_name: "plan-1".into(), priority: 1 });
-            assert_eq!(import.add(n.unsigned_abs(), None, &user, Some("secret"))?, Added::As(n));
+            let user =
+                Newcomer::User { line: n.unsigned_abs(), id: None, user: &user, password: Some("secret") };
+            assert_eq!(import.add_all(&[user])?, [Some(Added::As(n))]);
         }
         Ok(Ok::<(), ()>(()))
     });
@@ -256,7 +258,9 @@ fn every_statement_can_be_prepared_on_postgresql() {
     let Store::Postgres(postgres) = &fixture.store else { panic!("ROLLCALL_TEST_POSTGRES names no server") };
     let connection = postgres.another().unwrap();
     connection.batch(staging::TABLE).unwrap();
-    let sets = [write_set::STATEMENTS, load::SETS, &[outcomes::INSERT_MANY]].concat();
+    let sets =
+        [write_set::STATEMENTS, import_set::STATEMENTS, staging::SETS, load::SETS, &[outcomes::INSERT_MANY]]
+            .concat();
     let all = statements().map(|(name, statement)| (name, statement.postgres.to_owned()));
     let all = all.chain(sets.into_iter().map(|text| (text, text.to_owned())));
     for (name, statement) in all.chain(runs::freezing_statements().into_iter().map(|text| ("freezing", text)))
@@ -553,13 +557,40 @@ fn an_import_is_all_or_nothing_and_names_the_other_line() {
     let refused = store
         .import(|import| {
             let organization = import.organization("new one")?;
-            let user = |name: &str| User::new(0, name, organization, now());
-            assert_eq!(import.add(2, None, &user("ana"), None)?, Added::As(2));
-            assert_eq!(import.add(3, None, &user("ana"), None)?, Added::NameTaken(Some(2)));
-            assert_eq!(import.add(4, None, &user("user1"), None)?, Added::NameTaken(None));
-            assert_eq!(import.add(5, Some(1), &user("bo"), None)?, Added::IdTaken(None));
-            assert_eq!(import.add(6, Some(77), &user("cy"), None)?, Added::As(77));
-            assert_eq!(import.add(7, Some(77), &user("di"), None)?, Added::IdTaken(Some(6)));
+            let users = ["ana", "ana", "user1", "bo", "cy", "di", "eve"]
+                .map(|name| User::new(0, name, organization, now()));
+            let add = |line: u64, id| Newcomer::User {
+                line,
+                id,
+                user: &users[usize::try_from(line).unwrap() - 2],
+                password: None,
+            };
+            let claim = |line, username| Newcomer::Claim { line, username };
+            // The file in two parts: what is on a line of the first counts in the second.
+            let first = [add(2, None), add(3, None), add(4, None), add(5, Some(1)), claim(20, "ana")];
+            let taken = [
+                Some(Added::As(2)),
+                Some(Added::NameTaken(Some(2))),
+                Some(Added::NameTaken(None)),
+                Some(Added::IdTaken(None)),
+                Some(Added::NameTaken(Some(2))),
+            ];
+            assert_eq!(import.add_all(&first)?, taken);
+            let second =
+                [add(6, Some(77)), add(7, Some(77)), claim(21, "eve"), add(8, None), claim(22, "eve")];
+            let taken = [
+                Some(Added::As(77)),
+                Some(Added::IdTaken(Some(6))),
+                None,
+                Some(Added::NameTaken(Some(21))),
+                Some(Added::NameTaken(Some(21))),
+            ];
+            assert_eq!(import.add_all(&second)?, taken);
+            let third = [claim(23, "ana"), claim(24, "user1")];
+            assert_eq!(
+                import.add_all(&third)?,
+                [Some(Added::NameTaken(Some(2))), Some(Added::NameTaken(None))]
+            );
             Ok(Err::<(), _>("no"))
         })
         .unwrap();
@@ -602,9 +633,15 @@ fn numbers_of_removed_users_do_not_come_back() {
     store.remove_user(&users_of(&store)[1]).unwrap();
     let added = store.import(|import| {
         let organization = import.organization("default")?;
-        Ok(Ok::<_, ()>(import.add(1, None, &User::new(0, "next", organization, now()), None)?))
+        let user = User::new(0, "next", organization, now());
+        Ok(Ok::<_, ()>(import.add_all(&[Newcomer::User {
+            line: 1,
+            id: None,
+            user: &user,
+            password: None,
+        }])?))
     });
-    assert_eq!(added.unwrap(), Ok(Added::As(3)));
+    assert_eq!(added.unwrap(), Ok(vec![Some(Added::As(3))]));
 }
 
 #[test]

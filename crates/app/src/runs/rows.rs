@@ -1,6 +1,6 @@
 //! The rows of a file as the list of a run: each names its user in one column.
 
-use rollcall_domain::{Field, Refusal, Selection, did_you_mean};
+use rollcall_domain::{Field, Refusal, Selection, UserId, did_you_mean};
 use rollcall_store::{MOST_NAMED, Staging};
 
 use crate::{App, AppError, Row, Table};
@@ -151,6 +151,11 @@ impl App {
     }
 }
 
+/// So many rows are looked up together...
+const TOGETHER: usize = 1_000;
+/// ...or rows of so many bytes.
+const WEIGHT: usize = 8 << 20;
+
 struct Matching {
     staging: Staging,
     report: RowsReport,
@@ -165,51 +170,74 @@ impl Matching {
         file: &str,
         observer: &mut dyn RowsObserver,
     ) -> Result<Vec<String>, AppError> {
+        let (mut together, mut weight) = (Vec::new(), 0);
         while let Some(row) = table.next() {
-            let row = row.map_err(|error| AppError::Table { file: file.to_owned(), error })?;
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    self.take_all(&together, observer)?;
+                    return Err(AppError::Table { file: file.to_owned(), error });
+                }
+            };
             self.report.rows += 1;
-            if self.report.rows.is_multiple_of(1_000) {
+            if self.report.rows.is_multiple_of(TOGETHER as u64) {
                 observer.progress(table.bytes_read());
             }
-            if let Some((kind, reason)) = self.take(&row)? {
-                *match kind {
-                    BadKind::Unmatched => &mut self.report.unmatched,
-                    BadKind::Ambiguous => &mut self.report.ambiguous,
-                    BadKind::Faulty => &mut self.report.faulty,
-                } += 1;
-                let told = observer.bad_row(&BadRow { row: &row, kind, reason });
-                told.map_err(|error| AppError::File {
-                    what: "the bad rows cannot be written".to_owned(),
-                    error,
-                })?;
+            weight += row.cells.iter().map(String::len).sum::<usize>();
+            together.push(row);
+            if together.len() >= TOGETHER || weight >= WEIGHT {
+                self.take_all(&together, observer)?;
+                together.clear();
+                weight = 0;
             }
         }
+        self.take_all(&together, observer)?;
         Ok(table.notes().to_vec())
     }
 
-    /// Puts the row's user on the list, or says why not.
-    fn take(&mut self, row: &Row) -> Result<Option<(BadKind, String)>, AppError> {
-        if let Some(fault) = &row.fault {
-            return Ok(Some((BadKind::Faulty, fault.clone())));
+    /// Puts the users of rows on the list, and tells of those that are bad.
+    fn take_all(&mut self, rows: &[Row], observer: &mut dyn RowsObserver) -> Result<(), AppError> {
+        let key_of = |row: &Row| match row.fault {
+            None => row.cells[self.at].trim().to_owned(),
+            Some(_) => String::new(),
+        };
+        let keys: Vec<String> = rows.iter().map(key_of).collect();
+        let wanted: Vec<&str> = keys.iter().map(String::as_str).filter(|key| !key.is_empty()).collect();
+        let mut found = self.staging.find_all(self.report.field, &wanted)?.into_iter();
+        let mut matched = Vec::new();
+        for (row, key) in rows.iter().zip(&keys) {
+            let users = if key.is_empty() { Vec::new() } else { found.next().unwrap_or_default() };
+            let (kind, reason) = match (&row.fault, users.as_slice()) {
+                (None, [(user, _)]) => {
+                    matched.push((*user, row.cells.as_slice()));
+                    self.report.matched += 1;
+                    continue;
+                }
+                (fault, users) => self.why_not(fault.as_ref(), key, users),
+            };
+            *match kind {
+                BadKind::Unmatched => &mut self.report.unmatched,
+                BadKind::Ambiguous => &mut self.report.ambiguous,
+                BadKind::Faulty => &mut self.report.faulty,
+            } += 1;
+            observer.bad_row(&BadRow { row, kind, reason }).map_err(unwritable)?;
         }
-        let (field, key) = (self.report.field, row.cells[self.at].trim());
-        if key.is_empty() {
-            return Ok(Some((BadKind::Unmatched, format!("{} is empty", self.report.key))));
-        }
-        let found = self.staging.find(field, key)?;
-        match found.as_slice() {
-            [] => Ok(Some((BadKind::Unmatched, format!("no user has the {field} {key:?}")))),
-            [(user, _)] => {
-                self.staging.push(*user, &row.cells)?;
-                self.report.matched += 1;
-                Ok(None)
-            }
-            several => {
+        Ok(self.staging.push_all(&matched)?)
+    }
+
+    /// Why a row names nobody, or several.
+    fn why_not(&self, fault: Option<&String>, key: &str, users: &[(UserId, String)]) -> (BadKind, String) {
+        let field = self.report.field;
+        match (fault, users) {
+            (Some(fault), _) => (BadKind::Faulty, fault.clone()),
+            (None, []) if key.is_empty() => (BadKind::Unmatched, format!("{} is empty", self.report.key)),
+            (None, []) => (BadKind::Unmatched, format!("no user has the {field} {key:?}")),
+            (None, several) => {
                 let names: Vec<_> =
                     several.iter().map(|(_, name)| name.as_str()).take(MOST_NAMED as usize).collect();
                 let more = if several.len() > names.len() { " and more" } else { "" };
-                let reason = format!("several users have the {field} {key:?}: {}{more}", names.join(", "));
-                Ok(Some((BadKind::Ambiguous, reason)))
+                let names = names.join(", ");
+                (BadKind::Ambiguous, format!("several users have the {field} {key:?}: {names}{more}"))
             }
         }
     }

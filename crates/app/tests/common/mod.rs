@@ -14,7 +14,7 @@ use rollcall_app::App;
 use rollcall_app::runs::{Choice, Engine, Request, Script, Terms};
 use rollcall_domain::{Mode, Outcome, Run, TargetOutcome, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
-use rollcall_store::Added;
+use rollcall_store::{Added, Newcomer};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
 pub const NOW: &str = "2026-11-23T12:00:00Z";
@@ -33,7 +33,8 @@ pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
             let organization = import.organization("default")?;
             for n in 1..=users {
                 let user = User::new(0, &format!("user{n}"), organization, time("2026-01-01"));
-                assert_eq!(import.add(n.unsigned_abs(), None, &user, None)?, Added::As(n));
+                let user = Newcomer::User { line: n.unsigned_abs(), id: None, user: &user, password: None };
+                assert_eq!(import.add_all(&[user])?, [Some(Added::As(n))]);
             }
             Ok(Ok::<(), ()>(()))
         })

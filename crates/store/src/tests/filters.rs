@@ -153,7 +153,7 @@ fn population(runner: &mut TestRunner) -> (Fixture, Vec<User>) {
         }
         for (n, mut user) in users.into_iter().enumerate() {
             user.username = format!("{}{n}", ["a", "A", "é", "\u{ffff}"][n % 4]);
-            import.add(1, None, &user, None)?;
+            import.add_all(&[crate::Newcomer::User { line: 1, id: None, user: &user, password: None }])?;
         }
         Ok(Ok::<(), ()>(()))
     });
