@@ -17,7 +17,7 @@ sql! {
     INSERT_ITEM = "INSERT INTO user_items (user_id, kind, position, attr, operation, value) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     USER_IS_THERE = "SELECT 1 FROM users WHERE username = ?1";
-    CREATE_LINES = "CREATE TEMP TABLE IF NOT EXISTS import_lines (username TEXT PRIMARY KEY, id BIGINT, line BIGINT)";
+    CREATE_LINES = "CREATE TEMP TABLE IF NOT EXISTS import_lines (username TEXT PRIMARY KEY, id BIGINT UNIQUE, line BIGINT)";
 }
 
 // On a table of this connection alone; they cannot be prepared without it.

@@ -13,8 +13,9 @@ use crate::profiles::kind_number;
 
 const NAMES: &str = "SELECT username FROM users WHERE username = ANY(?1)";
 const IDS: &str = "SELECT id FROM users WHERE id = ANY(?1)";
-/// On a table of this connection alone; they cannot be prepared without it.
-const LINES_OF: &str = "SELECT username, id, line FROM import_lines WHERE username = ANY(?1) OR id = ANY(?2)";
+// On a table of this connection alone; they cannot be prepared without it.
+const LINES_OF: &str = "SELECT username, line FROM import_lines WHERE username = ANY(?1)";
+const LINES_OF_IDS: &str = "SELECT id, line FROM import_lines WHERE id = ANY(?1)";
 const ADD_LINES: &str = "INSERT INTO import_lines (username, id, line) \
                          SELECT * FROM unnest(?1::text[], ?2::bigint[], ?3::bigint[])";
 
@@ -63,14 +64,13 @@ impl Known {
         for row in pg.query(NAMES, &[&names])? {
             known.names.insert(row.try_get(0)?);
         }
-        for row in pg.query(LINES_OF, &[&names, &ids])? {
-            let line = row.try_get::<_, i64>(2)?.unsigned_abs();
-            known.lines.insert(row.try_get(0)?, line);
-            if let Some(id) = row.try_get(1)? {
-                known.lines_of_ids.insert(id, line);
-            }
+        for row in pg.query(LINES_OF, &[&names])? {
+            known.lines.insert(row.try_get(0)?, row.try_get::<_, i64>(1)?.unsigned_abs());
         }
         if !ids.is_empty() {
+            for row in pg.query(LINES_OF_IDS, &[&ids])? {
+                known.lines_of_ids.insert(row.try_get(0)?, row.try_get::<_, i64>(1)?.unsigned_abs());
+            }
             for row in pg.query(IDS, &[&ids])? {
                 known.ids.insert(row.try_get(0)?);
             }
