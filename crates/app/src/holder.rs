@@ -1,5 +1,6 @@
-//! Which process executes a run, in a form that tells later whether it still lives: the machine's boot, the process
-//! and when that started, since process numbers come around again.
+//! Which process executes a run, in a form that tells later whether it still lives: the machine's boot and its space of
+//! process numbers (a container has one of its own), the process and when that started, since the numbers come around
+//! again.
 
 use std::fs;
 
@@ -15,12 +16,13 @@ pub(crate) fn is_dead(holder: &str) -> bool {
     let (Some(its_boot), Some(pid), Some(its_start)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
     };
+    let mine = boot();
+    let ([its_boot, its_space, its_host], [boot, space, host]) = (place(its_boot), place(&mine));
     // A restarted machine keeps its name and loses its boot id; what ran on it before is dead.
-    let (mine, its_host) = (boot(), its_boot.rsplit('@').next());
-    if its_boot != mine && its_host == mine.rsplit('@').next() {
-        return true;
+    if its_boot != boot {
+        return its_host == host;
     }
-    if its_boot != mine {
+    if its_space != space || its_host != host {
         return false;
     }
     pid.parse().ok().and_then(started).is_none_or(|start| start != its_start)
@@ -38,10 +40,20 @@ pub(crate) fn describe(holder: &str) -> String {
     parts(holder).map_or_else(String::new, |(host, pid)| format!(" by process {pid} on {host}"))
 }
 
+/// `BOOT:SPACE@HOST`
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let space = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let space: String = space.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
     let host = nix::unistd::gethostname().unwrap_or_default();
-    format!("{}@{}", id.trim(), host.to_string_lossy())
+    format!("{}:{space}@{}", id.trim(), host.to_string_lossy())
+}
+
+/// The boot, the space of process numbers and the host.
+fn place(text: &str) -> [&str; 3] {
+    let (boot, host) = text.rsplit_once('@').unwrap_or((text, ""));
+    let (boot, space) = boot.split_once(':').unwrap_or((boot, ""));
+    [boot, space, host]
 }
 
 /// When the process started, in ticks since the boot (`man 5 proc_pid_stat`, field 22).
@@ -69,6 +81,10 @@ mod tests {
         child.wait().unwrap();
         assert!(is_dead(&holder));
         assert!(is_dead(&format!("{}/{}/0", boot(), std::process::id())));
-        assert!(!is_dead("elsewhere@host/1/1"));
+        assert!(!is_dead("boot:1@elsewhere/1/1"));
+        let here = boot();
+        let [id, _, host] = place(&here);
+        assert!(is_dead(&format!("another:1@{host}/1/1")), "before the machine was restarted");
+        assert!(!is_dead(&format!("{id}:1@{host}/1/1")), "in another container of this machine");
     }
 }

@@ -211,6 +211,9 @@ pub(crate) fn signed(line: u64) -> i64 {
     i64::try_from(line).unwrap_or(i64::MAX)
 }
 
+/// The file may come from a program that takes its time.
+const NO_HURRY: Sql = Sql { sqlite: "", postgres: "SET LOCAL idle_in_transaction_session_timeout = 0" };
+
 /// Tells the planner of queries how the values of each index are spread, from a sample that takes milliseconds: without
 /// it a filter over two fields may go by the one that selects half of all users.
 const MEASURE: Sql = Sql {
@@ -225,6 +228,7 @@ impl Store {
         work: impl FnOnce(&mut Import<'_>) -> Result<Result<T, E>, StoreError>,
     ) -> Result<Result<T, E>, StoreError> {
         self.write_or_take_back(BUSY, |tx| {
+            tx.batch(NO_HURRY)?;
             tx.execute(CREATE_LINES, &[])?;
             tx.execute(FORGET_LINES, &[])?;
             let catalogue = profiles::catalogue(tx)?;

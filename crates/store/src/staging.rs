@@ -94,6 +94,8 @@ impl Store {
             Self::Postgres(postgres) => {
                 let connection = postgres.another()?;
                 connection.batch(TABLE)?;
+                // The file may come from a program that takes its time.
+                connection.batch("SET idle_in_transaction_session_timeout = 0")?;
                 connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ")?;
                 Ok(Staging { connection: Own::Postgres(Box::new(connection)), targets: 0 })
             }

@@ -16,6 +16,8 @@ const RENEWALS: u32 = 6;
 const LOOK: Duration = Duration::from_millis(200);
 /// ...and how often where that is told, in case that it is not.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+/// Before another attempt at what somebody else holds for the length of a commit.
+const SOON: Duration = Duration::from_millis(20);
 /// How often whoever watches is told.
 const TELL: Duration = Duration::from_millis(200);
 
@@ -157,8 +159,8 @@ impl<'a> Ledger<'a> {
                         self.renewed = Instant::now();
                         return Ok(Some(()));
                     }
-                    // Somebody else was faster, or writes for a long time.
-                    Ok(None) | Err(StoreError::Busy) => {}
+                    // Somebody else was faster, or is just committing.
+                    Ok(None) | Err(StoreError::Busy) => App::pause(SOON),
                     Err(StoreError::RunLost(_)) => self.end = Some(End::Ended),
                     Err(error) => return Err(error.into()),
                 }
