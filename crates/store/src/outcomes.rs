@@ -264,7 +264,12 @@ impl Store {
                             Err(commit) => return Ok(Verdict::TakeBack(commit)),
                         }
                     }
-                    plan_names(tx, of.hold.run, settled, &mut refusals)?;
+                    match tx {
+                        Tx::Sqlite(_) => plan_names(tx, of.hold.run, settled, &mut refusals)?,
+                        Tx::Postgres(pg) => {
+                            write_set::plan_names(pg, of.hold.run, settled, &mut refusals)?;
+                        }
+                    }
                     built_on_refused(settled, &refusals)
                 }
             };

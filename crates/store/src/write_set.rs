@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rollcall_domain::{Assignment, Change, ItemKind, ItemRow, Outcome, Timestamp, User, UserId};
+use rollcall_domain::{Assignment, Change, ItemKind, ItemRow, Outcome, RunId, Timestamp, User, UserId};
 
 use crate::StoreError;
 use crate::db::Moment;
@@ -36,8 +36,19 @@ const REMOVE_ITEMS: &str = "DELETE FROM user_items i \
 const ADD_ITEMS: &str = "INSERT INTO user_items (user_id, kind, position, attr, operation, value) \
     SELECT * FROM unnest(?1::bigint[], ?2::smallint[], ?3::bigint[], ?4::text[], ?5::text[], ?6::text[])";
 
+const PLANNED_NAMES: &str =
+    "SELECT username, user_id FROM planned_names WHERE run_id = ?1 AND username = ANY(?2)";
+const KEPT_NAMES: &str = "SELECT u.username, u.id FROM users u WHERE u.username = ANY(?2) AND NOT EXISTS \
+                          (SELECT 1 FROM planned_names n WHERE n.run_id = ?1 AND n.user_id = u.id)";
+const PLAN_NAMES: &str = "INSERT INTO planned_names (run_id, user_id, username) \
+    SELECT ?1, * FROM unnest(?2::bigint[], ?3::text[]) \
+    ON CONFLICT (run_id, user_id) DO UPDATE SET username = excluded.username";
+
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[
+    PLANNED_NAMES,
+    KEPT_NAMES,
+    PLAN_NAMES,
     VERSIONS,
     OWNERS,
     FREE_NAMES,
@@ -48,6 +59,53 @@ pub(crate) const STATEMENTS: &[&str] = &[
     REMOVE_ITEMS,
     ADD_ITEMS,
 ];
+
+/// In a preview, finds the names that applying it would find taken; the same as one name after the other. A name is taken
+/// if it was given to another user in the preview, or belongs to another user who keeps it.
+pub(crate) fn plan_names(
+    pg: &PgConnection,
+    run: RunId,
+    settled: &[Settled],
+    refusals: &mut Refusals,
+) -> Result<(), StoreError> {
+    let renamed: Vec<(usize, &User)> = settled
+        .iter()
+        .enumerate()
+        .filter(|(index, target)| target.renamed().is_some() && !refusals.contains_key(index))
+        .filter_map(|(index, target)| Some((index, target.after()?)))
+        .collect();
+    if renamed.is_empty() {
+        return Ok(());
+    }
+    let wanted: Vec<&str> = renamed.iter().map(|(_, after)| after.username.as_str()).collect();
+    let who = |statement| -> Result<HashMap<String, UserId>, StoreError> {
+        let rows = pg.query(statement, &[&run, &wanted])?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    };
+    let (mut planned, mut kept) = (who(PLANNED_NAMES)?, who(KEPT_NAMES)?);
+    // A user has one name at a time.
+    let mut called: HashMap<UserId, String> =
+        planned.iter().chain(&kept).map(|(name, owner)| (*owner, name.clone())).collect();
+    let mut given = BTreeMap::new();
+    for (index, after) in renamed {
+        let (id, name) = (after.id, &after.username);
+        let is_others = |names: &HashMap<String, UserId>| names.get(name).is_some_and(|owner| *owner != id);
+        if is_others(&planned) || is_others(&kept) {
+            refusals.insert(index, name_taken(name));
+            continue;
+        }
+        // What the user was called before is free.
+        if let Some(before) = called.insert(id, name.clone()) {
+            planned.remove(&before);
+            kept.remove(&before);
+        }
+        planned.insert(name.clone(), id);
+        given.insert(id, name.as_str());
+    }
+    let ids: Vec<_> = given.keys().copied().collect();
+    let names: Vec<_> = given.into_values().collect();
+    pg.execute(PLAN_NAMES, &[&run, &ids, &names]).map(drop)
+}
 
 /// What becomes of a row that a chunk touches: whether it was there before, and what it is after.
 struct Touched<T> {
