@@ -20,9 +20,11 @@ sql! {
     INSERT = "INSERT INTO outcomes (run_id, seq, user_id, username, organization_id, outcome, version, journal, result, \
               output, notes, micros, written_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     OUTPUT_SO_FAR = "SELECT output_bytes FROM runs WHERE id = ?1";
-    // Locked: the brakes count what all who execute the run have done.
+    // Locked: the brakes count what all who execute the run have done. Not its key, which everybody who writes outcomes
+    // holds: two who commit would wait for each other.
     SO_FAR = concat!("SELECT plan, planned, deactivated, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running'")
-        => concat!("SELECT plan, planned, deactivated, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running' FOR UPDATE");
+        => concat!("SELECT plan, planned, deactivated, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running' \
+                    FOR NO KEY UPDATE");
     ADVANCE = "UPDATE runs SET changed = changed + ?2, unchanged = unchanged + ?3, skipped = skipped + ?4, \
                failed = failed + ?5, timed_out = timed_out + ?6, conflict = conflict + ?7, output_bytes = output_bytes + ?8, \
                deactivated = deactivated + ?9, millis = CASE WHEN millis < ?10 THEN ?10 ELSE millis END, plan = ?11, planned = ?12, \
