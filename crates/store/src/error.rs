@@ -4,6 +4,9 @@ use ::postgres::error::SqlState;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
+use crate::pg_url::PgUrl;
+use crate::tls;
+
 /// Why the database could not do what was asked: a sentence that says what to do where there is something to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -111,6 +114,32 @@ pub enum StoreError {
         /// The oldest that does.
         oldest: i32,
     },
+    /// A statement took longer than the server lets it.
+    #[error(
+        "the server ended a statement ({0}): if its time was up, give it more with \
+         '?options=-c%20statement_timeout%3D10min' in the database's URL"
+    )]
+    Ended(String),
+    /// The user of the database may not do that.
+    #[error("{what}: {remedy}")]
+    Forbidden {
+        /// What the server said.
+        what: String,
+        /// Who can change that, and how.
+        remedy: &'static str,
+    },
+    /// The server takes no writes.
+    #[error(
+        "the server only reads ({0}): if it is a standby, name its primary, or all of them with \
+         '?target_session_attrs=read-write' in the database's URL"
+    )]
+    ReadOnly(String),
+    /// What was prepared on a connection is not there, or is somebody else's.
+    #[error(
+        "the server does not know what was prepared on this connection ({0}): if PgBouncer is between, it needs \
+         pool_mode = session for this database"
+    )]
+    Pooled(String),
     /// Anything else.
     #[error("the database failed: {0}")]
     Failed(rusqlite::Error),
@@ -118,6 +147,14 @@ pub enum StoreError {
     #[error("the database failed: {}", explain(.0))]
     Server(::postgres::Error),
 }
+
+/// What a user needs who works with Rollcall's tables.
+const USE_TABLES: &str = "the user of the URL needs what their owner can give: GRANT SELECT, INSERT, UPDATE, DELETE ON \
+    ALL TABLES IN SCHEMA public TO …; GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO …";
+
+/// What a user needs who makes them.
+const MAKE_TABLES: &str = "the user of the URL needs what the owner of the database can give: GRANT USAGE, CREATE ON \
+    SCHEMA public TO …; tables that are there already are brought up to date by their owner";
 
 /// What the server says, with its details and its hint.
 fn explain(error: &::postgres::Error) -> String {
@@ -138,6 +175,14 @@ impl From<::postgres::Error> for StoreError {
                 | &SqlState::T_R_SERIALIZATION_FAILURE
                 | &SqlState::T_R_DEADLOCK_DETECTED,
             ) => Self::Busy,
+            Some(&SqlState::QUERY_CANCELED) => Self::Ended(explain(&error)),
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::ReadOnly(explain(&error)),
+            Some(&SqlState::DUPLICATE_PSTATEMENT | &SqlState::INVALID_SQL_STATEMENT_NAME) => {
+                Self::Pooled(explain(&error))
+            }
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                Self::Forbidden { what: explain(&error), remedy: USE_TABLES }
+            }
             _ => Self::Server(error),
         }
     }
@@ -219,17 +264,45 @@ impl StoreError {
         }
     }
 
+    /// The same where tables were to be made.
+    pub(crate) fn making_tables(self) -> Self {
+        match self {
+            Self::Forbidden { what, .. } => Self::Forbidden { what, remedy: MAKE_TABLES },
+            // What it says where no schema of the search path may be used.
+            Self::Server(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => {
+                Self::Forbidden { what: explain(&error), remedy: MAKE_TABLES }
+            }
+            other => other,
+        }
+    }
+
     /// A connection to a server could not be made.
-    pub(crate) fn connecting(location: String, error: &::postgres::Error) -> Self {
+    pub(crate) fn connecting(url: &PgUrl, error: &::postgres::Error) -> Self {
+        let location = url.to_string();
+        if let Some(trouble) = tls::trouble(error) {
+            return Self::Unreachable { location, why: tls::explain(trouble, &url.trust) };
+        }
+        let why = explain(error);
         let hint = match error.code() {
-            Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            Some(&SqlState::INVALID_PASSWORD) => {
                 "; check the user and the password of the URL, or of PGPASSWORD"
+            }
+            // What the URL and pg_hba.conf do not agree on is not said by everybody.
+            Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+                "; check the user of the URL, and what the server's pg_hba.conf asks for (encryption is sslmode)"
             }
             Some(&SqlState::INVALID_CATALOG_NAME) => "; make it with 'createdb', or name another",
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "; its owner has to grant the right to connect",
+            Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+                "; try again, or let the server take more (max_connections)"
+            }
+            None if why.ends_with("server does not support TLS") => {
+                "; switch it on there (ssl = on), or do without encryption: sslmode=disable"
+            }
+            None if why.ends_with("password missing") => "; give it in PGPASSWORD, or in the URL",
             _ => "",
         };
-        Self::Unreachable { location, why: format!("{}{hint}", explain(error)) }
+        Self::Unreachable { location, why: format!("{why}{hint}") }
     }
 
     /// The same for a file that is being opened: permissions are then the likely trouble.

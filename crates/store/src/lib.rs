@@ -18,6 +18,7 @@ mod json;
 mod load;
 mod organizations;
 mod outcomes;
+mod pg_url;
 mod postgres;
 mod profiles;
 mod prune;
@@ -29,6 +30,7 @@ mod sqlite;
 mod staging;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod users;
 mod watch;
 mod workers;
@@ -44,6 +46,7 @@ pub use history::{ByRun, Event};
 pub use import::{Added, Import, Newcomer};
 pub use load::{Loaded, Planned};
 pub use outcomes::{Commit, Settled, Stretch};
+pub use pg_url::PgUrl;
 pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
 pub use staging::{MOST_NAMED, Staging};
 pub use watch::Watch;
@@ -84,8 +87,8 @@ pub(crate) use crash_point;
 pub enum Location {
     /// `sqlite:PATH`
     Sqlite(PathBuf),
-    /// `postgres://USER@HOST/DATABASE`, with everything that libpq's URLs may say
-    Postgres(Box<::postgres::Config>),
+    /// `postgres://USER@HOST/DATABASE`
+    Postgres(Box<PgUrl>),
 }
 
 impl std::str::FromStr for Location {
@@ -96,20 +99,13 @@ impl std::str::FromStr for Location {
             Some(("sqlite", path)) if !path.is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
-            Some(("postgres" | "postgresql", _)) => match url.parse() {
-                Ok(config) => Ok(Self::Postgres(Box::new(config))),
-                Err(error) => {
-                    let why = std::error::Error::source(&error)
-                        .map_or_else(|| error.to_string(), ToString::to_string);
-                    Err(StoreError::Location(format!(
-                        "this URL names no database: {why}; write postgres://USER@HOST/DATABASE"
-                    )))
-                }
-            },
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(Box::new(url.parse()?))),
             _ => {
-                let path = if url.is_empty() || url == "sqlite:" { "PATH" } else { url };
+                // What looks like a URL may hold a password.
+                let said = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+                let path = if said != url || url.is_empty() || url == "sqlite:" { "PATH" } else { url };
                 Err(StoreError::Location(format!(
-                    "{url:?} names no database: write sqlite:{path} or postgres://USER@HOST/DATABASE"
+                    "{said:?} names no database: write sqlite:{path} or postgres://USER@HOST/DATABASE"
                 )))
             }
         }
@@ -120,7 +116,7 @@ impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(config) => f.write_str(&postgres::shown(config)),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -139,7 +135,7 @@ impl Store {
     pub fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Sqlite(path) => Ok(Self::Sqlite(Sqlite::open(path)?)),
-            Location::Postgres(config) => Ok(Self::Postgres(Postgres::open(config)?)),
+            Location::Postgres(url) => Ok(Self::Postgres(Postgres::open(url)?)),
         }
     }
 
@@ -147,8 +143,8 @@ impl Store {
     pub fn create(location: &Location) -> Result<(Self, bool), StoreError> {
         match location {
             Location::Sqlite(path) => Sqlite::create(path).map(|(sqlite, made)| (Self::Sqlite(sqlite), made)),
-            Location::Postgres(config) => {
-                Postgres::create(config).map(|(postgres, made)| (Self::Postgres(postgres), made))
+            Location::Postgres(url) => {
+                Postgres::create(url).map(|(postgres, made)| (Self::Postgres(postgres), made))
             }
         }
     }

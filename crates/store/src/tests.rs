@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 mod filters;
+mod server;
 
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
@@ -103,6 +104,11 @@ fn file_fixture(count: i64) -> Fixture {
 fn fixture_at(folder: Place, count: i64) -> Fixture {
     let (store, made) = Store::create(&folder.location()).unwrap();
     assert!(made);
+    fill(&store, count);
+    Fixture { folder, store }
+}
+
+fn fill(store: &Store, count: i64) {
     for n in 1..=3 {
         let item = Item::parse(ItemKind::Reply, "Session-Timeout := 60").unwrap();
         store.add_profile(&format!("plan-{n}"), &[item], &[]).unwrap();
@@ -122,7 +128,6 @@ fn fixture_at(folder: Place, count: i64) -> Fixture {
         Ok(Ok::<(), ()>(()))
     });
     done.unwrap().unwrap();
-    Fixture { folder, store }
 }
 
 /// A run of which everything is leased.

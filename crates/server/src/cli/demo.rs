@@ -12,7 +12,7 @@ use rollcall_domain::{Mode, Outcome, RunState};
 use rollcall_store::{Location, Store, StoreError};
 
 use super::terminal::{Terminal, exit_code};
-use super::{Context, EngineArgs, Hints, runs};
+use super::{Context, EngineArgs, Hints, runs, shell_word};
 use crate::failure::Usage;
 use crate::output::stdout;
 use crate::progress::Meter;
@@ -38,7 +38,10 @@ impl Demo {
         start_over(context, &location)?;
         let (store, _) = Store::create(&location)?;
         let app = context.app_on(store);
-        let hints = Hints { database: format!(" --database {location}"), ..context.hints() };
+        let hints = Hints {
+            database: format!(" --database {}", shell_word(&location.to_string())),
+            ..context.hints()
+        };
 
         heading(&format!("1. {} in {location}", counted(self.users, "sample subscriber")))?;
         let mut meter = Meter::new("making", self.users);
@@ -190,7 +193,7 @@ fn advice(location: &Location, hints: &Hints, run: i64) -> anyhow::Result<()> {
     heading("Three things to try")?;
     let mut out = stdout();
     let program = &hints.program;
-    writeln!(out, "  export ROLLCALL_DATABASE={location}   # then:")?;
+    writeln!(out, "  export ROLLCALL_DATABASE={}   # then:", shell_word(&location.to_string()))?;
     for (command, what) in [
         (format!("{program} runs outcomes {run} --outcome failed"), "who failed, and on which line"),
         (

@@ -158,7 +158,8 @@ impl Context {
         let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
         // As it shows itself: without a password.
         let shown = |url: &String| url.parse().map_or_else(|_| url.clone(), |url: Location| url.to_string());
-        let database = named.map_or_else(String::new, |url| format!(" --database {}", shown(url)));
+        let database =
+            named.map_or_else(String::new, |url| format!(" --database {}", shell_word(&shown(url))));
         Hints { program: program(), database }
     }
 
@@ -178,6 +179,12 @@ impl Context {
 fn program() -> String {
     let called = std::env::args().next().filter(|name| name.contains('/'));
     called.unwrap_or_else(|| "rollcall".to_owned())
+}
+
+/// A text as a shell takes it: URLs may have characters that mean something there.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// What goes into commands that are shown to be typed next.
