@@ -303,6 +303,15 @@ fn json_gives_texts_as_they_are_control_characters_included() {
 }
 
 #[test]
+fn a_printed_nul_is_kept_as_its_symbol_on_every_database() {
+    let desk = Desk::with_users(1);
+    desk.run("print('a\\0b', end='')\nresult['it'] = 'a\\0b'\nfail('no\\0')", &["--all"]).exits(3);
+    let outcome = desk.ok(&["runs", "outcomes", "1", "--format", "json"]).object();
+    assert_eq!(outcome["output"], "a\u{2400}b");
+    assert_eq!(outcome["error"]["message"], "no\0");
+}
+
+#[test]
 fn an_export_gives_texts_as_they_are_control_characters_included() {
     let desk = Desk::with_users(1);
     desk.ok(&["users", "set", "user001", &format!("description={CONTROLS}")]);

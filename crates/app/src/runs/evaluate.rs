@@ -79,6 +79,8 @@ pub(super) fn plan_before(app: &App, run: &Run, target: i64, user: &mut User) ->
 fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
     let Target { number, user, .. } = target;
     let Report { ending, edits, result, output, warnings, micros } = report;
+    // PostgreSQL keeps no NUL.
+    let output = if output.contains('\0') { output.replace('\0', "\u{2400}") } else { output };
     let mut outcome = TargetOutcome { result, output, warnings, micros, ..of_user(number, &user) };
     let version = Some(user.version);
     match ending {
