@@ -11,6 +11,7 @@ mod history;
 mod holder;
 mod import;
 mod lines;
+mod migrate;
 mod news;
 mod pages;
 mod prune;

@@ -79,6 +79,8 @@ sql! {
     REMOVE_UP_TO = "DELETE FROM chunks WHERE run_id = ?1 AND id <= ?2";
     REMOVE_ALL = "DELETE FROM chunks WHERE run_id = ?1";
     HOLDERS = "SELECT DISTINCT holder FROM chunks WHERE holder IS NOT NULL";
+    LEASED = concat!("SELECT run_id, holder FROM chunks WHERE holder IS NOT NULL AND leased_until > ", now!(), " ORDER BY id")
+        => "SELECT run_id, holder FROM chunks WHERE holder IS NOT NULL AND leased_until > clock_timestamp() ORDER BY id";
     FREE_OF = "UPDATE chunks SET holder = NULL, leased_until = NULL WHERE holder = ?1";
     GLANCE = concat!("SELECT state, token, (SELECT count(*) FROM chunks WHERE run_id = ?1), \
                       EXISTS (SELECT 1 FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= ", now!(), ")) \
@@ -170,6 +172,11 @@ pub(crate) fn recall(tx: &Tx<'_>, run: RunId) -> Result<u64, StoreError> {
     let newest: Option<i64> = tx.value(NEWEST, args![run])?;
     tx.execute(RENUMBER, args![run])?;
     tx.execute(REMOVE_UP_TO, args![run, newest])
+}
+
+/// The runs of which something is leased, with the process that has it.
+pub(crate) fn leased(tx: &Tx<'_>) -> Result<Vec<(RunId, String)>, StoreError> {
+    tx.all(LEASED, &[], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Removes what is left to be done of a run.

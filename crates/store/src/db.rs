@@ -261,6 +261,23 @@ pub(crate) enum Tx<'a> {
     Postgres(&'a PgConnection),
 }
 
+/// A connection that nobody else uses.
+#[derive(Debug)]
+pub(crate) enum Own {
+    Sqlite(rusqlite::Connection),
+    Postgres(Box<PgConnection>),
+}
+
+impl Own {
+    /// What it is in the middle of.
+    pub(crate) fn tx(&self) -> Tx<'_> {
+        match self {
+            Self::Sqlite(connection) => Tx::Sqlite(connection),
+            Self::Postgres(connection) => Tx::Postgres(connection),
+        }
+    }
+}
+
 /// A statement's text, which is a constant or was put together from constants.
 pub(crate) enum Text<'a> {
     Constant(Sql),

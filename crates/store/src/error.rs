@@ -140,6 +140,42 @@ pub enum StoreError {
          pool_mode = session for this database"
     )]
     Pooled(String),
+    /// The database is half a copy of another one.
+    #[error(
+        "this database is only half a copy of {from}: run 'rollcall migrate --from {from}' with it as --to again, which \
+         goes on where it was interrupted"
+    )]
+    HalfCopied {
+        /// What it is copied from, without a password.
+        from: String,
+    },
+    /// A database that is to be filled has something in it.
+    #[error(
+        "{location} is not empty, there are rows in its table {table}: 'rollcall migrate' fills empty databases only, so \
+         name another one with --to"
+    )]
+    Occupied {
+        /// The database, without its password.
+        location: String,
+        /// One table that has something.
+        table: &'static str,
+    },
+    /// A database is to be copied into itself.
+    #[error("{0} is the database that is to be copied: name another one with --to")]
+    SameDatabase(String),
+    /// PostgreSQL has no room for this character.
+    #[error(
+        "the row {key} of the table {table} has a NUL character in its column {column}, which PostgreSQL cannot keep: \
+         change or remove it ('rollcall prune' removes old outcomes), then migrate again"
+    )]
+    Nul {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        key: String,
+    },
     /// Anything else.
     #[error("the database failed: {0}")]
     Failed(rusqlite::Error),

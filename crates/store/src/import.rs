@@ -216,7 +216,7 @@ const NO_HURRY: Sql = Sql { sqlite: "", postgres: "SET LOCAL idle_in_transaction
 
 /// Tells the planner of queries how the values of each index are spread, from a sample that takes milliseconds: without
 /// it a filter over two fields may go by the one that selects half of all users.
-const MEASURE: Sql = Sql {
+pub(crate) const MEASURE: Sql = Sql {
     sqlite: "PRAGMA analysis_limit = 1000; ANALYZE users; ANALYZE user_logins; ANALYZE user_profiles; ANALYZE user_items",
     postgres: "ANALYZE users; ANALYZE user_logins; ANALYZE user_profiles; ANALYZE user_items",
 };

@@ -7,6 +7,7 @@
 //! import, an edit by hand.
 
 mod chunks;
+mod copy;
 mod db;
 mod error;
 mod filter;
@@ -28,6 +29,7 @@ mod schema;
 mod scripts;
 mod sqlite;
 mod staging;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -41,6 +43,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use chunks::{Chunk, Glance, Lessee};
+pub use copy::{Copied, CopyEvent, Phase, Snapshot};
 pub use error::StoreError;
 pub use history::{ByRun, Event};
 pub use import::{Added, Import, Newcomer};
@@ -49,6 +52,7 @@ pub use outcomes::{Commit, Settled, Stretch};
 pub use pg_url::PgUrl;
 pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
 pub use staging::{MOST_NAMED, Staging};
+pub use tables::Sum;
 pub use watch::Watch;
 pub use workers::{Beat, WorkerRow};
 pub use write::{Edited, HandEdit};
@@ -141,11 +145,27 @@ impl Store {
 
     /// Makes the database if there is none, and brings its schema to this version. Says whether it made one.
     pub fn create(location: &Location) -> Result<(Self, bool), StoreError> {
+        let (store, made) = Self::create_for_copy(location)?;
+        store.read(copy::check_whole)?;
+        Ok((store, made))
+    }
+
+    /// The same, even if it is half a copy of another one.
+    fn create_for_copy(location: &Location) -> Result<(Self, bool), StoreError> {
         match location {
             Location::Sqlite(path) => Sqlite::create(path).map(|(sqlite, made)| (Self::Sqlite(sqlite), made)),
             Location::Postgres(url) => {
                 Postgres::create(url).map(|(postgres, made)| (Self::Postgres(postgres), made))
             }
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        match self {
+            Self::Sqlite(sqlite) => Location::Sqlite(sqlite.path().to_owned()),
+            Self::Postgres(postgres) => Location::Postgres(Box::new(postgres.url().clone())),
         }
     }
 

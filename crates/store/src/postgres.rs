@@ -16,7 +16,7 @@ use crate::db::{Tx, numbered};
 use crate::pg_url::PgUrl;
 use crate::sqlite::Verdict;
 use crate::tls::Tls;
-use crate::{StoreError, crash_point, schema, tls};
+use crate::{StoreError, copy, crash_point, schema, tls};
 
 /// A server that does not answer is given up after this long.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -148,7 +148,14 @@ impl Postgres {
 
     pub(crate) fn open(url: &PgUrl) -> Result<Self, StoreError> {
         let postgres = Self::new(url)?;
-        match postgres.read(schema::pg_version)? {
+        let found = postgres.read(|tx| {
+            let found = schema::pg_version(tx)?;
+            if found == Some(schema::VERSION) {
+                copy::check_whole(tx)?;
+            }
+            Ok(found)
+        })?;
+        match found {
             None | Some(0) => Err(StoreError::Empty(url.to_string())),
             Some(found) if found > schema::VERSION => Err(postgres.newer(found)),
             Some(found) if found < schema::VERSION => {
@@ -165,6 +172,10 @@ impl Postgres {
         }
         let made = schema::pg_migrate(&postgres.another()?).map_err(StoreError::making_tables)?;
         Ok((postgres, made))
+    }
+
+    pub(crate) fn url(&self) -> &PgUrl {
+        &self.url
     }
 
     fn newer(&self, found: i64) -> StoreError {

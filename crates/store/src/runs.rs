@@ -52,6 +52,7 @@ sql! {
     SET_PLAN = "UPDATE runs SET plan = ?2, planned = ?3 WHERE id = ?1";
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    BEGUN = concat!("SELECT ", run_columns!(), " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
     // One that was called off before it had done anything is none.
     APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
     // One that is to take back what the run did to some of its users only is none either.
@@ -263,6 +264,11 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
 
 pub(crate) fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
     tx.first(ONE, args![id], run)
+}
+
+/// Runs that have not ended.
+pub(crate) fn begun(tx: &Tx<'_>) -> Result<Vec<Run>, StoreError> {
+    tx.all(BEGUN, &[], run)
 }
 
 fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {

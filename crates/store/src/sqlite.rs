@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::db::Tx;
-use crate::{StoreError, crash_point, schema};
+use crate::{StoreError, copy, crash_point, schema};
 
 /// Another process may hold the write lock for the length of an import.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
@@ -35,6 +35,7 @@ impl Sqlite {
         if found < schema::VERSION {
             return Err(StoreError::Older { path: path.to_owned(), found, known: schema::VERSION });
         }
+        copy::check_whole(&Tx::Sqlite(&connection))?;
         Self::new(path, connection)
     }
 
@@ -65,6 +66,10 @@ impl Sqlite {
             writer: Mutex::new(connection),
             idle_readers: Mutex::new(Vec::new()),
         })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Runs `work` in one write transaction, which is rolled back unless it succeeds and wants to be kept.

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use rollcall_domain::{Field, UserId};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Transaction, TransactionBehavior};
 
-use crate::db::{Row, Tx, args};
+use crate::db::{Own, Row, Tx, args};
 use crate::postgres::{PgConnection, in_transaction};
 use crate::sqlite::Verdict;
 use crate::{Store, StoreError, crash_point, json, sql};
@@ -74,13 +74,6 @@ pub struct Staging {
     targets: i64,
 }
 
-/// A connection that nobody else uses.
-#[derive(Debug)]
-enum Own {
-    Sqlite(Connection),
-    Postgres(Box<PgConnection>),
-}
-
 impl Store {
     /// Starts a list. All its look-ups see the users of one moment.
     pub fn stage(&self) -> Result<Staging, StoreError> {
@@ -134,11 +127,11 @@ impl Staging {
         match field {
             // A key that is no number names nobody.
             Field::ObjId => match key.parse::<UserId>() {
-                Ok(id) => self.tx().all(query, args![id], row),
+                Ok(id) => self.connection.tx().all(query, args![id], row),
                 Err(_) => Ok(Vec::new()),
             },
-            Field::Username => self.tx().all(query, args![key], row),
-            _ => self.tx().all(query, args![key, most], row),
+            Field::Username => self.connection.tx().all(query, args![key], row),
+            _ => self.connection.tx().all(query, args![key, most], row),
         }
     }
 
@@ -151,7 +144,7 @@ impl Staging {
         match &self.connection {
             Own::Sqlite(_) => {
                 for ((seq, (user, _)), cells) in numbered {
-                    self.tx().execute(PUSH, args![seq, *user, cells])?;
+                    self.connection.tx().execute(PUSH, args![seq, *user, cells])?;
                 }
             }
             Own::Postgres(pg) => {
@@ -171,15 +164,8 @@ impl Staging {
 
     /// How many different users the list has.
     pub fn users(&self) -> Result<u64, StoreError> {
-        let users: i64 = self.tx().value(DISTINCT, &[])?;
+        let users: i64 = self.connection.tx().value(DISTINCT, &[])?;
         Ok(users.unsigned_abs())
-    }
-
-    fn tx(&self) -> Tx<'_> {
-        match &self.connection {
-            Own::Sqlite(connection) => Tx::Sqlite(connection),
-            Own::Postgres(connection) => Tx::Postgres(connection),
-        }
     }
 
     /// Ends the moment that the look-ups saw, and runs `work` in one write transaction that sees the list.

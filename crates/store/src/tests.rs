@@ -8,13 +8,15 @@ use rollcall_domain::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+mod copies;
 mod filters;
 mod server;
 
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, chunks, history, import, import_set, installation, load, organizations,
-    outcomes, profiles, prune, runs, saved_filters, scripts, staging, users, workers, write, write_set,
+    StoreError, Stretch, Takeover, chunks, copy, history, import, import_set, installation, load,
+    organizations, outcomes, profiles, prune, runs, saved_filters, scripts, staging, users, workers, write,
+    write_set,
 };
 
 const HOLDER: &str = "test";
@@ -248,6 +250,7 @@ fn every_statement_can_be_prepared() {
     let fixture = file_fixture(0);
     let connection = fixture.raw();
     connection.execute_batch(staging::TABLE).unwrap();
+    connection.execute_batch(copy::MARK).unwrap();
     for (name, statement) in statements() {
         connection.prepare(statement.sqlite).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
@@ -263,6 +266,7 @@ fn every_statement_can_be_prepared_on_postgresql() {
     let Store::Postgres(postgres) = &fixture.store else { panic!("ROLLCALL_TEST_POSTGRES names no server") };
     let connection = postgres.another().unwrap();
     connection.batch(staging::TABLE).unwrap();
+    connection.batch(copy::MARK).unwrap();
     let sets =
         [write_set::STATEMENTS, import_set::STATEMENTS, staging::SETS, load::SETS, &[outcomes::INSERT_MANY]]
             .concat();
@@ -278,6 +282,7 @@ fn every_statement_can_be_prepared_on_postgresql() {
 fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
     let modules = [
         chunks::STATEMENTS,
+        copy::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         installation::STATEMENTS,

@@ -247,7 +247,7 @@ impl App {
 
 /// A run is interrupted when the process that executed it is gone, or was not heard of until its lease ended; it is queued
 /// when whoever was at it has left it to others, or nobody was.
-fn as_it_stands(mut run: Run, now: Timestamp) -> Run {
+pub(crate) fn as_it_stands(mut run: Run, now: Timestamp) -> Run {
     let dead = run.holder.as_deref().is_none_or(holder::is_dead);
     run.state = match run.state {
         RunState::Running if run.holder.is_none() => RunState::Queued,

@@ -4,6 +4,7 @@ mod completions;
 mod demo;
 mod filters;
 mod init;
+mod migrate;
 mod organizations;
 mod profiles;
 mod prune;
@@ -84,6 +85,8 @@ enum Command {
     Demo(demo::Demo),
     /// Make a database, or bring an older one up to date
     Init(init::Init),
+    /// Copy everything into another database, such as from a file to a server
+    Migrate(migrate::Migrate),
     /// The tenants that users belong to
     #[command(subcommand)]
     Organizations(organizations::Organizations),
@@ -131,6 +134,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
+        Command::Migrate(command) => command.run(&context),
         Command::Organizations(command) => command.run(&context),
         Command::Users(command) => command.run(&context),
         Command::Filters(command) => command.run(&context),

@@ -1,0 +1,277 @@
+//! Every table that a database consists of, with every column: what a copy of it has to have. A test compares this with
+//! what the migrations make. Missing is only `workers`, whose rows are processes that know the database by its place.
+
+use sha2::{Digest, Sha256};
+
+use crate::StoreError;
+use crate::db::{Arg, Dialect, Row, Tx, args};
+
+/// What a column holds, whichever way the database keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Bool,
+    Time,
+    Text,
+}
+
+/// A table. Its first columns are its primary key.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// How many columns its key has.
+    key: usize,
+    /// Whether it numbers its rows by itself, and never uses a number twice.
+    numbered: bool,
+    columns: &'static [(&'static str, Kind)],
+}
+
+macro_rules! tables {
+    (@numbered) => { false };
+    (@numbered numbered) => { true };
+    ($($name:ident, key $key:literal $($numbered:ident)?: $($column:ident $kind:ident),*;)*) => {
+        /// Each after those that it refers to.
+        pub(crate) const TABLES: &[Table] = &[$(Table {
+            name: stringify!($name),
+            key: $key,
+            numbered: tables!(@numbered $($numbered)?),
+            columns: &[$((stringify!($column), Kind::$kind)),*],
+        }),*];
+    };
+}
+
+tables! {
+    installation, key 1: name Text, value Text;
+    organizations, key 1 numbered: id Int, name Text;
+    profiles, key 1 numbered: id Int, short_name Text;
+    profile_items, key 3: profile_id Int, kind Int, position Int, attr Text, operation Text, value Text;
+    users, key 1 numbered: id Int, version Int, username Text, username_length Int, first_name Text, last_name Text,
+        email Text, external_id Text, klass Text, is_active Bool, date_joined Time, expiration Time, last_update Time,
+        organization_id Int, avatar_url Text, description Text, password Text;
+    user_logins, key 1: user_id Int, first_login Time, last_login Time;
+    user_profiles, key 2: user_id Int, profile_id Int, priority Int;
+    user_items, key 3: user_id Int, kind Int, position Int, attr Text, operation Text, value Text;
+    filters, key 1: name Text, text Text, administrator Text, saved_at Time;
+    scripts, key 1 numbered: id Int, name Text, removed_at Time;
+    script_versions, key 2: script_id Int, number Int, source Text, administrator Text, saved_at Time, note Text;
+    runs, key 1 numbered: id Int, mode Text, state Text, holder Text, script Text, source Text, administrator Text,
+        organization_id Int, applies Int, undoes Int, created_at Time, ended_at Time, millis Int, note Text,
+        targets Int, cursor Int, changed Int, unchanged Int, skipped Int, failed Int, timed_out Int, conflict Int,
+        output_bytes Int, selection Text, script_version Int, params Text, columns Text, repeats Bool, settings Text,
+        deactivated Int, braked_from Text, plan Text, token Int, leased_until Time, pruned_at Time, planned Int;
+    targets, key 2: run_id Int, seq Int, user_id Int, cells Text, prior Int, origin Int;
+    outcomes, key 2: run_id Int, seq Int, user_id Int, username Text, organization_id Int, outcome Text, version Int,
+        journal Text, result Text, output Text, notes Text, micros Int, written_at Time;
+    planned_names, key 2: run_id Int, user_id Int, username Text;
+    chunks, key 1 numbered: id Int, run_id Int, done Int, last Int, pace Int;
+    edits, key 1 numbered: id Int, at Time, administrator Text, organization_id Int, user_id Int, username Text,
+        journal Text;
+}
+
+/// What stays behind: whoever executes a chunk does so in the database that it comes from.
+#[cfg(test)]
+pub(crate) const LEFT_OUT: &[(&str, &[&str])] = &[
+    ("chunks", &["holder", "leased_until"]),
+    ("workers", &["id", "started_at", "seen_at", "crew", "run_id", "committed", "speed", "draining"]),
+];
+
+const HIGHEST: &str = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?";
+const FORGET_HIGHEST: &str = "DELETE FROM sqlite_sequence WHERE name = ?";
+const NOTE_HIGHEST: &str = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)";
+
+/// A table in a few words: how many rows it has, and a hash of all that is in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    /// How many rows.
+    pub rows: u64,
+    /// SHA-256, in hexadecimal digits, of the highest number that was ever given to a row and of every column of every
+    /// row in the order of the keys: the same on every kind of database.
+    pub checksum: String,
+    /// The highest number that was ever given to a row.
+    pub(crate) highest: i64,
+}
+
+/// The hash of a table as its rows come by.
+struct Hash {
+    digest: Sha256,
+    row: Vec<u8>,
+}
+
+impl Hash {
+    /// With everything's kind and length before it, so that no two rows look alike.
+    fn add(&mut self, values: &[Arg<'_>]) {
+        let Self { digest, row } = self;
+        row.clear();
+        for value in values {
+            let number = match value {
+                Arg::Null => None,
+                Arg::Int(number) => Some(*number),
+                Arg::Bool(yes) => Some(i64::from(*yes)),
+                Arg::Time(time) => Some(time.as_micros()),
+                Arg::Text(text) => {
+                    add_text(row, text);
+                    continue;
+                }
+                Arg::Owned(text) => {
+                    add_text(row, text);
+                    continue;
+                }
+            };
+            row.push(u8::from(number.is_some()));
+            row.extend(number.map(i64::to_be_bytes).into_iter().flatten());
+        }
+        digest.update(&*row);
+    }
+}
+
+fn add_text(row: &mut Vec<u8>, text: &str) {
+    row.push(2);
+    row.extend((text.len() as u64).to_be_bytes());
+    row.extend(text.as_bytes());
+}
+
+impl Table {
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|(name, _)| *name)
+    }
+
+    /// The names of its columns, with commas between them.
+    pub(crate) fn list(&self) -> String {
+        self.names().collect::<Vec<_>>().join(", ")
+    }
+
+    /// The name of a column.
+    pub(crate) fn column(&self, at: usize) -> &'static str {
+        self.columns[at].0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn columns(&self) -> Vec<&'static str> {
+        self.names().collect()
+    }
+
+    fn ordered(&self, suffix: &str) -> String {
+        let keys: Vec<_> = self.names().take(self.key).map(|name| format!("{name}{suffix}")).collect();
+        keys.join(", ")
+    }
+
+    fn marks(count: usize) -> String {
+        vec!["?"; count].join(", ")
+    }
+
+    /// All rows, in the order of their keys.
+    pub(crate) fn all(&self) -> String {
+        format!("SELECT {} FROM {} ORDER BY {}", self.list(), self.name, self.ordered(""))
+    }
+
+    /// The first rows, or the next ones after a key, at most as many as the last argument says.
+    pub(crate) fn next(&self, after: bool) -> String {
+        let keys = self.ordered("");
+        let marks = Self::marks(self.key);
+        let after = if after { format!("WHERE ({keys}) > ({marks}) ") } else { String::new() };
+        format!("SELECT {} FROM {} {after}ORDER BY {keys} LIMIT ?", self.list(), self.name)
+    }
+
+    pub(crate) fn insert(&self) -> String {
+        let marks = Self::marks(self.columns.len());
+        format!("INSERT INTO {} ({}) VALUES ({marks})", self.name, self.list())
+    }
+
+    /// A row.
+    pub(crate) fn read<'r>(&self, row: &'r Row<'_>) -> Result<Vec<Arg<'r>>, StoreError> {
+        let read = |(at, (_, kind)): (usize, &(&str, Kind))| {
+            Ok(match kind {
+                Kind::Int => Arg::from(row.get::<Option<i64>>(at)?),
+                Kind::Bool => Arg::from(row.get::<Option<bool>>(at)?),
+                Kind::Time => Arg::from(row.get::<Option<rollcall_domain::Timestamp>>(at)?),
+                Kind::Text => Arg::from(row.maybe_text(at)?),
+            })
+        };
+        self.columns.iter().enumerate().map(read).collect()
+    }
+
+    /// The key of a row, for longer than the row.
+    pub(crate) fn key_of(&self, row: &[Arg<'_>]) -> Vec<Arg<'static>> {
+        let owned = |value: &Arg<'_>| match value {
+            Arg::Text(text) => Arg::Owned((*text).to_owned()),
+            Arg::Owned(text) => Arg::Owned(text.clone()),
+            Arg::Int(number) => Arg::Int(*number),
+            Arg::Bool(yes) => Arg::Bool(*yes),
+            Arg::Time(time) => Arg::Time(*time),
+            Arg::Null => Arg::Null,
+        };
+        row.iter().take(self.key).map(owned).collect()
+    }
+
+    /// The key of the last row; none of an empty table.
+    pub(crate) fn last_key(&self, tx: &Tx<'_>) -> Result<Option<Vec<Arg<'static>>>, StoreError> {
+        let last =
+            format!("SELECT {} FROM {} ORDER BY {} LIMIT 1", self.list(), self.name, self.ordered(" DESC"));
+        tx.first(&last, &[], |row| Ok(self.key_of(&self.read(row)?)))
+    }
+
+    pub(crate) fn count(&self, tx: &Tx<'_>) -> Result<u64, StoreError> {
+        let count: i64 = tx.value(&format!("SELECT count(*) FROM {}", self.name), &[])?;
+        Ok(count.unsigned_abs())
+    }
+
+    pub(crate) fn is_empty(&self, tx: &Tx<'_>) -> Result<bool, StoreError> {
+        Ok(!tx.exists(&format!("SELECT 1 FROM {} LIMIT 1", self.name), &[])?)
+    }
+
+    /// The highest number that it has ever given to a row; 0 if none, or if it gives none.
+    pub(crate) fn highest(&self, tx: &Tx<'_>) -> Result<i64, StoreError> {
+        if !self.numbered {
+            return Ok(0);
+        }
+        let given: i64 = match tx.dialect() {
+            Dialect::Sqlite => tx.value(HIGHEST, args![self.name])?,
+            Dialect::Postgres => {
+                let sequence = format!(
+                    "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}_id_seq",
+                    self.name
+                );
+                tx.value(&sequence, &[])?
+            }
+        };
+        let there: i64 = tx.value(&format!("SELECT coalesce(max(id), 0) FROM {}", self.name), &[])?;
+        Ok(given.max(there))
+    }
+
+    /// Numbers go on after `highest`.
+    pub(crate) fn go_on_after(&self, tx: &Tx<'_>, highest: i64) -> Result<(), StoreError> {
+        if !self.numbered {
+            return Ok(());
+        }
+        match tx.dialect() {
+            Dialect::Sqlite => {
+                tx.execute(FORGET_HIGHEST, args![self.name])?;
+                if highest > 0 {
+                    tx.execute(NOTE_HIGHEST, args![self.name, highest])?;
+                }
+                Ok(())
+            }
+            Dialect::Postgres => {
+                let set = format!("SELECT setval('{}_id_seq', greatest(?1, 1), ?1 > 0)", self.name);
+                tx.first(&set, args![highest], |_| Ok(()))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads all of it; `each` is told after every row how many there were.
+    pub(crate) fn sum(&self, tx: &Tx<'_>, mut each: impl FnMut(u64)) -> Result<Sum, StoreError> {
+        let mut hash = Hash { digest: Sha256::new(), row: Vec::new() };
+        let highest = self.highest(tx)?;
+        hash.add(args![highest]);
+        let mut rows = 0;
+        tx.each(&self.all(), &[], |row| {
+            hash.add(&self.read(row)?);
+            rows += 1;
+            each(rows);
+            Ok(())
+        })?;
+        let checksum = hash.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Sum { rows, checksum, highest })
+    }
+}

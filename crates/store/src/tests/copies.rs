@@ -1,0 +1,288 @@
+//! A copy has everything, whichever database it is in, or nobody can use it.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rollcall_domain::{SavedFilter, ScriptVersion};
+
+use super::*;
+use crate::db::args;
+use crate::tables::{LEFT_OUT, TABLES};
+use crate::{Copied, CopyEvent, Phase};
+
+/// The columns that a database has, by table, except where it keeps its own things.
+fn columns(store: &Store) -> BTreeSet<(String, String)> {
+    let query = match store {
+        Store::Sqlite(_) => {
+            "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c \
+             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'"
+        }
+        Store::Postgres(_) => {
+            "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns \
+             WHERE table_schema = 'public' AND table_name <> 'rollcall_schema'"
+        }
+    };
+    let found = store.read(|tx| tx.all(query, &[], |row| Ok((row.get(0)?, row.get(1)?))));
+    found.unwrap().into_iter().collect()
+}
+
+#[test]
+fn every_column_that_there_is_is_copied_or_left_out_on_purpose() {
+    for place in [Place::new(), Place::file()] {
+        let Fixture { store, folder: _folder } = fixture_at(place, 0);
+        let copied = TABLES.iter().map(|table| (table.name, table.columns()));
+        let left_out = LEFT_OUT.iter().map(|(table, columns)| (*table, columns.to_vec()));
+        let known: BTreeSet<_> = copied
+            .chain(left_out)
+            .flat_map(|(table, columns)| {
+                columns.into_iter().map(move |column| (table.to_owned(), column.to_owned()))
+            })
+            .collect();
+        assert_eq!(columns(&store), known, "a table of a new migration belongs into tables.rs");
+    }
+}
+
+/// Something in every table, and numbers that were given and taken back.
+fn full(place: Place) -> Fixture {
+    let fixture = fixture_at(place, 5);
+    let store = &fixture.store;
+    let seen = users_of(store);
+    let run = start(store, Mode::Apply);
+    let settled: Vec<_> =
+        (1..).zip(&seen[..3]).map(|(target, user)| settle(store, target, user, everything())).collect();
+    store.commit_chunk(&stretch(&run, 0, 3), &settled).unwrap();
+    store.put_down_chunk(&run.chunk, HOLDER).unwrap();
+    let preview = start(store, Mode::Preview);
+    let renamed = settle(store, 1, &users_of(store)[0], rename("planned\u{1F98A}"));
+    store.commit_chunk(&stretch(&preview, 0, 1), &[renamed]).unwrap();
+    store.put_down_chunk(&preview.chunk, HOLDER).unwrap();
+    let before = &users_of(store)[3];
+    let after = User { description: "é\n\"\t".into(), ..before.clone() };
+    let edit = HandEdit {
+        before,
+        after: &after,
+        changes: &diff(before, &after),
+        last_update: now(),
+        administrator: "cli:other",
+        now: now(),
+    };
+    assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
+    store.remove_user(&users_of(store)[4]).unwrap();
+    store.set_installation_fact("setting.prune_after", "90d").unwrap();
+    let (name, administrator) = ("gold".to_owned(), "cli:test".to_owned());
+    let filter = SavedFilter { name, filter: "klass eq \"gold\"".into(), administrator, saved_at: now() };
+    store.save_filter(&filter).unwrap();
+    let script = ScriptVersion {
+        script: "extend".into(),
+        version: 1,
+        administrator: "cli:test".into(),
+        saved_at: now(),
+        note: "why".into(),
+        source: "pass".into(),
+    };
+    store.save_script(&script).unwrap();
+    let login = "INSERT INTO user_logins (user_id, last_login) VALUES (1, ?)";
+    store.write(|tx| tx.execute(login, args![now()])).unwrap();
+    let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
+    store.add_profile("checks", &[], &[item]).unwrap();
+    fixture
+}
+
+fn copy(from: &Store, to: &Location) -> Vec<Copied> {
+    from.snapshot().unwrap().copy_to(to, &mut |_| {}).unwrap()
+}
+
+#[track_caller]
+fn check(copied: &[Copied]) {
+    assert_eq!(copied.len(), TABLES.len());
+    assert!(copied.iter().all(Copied::is_equal), "{copied:#?}");
+}
+
+#[test]
+fn a_copy_is_equal_and_so_is_the_copy_of_the_copy() {
+    let original = full(Place::file());
+    let (server, file) = (Place::new(), Place::file());
+    let there = copy(&original.store, &server.location());
+    check(&there);
+    assert!(there.iter().all(|table| table.source.rows > 0), "a test of nothing: {there:#?}");
+    let on_server = Store::open(&server.location()).unwrap();
+    let back = copy(&on_server, &file.location());
+    check(&back);
+    assert_eq!(there, back);
+
+    let again = Store::open(&file.location()).unwrap();
+    assert_eq!(columns(&again), columns(&original.store), "the mark is gone");
+    assert_eq!(users_of(&again), users_of(&original.store));
+    for store in [&on_server, &again] {
+        assert_eq!(store.chunk_holders().unwrap(), [] as [String; 0]);
+        let added = store.import(|import| {
+            let organization = import.organization("default")?;
+            let user = &User::new(0, "next", organization, now());
+            let next = Newcomer::User { line: 1, id: None, user, password: None };
+            Ok(Ok::<_, ()>(import.add_all(&[next])?))
+        });
+        assert_eq!(
+            added.unwrap(),
+            Ok(vec![Some(Added::As(6))]),
+            "the number of the removed user does not come back"
+        );
+        assert_eq!(make(store, Mode::Preview).id, 3);
+        let chunk =
+            store.lease_chunk(hold(&store.run(1).unwrap().unwrap()), &lessee("next")).unwrap().unwrap();
+        assert_eq!((chunk.done, chunk.last), (3, 5), "a run goes on in the copy");
+    }
+}
+
+#[test]
+fn an_empty_database_can_be_copied() {
+    let original = file_fixture(0);
+    let to = Place::new();
+    check(&copy(&original.store, &to.location()));
+    assert_eq!(Store::open(&to.location()).unwrap().profiles().unwrap().len(), 3);
+}
+
+/// Copies until `enough`, and is interrupted there.
+fn interrupt(from: &Store, to: &Location, mut enough: impl FnMut(&CopyEvent) -> bool) {
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        from.snapshot().unwrap().copy_to(to, &mut |event| assert!(!enough(&event), "interrupted"))
+    }));
+    assert!(told.is_err(), "it was not interrupted: {told:?}");
+}
+
+fn at(event: &CopyEvent, wanted: Phase, name: &str) -> bool {
+    matches!(event, CopyEvent::Step { phase, table, .. } if *phase == wanted && *table == name)
+}
+
+/// What is told besides how far it is.
+fn news(from: &Store, to: &Location) -> Vec<CopyEvent> {
+    let mut news = Vec::new();
+    let copied = from.snapshot().unwrap().copy_to(to, &mut |event| {
+        if !matches!(event, CopyEvent::Step { .. }) {
+            news.push(event);
+        }
+    });
+    check(&copied.unwrap());
+    news
+}
+
+#[test]
+fn an_interrupted_copy_cannot_be_used_and_goes_on() {
+    let original = full(Place::file());
+    for (phase, table) in [
+        (Phase::Copying, "profile_items"),
+        (Phase::Copying, "outcomes"),
+        (Phase::Copying, "edits"),
+        (Phase::Verifying, "users"),
+    ] {
+        let to = Place::new();
+        interrupt(&original.store, &to.location(), |event| at(event, phase, table));
+        for refused in [Store::open(&to.location()).map(drop), Store::create(&to.location()).map(drop)] {
+            let Err(error @ StoreError::HalfCopied { .. }) = refused else { panic!("{refused:?}") };
+            assert!(error.to_string().contains("rollcall.db"), "{error}");
+        }
+        assert_eq!(news(&original.store, &to.location()), [CopyEvent::GoesOn], "{table}");
+        Store::open(&to.location()).unwrap();
+    }
+}
+
+#[test]
+fn a_source_that_has_changed_since_is_copied_anew() {
+    let original = full(Place::file());
+    let to = Place::new();
+    interrupt(&original.store, &to.location(), |event| at(event, Phase::Copying, "edits"));
+    original.store.remove_user(&users_of(&original.store)[0]).unwrap();
+    let changed = vec!["users", "user_logins", "user_profiles", "user_items"];
+    assert_eq!(news(&original.store, &to.location()), [CopyEvent::StartsOver(changed)]);
+    assert_eq!(users_of(&Store::open(&to.location()).unwrap()), users_of(&original.store));
+}
+
+#[test]
+fn what_is_written_during_the_copy_is_not_copied() {
+    let original = full(Place::file());
+    let to = Place::new();
+    let mut seen = None;
+    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |event| {
+        if at(&event, Phase::Copying, "users") && seen.is_none() {
+            seen = Some(users_of(&original.store));
+            original.store.remove_user(&users_of(&original.store)[1]).unwrap();
+        }
+    });
+    check(&copied.unwrap());
+    assert_eq!(users_of(&Store::open(&to.location()).unwrap()), seen.unwrap());
+}
+
+#[test]
+fn a_copy_that_differs_is_told_and_cannot_be_used() {
+    let original = full(Place::file());
+    let to = Place::new();
+    let mut other = None;
+    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |event| {
+        if at(&event, Phase::Copying, "edits") && other.is_none() {
+            let (store, _) = Store::create_for_copy(&to.location()).unwrap();
+            store.write(|tx| tx.execute("UPDATE users SET password = 'other' WHERE id = 2", &[])).unwrap();
+            other = Some(store);
+        }
+    });
+    let copied = copied.unwrap();
+    let differ: Vec<_> = copied.iter().filter(|table| !table.is_equal()).map(|table| table.table).collect();
+    assert_eq!(differ, ["users"]);
+    assert!(matches!(Store::open(&to.location()), Err(StoreError::HalfCopied { .. })));
+    assert_eq!(news(&original.store, &to.location()), [], "it is made anew, without a word about changes");
+    Store::open(&to.location()).unwrap();
+}
+
+#[test]
+fn of_two_who_copy_at_once_one_gives_up() {
+    let original = full(Place::file());
+    let to = Place::new();
+    let mut second = None;
+    let first = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |event| {
+        if at(&event, Phase::Copying, "targets") && second.is_none() {
+            second = Some(copy(&original.store, &to.location()));
+        }
+    });
+    assert!(matches!(first, Err(StoreError::Stale(_))), "{first:?}");
+    check(&second.unwrap());
+    Store::open(&to.location()).unwrap();
+}
+
+#[test]
+fn only_an_empty_database_is_filled() {
+    let original = full(Place::file());
+    let copy = |to: &Location| original.store.snapshot().unwrap().copy_to(to, &mut |_| {}).map(drop);
+    let occupied = fixture(0);
+    assert!(matches!(copy(&occupied.location()), Err(StoreError::Occupied { table: "organizations", .. })));
+    occupied.store.profiles().unwrap();
+    Store::open(&occupied.location()).unwrap();
+    assert!(matches!(copy(&original.location()), Err(StoreError::SameDatabase(_))));
+    let linked = original.folder.path().join("other name.db");
+    std::os::unix::fs::symlink(original.folder.path().join("rollcall.db"), &linked).unwrap();
+    assert!(matches!(copy(&Location::Sqlite(linked)), Err(StoreError::SameDatabase(_))));
+    let nowhere = Location::Sqlite(original.folder.path().join("no/such/folder.db"));
+    assert!(matches!(copy(&nowhere), Err(StoreError::Unwritable { .. })));
+
+    let waiting = Place::new();
+    let (store, _) = Store::create(&waiting.location()).unwrap();
+    let beat = crate::Beat { id: "w", crew: 1, run: None, committed: 0, speed: 0, draining: false };
+    store.beat(&beat).unwrap();
+    assert!(matches!(copy(&waiting.location()), Err(StoreError::InUse(_))));
+    store.remove_worker("w").unwrap();
+    copy(&waiting.location()).unwrap();
+}
+
+#[test]
+fn what_a_server_cannot_keep_is_named() {
+    let original = full(Place::file());
+    original.raw().execute("UPDATE outcomes SET output = 'a' || char(0) || 'b' WHERE seq = 2", []).unwrap();
+    let to = Place::new();
+    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |_| {});
+    match to {
+        Place::Folder(_) => check(&copied.unwrap()),
+        Place::Server(..) => {
+            let Err(StoreError::Nul { table: "outcomes", column: "output", key }) = copied else {
+                panic!("{copied:?}")
+            };
+            assert_eq!(key, "1, 2");
+        }
+    }
+}
