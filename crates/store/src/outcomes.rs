@@ -299,8 +299,8 @@ impl Store {
         match done {
             // Somebody has taken a name in the same moment; the next try finds it taken.
             Err(error) if error.is_taken_name() => Ok(Commit::Stale(Vec::new())),
-            // Whoever has the chunk by now was faster.
-            Err(error) if error.is_known_outcome() => Ok(Commit::ChunkLost),
+            // Others have got the chunk or a share of it while this was being written, and were faster.
+            Err(error) if error.is_known_outcome() => self.read(|tx| obstacle(tx, of))?.ok_or(error),
             done => done,
         }
     }

@@ -15,7 +15,13 @@ macro_rules! migrations {
     };
 }
 
-migrations!("0001_initial", "0002_lists_and_scripts", "0003_life_of_a_run", "0004_chunks_and_workers");
+migrations!(
+    "0001_initial",
+    "0002_lists_and_scripts",
+    "0003_life_of_a_run",
+    "0004_chunks_and_workers",
+    "0005_runs_without_references"
+);
 
 /// The version that this program needs.
 pub(crate) const VERSION: i64 = SQLITE.len() as i64;

@@ -494,6 +494,63 @@ fn of_a_run_others_get_their_share_and_nobody_writes_what_is_not_theirs() {
 }
 
 #[test]
+#[ignore = "needs a server: scripts/with-postgres"]
+fn who_gets_a_share_while_its_holder_commits_and_is_faster_leaves_it_the_rest() {
+    let Fixture { store, folder } = fixture(8);
+    let seen = users_of(&store);
+    let settle = |from: usize, to: usize| {
+        (from..=to).map(|n| settle(&store, n as i64, &seen[n - 1], vec![])).collect::<Vec<_>>()
+    };
+    let one = start(&store, Mode::Preview);
+    store.commit_chunk(&Stretch { pace: 1_000_000, ..stretch(&one, 0, 2) }, &settle(1, 2)).unwrap();
+
+    // Somebody holds up the commit after it has seen that the chunk is whole: it waits to know whether this outcome stays.
+    let Location::Postgres(url) = folder.location() else { panic!("not on a server") };
+    let mut between = url.config.connect(::postgres::NoTls).unwrap();
+    let outcome =
+        "INSERT INTO outcomes (run_id, seq, user_id, outcome, micros) VALUES ($1, 3, 3, 'unchanged', 1)";
+    let mut held_up = between.transaction().unwrap();
+    held_up.execute(outcome, &[&one.id]).unwrap();
+    let late = std::thread::scope(|scope| {
+        let late = scope.spawn(|| store.commit_chunk(&stretch(&one, 2, 8), &settle(3, 8)));
+        let waits = "SELECT 1 FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted \
+                     AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+        while held_up.query(waits, &[]).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        let share = store.lease_chunk(hold(&one), &lessee("b")).unwrap().unwrap();
+        assert_eq!((share.done, share.last), (5, 8));
+        let of_share = Started { run: one.run.clone(), chunk: share };
+        store.commit_chunk(&stretch(&of_share, 5, 8), &settle(6, 8)).unwrap();
+        held_up.rollback().unwrap();
+        late.join().unwrap()
+    });
+    assert_eq!(late.unwrap(), Commit::Shortened(5), "what is left is its own still");
+    store.commit_chunk(&stretch(&one, 2, 5), &settle(3, 5)).unwrap();
+    assert_eq!(store.glance(one.id).unwrap().chunks, 0);
+}
+
+#[test]
+#[ignore = "needs a server: scripts/with-postgres"]
+fn who_refers_to_a_run_does_not_wait_for_it() {
+    let Fixture { store, folder } = fixture(2);
+    let run = make(&store, Mode::Preview);
+    let Location::Postgres(url) = folder.location() else { panic!("not on a server") };
+    let mut holding = url.config.connect(::postgres::NoTls).unwrap();
+    holding.batch_execute(&format!("BEGIN; SELECT 1 FROM runs WHERE id = {} FOR UPDATE", run.id)).unwrap();
+    let mut other = url.config.connect(::postgres::NoTls).unwrap();
+    other.batch_execute("SET lock_timeout = '1s'").unwrap();
+    for row in [
+        "outcomes (run_id, seq, user_id, outcome, micros) VALUES ($1, 1, 1, 'unchanged', 1)",
+        "targets (run_id, seq, user_id) VALUES ($1, 9, 1)",
+        "planned_names (run_id, user_id, username) VALUES ($1, 1, 'new')",
+        "chunks (run_id, done, last) VALUES ($1, 0, 1)",
+    ] {
+        other.execute(&format!("INSERT INTO {row}"), &[&run.id]).unwrap();
+    }
+}
+
+#[test]
 fn what_is_not_heard_of_is_given_to_others() {
     let Fixture { store, folder: _folder } = fixture(4);
     let seen = users_of(&store);

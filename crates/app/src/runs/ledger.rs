@@ -16,8 +16,11 @@ const RENEWALS: u32 = 6;
 const LOOK: Duration = Duration::from_millis(200);
 /// ...and how often where that is told, in case that it is not.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
-/// Before another attempt at what somebody else holds for the length of a commit.
+/// Before another attempt at what somebody else holds for the length of a commit...
 const SOON: Duration = Duration::from_millis(20);
+/// ...twice as long after each, so many times at most: where many want the last there is, asking for it is in the way of
+/// those who have it.
+const DOUBLED: u32 = 6;
 /// How often whoever watches is told.
 const TELL: Duration = Duration::from_millis(200);
 
@@ -141,6 +144,7 @@ impl<'a> Ledger<'a> {
 
     /// Gets the next chunk. None if there is none for this process any more; [`Ledger::close`] says why.
     pub(super) fn next_chunk(&mut self) -> Result<Option<()>, AppError> {
+        let mut in_vain = 0;
         loop {
             if self.ends()? {
                 return Ok(None);
@@ -160,7 +164,10 @@ impl<'a> Ledger<'a> {
                         return Ok(Some(()));
                     }
                     // Somebody else was faster, or is just committing.
-                    Ok(None) | Err(StoreError::Busy) => App::pause(SOON),
+                    Ok(None) | Err(StoreError::Busy) => {
+                        App::pause(SOON * 2_u32.pow(in_vain));
+                        in_vain = DOUBLED.min(in_vain + 1);
+                    }
                     Err(StoreError::RunLost(_)) => self.end = Some(End::Ended),
                     Err(error) => return Err(error.into()),
                 }

@@ -1,0 +1,1 @@
+-- Nothing: a file has one writer at a time, so that what refers to a run holds up nobody who counts its outcomes.
