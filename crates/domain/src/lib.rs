@@ -16,6 +16,7 @@ mod param;
 mod plan;
 mod profile;
 mod refusal;
+mod rights;
 mod run;
 mod saved;
 mod time;
@@ -32,6 +33,9 @@ pub use param::{Param, ParamKind, ParamValue, ParamValues, Params};
 pub use plan::PlanHash;
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
 pub use refusal::Refusal;
+pub use rights::{
+    Administrator, AdministratorId, Grant, Right, Rights, Role, Scope, check_administrator_name,
+};
 pub use run::{Mode, Replay, Run, RunId, RunState, Selection};
 pub use saved::{MAX_SCRIPT_BYTES, SavedFilter, ScriptVersion, check_saved_name, is_saved_name};
 pub use time::{CivilDate, Timestamp, Zone};

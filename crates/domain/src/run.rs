@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, Field, OrganizationId, Outcome, Refusal, Settings, Tally, Timestamp};
+use crate::{Counts, Field, Outcome, Refusal, Scope, Settings, Tally, Timestamp};
 
 /// Identifies a run.
 pub type RunId = i64;
@@ -215,8 +215,8 @@ pub struct Run {
     pub repeats: bool,
     /// Who started it, such as `cli:maria`.
     pub administrator: String,
-    /// The organization that it is bound to; none when it may touch all.
-    pub organization_id: Option<OrganizationId>,
+    /// Whose users it may touch: those that its administrator could when it was made.
+    pub scope: Scope,
     /// The one moment that the script sees as now.
     pub created_at: Timestamp,
     /// When it ended.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use postgres::{Client, NoTls};
 use rollcall_domain::filter::{Filter, parse};
 use rollcall_domain::{
-    Brakes, Catalogue, Clock, Counts, Edit, Field, Mode, Outcome, Run, RunState, Selection, Settings,
+    Brakes, Catalogue, Clock, Counts, Edit, Field, Mode, Outcome, Run, RunState, Scope, Selection, Settings,
     SystemClock, TargetOutcome, Value, Zone, diff,
 };
 use rollcall_store::{
@@ -341,7 +341,7 @@ fn make_run(store: &Store, load: Load, targets: i64) -> Run {
         selection: &Selection::All,
         list: List::Filter(&filter(targets)),
         administrator: "cli:test",
-        organization_id: None,
+        scope: &Scope::Everywhere,
         created_at: SystemClock.now(),
         settings: &Settings::default(),
         applies: None,

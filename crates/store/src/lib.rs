@@ -6,6 +6,7 @@
 //! Writes that belong together are one call and one transaction: a chunk of a run ([`Store::commit_chunk`]), an
 //! import, an edit by hand.
 
+mod administrators;
 mod chunks;
 mod copy;
 mod db;

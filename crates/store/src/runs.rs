@@ -1,7 +1,7 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
-    Counts, Mode, OrganizationId, Outcome, PlanHash, Run, RunId, RunState, Selection, Settings, Tally,
-    Timestamp, UserId,
+    Counts, Mode, Outcome, PlanHash, Run, RunId, RunState, Scope, Selection, Settings, Tally, Timestamp,
+    UserId,
 };
 
 use crate::db::{Arg, Row, Tx, args};
@@ -20,7 +20,7 @@ pub(crate) use counters;
 macro_rules! run_columns {
     () => {
         concat!(
-            "id, mode, state, holder, script, source, selection, administrator, organization_id, created_at, ended_at, \
+            "id, mode, state, holder, script, source, selection, administrator, organizations, created_at, ended_at, \
              targets, cursor, millis, applies, undoes, note, ",
             counters!(),
             ", script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
@@ -37,7 +37,7 @@ macro_rules! nothing_done {
 
 sql! {
     INSERT = "INSERT INTO runs (mode, state, holder, leased_until, script, script_version, source, params, selection, \
-              columns, administrator, organization_id, created_at, settings, applies, undoes, plan) \
+              columns, administrator, organizations, created_at, settings, applies, undoes, plan) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
     BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3, holder = ?4 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
@@ -118,8 +118,8 @@ pub struct NewRun<'a> {
     pub list: List<'a>,
     /// Who starts it.
     pub administrator: &'a str,
-    /// The organization that it is bound to, if any.
-    pub organization_id: Option<OrganizationId>,
+    /// Whose users it may touch.
+    pub scope: &'a Scope,
     /// Its "now".
     pub created_at: Timestamp,
     /// What is wanted of its execution.
@@ -223,6 +223,17 @@ pub(crate) fn read_counters(row: &Row<'_>, first: usize) -> Result<Tally, StoreE
     Ok(tally)
 }
 
+fn read_scope(organizations: Option<&str>) -> Result<Scope, StoreError> {
+    organizations.map_or(Ok(Scope::Everywhere), |list| Ok(Scope::Within(json::read(list)?)))
+}
+
+fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
+    match scope {
+        Scope::Everywhere => Ok(None),
+        Scope::Within(organizations) => json::write(organizations).map(Some),
+    }
+}
+
 fn run(row: &Row<'_>) -> Result<Run, StoreError> {
     let mode: String = row.get(1)?;
     let state: String = row.get(2)?;
@@ -240,7 +251,7 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         columns: columns.as_deref().map(json::read).transpose()?,
         repeats: row.get(26)?,
         administrator: row.get(7)?,
-        organization_id: row.get(8)?,
+        scope: read_scope(row.maybe_text(8)?)?,
         created_at: row.get(9)?,
         ended_at: row.get(10)?,
         targets: row.get::<i64>(11)?.unsigned_abs(),
@@ -304,7 +315,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
         json::write(new.selection)?,
         columns.map(json::write).transpose()?,
         new.administrator,
-        new.organization_id,
+        write_scope(new.scope)?,
         new.created_at,
         json::write(new.settings)?,
         new.applies,

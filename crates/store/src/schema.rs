@@ -20,7 +20,8 @@ migrations!(
     "0002_lists_and_scripts",
     "0003_life_of_a_run",
     "0004_chunks_and_workers",
-    "0005_runs_without_references"
+    "0005_runs_without_references",
+    "0006_administrators"
 );
 
 /// The version that this program needs.

@@ -43,6 +43,8 @@ macro_rules! tables {
 tables! {
     installation, key 1: name Text, value Text;
     organizations, key 1 numbered: id Int, name Text;
+    administrators, key 1 numbered: id Int, name Text, created_at Time, removed_at Time;
+    grants, key 1 numbered: id Int, administrator_id Int, role Text, organization_id Int;
     profiles, key 1 numbered: id Int, short_name Text;
     profile_items, key 3: profile_id Int, kind Int, position Int, attr Text, operation Text, value Text;
     users, key 1 numbered: id Int, version Int, username Text, username_length Int, first_name Text, last_name Text,
@@ -55,7 +57,7 @@ tables! {
     scripts, key 1 numbered: id Int, name Text, removed_at Time;
     script_versions, key 2: script_id Int, number Int, source Text, administrator Text, saved_at Time, note Text;
     runs, key 1 numbered: id Int, mode Text, state Text, holder Text, script Text, source Text, administrator Text,
-        organization_id Int, applies Int, undoes Int, created_at Time, ended_at Time, millis Int, note Text,
+        organizations Text, applies Int, undoes Int, created_at Time, ended_at Time, millis Int, note Text,
         targets Int, cursor Int, changed Int, unchanged Int, skipped Int, failed Int, timed_out Int, conflict Int,
         output_bytes Int, selection Text, script_version Int, params Text, columns Text, repeats Bool, settings Text,
         deactivated Int, braked_from Text, plan Text, token Int, leased_until Time, pruned_at Time, planned Int;

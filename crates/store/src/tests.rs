@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rollcall_domain::{
-    Assignment, Brakes, Counts, Edit, Field, Item, ItemKind, Mode, Outcome, Run, RunState, Selection,
-    Settings, TargetOutcome, Timestamp, User, Zone, diff,
+    Assignment, Brakes, Counts, Edit, Field, Grant, Item, ItemKind, Mode, Outcome, Role, Run, RunState,
+    Scope, Selection, Settings, TargetOutcome, Timestamp, User, Zone, diff,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -14,9 +14,9 @@ mod server;
 
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, chunks, copy, history, import, import_set, installation, load,
-    organizations, outcomes, profiles, prune, runs, saved_filters, scripts, staging, users, workers, write,
-    write_set,
+    StoreError, Stretch, Takeover, administrators, chunks, copy, history, import, import_set, installation,
+    load, organizations, outcomes, profiles, prune, runs, saved_filters, scripts, staging, users, workers,
+    write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -167,7 +167,7 @@ fn make(store: &Store, mode: Mode) -> Run {
         selection: &Selection::All,
         list: crate::List::All,
         administrator: "cli:test",
-        organization_id: None,
+        scope: &Scope::Everywhere,
         created_at: now(),
         settings: &Settings::default(),
         applies: None,
@@ -281,6 +281,7 @@ fn every_statement_can_be_prepared_on_postgresql() {
 /// Every constant statement, with its name.
 fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
     let modules = [
+        administrators::STATEMENTS,
         chunks::STATEMENTS,
         copy::STATEMENTS,
         history::STATEMENTS,
@@ -721,4 +722,60 @@ fn a_removed_user_is_missing_from_a_chunk_and_stays_on_the_list() {
         chunk.iter().map(|loaded| (loaded.target, loaded.user_id, loaded.user.is_some())).collect();
     assert_eq!(there, [(1, 1, true), (2, 2, false), (3, 3, true)]);
     assert!(matches!(&chunk[2].user, Some(user) if user.attributes.len() == 1 && user.profiles.len() == 1));
+}
+
+#[test]
+fn administrators_have_what_was_granted_and_somebody_may_do_everything() {
+    let Fixture { store, folder: _folder } = fixture(1);
+    let within = |role| Grant { role, organization_id: Some(1) };
+    store.add_administrator("ana", &[Grant::EVERYTHING], now()).unwrap();
+    store.add_administrator("ben", &[within(Role::Operator), within(Role::Author)], now()).unwrap();
+    let taken = store.add_administrator("ana", &[], now());
+    assert!(matches!(taken, Err(StoreError::Taken(what)) if what == "the administrator name \"ana\""));
+    let find = |name| store.administrator(name).unwrap().unwrap();
+    let (ana, ben) = (find("ana"), find("ben"));
+    assert_eq!(store.administrators().unwrap(), [ana.clone(), ben.clone()]);
+    assert_eq!(ben.rights, [within(Role::Operator), within(Role::Author)].into_iter().collect());
+
+    let last =
+        |done: StoreError| matches!(done, StoreError::InUse(why) if why.contains("the last administrator"));
+    assert!(last(store.revoke(&ana, &Grant::EVERYTHING).unwrap_err()));
+    assert!(last(store.remove_administrator(&ana, now()).unwrap_err()));
+    assert!(!store.revoke(&ana, &within(Role::Admin)).unwrap(), "that is another one");
+    store.grant(&ben, &Grant::EVERYTHING).unwrap();
+    store.grant(&ben, &Grant::EVERYTHING).unwrap();
+    assert_eq!(find("ben").rights.grants().count(), 3, "once");
+    assert!(store.revoke(&ana, &Grant::EVERYTHING).unwrap());
+    assert!(last(store.remove_administrator(&ben, now()).unwrap_err()));
+
+    store.remove_administrator(&ana, now()).unwrap();
+    assert_eq!(store.administrator("ana").unwrap(), None);
+    for gone in [store.grant(&ana, &Grant::EVERYTHING), store.remove_administrator(&ana, now())] {
+        assert!(matches!(gone, Err(StoreError::NoSuch(what)) if what == "administrator \"ana\""));
+    }
+    let again = store.add_administrator("ana", &[], now()).unwrap();
+    assert!(again > ben.id, "somebody else");
+    let used = store.remove_organization("default");
+    assert!(matches!(used, Err(StoreError::InUse(_))));
+}
+
+#[test]
+fn of_two_who_remove_the_last_two_admins_one_fails() {
+    let Fixture { store, folder } = fixture(0);
+    let names = ["ana", "ben"];
+    for name in names {
+        store.add_administrator(name, &[Grant::EVERYTHING], now()).unwrap();
+    }
+    let together = std::sync::Barrier::new(2);
+    let done = std::thread::scope(|scope| {
+        let remove = |name| {
+            let store = Store::open(&folder.location()).unwrap();
+            let who = store.administrator(name).unwrap().unwrap();
+            together.wait();
+            store.remove_administrator(&who, now()).is_ok()
+        };
+        names.map(|name| scope.spawn(move || remove(name))).map(|hand| hand.join().unwrap())
+    });
+    assert_eq!(done.iter().filter(|done| **done).count(), 1);
+    assert_eq!(store.administrators().unwrap().len(), 1);
 }

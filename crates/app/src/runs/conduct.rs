@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_domain::{Brakes, Mode, Run, RunId, RunState, Selection, Settings};
+use rollcall_domain::{Brakes, Mode, Run, RunId, RunState, Scope, Selection, Settings};
 use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
 
 use super::crew::Crew;
@@ -88,7 +88,7 @@ impl App {
             selection: new.selection,
             list: new.list,
             administrator: &self.administrator,
-            organization_id: None,
+            scope: &Scope::Everywhere,
             created_at: self.clock.now(),
             settings: &Settings {
                 time_limit: millis(new.time_limit),

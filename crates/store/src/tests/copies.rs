@@ -83,6 +83,8 @@ fn full(place: Place) -> Fixture {
     store.save_script(&script).unwrap();
     let login = "INSERT INTO user_logins (user_id, last_login) VALUES (1, ?)";
     store.write(|tx| tx.execute(login, args![now()])).unwrap();
+    let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
+    store.add_administrator("maria", &everything, now()).unwrap();
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
     store.add_profile("checks", &[], &[item]).unwrap();
     fixture

@@ -1,0 +1,313 @@
+//! Who may do what, and to whose users. Everything that is not granted is denied.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{OrganizationId, Refusal, Timestamp};
+
+/// Number of an administrator. Never used again after a removal.
+pub type AdministratorId = i64;
+
+const MAX_NAME: usize = 64;
+
+/// Refuses what cannot be the name of an administrator: 1 to 64 letters, digits and `-_.@+`, of which the first is a letter
+/// or digit. So none looks like the account of an operating system (`cli:maria`), or like another one.
+pub fn check_administrator_name(name: &str) -> Result<(), Refusal> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
+    let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if first && name.len() <= MAX_NAME && name.chars().all(fits) {
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "{name:?} cannot be the name of an administrator: write up to {MAX_NAME} letters (a-z), digits and -_.@+, with a \
+         letter or digit first"
+    )))
+}
+
+/// What may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Right {
+    /// Look at users, profiles, filters, scripts, and runs with what came out of them.
+    Look,
+    /// Run a script as a report: a preview in which whoever would be changed fails.
+    Report,
+    /// Run scripts: preview, apply, undo, retry, resume, cancel.
+    Execute,
+    /// Add, edit, import and remove users.
+    EditUsers,
+    /// Save and remove scripts and filters.
+    EditScripts,
+    /// Everything else: administrators, organizations, profiles, settings, the audit log, pruning.
+    Administer,
+}
+
+impl Right {
+    /// Every right.
+    pub const ALL: [Self; 6] =
+        [Self::Look, Self::Report, Self::Execute, Self::EditUsers, Self::EditScripts, Self::Administer];
+
+    /// What it allows, for a sentence such as "nobody here may …".
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Look => "look at this",
+            Self::Report => "run scripts as reports",
+            Self::Execute => "run scripts",
+            Self::EditUsers => "edit users",
+            Self::EditScripts => "edit scripts and filters",
+            Self::Administer => "administer",
+        }
+    }
+
+    /// The roles that have it.
+    pub fn roles(self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().filter(move |role| role.has(self))
+    }
+}
+
+/// A bundle of rights that an administrator can be granted. Several add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Edits users and runs scripts.
+    Operator,
+    /// Edits scripts and filters, and cannot run them.
+    Author,
+    /// Looks, and runs scripts as reports.
+    ReadOnly,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Operator, Self::Author, Self::ReadOnly];
+
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Author => "author",
+            Self::ReadOnly => "read-only",
+        }
+    }
+
+    /// Whether it has a right.
+    #[must_use]
+    pub fn has(self, right: Right) -> bool {
+        match (self, right) {
+            (Self::Admin, _) | (_, Right::Look) => true,
+            (Self::Operator, Right::Report | Right::Execute | Right::EditUsers) => true,
+            (Self::Operator, Right::EditScripts | Right::Administer) => false,
+            (Self::Author, right) => right == Right::EditScripts,
+            (Self::ReadOnly, right) => right == Right::Report,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<Self, Refusal> {
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Refusal::new(format!("there is no role {name:?}; the roles are {names}"))
+        })
+    }
+}
+
+/// Whose users, runs, scripts and filters are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Everybody's, also those that belong to no organization.
+    Everywhere,
+    /// Those of these organizations, of which there is at least one.
+    Within(BTreeSet<OrganizationId>),
+}
+
+impl Scope {
+    /// Whether what belongs to an organization is meant.
+    #[must_use]
+    pub fn has(&self, organization: OrganizationId) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Within(organizations) => organizations.contains(&organization),
+        }
+    }
+
+    /// Whether everything that `other` means is meant.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everywhere, _) => true,
+            (Self::Within(_), Self::Everywhere) => false,
+            (Self::Within(these), Self::Within(others)) => others.is_subset(these),
+        }
+    }
+}
+
+/// A role, everywhere or within one organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Grant {
+    /// The role.
+    pub role: Role,
+    /// None: everywhere.
+    pub organization_id: Option<OrganizationId>,
+}
+
+impl Grant {
+    /// All there is.
+    pub const EVERYTHING: Self = Self { role: Role::Admin, organization_id: None };
+
+    /// Where it counts.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.organization_id.map_or(Scope::Everywhere, |id| Scope::Within(BTreeSet::from([id])))
+    }
+}
+
+/// Somebody who works with Rollcall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Administrator {
+    /// Their number.
+    pub id: AdministratorId,
+    /// What they are called, and sign in as.
+    pub name: String,
+    /// Since when they are there.
+    pub created_at: Timestamp,
+    /// What they may do.
+    pub rights: Rights,
+}
+
+/// What one administrator may do: the sum of what was granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights(BTreeSet<Grant>);
+
+impl FromIterator<Grant> for Rights {
+    fn from_iter<T: IntoIterator<Item = Grant>>(grants: T) -> Self {
+        Self(grants.into_iter().collect())
+    }
+}
+
+impl Rights {
+    /// Those of an account of the operating system that can read and write the database anyway.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::from_iter([Grant::EVERYTHING])
+    }
+
+    /// What was granted.
+    pub fn grants(&self) -> impl Iterator<Item = Grant> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// Where a right may be used; none: nowhere.
+    #[must_use]
+    pub fn scope(&self, right: Right) -> Option<Scope> {
+        let mut organizations = BTreeSet::new();
+        for grant in self.grants().filter(|grant| grant.role.has(right)) {
+            match grant.organization_id {
+                None => return Some(Scope::Everywhere),
+                Some(id) => organizations.insert(id),
+            };
+        }
+        (!organizations.is_empty()).then_some(Scope::Within(organizations))
+    }
+
+    /// Whether whoever has these rights has all that `grant` would give, where it would give it.
+    #[must_use]
+    pub fn cover(&self, grant: &Grant) -> bool {
+        Right::ALL
+            .into_iter()
+            .filter(|right| grant.role.has(*right))
+            .all(|right| self.scope(right).is_some_and(|scope| scope.covers(&grant.scope())))
+    }
+
+    /// Whether whoever has these rights may give or take `grant`: to administer there, and to have what it gives.
+    #[must_use]
+    pub fn may_grant(&self, grant: &Grant) -> bool {
+        self.scope(Right::Administer).is_some_and(|scope| scope.covers(&grant.scope())) && self.cover(grant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn grant() -> impl Strategy<Value = Grant> {
+        (0..4_usize, proptest::option::of(1..4_i64))
+            .prop_map(|(role, organization_id)| Grant { role: Role::ALL[role], organization_id })
+    }
+
+    #[test]
+    fn roles_have_what_the_guide_says() {
+        let table = Role::ALL.map(|role| Right::ALL.map(|right| role.has(right)));
+        assert_eq!(
+            table,
+            [
+                [true; 6],
+                [true, true, true, true, false, false],
+                [true, false, false, false, true, false],
+                [true, true, false, false, false, false],
+            ]
+        );
+        for role in Role::ALL {
+            assert_eq!(role.name().parse::<Role>().unwrap(), role);
+        }
+        assert!(
+            "root".parse::<Role>().unwrap_err().to_string().contains("admin, operator, author, read-only")
+        );
+    }
+
+    #[test]
+    fn nothing_granted_is_nothing_allowed() {
+        for right in Right::ALL {
+            assert_eq!(Rights::default().scope(right), None);
+            assert_eq!(Rights::all().scope(right), Some(Scope::Everywhere));
+        }
+    }
+
+    #[test]
+    fn grants_add_up() {
+        let within = |role, id| Grant { role, organization_id: Some(id) };
+        let rights = Rights::from_iter([within(Role::Operator, 1), within(Role::ReadOnly, 2)]);
+        assert_eq!(rights.scope(Right::Look), Some(Scope::Within([1, 2].into())));
+        assert_eq!(rights.scope(Right::Execute), Some(Scope::Within([1].into())));
+        assert_eq!(rights.scope(Right::Administer), None);
+    }
+
+    proptest! {
+        /// Whatever is granted by those who may, in whatever order: nobody ever has more than the first had.
+        #[test]
+        fn no_sequence_of_grants_widens_rights(
+            first in proptest::collection::vec(grant(), 0..4),
+            steps in proptest::collection::vec((0..4_usize, 0..4_usize, grant()), 0..40),
+        ) {
+            let first = Rights::from_iter(first);
+            let mut all = vec![first.clone(), Rights::default(), Rights::default(), Rights::default()];
+            for (by, to, grant) in steps {
+                if all[by].may_grant(&grant) {
+                    all[to].0.insert(grant);
+                }
+            }
+            for rights in &all {
+                for right in Right::ALL {
+                    if let Some(scope) = rights.scope(right) {
+                        prop_assert!(first.scope(right).is_some_and(|had| had.covers(&scope)));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+use rollcall_domain::{Administrator, AdministratorId, Grant, OrganizationId, Rights, Role, Timestamp};
+
+use crate::db::{Row, Tx, args};
+use crate::{Store, StoreError, sql};
+
+sql! {
+    INSERT = "INSERT INTO administrators (name, created_at) VALUES (?1, ?2) RETURNING id";
+    LIST = "SELECT id, name, created_at FROM administrators WHERE removed_at IS NULL ORDER BY id";
+    BY_NAME = "SELECT id, name, created_at FROM administrators WHERE name = ?1 AND removed_at IS NULL";
+    REMOVE = "UPDATE administrators SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
+    IS_THERE = "SELECT 1 FROM administrators WHERE id = ?1 AND removed_at IS NULL"
+        => "SELECT 1 FROM administrators WHERE id = ?1 AND removed_at IS NULL FOR UPDATE";
+    GRANTS = "SELECT role, organization_id FROM grants WHERE administrator_id = ?1 ORDER BY id";
+    GIVE = "INSERT INTO grants (administrator_id, role, organization_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    TAKE = "DELETE FROM grants WHERE administrator_id = ?1 AND role = ?2 AND organization_id IS NOT DISTINCT FROM ?3";
+    TAKE_ALL = "DELETE FROM grants WHERE administrator_id = ?1";
+    // Locked, so that of two who remove the last two the second sees the first.
+    ADMINS = "SELECT administrator_id FROM grants WHERE role = 'admin' AND organization_id IS NULL ORDER BY id"
+        => "SELECT administrator_id FROM grants WHERE role = 'admin' AND organization_id IS NULL ORDER BY id FOR UPDATE";
+}
+
+fn administrator(
+    tx: &Tx<'_>,
+    row: (AdministratorId, String, Timestamp),
+) -> Result<Administrator, StoreError> {
+    let (id, name, created_at) = row;
+    let grants = tx.all(GRANTS, args![id], |row| {
+        let role: Role = row.text(0)?.parse().map_err(|error| StoreError::Corrupt(format!("{error}")))?;
+        Ok(Grant { role, organization_id: row.get(1)? })
+    })?;
+    Ok(Administrator { id, name, created_at, rights: Rights::from_iter(grants) })
+}
+
+fn read(row: &Row<'_>) -> Result<(AdministratorId, String, Timestamp), StoreError> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+/// Refuses to take what would leave nobody who may do everything.
+fn keep_an_admin(tx: &Tx<'_>, without: AdministratorId) -> Result<(), StoreError> {
+    let admins: Vec<AdministratorId> = tx.all(ADMINS, &[], |row| row.get(0))?;
+    if admins.contains(&without) && admins.iter().all(|admin| *admin == without) {
+        return Err(StoreError::InUse(
+            "this is the last administrator who may do everything: grant 'admin' to somebody else first"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn check_there(tx: &Tx<'_>, administrator: &Administrator) -> Result<(), StoreError> {
+    if tx.exists(IS_THERE, args![administrator.id])? {
+        return Ok(());
+    }
+    Err(StoreError::NoSuch(format!("administrator {:?}", administrator.name)))
+}
+
+impl Store {
+    /// Adds an administrator with what they are granted; their number.
+    pub fn add_administrator(
+        &self,
+        name: &str,
+        grants: &[Grant],
+        now: Timestamp,
+    ) -> Result<AdministratorId, StoreError> {
+        self.write(|tx| {
+            let id =
+                tx.value(INSERT, args![name, now]).map_err(|error: StoreError| match error.is_taken() {
+                    true => StoreError::Taken(format!("the administrator name {name:?}")),
+                    false => error,
+                })?;
+            for grant in grants {
+                give(tx, id, grant)?;
+            }
+            Ok(id)
+        })
+    }
+
+    /// Every administrator who is there, by number.
+    pub fn administrators(&self) -> Result<Vec<Administrator>, StoreError> {
+        self.read(|tx| {
+            let rows = tx.all(LIST, &[], read)?;
+            rows.into_iter().map(|row| administrator(tx, row)).collect()
+        })
+    }
+
+    /// The administrator of this name.
+    pub fn administrator(&self, name: &str) -> Result<Option<Administrator>, StoreError> {
+        self.read(|tx| {
+            let row = tx.first(BY_NAME, args![name], read)?;
+            row.map(|row| administrator(tx, row)).transpose()
+        })
+    }
+
+    /// Grants a role; nothing happens if it is granted already.
+    pub fn grant(&self, to: &Administrator, grant: &Grant) -> Result<(), StoreError> {
+        self.write(|tx| {
+            check_there(tx, to)?;
+            give(tx, to.id, grant)
+        })
+    }
+
+    /// Takes a role that was granted; says whether it was. The last one who may do everything keeps that.
+    pub fn revoke(&self, from: &Administrator, grant: &Grant) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            check_there(tx, from)?;
+            if *grant == Grant::EVERYTHING {
+                keep_an_admin(tx, from.id)?;
+            }
+            Ok(tx.execute(TAKE, args![from.id, grant.role.name(), grant.organization_id])? > 0)
+        })
+    }
+
+    /// Removes an administrator with everything granted; not the last one who may do everything.
+    pub fn remove_administrator(&self, who: &Administrator, now: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| {
+            check_there(tx, who)?;
+            keep_an_admin(tx, who.id)?;
+            tx.execute(TAKE_ALL, args![who.id])?;
+            tx.execute(REMOVE, args![who.id, now]).map(drop)
+        })
+    }
+}
+
+fn give(tx: &Tx<'_>, id: AdministratorId, grant: &Grant) -> Result<(), StoreError> {
+    let organization: Option<OrganizationId> = grant.organization_id;
+    tx.execute(GIVE, args![id, grant.role.name(), organization]).map(drop)
+}
