@@ -1,5 +1,5 @@
-use rollcall_domain::Refusal;
 use rollcall_domain::filter::ParseError;
+use rollcall_domain::{Refusal, Right, Role};
 use rollcall_sandbox::{Broken, SyntaxFault, Unavailable};
 use rollcall_store::StoreError;
 
@@ -18,6 +18,31 @@ pub enum AppError {
     /// The filter's text.
     #[error(transparent)]
     Filter(#[from] ParseError),
+    /// Whoever asked may not do that.
+    #[error("{}", show_denied(.who, *.right, *.everywhere))]
+    Denied {
+        /// Who asked.
+        who: String,
+        /// What it takes.
+        right: Right,
+        /// They may, but not where it was asked for.
+        everywhere: bool,
+    },
+    /// Nobody grants, or takes, what they lack.
+    #[error(
+        "{who} cannot grant or take the role {role} there: nobody can grant what they may not do themselves"
+    )]
+    Ungrantable {
+        /// Who asked.
+        who: String,
+        /// What they wanted to grant.
+        role: Role,
+    },
+    /// Whoever administers some organizations only cannot add an administrator of none.
+    #[error(
+        "give the new administrator a role within an organization of yours, with --grant ROLE@ORGANIZATION"
+    )]
+    Ungranted,
     /// No filter is saved under the name that was given for one.
     #[error("{0}")]
     NoSuchFilter(String),
@@ -76,6 +101,15 @@ pub enum AppError {
         /// How many rows were looked at.
         rows: String,
     },
+}
+
+fn show_denied(who: &str, right: Right, everywhere: bool) -> String {
+    let what = right.what();
+    let roles = right.roles().map(Role::name).collect::<Vec<_>>().join(" or ");
+    if everywhere {
+        return format!("{who} may {what} within some organizations only, and this is not theirs alone");
+    }
+    format!("{who} may not {what}: that takes the role {roles}")
 }
 
 fn show_faults(name: &str, faults: &[scripts::Fault]) -> String {

@@ -1,5 +1,5 @@
 use rollcall_domain::filter::{self, Filter};
-use rollcall_domain::{SavedFilter, Timestamp, check_saved_name, did_you_mean, is_saved_name};
+use rollcall_domain::{Right, SavedFilter, Timestamp, check_saved_name, did_you_mean, is_saved_name};
 
 use crate::{App, AppError};
 
@@ -25,7 +25,8 @@ impl App {
         let text = text.trim();
         // One word is never a filter.
         let (name, text) = if is_saved_name(text) {
-            let saved = self.store.saved_filter(text)?.ok_or_else(|| self.no_such_filter(text))?;
+            let saved =
+                self.may(Right::Look)?.saved_filter(text)?.ok_or_else(|| self.no_such_filter(text))?;
             (Some(text.to_owned()), saved.filter)
         } else {
             (None, text.to_owned())
@@ -36,26 +37,27 @@ impl App {
 
     /// Saves a filter under a name; the one that it replaces comes back.
     pub fn save_filter(&self, name: &str, text: &str) -> Result<Option<SavedFilter>, AppError> {
+        let permit = self.may_everywhere(Right::EditScripts)?;
         check_saved_name("a filter", name)?;
         let now = self.clock.now();
         filter::parse(text, &self.zone, now)?;
-        Ok(self.store.save_filter(&SavedFilter {
+        Ok(permit.save_filter(&SavedFilter {
             name: name.to_owned(),
             filter: text.trim().to_owned(),
-            administrator: self.administrator.clone(),
+            administrator: self.actor.name().to_owned(),
             saved_at: now,
         })?)
     }
 
     /// The filter that is saved under this name.
     pub fn saved_filter(&self, name: &str) -> Result<SavedFilter, AppError> {
-        self.store.saved_filter(name)?.ok_or_else(|| self.no_such_filter(name))
+        self.may(Right::Look)?.saved_filter(name)?.ok_or_else(|| self.no_such_filter(name))
     }
 
     fn no_such_filter(&self, name: &str) -> AppError {
-        let saved = match self.store.saved_filters() {
+        let saved = match self.saved_filters() {
             Ok(saved) => saved,
-            Err(error) => return error.into(),
+            Err(error) => return error,
         };
         let hint = match did_you_mean(name, saved.iter().map(|filter| filter.name.as_str())) {
             Some(close) => format!("; did you mean {close}?"),
@@ -66,16 +68,21 @@ impl App {
 
     /// Every saved filter, by name.
     pub fn saved_filters(&self) -> Result<Vec<SavedFilter>, AppError> {
-        Ok(self.store.saved_filters()?)
+        Ok(self.may(Right::Look)?.saved_filters()?)
     }
 
     /// Removes a saved filter. Runs keep the text that they were started with.
     pub fn remove_filter(&self, name: &str) -> Result<(), AppError> {
-        if self.store.remove_filter(name)? { Ok(()) } else { Err(self.no_such_filter(name)) }
+        if self.may_everywhere(Right::EditScripts)?.remove_filter(name)? {
+            Ok(())
+        } else {
+            Err(self.no_such_filter(name))
+        }
     }
 
     /// How many users a filter selects; none: all.
     pub fn count_users(&self, filter: Option<&Filter>) -> Result<u64, AppError> {
-        Ok(self.store.count_users(filter)?)
+        let permit = self.may(Right::Look)?;
+        Ok(permit.count_users(permit.narrow(filter).as_ref())?)
     }
 }

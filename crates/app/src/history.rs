@@ -1,4 +1,4 @@
-use rollcall_domain::{Timestamp, User, UserId};
+use rollcall_domain::{Right, Scope, Timestamp, User, UserId};
 use rollcall_store::{Event, StoreError};
 
 use crate::{App, AppError};
@@ -9,16 +9,24 @@ const PAGE: u32 = 100;
 impl App {
     /// The user of this number.
     pub fn user_by_id(&self, id: UserId) -> Result<Option<User>, AppError> {
-        Ok(self.store.load_users(&[id])?.pop())
+        let permit = self.may(Right::Look)?;
+        Ok(permit.own_user(permit.load_users(&[id])?.pop()))
     }
 
     /// Everything that was changed of a user, newest first: by runs and by hand, whatever the user was called then.
-    /// What was pruned is missing.
-    pub fn history(&self, user: UserId) -> impl Iterator<Item = Result<Event, AppError>> + '_ {
-        let runs = events(move |before| self.store.changes_by_runs(user, before, PAGE));
-        let edits = events(move |(_, before, _)| self.store.changes_by_hand(user, before, PAGE));
+    /// What was pruned is missing. Of users who were removed only those hear who may look at all.
+    pub fn history(
+        &self,
+        user: UserId,
+    ) -> Result<impl Iterator<Item = Result<Event, AppError>> + '_, AppError> {
+        let store = self.engine();
+        if self.may(Right::Look)?.scope != Scope::Everywhere && self.user_by_id(user)?.is_none() {
+            return Err(StoreError::NoSuch(format!("user {user}")).into());
+        }
+        let runs = events(move |before| store.changes_by_runs(user, before, PAGE));
+        let edits = events(move |(_, before, _)| store.changes_by_hand(user, before, PAGE));
         let (mut runs, mut edits) = (runs.peekable(), edits.peekable());
-        std::iter::from_fn(move || {
+        Ok(std::iter::from_fn(move || {
             let by_hand_next = match (runs.peek(), edits.peek()) {
                 (Some(Ok(run)), Some(Ok(edit))) => edit.at > run.at,
                 (None, _) | (_, Some(Err(_))) => true,
@@ -26,7 +34,7 @@ impl App {
             };
             let next = if by_hand_next { edits.next() } else { runs.next() };
             next.map(|event| event.map_err(AppError::from))
-        })
+        }))
     }
 }
 

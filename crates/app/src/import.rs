@@ -7,8 +7,8 @@ use std::io::Read;
 use encoding_rs::{Encoding, UTF_8};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use rollcall_domain::{
-    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Organization, Refusal, Timestamp,
-    User, UserId, Zone, did_you_mean,
+    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Organization, OrganizationId,
+    Refusal, Right, Scope, Timestamp, User, UserId, Zone, did_you_mean,
 };
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
@@ -102,11 +102,14 @@ impl App {
             .build(file);
         let (file, lines) = note_lines(file);
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
-        let known: HashMap<_, _> =
-            self.store.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+        let permit = self.may(Right::EditUsers)?;
+        let known: HashMap<_, _> = (permit.organizations()?.into_iter())
+            .filter(|each| permit.scope.has(each.id))
+            .map(|each| (each.id, each.name))
+            .collect();
         let now = self.clock.now();
         let mut failed = None;
-        let done = self.store.import(|import| {
+        let done = permit.import(|import| {
             let mut rows = Rows {
                 waiting: Vec::new(),
                 weight: 0,
@@ -115,6 +118,7 @@ impl App {
                 zone: &self.zone,
                 now,
                 organizations: &known,
+                bound: permit.scope != Scope::Everywhere,
                 lossy: encoding != UTF_8,
                 report: &mut *report,
                 faults: 0,
@@ -150,6 +154,8 @@ struct Rows<'a, 'b> {
     zone: &'a Zone,
     now: Timestamp,
     organizations: &'a HashMap<i64, String>,
+    /// Whether only users of these organizations may be imported, and no other one be made.
+    bound: bool,
     /// Whether undecodable bytes have become U+FFFD on the way.
     lossy: bool,
     report: &'a mut dyn FnMut(&Fault),
@@ -383,6 +389,13 @@ impl Rows<'_, '_> {
                 self.fault(line, Some("organization_id"), format!("there is no organization {id}"));
                 return Ok(());
             }
+            (name, _) if self.bound => match self.own_organization(name.as_deref()) {
+                Ok(id) => id,
+                Err(why) => {
+                    self.fault(line, Some("organization"), why);
+                    return Ok(());
+                }
+            },
             (name, _) => self.import.organization(name.as_deref().unwrap_or(DEFAULT_ORGANIZATION))?,
         };
         if !length_given {
@@ -390,6 +403,20 @@ impl Rows<'_, '_> {
         }
         self.waiting.push(Waiting { line, id, user, password, claims: false });
         Ok(())
+    }
+
+    /// The organization of this name, of those whose users may be imported; without a name, the only one.
+    fn own_organization(&self, name: Option<&str>) -> Result<OrganizationId, String> {
+        let mut own = self.organizations.iter();
+        match (name, own.next(), own.next()) {
+            (None, Some((id, _)), None) => Ok(*id),
+            (None, ..) => {
+                Err("say to which organization the user belongs: there are several of yours".to_owned())
+            }
+            (Some(name), ..) => (self.organizations.iter().find(|(_, known)| *known == name))
+                .map(|(id, _)| *id)
+                .ok_or_else(|| format!("there is no organization {name:?} of yours")),
+        }
     }
 
     /// Adds the rows that wait, and tells of their faults.

@@ -3,6 +3,9 @@
 //!
 //! Use cases join the database and the sandbox, which do not know each other. There is no terminal and no HTTP here.
 
+mod access;
+mod administrators;
+mod catalogue;
 mod csv_text;
 mod error;
 mod export;
@@ -28,8 +31,10 @@ use std::time::Duration;
 use rollcall_domain::{Clock, Zone};
 use rollcall_store::Store;
 
+use access::Vault;
 use news::News;
 
+pub use access::Actor;
 pub use csv_text::defuse;
 pub use error::AppError;
 pub use export::{EXPORT_COLUMNS, export_row};
@@ -45,10 +50,10 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// Rollcall, on behalf of one administrator.
 #[derive(Clone)]
 pub struct App {
-    store: Arc<Store>,
+    vault: Vault,
     clock: Arc<dyn Clock>,
     zone: Zone,
-    administrator: String,
+    actor: Actor,
     lease: Duration,
     /// Outcomes that this process has committed.
     committed: Arc<AtomicU64>,
@@ -56,14 +61,14 @@ pub struct App {
 }
 
 impl App {
-    /// Works on `store` for `administrator` (such as `cli:maria`); dates without an offset are in `zone`.
+    /// Works on `store` for `actor`; dates without an offset are in `zone`.
     #[must_use]
-    pub fn new(store: Store, clock: Arc<dyn Clock>, zone: Zone, administrator: String) -> Self {
+    pub fn new(store: Store, clock: Arc<dyn Clock>, zone: Zone, actor: Actor) -> Self {
         Self {
-            store: Arc::new(store),
+            vault: Vault::new(store),
             clock,
             zone,
-            administrator,
+            actor,
             lease: LEASE,
             committed: Arc::default(),
             news: Arc::default(),
@@ -92,12 +97,6 @@ impl App {
         std::thread::sleep(time);
     }
 
-    /// The database.
-    #[must_use]
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
     /// How dates without an offset are read.
     #[must_use]
     pub fn zone(&self) -> &Zone {
@@ -106,7 +105,7 @@ impl App {
 
     /// On whose behalf.
     #[must_use]
-    pub fn administrator(&self) -> &str {
-        &self.administrator
+    pub fn actor(&self) -> &Actor {
+        &self.actor
     }
 }

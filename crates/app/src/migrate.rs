@@ -1,4 +1,4 @@
-use rollcall_domain::{Refusal, RunState};
+use rollcall_domain::{Refusal, Right, RunState};
 use rollcall_store::{Copied, CopyEvent, Location};
 
 use crate::runs::as_it_stands;
@@ -9,7 +9,7 @@ impl App {
     /// Refused while a process is at a run: what it has done would be there, what it does next would not. Runs that were
     /// interrupted or wait for a worker can go on in the copy.
     pub fn migrate(&self, to: &Location, tell: &mut dyn FnMut(CopyEvent)) -> Result<Vec<Copied>, AppError> {
-        let snapshot = self.store.snapshot()?;
+        let snapshot = self.may_everywhere(Right::Administer)?.into_store().snapshot()?;
         let leases = snapshot.leases()?;
         let now = self.clock.now();
         for run in snapshot.begun_runs()? {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
 
-use rollcall_domain::{Refusal, Timestamp};
+use rollcall_domain::{Refusal, Right, Timestamp};
 
 use crate::runs::Stop;
 use crate::{App, AppError};
@@ -66,37 +66,38 @@ impl App {
     /// Removes the targets, outcomes and journals of what ended longer than `age` ago, in small steps. Between two of them
     /// `progress` is told how many rows are gone, and `stop` is heard; what is left then goes the next time.
     pub fn prune(&self, age: Age, stop: &Stop, mut progress: impl FnMut(u64)) -> Result<Pruned, AppError> {
+        let permit = self.may_everywhere(Right::Administer)?;
         let now = self.clock.now();
         let before = i64::try_from(age.seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let too_old = || Refusal::new(format!("{age} ago is before the calendar starts"));
         let cutoff =
             now.as_micros().checked_sub(before).and_then(Timestamp::from_micros).ok_or_else(too_old)?;
-        let (runs, kept) = self.store.mark_pruned(cutoff, now)?;
+        let (runs, kept) = permit.mark_pruned(cutoff, now)?;
         let mut pruned = Pruned { runs, rows: 0, kept };
         let mut count = |removed: u64, pruned: &mut Pruned| {
             pruned.rows += removed;
             progress(pruned.rows);
             removed > 0 && !stop.load(Ordering::Relaxed)
         };
-        while count(self.store.prune_edits(cutoff, STEP)?, &mut pruned) {}
-        while let Some(run) = self.store.next_to_prune()?
+        while count(permit.prune_edits(cutoff, STEP)?, &mut pruned) {}
+        while let Some(run) = permit.next_to_prune()?
             && !stop.load(Ordering::Relaxed)
         {
-            while count(self.store.prune_run(run, STEP)?, &mut pruned) {}
+            while count(permit.prune_run(run, STEP)?, &mut pruned) {}
         }
         Ok(pruned)
     }
 
     /// The age at which things are pruned here, if that was set.
     pub fn prune_after(&self) -> Result<Option<Age>, AppError> {
-        let text = self.store.installation_fact(SETTING)?.filter(|text| !text.is_empty());
+        let text = self.may(Right::Look)?.installation_fact(SETTING)?.filter(|text| !text.is_empty());
         Ok(text.map(|text| text.parse()).transpose()?)
     }
 
     /// Sets the age at which things are pruned here; none: never.
     pub fn set_prune_after(&self, age: Option<Age>) -> Result<(), AppError> {
         let text = age.map_or_else(String::new, |age| age.to_string());
-        Ok(self.store.set_installation_fact(SETTING, &text)?)
+        Ok(self.may_everywhere(Right::Administer)?.set_installation_fact(SETTING, &text)?)
     }
 }
 

@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 
 use rollcall_domain::filter::Filter;
-use rollcall_domain::{Change, Edit, Field, Refusal, User, diff};
+use rollcall_domain::{Change, Edit, Field, Refusal, Right, User, diff};
 use rollcall_store::{Edited, HandEdit, StoreError};
 
+use crate::access::Permit;
 use crate::pages::pages;
 use crate::{App, AppError};
 
@@ -15,7 +16,8 @@ const FEW: u32 = 10_000;
 impl App {
     /// The user of this name.
     pub fn user(&self, username: &str) -> Result<User, AppError> {
-        let found = self.store.user_by_name(username)?;
+        let permit = self.may(Right::Look)?;
+        let found = permit.own_user(permit.user_by_name(username)?);
         Ok(found.ok_or_else(|| StoreError::NoSuch(format!("user {username:?}")))?)
     }
 
@@ -24,9 +26,11 @@ impl App {
         &'a self,
         filter: Option<&'a Filter>,
     ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let filter = permit.narrow(filter);
         // Few users are found through an index. Many are come across soon by walking over all of them.
-        if let Some(filter) = filter
-            && let Some(ids) = self.store.few_users(filter, FEW)?
+        if let Some(filter) = &filter
+            && let Some(ids) = permit.few_users(filter, FEW)?
         {
             let next = move |after: &mut usize| {
                 let page = ids[*after..].iter().take(PAGE as usize).copied().collect::<Vec<_>>();
@@ -35,20 +39,20 @@ impl App {
             };
             let mut after = 0;
             let pages = std::iter::from_fn(move || next(&mut after));
-            return Ok(Box::new(pages.flat_map(move |page| match self.store.load_users(&page) {
+            return Ok(Box::new(pages.flat_map(move |page| match permit.load_users(&page) {
                 Ok(users) => users.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error.into())],
             })));
         }
-        let page = move |after| Ok(self.store.users_page(filter, after, PAGE)?);
+        let page = move |after| Ok(permit.users_page(filter.as_ref(), after, PAGE)?);
         Ok(Box::new(pages(0, page, |user: &User| user.id)))
     }
 
     /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.
     pub fn set_user(&self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
-        let before = self.user(username)?;
+        let (permit, before) = self.user_to_edit(username)?;
         let mut after = before.clone();
-        let profiles = self.store.catalogue()?;
+        let profiles = permit.catalogue()?;
         let mut faults = Vec::new();
         let mut dated = false;
         let mut assigned = BTreeSet::new();
@@ -79,14 +83,29 @@ impl App {
             after: &after,
             changes: &changes,
             last_update: if dated { after.last_update } else { now },
-            administrator: &self.administrator,
+            administrator: self.actor.name(),
             now,
         };
-        match self.store.edit_user(&edit)? {
+        match permit.edit_user(&edit)? {
             Edited::Yes => Ok(changes),
             Edited::Stale => Err(StoreError::Stale(format!("user {username:?}")).into()),
             Edited::NameTaken => Err(StoreError::Taken(format!("the username {:?}", after.username)).into()),
         }
+    }
+
+    /// Removes a user as it was seen.
+    pub fn remove_user(&self, user: &User) -> Result<(), AppError> {
+        let (permit, _) = self.user_to_edit(&user.username)?;
+        Ok(permit.remove_user(user)?)
+    }
+
+    fn user_to_edit(&self, username: &str) -> Result<(Permit<'_>, User), AppError> {
+        let user = self.user(username)?;
+        let permit = self.may(Right::EditUsers)?;
+        if permit.scope.has(user.organization_id) {
+            return Ok((permit, user));
+        }
+        Err(AppError::Denied { who: self.actor.name().to_owned(), right: Right::EditUsers, everywhere: true })
     }
 
     fn assignment(&self, text: &str) -> Result<Edit, Refusal> {

@@ -31,13 +31,13 @@ use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Engine, Observer, Progress, Request, ResumeRequest, RetryRequest,
     RowsObserver, RowsRequest, Script as Source_, Stop, Terms, UndoRequest,
 };
-use rollcall_app::{App, AppError, Table, TableOptions};
+use rollcall_app::{Actor, App, AppError, Table, TableOptions};
 use rollcall_domain::{
     Assignment, Brakes, Change, Clock, Field, FieldChange, ItemRow, Mode, Operator, Outcome, Run, RunId,
     RunState, TargetOutcome, User, Value, Zone,
 };
 use rollcall_sandbox::{Isolation, Limits};
-use rollcall_store::{Added, Newcomer};
+use rollcall_store::{Added, Newcomer, Store};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
 use script::{ATTRS, NAMES, OPERATORS, PROFILES, Script, WORDS};
@@ -133,7 +133,7 @@ impl Observer for Watch<'_> {
         self.done = self.meanwhile.map(|meanwhile| match meanwhile {
             Meanwhile::Edit(id, fields) => edit(self.app, *id, fields),
             Meanwhile::Remove(id) => {
-                self.app.store().remove_user(&self.app.user_by_id(*id).unwrap().unwrap()).unwrap();
+                self.app.remove_user(&self.app.user_by_id(*id).unwrap().unwrap()).unwrap();
                 true
             }
         });
@@ -190,6 +190,8 @@ enum Chosen {
 struct Case<'a> {
     _database: TestDatabase,
     app: App,
+    /// The same database, by the back door.
+    store: Store,
     clock: Arc<TestClock>,
     world: World,
     rng: Rng,
@@ -200,12 +202,13 @@ impl<'a> Case<'a> {
     fn new(seed: u64, trace: &'a RefCell<Vec<String>>) -> Self {
         let database = TestDatabase::new();
         let clock = Arc::new(TestClock::at("2026-11-23T12:00:00Z"));
-        let app = App::new(database.open(), clock.clone(), Zone::utc(), "cli:test".to_owned());
+        let app =
+            App::new(database.open(), clock.clone(), Zone::utc(), Actor::account("cli:test".to_owned()));
         for name in PROFILES {
-            app.store().add_profile(name, &[], &[]).unwrap();
+            app.add_profile(name, &[], &[]).unwrap();
         }
         let (world, rng) = (World::default(), Rng::with_seed(seed));
-        let mut case = Self { _database: database, app, clock, world, rng, trace };
+        let mut case = Self { store: database.open(), _database: database, app, clock, world, rng, trace };
         for n in 1..=case.rng.usize(3..9) {
             case.add(&format!("user{n}"));
         }
@@ -300,7 +303,7 @@ impl<'a> Case<'a> {
                 });
             *[&mut user.attributes, &mut user.check_attributes][kind] = rows.collect();
         }
-        let added = self.app.store().import(|import| {
+        let added = self.store.import(|import| {
             import.organization("default")?;
             let newcomer = Newcomer::User { line: 1, id: None, user: &user, password: None };
             Ok(Ok::<_, ()>(import.add_all(&[newcomer])?.pop().flatten().unwrap()))
@@ -344,7 +347,7 @@ impl<'a> Case<'a> {
     fn remove(&mut self) {
         let Some(id) = self.somebody() else { return };
         self.note(format!("remove {id}"));
-        self.app.store().remove_user(&self.app.user_by_id(id).unwrap().unwrap()).unwrap();
+        self.app.remove_user(&self.app.user_by_id(id).unwrap().unwrap()).unwrap();
         self.world.people.remove(&id);
     }
 
@@ -401,8 +404,8 @@ impl<'a> Case<'a> {
     ) -> Option<Run> {
         self.note(format!("  trouble {trouble:?}, meanwhile {meanwhile:?}"));
         let now = self.now();
-        let before = if log.id == 0 { None } else { self.app.store().run(log.id).unwrap() };
-        let newest = self.app.runs().next().map_or(0, |run| run.unwrap().id);
+        let before = if log.id == 0 { None } else { self.store.run(log.id).unwrap() };
+        let newest = self.app.runs().unwrap().next().map_or(0, |run| run.unwrap().id);
         let stop: Stop = Arc::new(AtomicBool::new(false));
         match trouble {
             Some(Trouble::Fails(point, how)) => fail::cfg(*point, how).unwrap(),
@@ -417,11 +420,11 @@ impl<'a> Case<'a> {
         }
         let made = match log.id {
             // A run that was taken back may leave a gap in the numbers.
-            0 => self.app.runs().next().map(|run| run.unwrap().id).filter(|id| *id > newest),
+            0 => self.app.runs().unwrap().next().map(|run| run.unwrap().id).filter(|id| *id > newest),
             id => Some(id),
         };
         // As it is kept, not as it stands.
-        let Some(run) = made.and_then(|id| self.app.store().run(id).unwrap()) else {
+        let Some(run) = made.and_then(|id| self.store.run(id).unwrap()) else {
             self.note(format!("  no run: {}", result.unwrap_err()));
             assert!(trouble.is_some());
             return None;
@@ -477,9 +480,9 @@ impl<'a> Case<'a> {
             assert_eq!(run.tally.get(outcome), count as u64, "{outcome}");
         }
         if log.mode == Mode::Preview {
-            assert_eq!(run.plan, Some(self.app.store().plan_of(run).unwrap().to_string()));
+            assert_eq!(run.plan, Some(self.store.plan_of(run).unwrap().to_string()));
         }
-        let outcomes: Vec<_> = self.app.outcomes(run, None).map(Result::unwrap).collect();
+        let outcomes: Vec<_> = self.app.outcomes(run, None).unwrap().map(Result::unwrap).collect();
         let shown = if run.state.at_rest() { log.targets.len() } else { log.done.len() };
         assert_eq!(outcomes.len(), shown, "one outcome a target");
         for (at, (outcome, target)) in outcomes.iter().zip(&log.targets).enumerate() {
@@ -533,7 +536,8 @@ impl<'a> Case<'a> {
                 let table = Table::read(file, &TableOptions::default()).unwrap();
                 let wanted = RowsRequest { file: "rows.csv", key: None, skip_unmatched: false };
                 let mut watch = Watch { app: &self.app, meanwhile: None, done: None };
-                Choice::Rows(self.app.read_rows(table, &wanted, &mut watch).unwrap().chosen.unwrap())
+                let chosen = self.app.read_rows(table, &wanted, &mut watch).unwrap().chosen.unwrap();
+                Choice::Rows(Box::new(chosen))
             }
         }
     }
@@ -586,6 +590,7 @@ impl<'a> Case<'a> {
         let request = |case: &Self| Request {
             script: Source_ { version: None, name: "test.py".to_owned(), source: script.python() },
             mode,
+            report: false,
             choice: case.choice(&chosen),
             params: Vec::new(),
             engine: engine(),
@@ -621,16 +626,16 @@ impl<'a> Case<'a> {
         &self,
         action: impl FnOnce(&App, &Stop, &mut Watch<'_>) -> Result<T, AppError>,
     ) {
-        let runs = self.app.runs().count();
+        let runs = self.app.runs().unwrap().count();
         let mut watch = Watch { app: &self.app, meanwhile: None, done: None };
         let why = action(&self.app, &Stop::default(), &mut watch).unwrap_err();
         self.note(format!("  refused: {why}"));
-        assert_eq!(self.app.runs().count(), runs);
+        assert_eq!(self.app.runs().unwrap().count(), runs);
     }
 
     /// Whether somebody is still at the run, for all that is known.
     fn leased(&self, log: &Log) -> bool {
-        let until = self.app.store().run(log.id).unwrap().unwrap().leased_until;
+        let until = self.store.run(log.id).unwrap().unwrap().leased_until;
         log.state == State::Lost && until.is_some_and(|until| until >= self.clock.now())
     }
 

@@ -11,7 +11,7 @@ use rollcall_app::runs::{
     ApplyRequest, BadRow, Choice, ChosenRows, Observer, Progress, ResumeRequest, RowsObserver, RowsRequest,
     Stop, Terms, UndoRequest,
 };
-use rollcall_app::{App, Table, TableOptions};
+use rollcall_app::{Actor, App, Table, TableOptions};
 use rollcall_domain::{
     Brakes, Change, Clock, Field, FieldChange, Mode, Outcome, Run, TargetOutcome, Timestamp, Value,
 };
@@ -45,7 +45,7 @@ fn rows(app: &App, text: String) -> ChosenRows {
 
 fn run(app: &App, script: &str, mode: Mode, text: &str) -> Run {
     let mut wanted = request(script, mode);
-    wanted.choice = Choice::Rows(rows(app, text.to_owned()));
+    wanted.choice = Choice::Rows(Box::new(rows(app, text.to_owned())));
     let run = app.run(&wanted, &Stop::default(), &mut Silent).unwrap();
     check(app, &run);
     run
@@ -120,14 +120,14 @@ fn nothing_is_lost_or_done_twice_while_others_edit_the_same_users() {
     let (database, app) = site(400);
     let text = interleaved(600, 400);
     let mut wanted = request(APPEND, Mode::Apply);
-    wanted.choice = Choice::Rows(rows(&app, text));
+    wanted.choice = Choice::Rows(Box::new(rows(&app, text)));
     let done = AtomicBool::new(false);
     let (ended, edits) = std::thread::scope(|scope| {
         let others = App::new(
             database.open(),
             std::sync::Arc::new(rollcall_testkit::TestClock::at(common::NOW)),
             rollcall_domain::Zone::utc(),
-            "cli:other".to_owned(),
+            Actor::account("cli:other".to_owned()),
         );
         let done = &done;
         let editor = scope.spawn(move || edit_all_the_time(&others, done));
@@ -176,7 +176,8 @@ match row['do']:
     let (database, _) = site(13_000);
     let start = rollcall_testkit::time("2026-11-23T12:00:00Z").as_micros();
     let clock = std::sync::Arc::new(Ticking(AtomicI64::new(start)));
-    let app = App::new(database.open(), clock, rollcall_domain::Zone::utc(), "cli:test".to_owned());
+    let app =
+        App::new(database.open(), clock, rollcall_domain::Zone::utc(), Actor::account("cli:test".to_owned()));
     let first = "user1,klass\nuser1,date\nuser2,klass\nuser2,now\n";
     let between: String = (3..=13_000).map(|n| format!("user{n},klass\n")).collect();
     let text = format!("username,do\n{first}{between}user1,see\nuser1,klass\nuser1,see\n");
@@ -247,7 +248,7 @@ fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
                     self.0.open(),
                     std::sync::Arc::new(rollcall_testkit::TestClock::at(common::NOW)),
                     rollcall_domain::Zone::utc(),
-                    "cli:other".to_owned(),
+                    Actor::account("cli:other".to_owned()),
                 );
                 app.set_user("user1", &["description=by hand".to_owned()]).unwrap();
                 self.1 = progress.tally.total();
@@ -256,7 +257,7 @@ fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
     }
     let between: String = (2..=13_000).map(|n| format!("user{n},x\n")).collect();
     let mut wanted = request(APPEND, Mode::Preview);
-    wanted.choice = Choice::Rows(rows(&app, format!("username,n\nuser1,a\n{between}user1,b\n")));
+    wanted.choice = Choice::Rows(Box::new(rows(&app, format!("username,n\nuser1,a\n{between}user1,b\n"))));
     let run = app.run(&wanted, &Stop::default(), &mut Editor(&database, 0)).unwrap();
     check(&app, &run);
     let all = outcomes(&app, &run);

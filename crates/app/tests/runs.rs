@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rollcall_app::runs::{Choice, Observer, Progress, Request, Stop};
-use rollcall_app::{App, AppError};
+use rollcall_app::{Actor, App, AppError};
 use rollcall_domain::{Mode, Outcome, Run, RunState, User, Zone};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
@@ -89,7 +89,7 @@ user.klass = 'seen'
     let applied = run(&app, script, Mode::Apply);
     assert_eq!((applied.tally.get(Outcome::Failed), applied.tally.get(Outcome::Changed)), (250, 2_250));
     assert_eq!(applied.state, RunState::Finished);
-    for outcome in app.outcomes(&applied, Some(Outcome::Failed)) {
+    for outcome in app.outcomes(&applied, Some(Outcome::Failed)).unwrap() {
         let outcome = outcome.unwrap();
         let error = outcome.error.unwrap();
         assert_eq!((error.kind.as_str(), error.line), ("ValueError", Some(4)));
@@ -125,7 +125,12 @@ user.klass = 'seen'
 #[test]
 fn somebody_elses_edit_meanwhile_survives_and_so_does_the_scripts() {
     let (database, app) = site(20);
-    let other = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), "cli:other".to_owned());
+    let other = App::new(
+        database.open(),
+        Arc::new(TestClock::at(NOW)),
+        Zone::utc(),
+        Actor::account("cli:other".to_owned()),
+    );
     // User 1 holds the commit up, so the edit comes between loading and commit.
     let wanted = request(
         "import time\nif user.obj_id == 1: time.sleep(2)\nuser.description = user.klass + '!'",
@@ -134,12 +139,12 @@ fn somebody_elses_edit_meanwhile_survives_and_so_does_the_scripts() {
     let applied = run_meanwhile(&app, &wanted, || {
         other.set_user("user15", &["klass=gold".to_owned()]).unwrap();
         let gone = other.user("user16").unwrap();
-        other.store().remove_user(&gone).unwrap();
+        other.remove_user(&gone).unwrap();
     });
     let user = app.user("user15").unwrap();
     assert_eq!((user.klass.as_str(), user.description.as_str()), ("gold", "gold!"));
     assert_eq!((applied.tally.get(Outcome::Changed), applied.tally.get(Outcome::Conflict)), (19, 1));
-    let conflict = app.outcomes(&applied, Some(Outcome::Conflict)).next().unwrap().unwrap();
+    let conflict = app.outcomes(&applied, Some(Outcome::Conflict)).unwrap().next().unwrap().unwrap();
     assert_eq!((conflict.target, conflict.username), (16, None));
 }
 
@@ -213,7 +218,7 @@ fn what_is_wrong_before_the_start_leaves_no_run() {
     wanted.choice = Choice::All;
     wanted.engine.python = PathBuf::from("/nowhere/python3");
     assert!(matches!(attempt(&wanted), AppError::Unavailable(_)));
-    assert_eq!(app.runs().count(), 0);
+    assert_eq!(app.runs().unwrap().count(), 0);
 }
 
 #[test]

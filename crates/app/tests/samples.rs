@@ -12,7 +12,7 @@ use rollcall_app::runs::{
     BadRow, Choice, Engine, Observer, Progress, Request, RowsObserver, RowsRequest, Script, Stop, Terms,
 };
 use rollcall_app::scripts::{SAMPLES, Sample, read, sample};
-use rollcall_app::{App, Table, TableOptions};
+use rollcall_app::{Actor, App, Table, TableOptions};
 use rollcall_domain::{ItemKind, ItemRow, Mode, Outcome, Run, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_testkit::{TestClock, TestDatabase};
@@ -50,9 +50,14 @@ impl Site {
     /// The users of a CSV file, and the profiles basic, plus and static.
     fn new(csv: &str) -> Self {
         let database = TestDatabase::new();
-        let app = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), "cli:test".to_owned());
+        let app = App::new(
+            database.open(),
+            Arc::new(TestClock::at(NOW)),
+            Zone::utc(),
+            Actor::account("cli:test".to_owned()),
+        );
         for profile in ["basic", "plus", "static"] {
-            app.store().add_profile(profile, &[], &[]).unwrap();
+            app.add_profile(profile, &[], &[]).unwrap();
         }
         app.import_users(Cursor::new(csv.to_owned()), None, &mut |fault| panic!("{fault:?}")).unwrap();
         Self { _database: database, app }
@@ -66,6 +71,7 @@ impl Site {
                 source: sample(name).unwrap().source.to_owned(),
             },
             mode,
+            report: false,
             choice,
             params: params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             engine: Engine {
@@ -79,6 +85,7 @@ impl Site {
         let run = self.app.run(&request, &Stop::default(), &mut Quiet).unwrap();
         self.app
             .outcomes(&run, None)
+            .unwrap()
             .map(|outcome| {
                 let outcome = outcome.unwrap();
                 assert_eq!(outcome.output, "");
@@ -111,7 +118,7 @@ impl Site {
         let table = Table::read(Cursor::new(csv.to_owned()), &TableOptions::default()).unwrap();
         let request = RowsRequest { file: "rows.csv", key: None, skip_unmatched: false };
         let chosen = self.app.read_rows(table, &request, &mut Quiet).unwrap().chosen.unwrap();
-        self.run(name, Mode::Apply, Choice::Rows(chosen), params)
+        self.run(name, Mode::Apply, Choice::Rows(Box::new(chosen)), params)
     }
 
     fn user(&self, name: &str) -> User {

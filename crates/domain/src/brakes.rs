@@ -24,6 +24,9 @@ pub struct Settings {
     /// is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Whether it only reports: a target whose user would be changed fails.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub report: bool,
 }
 
 /// When a run stops by itself.

@@ -23,6 +23,19 @@ pub enum Change {
     CheckAttributeRemove(ItemRow),
 }
 
+impl Change {
+    /// What of a user it is about: a field, or the name of a list.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Set(change) => change.field.name(),
+            Self::ProfileAdd(_) | Self::ProfileRemove(_) => "profiles",
+            Self::AttributeAdd(_) | Self::AttributeRemove(_) => "attributes",
+            Self::CheckAttributeAdd(_) | Self::CheckAttributeRemove(_) => "check_attributes",
+        }
+    }
+}
+
 /// A field's value before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Written")]

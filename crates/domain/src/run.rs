@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, Field, Outcome, Refusal, Scope, Settings, Tally, Timestamp};
+use crate::{AdministratorId, Counts, Field, Outcome, Refusal, Scope, Settings, Tally, Timestamp};
 
 /// Identifies a run.
 pub type RunId = i64;
@@ -215,6 +215,8 @@ pub struct Run {
     pub repeats: bool,
     /// Who started it, such as `cli:maria`.
     pub administrator: String,
+    /// The number of whoever started it, unless that is an account of the operating system.
+    pub administrator_id: Option<AdministratorId>,
     /// Whose users it may touch: those that its administrator could when it was made.
     pub scope: Scope,
     /// The one moment that the script sees as now.

@@ -341,6 +341,7 @@ fn make_run(store: &Store, load: Load, targets: i64) -> Run {
         selection: &Selection::All,
         list: List::Filter(&filter(targets)),
         administrator: "cli:test",
+        administrator_id: None,
         scope: &Scope::Everywhere,
         created_at: SystemClock.now(),
         settings: &Settings::default(),

@@ -6,6 +6,7 @@ use crate::{Store, StoreError, sql};
 sql! {
     INSERT = "INSERT INTO administrators (name, created_at) VALUES (?1, ?2) RETURNING id";
     LIST = "SELECT id, name, created_at FROM administrators WHERE removed_at IS NULL ORDER BY id";
+    BY_ID = "SELECT id, name, created_at FROM administrators WHERE id = ?1 AND removed_at IS NULL";
     BY_NAME = "SELECT id, name, created_at FROM administrators WHERE name = ?1 AND removed_at IS NULL";
     REMOVE = "UPDATE administrators SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
     IS_THERE = "SELECT 1 FROM administrators WHERE id = ?1 AND removed_at IS NULL"
@@ -87,6 +88,14 @@ impl Store {
     pub fn administrator(&self, name: &str) -> Result<Option<Administrator>, StoreError> {
         self.read(|tx| {
             let row = tx.first(BY_NAME, args![name], read)?;
+            row.map(|row| administrator(tx, row)).transpose()
+        })
+    }
+
+    /// The administrator of this number, unless they were removed.
+    pub fn administrator_by_id(&self, id: AdministratorId) -> Result<Option<Administrator>, StoreError> {
+        self.read(|tx| {
+            let row = tx.first(BY_ID, args![id], read)?;
             row.map(|row| administrator(tx, row)).transpose()
         })
     }

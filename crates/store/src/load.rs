@@ -5,7 +5,7 @@ use rollcall_domain::{Assignment, Change, ItemRow, OrganizationId, Replay, RunId
 use crate::db::{Row, Tx, args};
 use crate::outcomes::{Notes, cells, parse};
 use crate::profiles::operator;
-use crate::{Store, StoreError, json, sql};
+use crate::{Store, StoreError, json, runs, sql};
 
 #[cfg(test)]
 pub(crate) const SETS: &[&str] = &[USERS_OF, PROFILES_OF, ITEMS_OF];
@@ -195,6 +195,7 @@ pub struct Planned {
 
 /// The targets of a run after `after` up to `last`, with their users.
 fn chunk(tx: &Tx<'_>, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
+    let scope = runs::scope(tx, run)?;
     let range = args![run, after, last];
     let mut chunk = tx.all(CHUNK_USERS, range, |row| {
         let there = row.get::<Option<i64>>(0)?.is_some();
@@ -221,6 +222,10 @@ fn chunk(tx: &Tx<'_>, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, 
         }
         Ok(())
     })?;
+    // Whoever was moved to an organization that the run may not touch is gone, as far as that is concerned.
+    for loaded in &mut chunk {
+        loaded.user.take_if(|user| !scope.has(user.organization_id));
+    }
     Ok(chunk)
 }
 

@@ -95,7 +95,8 @@ impl Settled {
     }
 
     /// The version of the user that the outcome was computed on.
-    pub(crate) fn version(&self) -> Option<i64> {
+    #[must_use]
+    pub fn version(&self) -> Option<i64> {
         self.version
     }
 

@@ -1,7 +1,7 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
-    Counts, Mode, Outcome, PlanHash, Run, RunId, RunState, Scope, Selection, Settings, Tally, Timestamp,
-    UserId,
+    AdministratorId, Counts, Mode, Outcome, PlanHash, Run, RunId, RunState, Scope, Selection, Settings,
+    Tally, Timestamp, UserId,
 };
 
 use crate::db::{Arg, Row, Tx, args};
@@ -24,7 +24,7 @@ macro_rules! run_columns {
              targets, cursor, millis, applies, undoes, note, ",
             counters!(),
             ", script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
-             pruned_at, planned"
+             pruned_at, planned, administrator_id"
         )
     };
 }
@@ -37,8 +37,9 @@ macro_rules! nothing_done {
 
 sql! {
     INSERT = "INSERT INTO runs (mode, state, holder, leased_until, script, script_version, source, params, selection, \
-              columns, administrator, organizations, created_at, settings, applies, undoes, plan) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id";
+              columns, administrator, organizations, created_at, settings, applies, undoes, plan, administrator_id) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) RETURNING id";
+    SCOPE = "SELECT organizations FROM runs WHERE id = ?1";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
     BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3, holder = ?4 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
     // Only the run that was looked at: neither its holder nor anybody else has touched it since.
@@ -118,6 +119,8 @@ pub struct NewRun<'a> {
     pub list: List<'a>,
     /// Who starts it.
     pub administrator: &'a str,
+    /// Their number, unless they are an account of the operating system.
+    pub administrator_id: Option<AdministratorId>,
     /// Whose users it may touch.
     pub scope: &'a Scope,
     /// Its "now".
@@ -227,6 +230,11 @@ fn read_scope(organizations: Option<&str>) -> Result<Scope, StoreError> {
     organizations.map_or(Ok(Scope::Everywhere), |list| Ok(Scope::Within(json::read(list)?)))
 }
 
+/// Whose users a run may touch.
+pub(crate) fn scope(tx: &Tx<'_>, run: RunId) -> Result<Scope, StoreError> {
+    tx.first(SCOPE, args![run], |row| read_scope(row.maybe_text(0)?))?.ok_or(StoreError::RunLost(run))
+}
+
 fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
     match scope {
         Scope::Everywhere => Ok(None),
@@ -270,6 +278,7 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         leased_until: row.get(32)?,
         pruned_at: row.get(33)?,
         planned: row.get(34)?,
+        administrator_id: row.get(35)?,
     })
 }
 
@@ -320,7 +329,8 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
         json::write(new.settings)?,
         new.applies,
         new.undoes,
-        plan
+        plan,
+        new.administrator_id
     ];
     let id: RunId = tx.value(INSERT, values)?;
     let (frozen, repeats) = freeze(tx, id, new.list)?;

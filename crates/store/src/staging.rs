@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use rollcall_domain::{Field, UserId};
+use rollcall_domain::{Field, OrganizationId, Scope, UserId};
 use rusqlite::{Transaction, TransactionBehavior};
 
 use crate::db::{Own, Row, Tx, args};
@@ -15,22 +15,37 @@ use crate::{Store, StoreError, crash_point, json, sql};
 pub(crate) const TABLE: &str =
     "CREATE TEMP TABLE staged (seq BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, cells TEXT NOT NULL)";
 
+/// Users of the organizations in a list such as `,3,4,`; null: all.
+macro_rules! own {
+    ($organizations:literal) => {
+        concat!(
+            "(CAST(",
+            $organizations,
+            " AS TEXT) IS NULL OR ",
+            $organizations,
+            " LIKE '%,' || organization_id || ',%')"
+        )
+    };
+}
+
 sql! {
-    BY_ID = "SELECT id, username FROM users WHERE id = ?1";
-    BY_USERNAME = "SELECT id, username FROM users WHERE username = ?1";
-    BY_EXTERNAL_ID = "SELECT id, username FROM users WHERE external_id = ?1 ORDER BY id LIMIT ?2";
-    BY_EMAIL = "SELECT id, username FROM users WHERE email = ?1 ORDER BY id LIMIT ?2";
+    BY_ID = concat!("SELECT id, username FROM users WHERE id = ?1 AND ", own!("?2"));
+    BY_USERNAME = concat!("SELECT id, username FROM users WHERE username = ?1 AND ", own!("?2"));
+    BY_EXTERNAL_ID = concat!("SELECT id, username FROM users WHERE external_id = ?1 AND ", own!("?2"), " ORDER BY id LIMIT ?3");
+    BY_EMAIL = concat!("SELECT id, username FROM users WHERE email = ?1 AND ", own!("?2"), " ORDER BY id LIMIT ?3");
     PUSH = "INSERT INTO staged (seq, user_id, cells) VALUES (?1, ?2, ?3)";
     DISTINCT = "SELECT count(DISTINCT user_id) FROM staged";
 }
 
 /// For many keys at once on PostgreSQL.
-const IDS: &str = "SELECT id::text, id, username FROM users WHERE id = ANY(?1)";
-const USERNAMES: &str = "SELECT username, id, username FROM users WHERE username = ANY(?1)";
+const IDS: &str = "SELECT id::text, id, username FROM users WHERE id = ANY(?1) AND (?2::bigint[] IS NULL OR organization_id = ANY(?2))";
+const USERNAMES: &str = "SELECT username, id, username FROM users WHERE username = ANY(?1) AND (?2::bigint[] IS NULL OR organization_id = ANY(?2))";
 const EXTERNAL_IDS: &str = "SELECT k.key, u.id, u.username FROM (SELECT DISTINCT unnest(?1::text[])) AS k (key) \
-    CROSS JOIN LATERAL (SELECT id, username FROM users WHERE external_id = k.key ORDER BY id LIMIT ?2) AS u";
+    CROSS JOIN LATERAL (SELECT id, username FROM users WHERE external_id = k.key \
+    AND (?2::bigint[] IS NULL OR organization_id = ANY(?2)) ORDER BY id LIMIT ?3) AS u";
 const EMAILS: &str = "SELECT k.key, u.id, u.username FROM (SELECT DISTINCT unnest(?1::text[])) AS k (key) \
-    CROSS JOIN LATERAL (SELECT id, username FROM users WHERE email = k.key ORDER BY id LIMIT ?2) AS u";
+    CROSS JOIN LATERAL (SELECT id, username FROM users WHERE email = k.key \
+    AND (?2::bigint[] IS NULL OR organization_id = ANY(?2)) ORDER BY id LIMIT ?3) AS u";
 const PUSH_SET: &str =
     "INSERT INTO staged (seq, user_id, cells) SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::text[])";
 
@@ -45,16 +60,17 @@ fn find_set(
     pg: &PgConnection,
     field: Field,
     keys: &[&str],
+    own: Option<&[OrganizationId]>,
 ) -> Result<HashMap<String, Vec<(UserId, String)>>, StoreError> {
     let most = i64::from(MOST_NAMED) + 1;
     let rows = match field {
         Field::ObjId => {
             let ids: Vec<UserId> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-            pg.query(IDS, &[&ids])?
+            pg.query(IDS, &[&ids, &own])?
         }
-        Field::Username => pg.query(USERNAMES, &[&keys])?,
-        Field::ExternalId => pg.query(EXTERNAL_IDS, &[&keys, &most])?,
-        Field::Email => pg.query(EMAILS, &[&keys, &most])?,
+        Field::Username => pg.query(USERNAMES, &[&keys, &own])?,
+        Field::ExternalId => pg.query(EXTERNAL_IDS, &[&keys, &own, &most])?,
+        Field::Email => pg.query(EMAILS, &[&keys, &own, &most])?,
         other => return Err(no_key(other)),
     };
     let mut found: HashMap<String, Vec<_>> = HashMap::new();
@@ -71,18 +87,24 @@ pub const MOST_NAMED: u32 = 5;
 #[derive(Debug)]
 pub struct Staging {
     connection: Own,
+    /// The organizations whose users are looked for; none: all.
+    own: Option<Vec<OrganizationId>>,
     targets: i64,
 }
 
 impl Store {
-    /// Starts a list. All its look-ups see the users of one moment.
-    pub fn stage(&self) -> Result<Staging, StoreError> {
+    /// Starts a list of users of this scope. All its look-ups see the users of one moment.
+    pub fn stage(&self, scope: &Scope) -> Result<Staging, StoreError> {
+        let own = match scope {
+            Scope::Everywhere => None,
+            Scope::Within(organizations) => Some(organizations.iter().copied().collect()),
+        };
         match self {
             Self::Sqlite(sqlite) => {
                 let connection = sqlite.another()?;
                 connection.execute_batch(TABLE)?;
                 connection.execute_batch("BEGIN")?;
-                Ok(Staging { connection: Own::Sqlite(connection), targets: 0 })
+                Ok(Staging { connection: Own::Sqlite(connection), own, targets: 0 })
             }
             Self::Postgres(postgres) => {
                 let connection = postgres.another()?;
@@ -90,7 +112,7 @@ impl Store {
                 // The file may come from a program that takes its time.
                 connection.batch("SET idle_in_transaction_session_timeout = 0")?;
                 connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ")?;
-                Ok(Staging { connection: Own::Postgres(Box::new(connection)), targets: 0 })
+                Ok(Staging { connection: Own::Postgres(Box::new(connection)), own, targets: 0 })
             }
         }
     }
@@ -103,7 +125,7 @@ impl Staging {
         match &self.connection {
             Own::Sqlite(_) => keys.iter().map(|key| self.find(field, key)).collect(),
             Own::Postgres(pg) => {
-                let found = find_set(pg, field, keys)?;
+                let found = find_set(pg, field, keys, self.own.as_deref())?;
                 let named = |key: &&str| match field {
                     // 007 is 7.
                     Field::ObjId => found.get(&key.parse::<UserId>().ok()?.to_string()),
@@ -116,6 +138,8 @@ impl Staging {
 
     fn find(&self, field: Field, key: &str) -> Result<Vec<(UserId, String)>, StoreError> {
         let most = MOST_NAMED + 1;
+        let own =
+            self.own.as_ref().map(|own| own.iter().fold(",".to_owned(), |list, id| format!("{list}{id},")));
         let query = match field {
             Field::ObjId => BY_ID,
             Field::Username => BY_USERNAME,
@@ -127,11 +151,11 @@ impl Staging {
         match field {
             // A key that is no number names nobody.
             Field::ObjId => match key.parse::<UserId>() {
-                Ok(id) => self.connection.tx().all(query, args![id], row),
+                Ok(id) => self.connection.tx().all(query, args![id, own], row),
                 Err(_) => Ok(Vec::new()),
             },
-            Field::Username => self.connection.tx().all(query, args![key], row),
-            _ => self.connection.tx().all(query, args![key, most], row),
+            Field::Username => self.connection.tx().all(query, args![key, own], row),
+            _ => self.connection.tx().all(query, args![key, own, most], row),
         }
     }
 

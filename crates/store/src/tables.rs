@@ -57,7 +57,7 @@ tables! {
     scripts, key 1 numbered: id Int, name Text, removed_at Time;
     script_versions, key 2: script_id Int, number Int, source Text, administrator Text, saved_at Time, note Text;
     runs, key 1 numbered: id Int, mode Text, state Text, holder Text, script Text, source Text, administrator Text,
-        organizations Text, applies Int, undoes Int, created_at Time, ended_at Time, millis Int, note Text,
+        organizations Text, administrator_id Int, applies Int, undoes Int, created_at Time, ended_at Time, millis Int, note Text,
         targets Int, cursor Int, changed Int, unchanged Int, skipped Int, failed Int, timed_out Int, conflict Int,
         output_bytes Int, selection Text, script_version Int, params Text, columns Text, repeats Bool, settings Text,
         deactivated Int, braked_from Text, plan Text, token Int, leased_until Time, pruned_at Time, planned Int;

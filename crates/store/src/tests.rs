@@ -167,6 +167,7 @@ fn make(store: &Store, mode: Mode) -> Run {
         selection: &Selection::All,
         list: crate::List::All,
         administrator: "cli:test",
+        administrator_id: None,
         scope: &Scope::Everywhere,
         created_at: now(),
         settings: &Settings::default(),

@@ -1,4 +1,4 @@
-use rollcall_domain::{Mode, Outcome, Refusal, Run, RunId, RunState, Selection};
+use rollcall_domain::{Mode, Outcome, Refusal, Right, Run, RunId, RunState, Selection};
 use rollcall_store::{List, StoreError};
 
 use super::conduct::{New, Terms};
@@ -28,6 +28,7 @@ impl App {
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
         let preview = self.find_run(id)?;
+        self.may_with(Right::Execute, &preview)?;
         self.check_plan(&preview, request.plan.as_deref())?;
         let selection = Selection::Plan { run: id };
         let new = New {
@@ -68,7 +69,7 @@ impl App {
         if preview.pruned_at.is_some() {
             return Err(StoreError::Pruned(id).into());
         }
-        if let Some(by) = self.store.applied_by(id)? {
+        if let Some(by) = self.applied_by(id)? {
             if !self.find_run(by)?.confirmed {
                 return refuse(format!(
                     "run {by} is to apply preview {id} and waits for somebody to say yes: go on with it, with 'rollcall runs \
@@ -92,7 +93,7 @@ impl App {
                 ));
             }
         }
-        if self.store.plan_of(preview)?.to_string() != *plan {
+        if self.engine().plan_of(preview)?.to_string() != *plan {
             return refuse(format!("the stored plan of preview {id} is not what it planned: preview again"));
         }
         debug_assert!(preview.tally.get(Outcome::NotRun) == 0, "it has finished");

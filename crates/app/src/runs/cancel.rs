@@ -8,10 +8,11 @@ impl App {
     /// whoever is at it finds out with the next commit, or within a second.
     pub fn cancel(&self, id: RunId) -> Result<Run, AppError> {
         let run = self.find_run(id)?;
-        let note = format!("cancelled by {}; what was done before stays done", self.administrator);
+        let permit = self.may_run_again(&run)?;
+        let note = format!("cancelled by {}; what was done before stays done", self.actor.name());
         let run = match run.state {
             RunState::Finished | RunState::Cancelled => run,
-            _ => match self.store.cancel_run(id, &note, self.clock.now()) {
+            _ => match permit.cancel_run(id, &note, self.clock.now()) {
                 Ok(run) => return Ok(run),
                 Err(StoreError::RunLost(_)) => self.find_run(id)?,
                 Err(error) => return Err(error.into()),

@@ -40,6 +40,8 @@ pub(super) struct New<'a> {
     pub(super) list: List<'a>,
     pub(super) applies: Option<RunId>,
     pub(super) undoes: Option<RunId>,
+    pub(super) scope: &'a Scope,
+    pub(super) report: bool,
     pub(super) time_limit: Duration,
 }
 
@@ -56,6 +58,8 @@ impl<'a> New<'a> {
             list,
             applies: None,
             undoes: None,
+            scope: &run.scope,
+            report: false,
             time_limit: Duration::from_millis(run.settings.time_limit),
         }
     }
@@ -79,7 +83,7 @@ impl App {
     ) -> Result<Run, AppError> {
         let confirmed = terms.confirmed || new.mode == Mode::Preview;
         let me = holder::current();
-        let run = self.store.create_run(&NewRun {
+        let run = self.engine().create_run(&NewRun {
             mode: new.mode,
             script: new.script,
             script_version: new.script_version,
@@ -87,14 +91,16 @@ impl App {
             params: new.params,
             selection: new.selection,
             list: new.list,
-            administrator: &self.administrator,
-            scope: &Scope::Everywhere,
+            administrator: self.actor.name(),
+            administrator_id: self.actor.id(),
+            scope: new.scope,
             created_at: self.clock.now(),
             settings: &Settings {
                 time_limit: millis(new.time_limit),
                 brakes: terms.brakes,
                 canary: terms.canary,
                 zone: Some(self.zone.name().to_owned()),
+                report: new.report,
             },
             applies: new.applies,
             undoes: new.undoes,
@@ -113,7 +119,7 @@ impl App {
         if !observer.confirm(&run) {
             return self.end(hold, RunState::Cancelled, Some("not confirmed"), run.millis);
         }
-        match self.store.begin_run(hold, (!terms.queue).then_some(&me), lease(self)) {
+        match self.engine().begin_run(hold, (!terms.queue).then_some(&me), lease(self)) {
             Ok(()) if terms.queue => self.find_run(run.id),
             Ok(()) => self.conduct(&run, crew, stop, observer),
             // Somebody else has answered for us.
@@ -175,7 +181,7 @@ impl App {
     fn server_comes_back(&self, run: &Run, stop: &Stop) -> bool {
         let gone = Instant::now();
         while gone.elapsed() < RETURN && !stop.load(Ordering::Relaxed) {
-            if self.store.glance(run.id).is_ok() {
+            if self.engine().glance(run.id).is_ok() {
                 return true;
             }
             Self::pause(RETRY);
@@ -208,6 +214,6 @@ impl App {
 
     fn end(&self, hold: Hold, state: RunState, note: Option<&str>, millis: i64) -> Result<Run, AppError> {
         let end = RunEnd { state, note, ended_at: self.clock.now(), millis };
-        Ok(self.store.end_run(hold, &end)?)
+        Ok(self.engine().end_run(hold, &end)?)
     }
 }

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use rollcall_domain::Clock;
 use rollcall_sandbox::{Broken, Job, Report, RunFacts, Sandbox, StartError, Target, Worker};
 
-use super::evaluate::{Evaluated, evaluate_and_keep, planned_update};
+use super::evaluate::{Evaluated, Rules, planned_update};
 use crate::AppError;
 
 /// A worker is given this much work in advance, by its measured speed: enough to hide the way there and back,
@@ -96,10 +96,11 @@ impl Crew {
                 };
                 drop(ready);
                 // Without facts there is no run, and the worker goes home.
-                let Ok(Orders { facts, keep, clock, ahead }) = receiver.recv() else { return };
+                let Ok(Orders { facts, keep, reports, clock, ahead }) = receiver.recv() else { return };
                 let preview = facts.preview.then(|| planned_update(facts.now));
                 let now = || preview.unwrap_or_else(|| clock.now());
-                let evaluate = |target, report| evaluate_and_keep(target, report, &job.profiles, keep, now());
+                let rules = Rules { profiles: &job.profiles, keep, reports };
+                let evaluate = |target, report| rules.evaluate(target, report, now());
                 let work = || drive(worker.begin(facts), &evaluate, ahead, &queue, &results, &dismissed);
                 // Should this thread panic, the run must hear of it: its targets would never come back.
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
@@ -162,6 +163,8 @@ pub(super) struct Orders {
     pub(super) facts: RunFacts,
     /// Whether users come more than once, so that how each is left is to be kept.
     pub(super) keep: bool,
+    /// Whether whoever would be changed fails.
+    pub(super) reports: bool,
     pub(super) clock: Arc<dyn Clock>,
     /// A worker is given at most so many targets in advance.
     pub(super) ahead: i64,

@@ -1,5 +1,6 @@
 use rollcall_domain::{
-    Catalogue, Edit, Field, Mismatch, Outcome, Run, ScriptError, TargetOutcome, Timestamp, User, UserId, diff,
+    Catalogue, Change, Edit, Field, Mismatch, Outcome, Run, ScriptError, TargetOutcome, Timestamp, User,
+    UserId, diff,
 };
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
@@ -26,19 +27,42 @@ impl Evaluated {
     }
 }
 
-/// What a report means for its user, in a run of which `keep` says whether users come more than once; it sees `now` as now.
-pub(super) fn evaluate_and_keep(
-    target: Target,
-    report: Report,
-    profiles: &Catalogue,
-    keep: bool,
-    now: Timestamp,
-) -> Evaluated {
-    if !keep {
-        return Evaluated { settled: evaluate(target, report, profiles), left: None };
+/// How reports are to be taken in a run.
+pub(super) struct Rules<'a> {
+    pub(super) profiles: &'a Catalogue,
+    /// Whether users come more than once, so that how each is left is to be kept.
+    pub(super) keep: bool,
+    /// Whether whoever would be changed fails.
+    pub(super) reports: bool,
+}
+
+impl Rules<'_> {
+    /// What a report means for its user, in a run that sees `now` as now.
+    pub(super) fn evaluate(&self, target: Target, report: Report, now: Timestamp) -> Evaluated {
+        let before = self.keep.then(|| target.user.clone());
+        let mut settled = evaluate(target, report, self.profiles);
+        if self.reports && !settled.outcome().changes.is_empty() {
+            settled = forbidden(&settled);
+        }
+        match before {
+            Some(before) => keep_left(before, settled, now),
+            None => Evaluated { settled, left: None },
+        }
     }
-    let before = target.user.clone();
-    keep_left(before, evaluate(target, report, profiles), now)
+}
+
+/// What becomes of a target of a run that only reports, whose user would have been changed.
+fn forbidden(settled: &Settled) -> Settled {
+    let (outcome, version) = (settled.outcome().clone(), settled.version());
+    let mut what: Vec<_> = outcome.changes.iter().map(Change::what).collect();
+    what.dedup();
+    let why = format!("this run only reports, but the script changes {}", what.join(", "));
+    let error = Some(ScriptError::without_line("PermissionError", why));
+    Settled::new(
+        TargetOutcome { outcome: Outcome::Failed, changes: Vec::new(), error, ..outcome },
+        version,
+        None,
+    )
 }
 
 /// What has become of a target, with how it leaves the user that was as `before`.
@@ -61,7 +85,7 @@ pub(super) fn keep_left(before: User, settled: Settled, now: Timestamp) -> Evalu
 /// them. False if that cannot be: somebody else has changed what was planned to be changed.
 pub(super) fn plan_before(app: &App, run: &Run, target: i64, user: &mut User) -> Result<bool, AppError> {
     let mut fits = true;
-    app.store().planned_before(run.id, target, |plan, dated| {
+    app.engine().planned_before(run.id, target, |plan, dated| {
         match user.after(plan) {
             // As applying would leave it: `last_update` follows every change.
             Ok(after) => {

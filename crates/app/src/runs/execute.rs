@@ -55,7 +55,7 @@ pub(super) fn execute(
         let (work, committed) = (crew.work.clone(), &committed);
         scope.spawn(move || {
             let range = Range { run: run.id, first, last, window };
-            if let Err(error) = load(&app.store, range, &work, &loaded, &permitted, committed) {
+            if let Err(error) = load(app.engine(), range, &work, &loaded, &permitted, committed) {
                 let _ = loaded.send(Err(error));
             }
         });
@@ -76,7 +76,13 @@ pub(super) fn begin(app: &App, run: &Run, crew: &Crew, window: i64) {
         administrator: run.administrator.clone(),
         columns: run.columns.clone().unwrap_or_default(),
     };
-    crew.begin(&Orders { facts, keep: run.repeats, clock: app.clock.clone(), ahead: window / PART });
+    crew.begin(&Orders {
+        facts,
+        keep: run.repeats,
+        reports: run.settings.report,
+        clock: app.clock.clone(),
+        ahead: window / PART,
+    });
 }
 
 /// How many targets of a run may be between loading and commit.
@@ -84,7 +90,7 @@ pub(super) fn window(app: &App, run: &Run) -> Result<i64, AppError> {
     let Some(columns) = &run.columns else { return Ok(WINDOW) };
     // Once as it came and once on its way to a worker, and what every cell costs beside its text.
     let row =
-        2 * app.store.longest_row(run.id)? + 64 * i64::try_from(columns.len()).unwrap_or(i64::MAX / 128);
+        2 * app.engine().longest_row(run.id)? + 64 * i64::try_from(columns.len()).unwrap_or(i64::MAX / 128);
     Ok((WINDOW_BYTES / row.max(1)).clamp(PART, WINDOW))
 }
 
@@ -256,7 +262,7 @@ impl Committer<'_, '_> {
         let username = match self.settled.get(&prior) {
             Some(before) => before.settled.outcome().username.clone(),
             None => {
-                let before = self.app.store.outcomes_page(self.run.id, None, prior - 1, 1)?.pop();
+                let before = self.app.engine().outcomes_page(self.run.id, None, prior - 1, 1)?.pop();
                 before.and_then(|before| before.username)
             }
         };
@@ -273,7 +279,7 @@ impl Committer<'_, '_> {
 
     /// The user of a target whose earlier targets are all committed, as those leave it.
     fn committed_user(&self, number: i64) -> Result<Base, AppError> {
-        let loaded = self.app.store.load_chunk(self.run.id, number - 1, number)?.pop();
+        let loaded = self.app.engine().load_chunk(self.run.id, number - 1, number)?.pop();
         let Some(mut user) = loaded.and_then(|loaded| loaded.user) else { return Ok(Base::Gone) };
         if self.run.mode == Mode::Apply {
             return Ok(Base::Ready(user));
@@ -347,7 +353,7 @@ impl Committer<'_, '_> {
             }
             return self.go_on_after(prior, work);
         }
-        let loaded = self.app.store.load_chunk(self.run.id, number - 1, number)?.pop();
+        let loaded = self.app.engine().load_chunk(self.run.id, number - 1, number)?.pop();
         let (user, cells) = loaded.map_or((None, None), |loaded| (loaded.user, loaded.cells));
         match user {
             Some(user) if again => {

@@ -149,14 +149,14 @@ impl<'a> Ledger<'a> {
             if self.ends()? {
                 return Ok(None);
             }
-            let glance = self.app.store.glance(self.run.id)?;
+            let glance = self.app.engine().glance(self.run.id)?;
             self.tally = glance.tally;
             if glance.state != RunState::Running || glance.token != self.hold.token {
                 self.end = Some(End::Ended);
             } else if glance.chunks == 0 {
                 self.end = Some(End::Through);
             } else if glance.free {
-                match self.app.store.lease_chunk(self.hold, &self.lessee()) {
+                match self.app.engine().lease_chunk(self.hold, &self.lessee()) {
                     Ok(Some(chunk)) => {
                         self.chunk = Some(chunk);
                         self.since = (Instant::now(), chunk.done);
@@ -190,7 +190,7 @@ impl<'a> Ledger<'a> {
             self.end = Some(End::Told);
         } else if self.app.news.any_since(&mut self.heard) || self.looked.elapsed() >= self.patience() {
             self.looked = Instant::now();
-            let glance = self.app.store.glance(self.run.id)?;
+            let glance = self.app.engine().glance(self.run.id)?;
             self.tally = glance.tally;
             if glance.state != RunState::Running || glance.token != self.hold.token {
                 self.end = Some(End::Ended);
@@ -200,7 +200,7 @@ impl<'a> Ledger<'a> {
             && self.renewed.elapsed() >= self.app.lease / RENEWALS
         {
             self.renewed = Instant::now();
-            match self.app.store.renew_chunk(&chunk, &self.lessee()) {
+            match self.app.engine().renew_chunk(&chunk, &self.lessee()) {
                 Ok(Some(last)) => self.chunk = Some(Chunk { last, ..chunk }),
                 Ok(None) => self.chunk = None,
                 // Others write for a long time, and so cannot take the chunk either.
@@ -234,7 +234,7 @@ impl<'a> Ledger<'a> {
                 millis: self.millis(),
                 pace: self.pace(last),
             };
-            match self.app.store.commit_chunk(&of, outcomes) {
+            match self.app.engine().commit_chunk(&of, outcomes) {
                 Ok(Commit::Done { tally, refused, stopped }) => {
                     self.chunk = Some(Chunk { done: last, ..chunk });
                     self.tally = tally;
@@ -275,7 +275,7 @@ impl<'a> Ledger<'a> {
     /// Begins anew after the server was gone: what this process had is as far as the database says.
     pub(super) fn start_over(&mut self) -> Result<(), AppError> {
         self.chunk = None;
-        self.app.store.free_chunks_of(&self.holder)?;
+        self.app.engine().free_chunks_of(&self.holder)?;
         Ok(())
     }
 
@@ -305,7 +305,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn put_down(&mut self) -> Result<(), AppError> {
         match self.chunk.take() {
             Some(chunk) if chunk.done < chunk.last => {
-                Ok(self.app.store.put_down_chunk(&chunk, &self.holder)?)
+                Ok(self.app.engine().put_down_chunk(&chunk, &self.holder)?)
             }
             _ => Ok(()),
         }
@@ -314,7 +314,7 @@ impl<'a> Ledger<'a> {
     fn end_run(&self, state: RunState, note: Option<&str>) -> Result<(), AppError> {
         let end =
             rollcall_store::RunEnd { state, note, ended_at: self.app.clock.now(), millis: self.millis() };
-        match self.app.store.end_run(self.hold, &end) {
+        match self.app.engine().end_run(self.hold, &end) {
             // Somebody else was faster.
             Ok(_) | Err(StoreError::RunLost(_)) => Ok(()),
             Err(error) => Err(error.into()),
@@ -352,7 +352,7 @@ impl<'a> Ledger<'a> {
             }
             (End::Told, Role::Conductor) => {
                 let note =
-                    format!("cancelled by {}; what was done before stays done", self.app.administrator);
+                    format!("cancelled by {}; what was done before stays done", self.app.actor().name());
                 self.end_run(RunState::Cancelled, Some(&note))?;
             }
             (End::Told, Role::Helper) => self.put_down()?,

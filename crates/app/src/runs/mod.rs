@@ -28,7 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Mode, Outcome, ParamValues, Refusal, Run, RunId, RunState, Selection, Tally, TargetOutcome, Timestamp,
+    Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunState, Selection, Tally, TargetOutcome,
+    Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
 use rollcall_store::{List, StoreError};
@@ -82,7 +83,7 @@ pub enum Choice {
     /// Those that a filter selects: its text, or the name of a saved one.
     Filter(String),
     /// The rows of a file.
-    Rows(ChosenRows),
+    Rows(Box<ChosenRows>),
     /// Targets of an earlier run, with their rows: those with this outcome, or all.
     Outcomes(RunId, Option<Outcome>),
     /// What failed or timed out in an earlier run, with its rows.
@@ -96,6 +97,8 @@ pub struct Request {
     pub script: Script,
     /// Whether it writes.
     pub mode: Mode,
+    /// Whether it only reports: whoever would be changed fails. So it always is for whoever may not run scripts otherwise.
+    pub report: bool,
     /// The users.
     pub choice: Choice,
     /// Its parameters, as they were typed: name and value.
@@ -134,6 +137,7 @@ impl App {
     /// Runs a script over the users that `request` selects. The run that comes back has ended; an error before its
     /// targets were frozen leaves no run behind.
     pub fn run(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
+        let permit = self.may_run(request.mode)?;
         let now = self.clock.now();
         let (name, source) = (&request.script.name, &request.script.source);
         // A text that cannot be read has no parameters yet; the interpreter has the better words for what is wrong.
@@ -146,12 +150,14 @@ impl App {
             Choice::Filter(text) => Some(self.filter_at(text, now)?),
             _ => None,
         };
+        let own = permit.narrow(filter.as_ref().map(|filter| &filter.tree));
         let earlier = match request.choice {
             Choice::Outcomes(run, _) | Choice::Retry(run) => Some(self.run_at_rest(run)?),
             _ => None,
         };
         let (selection, list) = match (&request.choice, &filter, &earlier) {
             (Choice::Filter(_), Some(ReadFilter { name, text, tree }), _) => {
+                let tree = own.as_ref().unwrap_or(tree);
                 (Selection::Filter { name: name.clone(), text: text.clone() }, List::Filter(tree))
             }
             (Choice::Outcomes(run, outcome), _, Some(earlier)) => {
@@ -161,8 +167,13 @@ impl App {
             (Choice::Rows(rows), _, _) => {
                 (rows.selection.clone(), List::Staged(&rows.staging, &rows.columns))
             }
-            _ => (Selection::All, List::All),
+            _ => (Selection::All, own.as_ref().map_or(List::All, List::Filter)),
         };
+        // The users of an earlier run are those that it could touch, which may be fewer, but never more.
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| !permit.owns(earlier)) {
+            self.may_with(Right::Execute, earlier)?;
+        }
+        let whose = earlier.as_ref().map_or(&permit.scope, |earlier| &earlier.scope);
         let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
         let job = self.job(&request.script, params.clone(), &request.engine)?;
         std::thread::scope(|scope| {
@@ -178,6 +189,8 @@ impl App {
                 list,
                 applies: None,
                 undoes: None,
+                scope: whose,
+                report: request.report || self.may(Right::Execute).is_err(),
                 time_limit: request.engine.limits.time,
             };
             self.start(&new, request.terms, Some(&crew), stop, observer)
@@ -190,7 +203,7 @@ impl App {
             name: script.name.clone(),
             source: script.source.clone(),
             params,
-            profiles: self.store.catalogue()?,
+            profiles: self.engine().catalogue()?,
             zone: self.zone.clone(),
             limits: engine.limits.clone(),
         })
@@ -207,14 +220,21 @@ impl App {
 
     /// One run, as it stands: `interrupted` if the process that executed it is gone.
     pub fn find_run(&self, id: RunId) -> Result<Run, AppError> {
-        let run = self.store.run(id)?.ok_or_else(|| StoreError::NoSuch(format!("run {id}")))?;
+        let permit = self.may(Right::Look)?;
+        let run = permit
+            .run(id)?
+            .filter(|run| permit.owns(run))
+            .ok_or_else(|| StoreError::NoSuch(format!("run {id}")))?;
         Ok(as_it_stands(run, self.clock.now()))
     }
 
     /// All runs, newest first.
-    pub fn runs(&self) -> impl Iterator<Item = Result<Run, AppError>> + '_ {
-        pages(RunId::MAX, |before| Ok(self.store.runs_page(before, PAGE)?), |run: &Run| run.id)
-            .map(|run| run.map(|run| as_it_stands(run, self.clock.now())))
+    pub fn runs(&self) -> Result<impl Iterator<Item = Result<Run, AppError>> + '_, AppError> {
+        let permit = self.may(Right::Look)?;
+        let store = self.engine();
+        let all = pages(RunId::MAX, |before| Ok(store.runs_page(before, PAGE)?), |run: &Run| run.id);
+        let own = all.filter(move |run| run.as_ref().map_or(true, |run| permit.owns(run)));
+        Ok(own.map(|run| run.map(|run| as_it_stands(run, self.clock.now()))))
     }
 
     /// The outcomes of a run in the order of its targets, of one kind only where `outcome` names it. Of a run that
@@ -223,22 +243,22 @@ impl App {
         &'a self,
         run: &Run,
         outcome: Option<Outcome>,
-    ) -> impl Iterator<Item = Result<TargetOutcome, AppError>> + 'a {
+    ) -> Result<impl Iterator<Item = Result<TargetOutcome, AppError>> + 'a, AppError> {
+        let store = self.may_with(Right::Look, run)?.into_store();
         let id = run.id;
         let had_turn = outcome != Some(Outcome::NotRun);
         let had_none = run.state.at_rest() && matches!(outcome, None | Some(Outcome::NotRun));
         let target = |outcome: &TargetOutcome| outcome.target;
         let done = had_turn
-            .then(|| pages(0, move |after| Ok(self.store.outcomes_page(id, outcome, after, PAGE)?), target));
-        let rest =
-            had_none.then(|| pages(0, move |after| Ok(self.store.not_run_page(id, after, PAGE)?), target));
-        done.into_iter().flatten().chain(rest.into_iter().flatten())
+            .then(|| pages(0, move |after| Ok(store.outcomes_page(id, outcome, after, PAGE)?), target));
+        let rest = had_none.then(|| pages(0, move |after| Ok(store.not_run_page(id, after, PAGE)?), target));
+        Ok(done.into_iter().flatten().chain(rest.into_iter().flatten()))
     }
 
     /// The changes of a run, grouped by what was changed; at most about `groups` groups.
     pub fn histogram(&self, run: &Run, groups: usize) -> Result<Vec<Group>, AppError> {
         let mut histogram = Histogram::default();
-        for outcome in self.outcomes(run, Some(Outcome::Changed)) {
+        for outcome in self.outcomes(run, Some(Outcome::Changed))? {
             histogram.add(&outcome?);
         }
         Ok(histogram.into_groups(groups))

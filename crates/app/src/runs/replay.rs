@@ -83,7 +83,7 @@ impl Player<'_> {
         // Users of whom somebody else has changed what earlier targets have planned to change.
         let mut fallen = HashSet::new();
         let mut chunk = Vec::new();
-        for planned in app.store.load_planned(run.id, replay, after, self.end_of(after))? {
+        for planned in app.engine().load_planned(run.id, replay, after, self.end_of(after))? {
             if !run.repeats {
                 chunk.push(self.settle(planned, None));
                 continue;
@@ -101,7 +101,7 @@ impl Player<'_> {
             }
             let same_user = match (prior, earlier.remove(&user_id)) {
                 (Some(prior), None) => {
-                    let outcome = app.store.outcomes_page(run.id, None, prior - 1, 1)?.pop();
+                    let outcome = app.engine().outcomes_page(run.id, None, prior - 1, 1)?.pop();
                     outcome.map(|outcome| (outcome.username, outcome.outcome))
                 }
                 (_, known) => known,

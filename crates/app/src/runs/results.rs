@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use rollcall_domain::{Outcome, Run};
+use rollcall_domain::{Outcome, Right, Run};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -62,14 +62,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
 impl App {
     /// Whether some target of a run put something into `result`.
     pub fn has_results(&self, run: &Run) -> Result<bool, AppError> {
-        Ok(!self.store.results_page(run.id, None, 0, 1)?.is_empty())
+        Ok(!self.may_with(Right::Look, run)?.results_page(run.id, None, 0, 1)?.is_empty())
     }
 
     /// The names of everything that targets put into `result`; of outcomes of one kind only where `outcome` names it.
     /// Only a page of results is in memory at any time.
     pub fn result_columns(&self, run: &Run, outcome: Option<Outcome>) -> Result<ResultColumns, AppError> {
         let (mut columns, mut known) = (ResultColumns::default(), HashSet::new());
-        let page = |after| Ok(self.store.results_page(run.id, outcome, after, PAGE)?);
+        let permit = self.may_with(Right::Look, run)?;
+        let page = |after| Ok(permit.results_page(run.id, outcome, after, PAGE)?);
         for result in pages(0, page, |(target, _): &(i64, String)| *target) {
             let (_, text) = result?;
             for (name, _) in Entries::read(Some(&text)).0 {

@@ -33,6 +33,7 @@ impl App {
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
         let run = self.find_run(id)?;
+        self.may_run_again(&run)?;
         self.check_resume(&run)?;
         // Nobody asks again, but of this run nobody was asked: its process died at the question.
         let unasked = !run.confirmed && run.mode == Mode::Apply && !request.confirmed;
@@ -56,7 +57,7 @@ impl App {
             let holder = holder::current();
             let by =
                 Takeover { holder: &holder, leased_until: lease(self), braked_from, settings: &settings };
-            self.store.take_run(&run, &by).map_err(|error| match error {
+            self.engine().take_run(&run, &by).map_err(|error| match error {
                 StoreError::RunLost(id) => AppError::from(Refusal::new(format!(
                     "run {id} is being gone on with by somebody else already"
                 ))),
@@ -95,7 +96,7 @@ impl App {
     fn check_resume(&self, run: &Run) -> Result<(), AppError> {
         let id = run.id;
         let why = match run.state {
-            RunState::Interrupted | RunState::Queued | RunState::Stopped => match self.store.undone_by(id)? {
+            RunState::Interrupted | RunState::Queued | RunState::Stopped => match self.undone_by(id)? {
                 None => return Ok(()),
                 Some(by) => format!("run {id} was taken back by run {by}: start it anew instead"),
             },

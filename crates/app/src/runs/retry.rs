@@ -44,6 +44,7 @@ impl App {
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
         let run = self.run_at_rest(id)?;
+        self.may_run_again(&run)?;
         let mode = if request.preview { Mode::Preview } else { run.mode };
         if run.replays().is_some() && request.again == Again::NotRun {
             if mode != run.mode {
@@ -73,6 +74,7 @@ impl App {
                 source: run.source.clone(),
             },
             mode,
+            report: run.settings.report,
             choice: match request.again {
                 Again::Failed => Choice::Retry(id),
                 Again::Conflicts => Choice::Outcomes(id, Some(Outcome::Conflict)),

@@ -1,6 +1,6 @@
 //! The rows of a file as the list of a run: each names its user in one column.
 
-use rollcall_domain::{Field, Refusal, Selection, UserId, did_you_mean};
+use rollcall_domain::{Field, Mode, Refusal, Selection, UserId, did_you_mean};
 use rollcall_store::{MOST_NAMED, Staging};
 
 use crate::{App, AppError, Row, Table};
@@ -117,11 +117,12 @@ impl App {
         request: &RowsRequest<'_>,
         observer: &mut dyn RowsObserver,
     ) -> Result<ReadRows, AppError> {
+        let permit = self.may_run(Mode::Preview)?;
         let columns = table.columns().to_vec();
         let (at, field) = find_key(&columns, request.key).map_err(AppError::Key)?;
         observer.columns(&columns, &columns[at]).map_err(unwritable)?;
         let mut matching = Matching {
-            staging: self.store.stage()?,
+            staging: permit.stage(&permit.scope)?,
             report: RowsReport {
                 key: columns[at].clone(),
                 field,

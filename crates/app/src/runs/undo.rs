@@ -1,4 +1,4 @@
-use rollcall_domain::{Mode, Refusal, Run, RunId, RunState, Selection, UserId};
+use rollcall_domain::{Mode, Refusal, Right, Run, RunId, RunState, Selection, UserId};
 use rollcall_store::{List, StoreError};
 
 use super::conduct::{New, Terms};
@@ -27,6 +27,7 @@ impl App {
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
         let run = self.find_run(id)?;
+        self.may_with(Right::Execute, &run)?;
         self.check_undo(&run)?;
         let user = request.user.as_deref().map(|name| self.changed_user(&run, name)).transpose()?;
         let selection = Selection::Changed { run: id, username: request.user.clone() };
@@ -41,7 +42,7 @@ impl App {
         let id = run.id;
         let refuse = |why: String| Err(Refusal::new(why).into());
         if run.mode == Mode::Preview {
-            return refuse(match self.store.applied_by(id)? {
+            return refuse(match self.applied_by(id)? {
                 None => format!("run {id} is a preview: it has changed nothing that could be taken back"),
                 Some(by) => format!(
                     "run {id} is a preview: it has changed nothing itself; what it planned is taken back with 'rollcall runs \
@@ -73,10 +74,11 @@ impl App {
     }
 
     fn changed_user(&self, run: &Run, name: &str) -> Result<UserId, AppError> {
-        let now = self.store.user_by_name(name)?.map(|user| user.id);
-        let named: Vec<_> = now.into_iter().chain(self.store.former_user(run.id, name)?).collect();
+        let permit = self.may_with(Right::Execute, run)?;
+        let now = permit.own_user(permit.user_by_name(name)?).map(|user| user.id);
+        let named: Vec<_> = now.into_iter().chain(permit.former_user(run.id, name)?).collect();
         for user in &named {
-            if self.store.has_changed(run.id, *user)? {
+            if permit.has_changed(run.id, *user)? {
                 return Ok(*user);
             }
         }
@@ -89,11 +91,13 @@ impl App {
 
     /// The last run that has taken run `id` back, if any.
     pub fn undone_by(&self, id: RunId) -> Result<Option<RunId>, AppError> {
-        Ok(self.store.undone_by(id)?)
+        self.find_run(id)?;
+        Ok(self.engine().undone_by(id)?)
     }
 
     /// The run that has applied preview `id`, if any.
     pub fn applied_by(&self, id: RunId) -> Result<Option<RunId>, AppError> {
-        Ok(self.store.applied_by(id)?)
+        self.find_run(id)?;
+        Ok(self.engine().applied_by(id)?)
     }
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use rollcall_domain::{Run, RunId, RunState, Timestamp};
+use rollcall_domain::{Right, Run, RunId, RunState, Timestamp};
 use rollcall_sandbox::Sandbox;
-use rollcall_store::{Beat, StoreError};
+use rollcall_store::{Beat, Hold, RunEnd, StoreError};
 
 use super::crew::Crew;
 use super::ledger::{Ledger, Role};
@@ -84,6 +84,8 @@ impl App {
         drain: &Stop,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), AppError> {
+        // Whatever run is there, whoever's.
+        self.may_everywhere(Right::Execute)?;
         // Better said now than at every run.
         drop(Sandbox::new(&engine.python, engine.isolation)?);
         let id = holder::current();
@@ -97,7 +99,7 @@ impl App {
             self.work_until(id, engine, at, drain, tell);
             drop(going_on);
         });
-        Ok(self.store.remove_worker(&id)?)
+        Ok(self.engine().remove_worker(&id)?)
     }
 
     fn work_until(
@@ -146,7 +148,7 @@ impl App {
                     ailing = is_disconnection(&error);
                     Self::pause(RETRY);
                     // What it had when it was cut off may be had by anybody, itself first.
-                    let _ = self.store.free_chunks_of(id);
+                    let _ = self.engine().free_chunks_of(id);
                 }
             }
         }
@@ -154,16 +156,30 @@ impl App {
 
     /// The run that needs a worker most.
     fn next_run(&self, avoided: impl Fn(RunId) -> bool) -> Result<Option<Run>, AppError> {
-        let to_do = self.store.runs_to_do(CANDIDATES)?;
+        let to_do = self.engine().runs_to_do(CANDIDATES)?;
         let Some(id) = to_do.into_iter().find(|run| !avoided(*run)) else { return Ok(None) };
-        Ok(self.store.run(id)?.filter(|run| run.state == RunState::Running))
+        Ok(self.engine().run(id)?.filter(|run| run.state == RunState::Running))
     }
 
     /// Executes chunks of a run, as long as there are some to be had.
     fn help(&self, run: &Run, engine: &Engine, drain: &Stop) -> Result<(), AppError> {
+        if !self.is_still_allowed(run)? {
+            let note = format!(
+                "{} may no longer do what this run does: somebody who may can resume it",
+                run.administrator
+            );
+            let end = RunEnd {
+                state: RunState::Stopped,
+                note: Some(&note),
+                ended_at: self.clock.now(),
+                millis: run.millis,
+            };
+            self.engine().end_run(Hold { run: run.id, token: run.token }, &end)?;
+            return Ok(());
+        }
         let mut observer = Silent;
         let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer);
-        let nothing_left = self.store.glance(run.id)?.chunks == 0;
+        let nothing_left = self.engine().glance(run.id)?.chunks == 0;
         if run.replays().is_some() || nothing_left {
             self.take_part(run, None, drain, ledger)?;
             return Ok(());
@@ -185,7 +201,7 @@ impl App {
         drain: &Stop,
     ) -> Result<(), StoreError> {
         let run = at.load(Ordering::Relaxed);
-        self.store.beat(&Beat {
+        self.engine().beat(&Beat {
             id,
             crew: u32::try_from(engine.workers.max(1)).unwrap_or(u32::MAX),
             run: (run > 0).then_some(run),
@@ -211,11 +227,11 @@ impl App {
     }
 
     fn free_the_dead(&self) -> Result<(), StoreError> {
-        for dead in self.store.chunk_holders()?.iter().filter(|holder| holder::is_dead(holder)) {
-            self.store.free_chunks_of(dead)?;
+        for dead in self.engine().chunk_holders()?.iter().filter(|holder| holder::is_dead(holder)) {
+            self.engine().free_chunks_of(dead)?;
         }
-        for worker in self.store.workers()?.iter().filter(|worker| holder::is_dead(&worker.id)) {
-            self.store.remove_worker(&worker.id)?;
+        for worker in self.engine().workers()?.iter().filter(|worker| holder::is_dead(&worker.id)) {
+            self.engine().remove_worker(&worker.id)?;
         }
         Ok(())
     }
@@ -224,7 +240,7 @@ impl App {
     fn listen(&self, over: &Stop) {
         let over = || over.load(Ordering::Relaxed);
         while !over() {
-            let heard = self.store.watch().and_then(|mut watch| {
+            let heard = self.engine().watch().and_then(|mut watch| {
                 self.news.listen(true);
                 while !over() {
                     match watch.wait(LOOK)? {
@@ -246,11 +262,17 @@ impl App {
 
     /// Whether a worker is there who will take what is to be done.
     pub fn has_workers(&self) -> Result<bool, AppError> {
-        Ok(self.workers()?.iter().any(|worker| worker.alive && !worker.draining))
+        self.may(Right::Look)?;
+        Ok(self.known_workers()?.iter().any(|worker| worker.alive && !worker.draining))
     }
 
     /// The workers that have not said farewell, in the order in which they began.
     pub fn workers(&self) -> Result<Vec<WorkerInfo>, AppError> {
+        self.may_everywhere(Right::Look)?;
+        self.known_workers()
+    }
+
+    fn known_workers(&self) -> Result<Vec<WorkerInfo>, AppError> {
         let info = |worker: rollcall_store::WorkerRow| {
             let (host, pid) = holder::parts(&worker.id).unwrap_or_default();
             WorkerInfo {
@@ -266,7 +288,7 @@ impl App {
                 draining: worker.draining,
             }
         };
-        Ok(self.store.workers()?.into_iter().map(info).collect())
+        Ok(self.engine().workers()?.into_iter().map(info).collect())
     }
 }
 

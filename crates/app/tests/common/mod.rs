@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_app::App;
 use rollcall_app::runs::{Choice, Engine, Request, Script, Terms};
+use rollcall_app::{Actor, App};
 use rollcall_domain::{Mode, Outcome, Run, TargetOutcome, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::{Added, Newcomer};
@@ -26,9 +26,14 @@ pub fn site(users: i64) -> (TestDatabase, App) {
 
 /// The same on a database of one's own.
 pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
-    let app = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), "cli:test".to_owned());
-    app.store().add_profile("basic", &[], &[]).unwrap();
-    app.store()
+    let app = App::new(
+        database.open(),
+        Arc::new(TestClock::at(NOW)),
+        Zone::utc(),
+        Actor::account("cli:test".to_owned()),
+    );
+    app.add_profile("basic", &[], &[]).unwrap();
+    (database.open())
         .import(|import| {
             let organization = import.organization("default")?;
             for n in 1..=users {
@@ -47,6 +52,7 @@ pub fn request(source: &str, mode: Mode) -> Request {
     Request {
         script: Script { version: None, name: "test.py".to_owned(), source: source.to_owned() },
         mode,
+        report: false,
         choice: Choice::All,
         params: Vec::new(),
         engine: Engine {
@@ -60,7 +66,7 @@ pub fn request(source: &str, mode: Mode) -> Request {
 }
 
 pub fn outcomes(app: &App, run: &Run) -> Vec<TargetOutcome> {
-    app.outcomes(run, None).map(Result::unwrap).collect()
+    app.outcomes(run, None).unwrap().map(Result::unwrap).collect()
 }
 
 /// What holds for every run that has ended: one outcome a target, in order, and counters that are their sums.

@@ -37,9 +37,9 @@ impl Demo {
         let location = context.location(DATABASE)?;
         start_over(context, &location)?;
         let (store, _) = Store::create(&location)?;
-        let app = context.app_on(store);
+        let app = context.app_on(store)?;
         let hints = Hints {
-            database: format!(" --database {}", shell_word(&location.to_string())),
+            options: format!(" --database {}", shell_word(&location.to_string())),
             ..context.hints()
         };
 
@@ -64,6 +64,7 @@ impl Demo {
         let request = Request {
             script: Script { name: SCRIPT_FILE.to_owned(), version: None, source: SCRIPT.to_owned() },
             mode: Mode::Preview,
+            report: false,
             choice: Choice::All,
             params: Vec::new(),
             engine: self.engine.engine(),
@@ -111,7 +112,7 @@ impl Demo {
 /// What all users come to, but for `last_update`.
 fn fingerprint(app: &App) -> anyhow::Result<u64> {
     let organizations: HashMap<_, _> =
-        app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+        app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
     let mut hasher = DefaultHasher::new();
     for user in app.users(None)? {
         let row = export_row(&user?, &organizations, true);
@@ -128,9 +129,9 @@ fn start_over(context: &Context, location: &Location) -> anyhow::Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let app = context.app_on(Store::open(location)?);
+    let app = context.app_on(Store::open(location)?)?;
     if !app.holds_samples()? {
-        if app.store().count_users(None)? == 0 {
+        if app.count_users(None)? == 0 {
             return Ok(());
         }
         return Err(Usage(format!(
@@ -172,7 +173,9 @@ fn heading(text: &str) -> std::io::Result<()> {
 
 fn example(app: &App, run: i64) -> anyhow::Result<()> {
     let run = app.find_run(run)?;
-    let Some(outcome) = app.outcomes(&run, Some(Outcome::Changed)).next().transpose()? else { return Ok(()) };
+    let Some(outcome) = app.outcomes(&run, Some(Outcome::Changed))?.next().transpose()? else {
+        return Ok(());
+    };
     let user = app.user(outcome.username.as_deref().unwrap_or_default())?;
     let mut out = stdout();
     let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();

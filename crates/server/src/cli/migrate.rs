@@ -74,7 +74,7 @@ impl Migrate {
             None => context.location("sqlite:rollcall.db")?,
         };
         let to: Location = self.to.parse()?;
-        let app = context.app_on(Store::open(&from)?);
+        let app = context.app_on(Store::open(&from)?)?;
         let mut shown = Shown { from: &from, meter: None };
         let tables = app.migrate(&to, &mut |event| shown.show(event))?;
         drop(shown);

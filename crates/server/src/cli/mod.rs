@@ -1,5 +1,6 @@
 //! The command line: one file a command. A new one copies a small one, such as [`init`].
 
+mod administrators;
 mod completions;
 mod demo;
 mod filters;
@@ -26,8 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use rollcall_app::App;
 use rollcall_app::runs::Engine;
+use rollcall_app::{Actor, App};
 use rollcall_domain::{SystemClock, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::{Location, Store};
@@ -63,6 +64,10 @@ pub(crate) struct Cli {
     )]
     database: Option<String>,
 
+    /// The administrator whose rights count, instead of all those of your account
+    #[arg(long = "as", global = true, help_heading = "Global options", value_name = "NAME")]
+    acting_as: Option<String>,
+
     /// The time zone of dates that come without one: an IANA name
     #[arg(
         long,
@@ -87,6 +92,9 @@ enum Command {
     Init(init::Init),
     /// Copy everything into another database, such as from a file to a server
     Migrate(migrate::Migrate),
+    /// Who works with Rollcall, and what they may do
+    #[command(subcommand)]
+    Administrators(administrators::Administrators),
     /// The tenants that users belong to
     #[command(subcommand)]
     Organizations(organizations::Organizations),
@@ -124,17 +132,19 @@ enum Command {
 /// What every command may need.
 pub(crate) struct Context {
     location: Option<String>,
+    acting_as: Option<String>,
     zone: Zone,
 }
 
 /// Runs the command that was given.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let zone = cli.time_zone.parse().map_err(|error| Usage(format!("--time-zone: {error}")))?;
-    let context = Context { location: cli.database, zone };
+    let context = Context { location: cli.database, acting_as: cli.acting_as, zone };
     match cli.command {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
+        Command::Administrators(command) => command.run(&context),
         Command::Organizations(command) => command.run(&context),
         Command::Users(command) => command.run(&context),
         Command::Filters(command) => command.run(&context),
@@ -162,19 +172,24 @@ impl Context {
         let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
         // As it shows itself: without a password.
         let shown = |url: &String| url.parse().map_or_else(|_| url.clone(), |url: Location| url.to_string());
-        let database =
+        let mut options =
             named.map_or_else(String::new, |url| format!(" --database {}", shell_word(&shown(url))));
-        Hints { program: program(), database }
+        options.extend(self.acting_as.iter().map(|name| format!(" --as {name}")));
+        Hints { program: program(), options }
     }
 
     /// Rollcall on the database that was named.
     fn app(&self) -> anyhow::Result<App> {
-        Ok(self.app_on(Store::open(&self.location("sqlite:rollcall.db")?)?))
+        self.app_on(Store::open(&self.location("sqlite:rollcall.db")?)?)
     }
 
-    /// Rollcall on `store`, for the account that runs this process.
-    fn app_on(&self, store: Store) -> App {
-        App::new(store, Arc::new(SystemClock), self.zone.clone(), account())
+    /// Rollcall on `store`, for the account that runs this process, or with the rights of an administrator.
+    fn app_on(&self, store: Store) -> anyhow::Result<App> {
+        let app = App::new(store, Arc::new(SystemClock), self.zone.clone(), Actor::account(account()));
+        match &self.acting_as {
+            Some(name) => Ok(app.acting_as(name)?),
+            None => Ok(app),
+        }
     }
 }
 
@@ -195,8 +210,8 @@ fn shell_word(text: &str) -> String {
 pub(crate) struct Hints {
     /// The program.
     program: String,
-    /// ` --database URL`, or nothing where it is the one that commands find by themselves.
-    database: String,
+    /// ` --database URL`, unless it is the one that commands find by themselves, and ` --as NAME` where that was given.
+    options: String,
 }
 
 /// On the command line the administrator is the account of the operating system.

@@ -44,26 +44,26 @@ impl Organizations {
         match self {
             Self::Add { name } => {
                 Organization::check_name(&name)?;
-                let id = app.store().add_organization(&name)?;
+                let id = app.add_organization(&name)?;
                 tell(format_args!("organization {id} is {name:?}"));
             }
             Self::List { format } => {
                 let mut listing = Listing::new(format, &["organization_id", "name"])?;
-                for each in app.store().organizations()? {
+                for each in app.organizations()? {
                     listing.push(|| vec![each.id.to_string(), each.name.clone()], &each)?;
                 }
                 listing.finish()?;
             }
             Self::Rename { name, new } => {
                 Organization::check_name(&new)?;
-                app.store().rename_organization(&name, &new)?;
+                app.rename_organization(&name, &new)?;
                 tell(format_args!("organization {name:?} is now {new:?}"));
             }
             Self::Remove { name, yes } => {
                 if !confirm(yes, &format!("Remove organization {name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                app.store().remove_organization(&name)?;
+                app.remove_organization(&name)?;
                 tell(format_args!("organization {name:?} is gone"));
             }
         }

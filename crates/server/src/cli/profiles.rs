@@ -58,12 +58,12 @@ impl Profiles {
             Self::Add { short_name, reply, check } => {
                 Profile::check_name(&short_name)?;
                 let (reply, check) = items(&reply, &check)?;
-                let id = app.store().add_profile(&short_name, &reply, &check)?;
+                let id = app.add_profile(&short_name, &reply, &check)?;
                 tell(format_args!("profile {id} is {short_name:?}"));
             }
-            Self::List { format } => list(format, app.store().profiles()?)?,
+            Self::List { format } => list(format, app.profiles()?)?,
             Self::Show { short_name, format } => {
-                let profile = app.store().profile(&short_name)?;
+                let profile = app.profile(&short_name)?;
                 let profile = profile.ok_or_else(|| StoreError::NoSuch(format!("profile {short_name:?}")))?;
                 match format {
                     Format::Json => print_json(&profile)?,
@@ -74,7 +74,7 @@ impl Profiles {
                 if !confirm(yes, &format!("Remove profile {short_name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                app.store().remove_profile(&short_name)?;
+                app.remove_profile(&short_name)?;
                 tell(format_args!("profile {short_name:?} is gone"));
             }
         }

@@ -37,6 +37,9 @@ pub(super) struct Run {
     /// Write the changes; without this nothing is written
     #[arg(long)]
     apply: bool,
+    /// Only report: a preview in which the script may change nobody; whoever would be changed fails
+    #[arg(long, conflicts_with = "apply")]
+    report: bool,
     #[command(flatten)]
     answer: Answer,
     #[command(flatten)]
@@ -77,12 +80,13 @@ impl Run {
         let choice = match (self.filter, self.targets_from, &self.rows.csv) {
             (Some(filter), ..) => Choice::Filter(filter),
             (_, Some((run, outcome)), _) => Choice::Outcomes(run, outcome),
-            (_, _, Some(file)) => Choice::Rows(self.rows.read(&app, file)?),
+            (_, _, Some(file)) => Choice::Rows(Box::new(self.rows.read(&app, file)?)),
             (None, None, None) => Choice::All,
         };
         let request = Request {
             script,
             mode: if self.apply { Mode::Apply } else { Mode::Preview },
+            report: self.report,
             choice,
             params: self.params,
             engine: self.engine.engine(),

@@ -110,10 +110,10 @@ fn list(zone: &Zone, format: Format, samples: &[Sample]) -> anyhow::Result<()> {
 }
 
 fn next_steps(hints: &Hints) {
-    let Hints { program, database, .. } = hints;
+    let Hints { program, options, .. } = hints;
     tell(format_args!("\nTo read one, change it and run the file:"));
     tell(format_args!("  {program} scripts samples extend-by-days > extend.py"));
     tell(format_args!("To run one as it is, save it under a name:"));
-    tell(format_args!("  {program} scripts save extend --sample extend-by-days{database}"));
-    tell(format_args!("  {program} run extend --all --param days=30{database}"));
+    tell(format_args!("  {program} scripts save extend --sample extend-by-days{options}"));
+    tell(format_args!("  {program} run extend --all --param days=30{options}"));
 }

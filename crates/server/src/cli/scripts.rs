@@ -260,7 +260,7 @@ pub(super) fn find(app: &App, text: &str) -> anyhow::Result<Script> {
             version.parse().map_err(|_| anyhow::anyhow!("{version:?} is no version: write {name}@2, say"))?;
         return Ok(saved(app.script(name, Some(version))?));
     }
-    let is_saved = app.store().script(text, None)?.is_some();
+    let is_saved = app.find_script(text)?.is_some();
     if path.is_file() {
         anyhow::ensure!(
             !is_saved,

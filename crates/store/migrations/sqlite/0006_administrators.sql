@@ -19,6 +19,8 @@ CREATE TABLE grants (
 CREATE UNIQUE INDEX grants_once ON grants (administrator_id, role, coalesce(organization_id, 0));
 CREATE INDEX grants_by_organization ON grants (organization_id) WHERE organization_id IS NOT NULL;
 
+-- Who started a run, if not an account of the operating system: their rights are asked for again when others go on with it.
+ALTER TABLE runs ADD COLUMN administrator_id INTEGER;
 -- Whose users a run may touch: JSON list of organizations, in order; null when everybody's.
 ALTER TABLE runs ADD COLUMN organizations TEXT;
 ALTER TABLE runs DROP COLUMN organization_id;

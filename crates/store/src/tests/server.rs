@@ -253,7 +253,7 @@ fn a_store_works_over_tls() {
     let (store, made) = Store::create(&location).unwrap();
     assert!(made);
     let mut watch = store.watch().unwrap();
-    let _staging = store.stage().unwrap();
+    let _staging = store.stage(&rollcall_domain::Scope::Everywhere).unwrap();
     fill(&store, 1);
     start(&store, Mode::Preview);
     assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Some(true));
@@ -354,7 +354,7 @@ fn live(store: &Store) {
     let settled = [settle(store, 1, &users[0], everything()), settle(store, 2, &users[1], Vec::new())];
     store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap();
     store.remove_user(&users[2]).unwrap();
-    let mut staging = store.stage().unwrap();
+    let mut staging = store.stage(&rollcall_domain::Scope::Everywhere).unwrap();
     staging.push_all(&[(users[0].id, &["cell".to_owned()])]).unwrap();
     assert_eq!(staging.users().unwrap(), 1);
 }

@@ -42,7 +42,7 @@ impl List {
         let app = context.app()?;
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut any = false;
-        for run in app.runs() {
+        for run in app.runs()? {
             let run = run?;
             listing.push(|| cells(&run), &RunJson::new(&run))?;
             any = true;

@@ -50,7 +50,7 @@ impl Outcomes {
         if let Some(pruned_at) = run.pruned_at {
             tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
         }
-        let mut outcomes = app.outcomes(&run, outcome);
+        let mut outcomes = app.outcomes(&run, outcome)?;
         if format == OutcomesFormat::Json {
             let mut out = raw_stdout();
             for each in outcomes {

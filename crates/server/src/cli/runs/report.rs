@@ -95,7 +95,7 @@ fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         )?;
     }
     writeln!(out, "\n{}", paint(style::STRONG, "Some of them"))?;
-    for outcome in app.outcomes(run, Some(Outcome::Changed)).take(DIFFS) {
+    for outcome in app.outcomes(run, Some(Outcome::Changed))?.take(DIFFS) {
         let outcome = outcome?;
         writeln!(out, "  {}", one_line(outcome.username.as_deref().unwrap_or("?")))?;
         for change in &outcome.changes {
@@ -109,7 +109,7 @@ fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
 fn warnings(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     const MOST: usize = 20;
     let mut groups: BTreeMap<String, (u64, String)> = BTreeMap::new();
-    for outcome in app.outcomes(run, None) {
+    for outcome in app.outcomes(run, None)? {
         let outcome = outcome?;
         for warning in &outcome.warnings {
             let known = groups.len() < MOST || groups.contains_key(warning);
@@ -138,7 +138,7 @@ fn failures(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
             continue;
         }
         let mut groups: BTreeMap<(String, Option<u32>), (u64, String, String)> = BTreeMap::new();
-        for outcome in app.outcomes(run, Some(kind)) {
+        for outcome in app.outcomes(run, Some(kind))? {
             let outcome = outcome?;
             let Some(error) = &outcome.error else { continue };
             let mut key = (error.kind.clone(), error.line);
@@ -163,10 +163,10 @@ fn capitalized(outcome: Outcome) -> String {
 }
 
 fn next_steps(app: &App, run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<()> {
-    let Hints { program, database, .. } = hints;
+    let Hints { program, options, .. } = hints;
     let id = run.id;
     let mut steps = Vec::new();
-    let mut step = |command: String, what| steps.push((format!("{program} {command}{database}"), what));
+    let mut step = |command: String, what| steps.push((format!("{program} {command}{options}"), what));
     let tally = run.final_tally();
     let (changed, left) = (tally.get(Outcome::Changed) > 0, tally.get(Outcome::NotRun) > 0);
     for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {

@@ -37,7 +37,7 @@ impl Export {
         let filter = self.filter.as_deref().map(|text| app.filter(text)).transpose()?;
         let tree = filter.as_ref().map(|filter| &filter.tree);
         let organizations: HashMap<_, _> =
-            app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+            app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
         let users = app.users(tree)?;
         let mut out = raw_stdout();
         if self.format == ExportFormat::Json {

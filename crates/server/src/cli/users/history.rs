@@ -100,7 +100,7 @@ impl History {
         };
         let mut listing = Listing::new(self.format, columns)?;
         let mut any = false;
-        for event in app.history(id) {
+        for event in app.history(id)? {
             let event = event?;
             for change in &event.changes {
                 listing.push(|| cells(self.format, &event, change), &line(&event, change))?;

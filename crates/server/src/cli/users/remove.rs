@@ -25,7 +25,7 @@ impl Remove {
         if !confirm(self.yes, &question)? {
             return Ok(ExitCode::FAILURE);
         }
-        app.store().remove_user(&user)?;
+        app.remove_user(&user)?;
         tell(format_args!("user {:?} is gone", user.username));
         Ok(ExitCode::SUCCESS)
     }

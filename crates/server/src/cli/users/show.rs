@@ -26,7 +26,7 @@ impl Show {
             Format::Json => print_json(&user)?,
             Format::Csv => {
                 let organizations: HashMap<_, _> =
-                    app.store().organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+                    app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
                 let mut listing = Listing::new(Format::Csv, &EXPORT_COLUMNS)?;
                 listing.push(|| export_row(&user, &organizations, true), &user)?;
                 listing.finish()?;
@@ -45,7 +45,7 @@ fn describe(app: &App, user: &User) -> anyhow::Result<()> {
     for field in Field::ALL {
         let mut value = user.get(field).to_string();
         if field == Field::OrganizationId {
-            let organizations = app.store().organizations()?;
+            let organizations = app.organizations()?;
             let name = organizations.iter().find(|each| each.id == user.organization_id);
             value.push_str(&name.map_or_else(String::new, |each| format!(" ({})", each.name)));
         }

@@ -1,0 +1,179 @@
+//! Who may do what. The database is reached with a permit only: every use case asks for one by the right that it takes,
+//! and a permit knows whose users, runs and scripts are meant. What is not theirs does not exist for an administrator.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rollcall_domain::filter::{Comparison, Expr, Filter, Literal, Test, UserTest};
+use rollcall_domain::{Administrator, AdministratorId, Field, Mode, Right, Rights, Run, Scope, User};
+use rollcall_store::{Store, StoreError};
+
+use crate::{App, AppError};
+
+/// On whose behalf something is done, with what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    name: String,
+    id: Option<AdministratorId>,
+    rights: Rights,
+}
+
+impl Actor {
+    /// An account of the operating system, such as `cli:maria`. Whoever has one that can read the database may do
+    /// everything anyway.
+    #[must_use]
+    pub fn account(name: String) -> Self {
+        Self { name, id: None, rights: Rights::all() }
+    }
+
+    /// An administrator, with what is granted to them now.
+    #[must_use]
+    pub fn administrator(administrator: &Administrator) -> Self {
+        let Administrator { id, name, rights, .. } = administrator;
+        Self { name: name.clone(), id: Some(*id), rights: rights.clone() }
+    }
+
+    /// As they are recorded.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Their number, if they are an administrator.
+    #[must_use]
+    pub fn id(&self) -> Option<AdministratorId> {
+        self.id
+    }
+
+    /// What they may do.
+    #[must_use]
+    pub fn rights(&self) -> &Rights {
+        &self.rights
+    }
+}
+
+/// The database. Only this module gets at it.
+#[derive(Clone)]
+pub(crate) struct Vault(Arc<Store>);
+
+impl Vault {
+    pub(crate) fn new(store: Store) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+/// The database, for something that is allowed.
+pub(crate) struct Permit<'a> {
+    store: &'a Store,
+    /// Whose users, runs and scripts are meant.
+    pub(crate) scope: Scope,
+}
+
+impl Deref for Permit<'_> {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        self.store
+    }
+}
+
+impl<'a> Permit<'a> {
+    /// For what outlives the question.
+    pub(crate) fn into_store(self) -> &'a Store {
+        self.store
+    }
+
+    /// Refuses what is not theirs, in the words for what is not there.
+    pub(crate) fn own_user(&self, user: Option<User>) -> Option<User> {
+        user.filter(|user| self.scope.has(user.organization_id))
+    }
+
+    /// Whether a run is theirs: whether it touches nobody else's users.
+    pub(crate) fn owns(&self, run: &Run) -> bool {
+        self.scope.covers(&run.scope)
+    }
+
+    /// The filter that selects those of their users that `filter` does; none: all users there are.
+    pub(crate) fn narrow(&self, filter: Option<&Filter>) -> Option<Filter> {
+        match (within(&self.scope), filter) {
+            (None, filter) => filter.cloned(),
+            (Some(own), None) => Some(own),
+            (Some(own), Some(filter)) => Some(Expr::And(vec![own, filter.clone()])),
+        }
+    }
+}
+
+/// The users of a scope as a filter; none: all.
+fn within(scope: &Scope) -> Option<Filter> {
+    let Scope::Within(organizations) = scope else { return None };
+    let is = |id: &i64| {
+        let test = Test::Compare(Comparison::Equal, Literal::Int(*id));
+        Expr::Is(UserTest::Field(Field::OrganizationId, test))
+    };
+    let mut each: Vec<_> = organizations.iter().map(is).collect();
+    match each.len() {
+        1 => each.pop(),
+        _ => Some(Expr::Or(each)),
+    }
+}
+
+impl App {
+    /// The one place where it is decided whether something may be done: a permit, or why not.
+    pub(crate) fn may(&self, right: Right) -> Result<Permit<'_>, AppError> {
+        match self.actor.rights.scope(right) {
+            Some(scope) => Ok(Permit { store: &self.vault.0, scope }),
+            None => Err(AppError::Denied { who: self.actor.name.clone(), right, everywhere: false }),
+        }
+    }
+
+    /// The same for what belongs to everybody, such as settings.
+    pub(crate) fn may_everywhere(&self, right: Right) -> Result<Permit<'_>, AppError> {
+        let permit = self.may(right)?;
+        if permit.scope == Scope::Everywhere {
+            return Ok(permit);
+        }
+        Err(AppError::Denied { who: self.actor.name.clone(), right, everywhere: true })
+    }
+
+    /// The same for a run that exists: it has to be theirs.
+    pub(crate) fn may_with(&self, right: Right, run: &Run) -> Result<Permit<'_>, AppError> {
+        let permit = self.may(right)?;
+        if permit.owns(run) {
+            return Ok(permit);
+        }
+        // They may look at it, or they would not have come here.
+        Err(AppError::Denied { who: self.actor.name.clone(), right, everywhere: true })
+    }
+
+    /// What it takes to run a script.
+    pub(crate) fn may_run(&self, mode: Mode) -> Result<Permit<'_>, AppError> {
+        let permit = self.may(Right::Execute);
+        if permit.is_err() && mode == Mode::Preview { self.may(Right::Report).or(permit) } else { permit }
+    }
+
+    /// What it takes to go on with a run, to try it again and to end it.
+    pub(crate) fn may_run_again(&self, run: &Run) -> Result<Permit<'_>, AppError> {
+        self.may_with(if run.settings.report { Right::Report } else { Right::Execute }, run)
+    }
+
+    /// Whether whoever started a run may still do what it does: asked again when others are to go on with it.
+    pub(crate) fn is_still_allowed(&self, run: &Run) -> Result<bool, AppError> {
+        let Some(id) = run.administrator_id else { return Ok(true) };
+        let Some(administrator) = self.engine().administrator_by_id(id)? else { return Ok(false) };
+        let by = Self { actor: Actor::administrator(&administrator), ..self.clone() };
+        Ok(by.may_run_again(run).is_ok())
+    }
+
+    /// The database, for the execution of runs that were allowed when they were made, and for what every process does to
+    /// share them.
+    pub(crate) fn engine(&self) -> &Store {
+        &self.vault.0
+    }
+
+    /// The administrator of this name, to act with their rights.
+    pub fn acting_as(&self, name: &str) -> Result<Self, AppError> {
+        let found = self.may_everywhere(Right::Administer)?.administrator(name)?;
+        let found = found.ok_or_else(|| StoreError::NoSuch(format!("administrator {name:?}")))?;
+        Ok(Self { actor: Actor::administrator(&found), ..self.clone() })
+    }
+}

@@ -1,0 +1,66 @@
+use rollcall_domain::{Administrator, AdministratorId, Grant, Right, Scope, check_administrator_name};
+use rollcall_store::StoreError;
+
+use crate::{App, AppError};
+
+impl App {
+    /// Adds an administrator, with roles that whoever asks may grant.
+    pub fn add_administrator(&self, name: &str, grants: &[Grant]) -> Result<AdministratorId, AppError> {
+        let permit = self.may(Right::Administer)?;
+        check_administrator_name(name)?;
+        if grants.is_empty() && permit.scope != Scope::Everywhere {
+            return Err(AppError::Ungranted);
+        }
+        self.check_grants(grants)?;
+        Ok(permit.add_administrator(name, grants, self.clock.now())?)
+    }
+
+    /// The administrators whom whoever asks may see: those who have no role beyond where that one administers.
+    pub fn administrators(&self) -> Result<Vec<Administrator>, AppError> {
+        let permit = self.may(Right::Administer)?;
+        let all = permit.administrators()?;
+        Ok(all.into_iter().filter(|each| is_within(each, &permit.scope)).collect())
+    }
+
+    /// The administrator of this name.
+    pub fn administrator(&self, name: &str) -> Result<Administrator, AppError> {
+        let permit = self.may(Right::Administer)?;
+        let found = permit.administrator(name)?.filter(|found| is_within(found, &permit.scope));
+        Ok(found.ok_or_else(|| StoreError::NoSuch(format!("administrator {name:?}")))?)
+    }
+
+    /// Grants a role to an administrator. Nobody can grant what they lack.
+    pub fn grant(&self, name: &str, grant: &Grant) -> Result<(), AppError> {
+        let to = self.administrator(name)?;
+        self.check_grants(std::slice::from_ref(grant))?;
+        Ok(self.may(Right::Administer)?.grant(&to, grant)?)
+    }
+
+    /// Takes a role from an administrator; says whether they had it.
+    pub fn revoke(&self, name: &str, grant: &Grant) -> Result<bool, AppError> {
+        let from = self.administrator(name)?;
+        self.check_grants(std::slice::from_ref(grant))?;
+        Ok(self.may(Right::Administer)?.revoke(&from, grant)?)
+    }
+
+    /// Removes an administrator. What they have done stays theirs.
+    pub fn remove_administrator(&self, name: &str) -> Result<(), AppError> {
+        let who = self.administrator(name)?;
+        self.check_grants(&who.rights.grants().collect::<Vec<_>>())?;
+        Ok(self.may(Right::Administer)?.remove_administrator(&who, self.clock.now())?)
+    }
+
+    fn check_grants(&self, grants: &[Grant]) -> Result<(), AppError> {
+        match grants.iter().find(|grant| !self.actor.rights().may_grant(grant)) {
+            None => Ok(()),
+            Some(grant) => Err(AppError::Ungrantable { who: self.actor.name().to_owned(), role: grant.role }),
+        }
+    }
+}
+
+/// Whether all that an administrator may do is within a scope; of nobody's roles that is said within organizations.
+fn is_within(administrator: &Administrator, scope: &Scope) -> bool {
+    let mut grants = administrator.rights.grants().peekable();
+    *scope == Scope::Everywhere
+        || (grants.peek().is_some() && grants.all(|grant| scope.covers(&grant.scope())))
+}

@@ -1,0 +1,284 @@
+//! Every use case, asked for by somebody of each role, everywhere and within one of two organizations: who lacks the right
+//! is refused, and what belongs to the other organization does not exist. A use case without a row here fails the test.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{NOW, request};
+use rollcall_app::runs::{
+    Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
+    RowsRequest, Stop, Terms, UndoRequest,
+};
+use rollcall_app::{Actor, App, AppError, Table, TableOptions};
+use rollcall_domain::{Brakes, Grant, Mode, Right, Role, Run, RunId, UserId, Zone};
+use rollcall_store::{Location, StoreError};
+use rollcall_testkit::{TestClock, TestDatabase};
+
+/// What belongs to one organization.
+struct Theirs {
+    user: &'static str,
+    id: UserId,
+    preview: RunId,
+    run: RunId,
+    administrator: &'static str,
+}
+
+type Call = fn(&App, &Theirs) -> Result<(), AppError>;
+
+/// Whether what somebody may reach with a right is bounded.
+#[derive(Clone, Copy, PartialEq)]
+enum Reach {
+    /// It is about an object that belongs to an organization.
+    Theirs,
+    /// It gives, or does something to, what they may reach.
+    Own,
+    /// It takes the right everywhere.
+    Everywhere,
+}
+use Reach::{Everywhere, Own, Theirs as One};
+
+/// Use cases that take no right: they reach no database, or only say what `App` is made of.
+const NONE: [&str; 6] = ["acting_as", "actor", "new", "read_script", "with_lease", "zone"];
+
+fn terms() -> Terms {
+    Terms { confirmed: true, queue: true, ..Terms::default() }
+}
+
+fn engine() -> rollcall_app::runs::Engine {
+    rollcall_app::runs::Engine { workers: 1, ..request("", Mode::Preview).engine }
+}
+
+fn run(app: &App, mode: Mode, choice: Choice) -> Result<(), AppError> {
+    let mut wanted = request("pass", mode);
+    (wanted.choice, wanted.terms) = (choice, terms());
+    app.run(&wanted, &Stop::default(), &mut Quiet).map(drop)
+}
+
+fn table() -> Table {
+    let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
+    std::fs::write(file.path(), "username\nzz\n").unwrap();
+    Table::open(file.path(), &TableOptions::default()).unwrap()
+}
+
+struct Quiet;
+
+impl Observer for Quiet {
+    fn confirm(&mut self, _: &Run) -> bool {
+        true
+    }
+
+    fn progress(&mut self, _: Progress) {}
+}
+
+struct Rows;
+
+impl RowsObserver for Rows {
+    fn columns(&mut self, _: &[String], _: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn bad_row(&mut self, _: &BadRow<'_>) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn progress(&mut self, _: u64) {}
+}
+
+fn within(app: &App) -> Grant {
+    let id = app.organizations().unwrap().iter().find(|each| each.name == "North").unwrap().id;
+    Grant { role: Role::ReadOnly, organization_id: Some(id) }
+}
+
+const CASES: &[(&str, Right, Reach, Call)] = &[
+    ("user", Right::Look, One, |app, of| app.user(of.user).map(drop)),
+    ("user_by_id", Right::Look, One, |app, of| {
+        let found = app.user_by_id(of.id)?;
+        found.map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
+    }),
+    ("users", Right::Look, Own, |app, _| app.users(None)?.try_for_each(|user| user.map(drop))),
+    ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
+    ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
+    ("remove_user", Right::EditUsers, One, |app, of| {
+        let user = app.user(of.user)?;
+        // As somebody else has seen it: it stays.
+        app.remove_user(&rollcall_domain::User { version: 99, ..user }).or_else(|error| match error {
+            AppError::Store(StoreError::Stale(_)) => Ok(()),
+            error => Err(error),
+        })
+    }),
+    ("history", Right::Look, One, |app, of| {
+        app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
+        app.history(of.id)?.try_for_each(|event| event.map(drop))
+    }),
+    ("import_users", Right::EditUsers, Own, |app, _| {
+        app.import_users(Cursor::new("username\n"), None, &mut |_| {}).map(drop)
+    }),
+    ("filter", Right::Look, Own, |app, _| app.filter("gold").map(drop)),
+    ("saved_filter", Right::Look, Own, |app, _| app.saved_filter("gold").map(drop)),
+    ("saved_filters", Right::Look, Own, |app, _| app.saved_filters().map(drop)),
+    ("save_filter", Right::EditScripts, Everywhere, |app, _| {
+        app.save_filter("gold", "klass eq \"gold\"").map(drop)
+    }),
+    ("remove_filter", Right::EditScripts, Everywhere, |app, _| app.remove_filter("other")),
+    ("script", Right::Look, Own, |app, _| app.script("saved", None).map(drop)),
+    ("find_script", Right::Look, Own, |app, _| app.find_script("saved").map(drop)),
+    ("scripts", Right::Look, Own, |app, _| app.scripts().map(drop)),
+    ("script_history", Right::Look, Own, |app, _| app.script_history("saved").map(drop)),
+    ("save_script", Right::EditScripts, Everywhere, |app, _| app.save_script("saved", "pass", "").map(drop)),
+    ("restore_script", Right::EditScripts, Everywhere, |app, _| app.restore_script("saved", 1, "").map(drop)),
+    ("remove_script", Right::EditScripts, Everywhere, |app, _| app.remove_script("other")),
+    ("organizations", Right::Look, Own, |app, _| app.organizations().map(drop)),
+    ("add_organization", Right::Administer, Everywhere, |app, _| app.add_organization("North").map(drop)),
+    ("rename_organization", Right::Administer, Everywhere, |app, _| app.rename_organization("none", "x")),
+    ("remove_organization", Right::Administer, Everywhere, |app, _| app.remove_organization("none")),
+    ("profiles", Right::Look, Own, |app, _| app.profiles().map(drop)),
+    ("profile", Right::Look, Own, |app, _| app.profile("plus").map(drop)),
+    ("catalogue", Right::Look, Own, |app, _| app.catalogue().map(drop)),
+    ("add_profile", Right::Administer, Everywhere, |app, _| app.add_profile("plus", &[], &[]).map(drop)),
+    ("remove_profile", Right::Administer, Everywhere, |app, _| app.remove_profile("none")),
+    ("administrator", Right::Administer, One, |app, of| app.administrator(of.administrator).map(drop)),
+    ("administrators", Right::Administer, Own, |app, _| app.administrators().map(drop)),
+    ("add_administrator", Right::Administer, Own, |app, _| {
+        app.add_administrator("taken", &[within(app)]).map(drop)
+    }),
+    ("grant", Right::Administer, One, |app, of| app.grant(of.administrator, &within(app))),
+    ("revoke", Right::Administer, One, |app, of| app.revoke(of.administrator, &within(app)).map(drop)),
+    ("remove_administrator", Right::Administer, Own, |app, _| app.remove_administrator("nobody")),
+    ("prune", Right::Administer, Everywhere, |app, _| {
+        app.prune("99y".parse()?, &Stop::default(), |_| {}).map(drop)
+    }),
+    ("prune_after", Right::Look, Own, |app, _| app.prune_after().map(drop)),
+    ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
+    ("migrate", Right::Administer, Everywhere, |app, _| {
+        let nowhere = Location::Sqlite("/nowhere/at/all.db".into());
+        app.migrate(&nowhere, &mut |_| {}).map(drop)
+    }),
+    ("holds_samples", Right::Look, Own, |app, _| app.holds_samples().map(drop)),
+    ("make_samples", Right::Administer, Everywhere, |app, _| app.make_samples(0, |_| {})),
+    ("run", Right::Execute, Own, |app, _| run(app, Mode::Apply, Choice::All)),
+    ("run", Right::Report, Own, |app, _| run(app, Mode::Preview, Choice::All)),
+    ("run", Right::Report, One, |app, of| run(app, Mode::Preview, Choice::Outcomes(of.run, None))),
+    ("read_rows", Right::Report, Own, |app, _| {
+        let wanted = RowsRequest { file: "x.csv", key: None, skip_unmatched: true };
+        app.read_rows(table(), &wanted, &mut Rows).map(drop)
+    }),
+    ("find_run", Right::Look, One, |app, of| app.find_run(of.run).map(drop)),
+    ("runs", Right::Look, Own, |app, _| app.runs()?.try_for_each(|run| run.map(drop))),
+    ("outcomes", Right::Look, One, |app, of| {
+        app.outcomes(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
+    }),
+    ("histogram", Right::Look, One, |app, of| app.histogram(&app.find_run(of.run)?, 9).map(drop)),
+    ("has_results", Right::Look, One, |app, of| app.has_results(&app.find_run(of.run)?).map(drop)),
+    ("result_columns", Right::Look, One, |app, of| {
+        app.result_columns(&app.find_run(of.run)?, None).map(drop)
+    }),
+    ("applied_by", Right::Look, One, |app, of| app.applied_by(of.preview).map(drop)),
+    ("undone_by", Right::Look, One, |app, of| app.undone_by(of.run).map(drop)),
+    ("apply_preview", Right::Execute, One, |app, of| {
+        let wanted = ApplyRequest { plan: None, terms: terms() };
+        app.apply_preview(of.preview, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("undo", Right::Execute, One, |app, of| {
+        let wanted = UndoRequest { mode: Mode::Apply, user: None, terms: terms() };
+        app.undo(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("retry", Right::Execute, One, |app, of| {
+        let again = Again::Failed;
+        let wanted =
+            RetryRequest { again, preview: true, engine: engine(), time_limit: None, terms: terms() };
+        app.retry(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("resume", Right::Execute, One, |app, of| {
+        let (engine, brakes) = (engine(), Brakes::default());
+        let wanted = ResumeRequest { engine, time_limit: None, brakes, confirmed: true };
+        app.resume(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("cancel", Right::Execute, One, |app, of| app.cancel(of.run).map(drop)),
+    ("watch", Right::Look, One, |app, of| app.watch(of.run, &Stop::default(), &mut Quiet).map(drop)),
+    ("has_workers", Right::Look, Own, |app, _| app.has_workers().map(drop)),
+    ("workers", Right::Look, Everywhere, |app, _| app.workers().map(drop)),
+    ("work", Right::Execute, Everywhere, |app, _| app.work(&engine(), &Arc::new(true.into()), &mut |_| {})),
+];
+
+/// The public functions of `App` in a folder of sources.
+fn use_cases(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(use_cases(&path));
+            continue;
+        }
+        let mut inside = false;
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            inside = line == "impl App {" || inside && line != "}";
+            if let (true, Some(rest)) = (inside, line.strip_prefix("    pub fn ")) {
+                found.insert(rest.split(['(', '<']).next().unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_use_case_has_a_row() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let rows = CASES.iter().map(|(name, ..)| *name).chain(NONE).map(str::to_owned).collect();
+    assert_eq!(use_cases(&source), rows);
+}
+
+#[test]
+fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
+    let database = TestDatabase::new();
+    let as_actor = |actor| App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), actor);
+    let root = as_actor(Actor::account("cli:test".to_owned()));
+    root.add_profile("plus", &[], &[]).unwrap();
+    let users = "username,organization\nnorth,North\nsouth,South\n";
+    root.import_users(Cursor::new(users), None, &mut |fault| panic!("{fault:?}")).unwrap();
+    root.save_filter("gold", "klass eq \"gold\"").unwrap();
+    root.save_script("saved", "pass", "").unwrap();
+    let organizations = root.organizations().unwrap();
+    let id = |name: &str| organizations.iter().find(|each| each.name == name).unwrap().id;
+    let theirs = [("north", "North"), ("south", "South")].map(|(user, organization)| {
+        let grant = Grant { role: Role::Operator, organization_id: Some(id(organization)) };
+        root.add_administrator(user, &[grant]).unwrap();
+        let app = root.acting_as(user).unwrap();
+        let made = [Mode::Preview, Mode::Apply].map(|mode| {
+            let source = format!("user.klass = '{mode:?}'");
+            app.run(&request(&source, mode), &Stop::default(), &mut Quiet).unwrap().id
+        });
+        let [preview, run] = made;
+        Theirs { user, id: root.user(user).unwrap().id, preview, run, administrator: user }
+    });
+    let [north, south] = &theirs;
+
+    let mut seen = [0; 3];
+    for role in Role::ALL {
+        for organization_id in [None, Some(id("North"))] {
+            let who = format!("{role}{}", organization_id.map_or("", |_| "-north"));
+            root.add_administrator(&who, &[Grant { role, organization_id }]).unwrap();
+            let app = root.acting_as(&who).unwrap();
+            for (name, right, reach, call) in CASES {
+                let wanted = app.actor().rights().scope(*right);
+                let bound = organization_id.is_some();
+                let may = wanted.is_some() && !(bound && *reach == Everywhere);
+                let done = call(&app, north);
+                let denied = matches!(done, Err(AppError::Denied { .. }));
+                assert_eq!(denied, !may, "{who} {name}: {done:?}");
+                seen[usize::from(may)] += 1;
+                if may && *reach == One {
+                    let other = call(&app, south);
+                    let hidden = matches!(other, Err(AppError::Store(StoreError::NoSuch(_))));
+                    assert_eq!(hidden, bound, "{who} {name} of others: {other:?}");
+                    seen[2] += 1;
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+}

@@ -1,0 +1,143 @@
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use rollcall_app::App;
+use rollcall_domain::{Administrator, Grant, Role};
+use rollcall_store::StoreError;
+use serde::Serialize;
+
+use super::{Context, confirm};
+use crate::output::{Format, Listing};
+use crate::style::tell;
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  \
+                  rollcall administrators add maria --grant operator@North\n  \
+                  rollcall administrators grant maria author\n  \
+                  rollcall --as maria run extend.py --all\n\n\
+                  Roles add up, each everywhere or within one organization:\n  \
+                  admin      everything\n  \
+                  operator   edits users and runs scripts\n  \
+                  author     edits scripts and filters, and cannot run them\n  \
+                  read-only  looks, and runs scripts as reports: whoever would be changed fails\n\n\
+                  Users, runs and results of other organizations do not exist for somebody with roles within some. Without \
+                  --as, your account may do everything, and is recorded as cli:NAME.")]
+pub(super) enum Administrators {
+    /// Add an administrator
+    Add {
+        /// Their name
+        name: String,
+        /// A role, everywhere or within an organization; may be given several times
+        #[arg(long = "grant", value_name = "ROLE[@ORGANIZATION]")]
+        grants: Vec<String>,
+    },
+    /// List all administrators
+    List {
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Give an administrator a role
+    Grant {
+        /// Their name
+        name: String,
+        /// The role, everywhere or within an organization
+        #[arg(value_name = "ROLE[@ORGANIZATION]")]
+        grant: String,
+    },
+    /// Take a role from an administrator
+    Revoke {
+        /// Their name
+        name: String,
+        /// The role, everywhere or within an organization
+        #[arg(value_name = "ROLE[@ORGANIZATION]")]
+        grant: String,
+    },
+    /// Remove an administrator; what they have done stays theirs
+    Remove {
+        /// Their name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// An administrator as JSON.
+#[derive(Serialize)]
+struct Shown<'a> {
+    administrator_id: i64,
+    name: &'a str,
+    grants: Vec<String>,
+    created_at: String,
+}
+
+impl Administrators {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        match self {
+            Self::Add { name, grants } => {
+                let grants = grants.iter().map(|text| read(&app, text)).collect::<Result<Vec<_>, _>>()?;
+                let id = app.add_administrator(&name, &grants)?;
+                tell(format_args!("administrator {id} is {name}"));
+                if grants.is_empty() {
+                    tell(format_args!(
+                        "without a role {name} may do nothing: 'rollcall administrators grant {name} ROLE'"
+                    ));
+                }
+            }
+            Self::List { format } => list(&app, format)?,
+            Self::Grant { name, grant } => {
+                app.grant(&name, &read(&app, &grant)?)?;
+                tell(format_args!("{name} is {grant} now"));
+            }
+            Self::Revoke { name, grant } => match app.revoke(&name, &read(&app, &grant)?)? {
+                true => tell(format_args!("{name} is no longer {grant}")),
+                false => {
+                    anyhow::bail!("{name} is not {grant}: 'rollcall administrators list' shows all roles")
+                }
+            },
+            Self::Remove { name, yes } => {
+                if !confirm(yes, &format!("Remove administrator {name}?"))? {
+                    return Ok(ExitCode::FAILURE);
+                }
+                app.remove_administrator(&name)?;
+                tell(format_args!("administrator {name} is gone"));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Reads `ROLE` or `ROLE@ORGANIZATION`.
+fn read(app: &App, text: &str) -> anyhow::Result<Grant> {
+    let (role, organization) = match text.split_once('@') {
+        Some((role, name)) => (role, Some(name)),
+        None => (text, None),
+    };
+    let role: Role = role.parse()?;
+    let Some(name) = organization else { return Ok(Grant { role, organization_id: None }) };
+    let found = app.organizations()?.into_iter().find(|each| each.name == name);
+    let found = found.ok_or_else(|| StoreError::NoSuch(format!("organization {name:?}")))?;
+    Ok(Grant { role, organization_id: Some(found.id) })
+}
+
+fn list(app: &App, format: Format) -> anyhow::Result<()> {
+    let organizations = app.organizations()?;
+    let show = |grant: Grant| match grant.organization_id {
+        None => grant.role.to_string(),
+        Some(id) => {
+            let name = organizations.iter().find(|each| each.id == id).map_or("?", |each| &each.name);
+            format!("{}@{name}", grant.role)
+        }
+    };
+    let mut listing = Listing::new(format, &["administrator_id", "name", "grants", "created_at"])?;
+    for Administrator { id, name, created_at, rights } in app.administrators()? {
+        let grants: Vec<_> = rights.grants().map(show).collect();
+        let shown = Shown { administrator_id: id, name: &name, grants, created_at: created_at.to_string() };
+        let cells = || vec![id.to_string(), name.clone(), shown.grants.join(", "), shown.created_at.clone()];
+        listing.push(cells, &shown)?;
+    }
+    listing.finish()?;
+    Ok(())
+}
