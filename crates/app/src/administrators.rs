@@ -12,7 +12,7 @@ impl App {
             return Err(AppError::Ungranted);
         }
         self.check_grants(grants)?;
-        Ok(permit.add_administrator(name, grants, self.clock.now())?)
+        Ok(permit.add_administrator(name, grants, &self.act())?)
     }
 
     /// The administrators whom whoever asks may see: those who have no role beyond where that one administers.
@@ -33,21 +33,21 @@ impl App {
     pub fn grant(&self, name: &str, grant: &Grant) -> Result<(), AppError> {
         let to = self.administrator(name)?;
         self.check_grants(std::slice::from_ref(grant))?;
-        Ok(self.may(Right::Administer)?.grant(&to, grant)?)
+        Ok(self.may(Right::Administer)?.grant(&to, grant, &self.act())?)
     }
 
     /// Takes a role from an administrator; says whether they had it.
     pub fn revoke(&self, name: &str, grant: &Grant) -> Result<bool, AppError> {
         let from = self.administrator(name)?;
         self.check_grants(std::slice::from_ref(grant))?;
-        Ok(self.may(Right::Administer)?.revoke(&from, grant)?)
+        Ok(self.may(Right::Administer)?.revoke(&from, grant, &self.act())?)
     }
 
     /// Removes an administrator. What they have done stays theirs.
     pub fn remove_administrator(&self, name: &str) -> Result<(), AppError> {
         let who = self.administrator(name)?;
         self.check_grants(&who.rights.grants().collect::<Vec<_>>())?;
-        Ok(self.may(Right::Administer)?.remove_administrator(&who, self.clock.now())?)
+        Ok(self.may(Right::Administer)?.remove_administrator(&who, &self.act())?)
     }
 
     fn check_grants(&self, grants: &[Grant]) -> Result<(), AppError> {

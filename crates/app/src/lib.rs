@@ -5,6 +5,7 @@
 
 mod access;
 mod administrators;
+mod audit;
 mod catalogue;
 mod csv_text;
 mod error;

@@ -10,7 +10,7 @@ use crate::{App, AppError};
 /// Rows that are removed in one transaction: others wait for a few milliseconds.
 const STEP: u32 = 5_000;
 /// Where the age is kept.
-const SETTING: &str = "setting.prune_after";
+const SETTING: &str = "prune_after";
 /// A day has so many seconds.
 const DAY: u64 = 86_400;
 
@@ -90,14 +90,15 @@ impl App {
 
     /// The age at which things are pruned here, if that was set.
     pub fn prune_after(&self) -> Result<Option<Age>, AppError> {
-        let text = self.may(Right::Look)?.installation_fact(SETTING)?.filter(|text| !text.is_empty());
+        let text = self.may(Right::Look)?.setting(SETTING)?;
         Ok(text.map(|text| text.parse()).transpose()?)
     }
 
     /// Sets the age at which things are pruned here; none: never.
     pub fn set_prune_after(&self, age: Option<Age>) -> Result<(), AppError> {
-        let text = age.map_or_else(String::new, |age| age.to_string());
-        Ok(self.may_everywhere(Right::Administer)?.set_installation_fact(SETTING, &text)?)
+        let permit = self.may_everywhere(Right::Administer)?;
+        let text = age.map(|age| age.to_string());
+        Ok(permit.set_setting(SETTING, text.as_deref(), &self.act())?)
     }
 }
 

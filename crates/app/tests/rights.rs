@@ -15,7 +15,7 @@ use rollcall_app::runs::{
     RowsRequest, Stop, Terms, UndoRequest,
 };
 use rollcall_app::{Actor, App, AppError, Table, TableOptions};
-use rollcall_domain::{Brakes, Grant, Mode, Right, Role, Run, RunId, UserId, Zone};
+use rollcall_domain::{AuditQuery, Brakes, Grant, Mode, Right, Role, Run, RunId, UserId, Zone};
 use rollcall_store::{Location, StoreError};
 use rollcall_testkit::{TestClock, TestDatabase};
 
@@ -158,6 +158,12 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         let nowhere = Location::Sqlite("/nowhere/at/all.db".into());
         app.migrate(&nowhere, &mut |_| {}).map(drop)
     }),
+    ("audit", Right::Administer, Everywhere, |app, _| {
+        app.audit(&AuditQuery::default())?.try_for_each(|entry| entry.map(drop))
+    }),
+    ("audit_head", Right::Administer, Everywhere, |app, _| app.audit_head().map(drop)),
+    ("verify_audit", Right::Administer, Everywhere, |app, _| app.verify_audit(None, |_| {}).map(drop)),
+    ("export_audit", Right::Administer, Everywhere, |app, _| app.export_audit("nowhere").map(drop)),
     ("holds_samples", Right::Look, Own, |app, _| app.holds_samples().map(drop)),
     ("make_samples", Right::Administer, Everywhere, |app, _| app.make_samples(0, |_| {})),
     ("run", Right::Execute, Own, |app, _| run(app, Mode::Apply, Choice::All)),

@@ -4,9 +4,11 @@
 //! Everything that reaches a database has passed through here, whoever asked for it: a script, a file or an
 //! administrator.
 
+mod audit;
 mod brakes;
 mod change;
 mod clock;
+mod columns;
 mod edit;
 mod field;
 pub mod filter;
@@ -22,9 +24,11 @@ mod saved;
 mod time;
 mod user;
 
+pub use audit::{Act, Action, AuditEntry, AuditQuery, Chain, Deed, Flaw, Head, Verdict};
 pub use brakes::{Brakes, Counts, Settings, Tripped};
 pub use change::{Change, FieldChange, Mismatch, diff, inverse};
 pub use clock::{Clock, SystemClock};
+pub use columns::ColumnHash;
 pub use edit::Edit;
 pub use field::{Field, Kind, Value, ValueRef, did_you_mean};
 pub use item::{Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Operator};

@@ -1,7 +1,10 @@
-use rollcall_domain::{Administrator, AdministratorId, Grant, OrganizationId, Rights, Role, Timestamp};
+use rollcall_domain::{
+    Act, Action, Administrator, AdministratorId, Deed, Grant, OrganizationId, Rights, Role, Timestamp,
+};
+use serde_json::json;
 
 use crate::db::{Row, Tx, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 sql! {
     INSERT = "INSERT INTO administrators (name, created_at) VALUES (?1, ?2) RETURNING id";
@@ -61,17 +64,20 @@ impl Store {
         &self,
         name: &str,
         grants: &[Grant],
-        now: Timestamp,
+        act: &Act<'_>,
     ) -> Result<AdministratorId, StoreError> {
         self.write(|tx| {
-            let id =
-                tx.value(INSERT, args![name, now]).map_err(|error: StoreError| match error.is_taken() {
+            let id = tx.value(INSERT, args![name, act.at]).map_err(|error: StoreError| {
+                match error.is_taken() {
                     true => StoreError::Taken(format!("the administrator name {name:?}")),
                     false => error,
-                })?;
+                }
+            })?;
             for grant in grants {
                 give(tx, id, grant)?;
             }
+            let deed = deed(Action::AdministratorAdd, name).with("id", id).with("grants", json!(grants));
+            audit::record(tx, act, &deed)?;
             Ok(id)
         })
     }
@@ -101,36 +107,53 @@ impl Store {
     }
 
     /// Grants a role; nothing happens if it is granted already.
-    pub fn grant(&self, to: &Administrator, grant: &Grant) -> Result<(), StoreError> {
+    pub fn grant(&self, to: &Administrator, grant: &Grant, act: &Act<'_>) -> Result<(), StoreError> {
         self.write(|tx| {
             check_there(tx, to)?;
-            give(tx, to.id, grant)
+            match give(tx, to.id, grant)? {
+                true => audit::record(tx, act, &granted(Action::Grant, to, grant)),
+                false => Ok(()),
+            }
         })
     }
 
     /// Takes a role that was granted; says whether it was. The last one who may do everything keeps that.
-    pub fn revoke(&self, from: &Administrator, grant: &Grant) -> Result<bool, StoreError> {
+    pub fn revoke(&self, from: &Administrator, grant: &Grant, act: &Act<'_>) -> Result<bool, StoreError> {
         self.write(|tx| {
             check_there(tx, from)?;
             if *grant == Grant::EVERYTHING {
                 keep_an_admin(tx, from.id)?;
             }
-            Ok(tx.execute(TAKE, args![from.id, grant.role.name(), grant.organization_id])? > 0)
+            let taken = tx.execute(TAKE, args![from.id, grant.role.name(), grant.organization_id])? > 0;
+            if taken {
+                audit::record(tx, act, &granted(Action::Revoke, from, grant))?;
+            }
+            Ok(taken)
         })
     }
 
     /// Removes an administrator with everything granted; not the last one who may do everything.
-    pub fn remove_administrator(&self, who: &Administrator, now: Timestamp) -> Result<(), StoreError> {
+    pub fn remove_administrator(&self, who: &Administrator, act: &Act<'_>) -> Result<(), StoreError> {
         self.write(|tx| {
             check_there(tx, who)?;
             keep_an_admin(tx, who.id)?;
             tx.execute(TAKE_ALL, args![who.id])?;
-            tx.execute(REMOVE, args![who.id, now]).map(drop)
+            tx.execute(REMOVE, args![who.id, act.at])?;
+            audit::record(tx, act, &deed(Action::AdministratorRemove, &who.name).with("id", who.id))
         })
     }
 }
 
-fn give(tx: &Tx<'_>, id: AdministratorId, grant: &Grant) -> Result<(), StoreError> {
+fn deed(action: Action, name: &str) -> Deed {
+    Deed::new(action, format!("administrator {name}"))
+}
+
+fn granted(action: Action, to: &Administrator, grant: &Grant) -> Deed {
+    deed(action, &to.name).within(grant.organization_id).with("id", to.id).with("role", grant.role.name())
+}
+
+/// Says whether it was not granted before.
+fn give(tx: &Tx<'_>, id: AdministratorId, grant: &Grant) -> Result<bool, StoreError> {
     let organization: Option<OrganizationId> = grant.organization_id;
-    tx.execute(GIVE, args![id, grant.role.name(), organization]).map(drop)
+    Ok(tx.execute(GIVE, args![id, grant.role.name(), organization])? > 0)
 }

@@ -13,7 +13,7 @@ use rollcall_domain::{Run, RunId};
 
 use crate::db::{Arg, Own, Tx, args};
 use crate::tables::{Sum, TABLES, Table};
-use crate::{Location, Store, StoreError, chunks, import, json, runs, sql};
+use crate::{Location, Store, StoreError, audit, chunks, import, json, runs, sql};
 
 /// Rows that are written in one transaction, unless they are long.
 const ROWS: i64 = 20_000;
@@ -346,13 +346,13 @@ fn names(separator: &str) -> String {
 
 /// Empties all tables.
 fn clear(tx: &Tx<'_>) -> Result<(), StoreError> {
-    match tx {
+    audit::unguarded(tx, || match tx {
         Tx::Postgres(pg) => pg.batch(&format!("TRUNCATE {}", names(", "))),
         Tx::Sqlite(_) => TABLES.iter().rev().try_for_each(|table| {
             tx.execute(&format!("DELETE FROM {}", table.name), &[])?;
             Ok(())
         }),
-    }
+    })
 }
 
 fn most_rows() -> i64 {

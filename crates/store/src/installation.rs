@@ -1,5 +1,7 @@
+use rollcall_domain::{Act, Action, Deed};
+
 use crate::db::args;
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 sql! {
     GET = "SELECT value FROM installation WHERE name = ?1";
@@ -17,6 +19,21 @@ impl Store {
         self.write(|tx| {
             tx.execute(PUT, args![name, value])?;
             Ok(())
+        })
+    }
+
+    /// What a setting is set to, if it is.
+    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let value = self.installation_fact(&format!("setting.{name}"))?;
+        Ok(value.filter(|value| !value.is_empty()))
+    }
+
+    /// Sets a setting, or unsets it. Its value goes into the audit log, so no setting may be a secret.
+    pub fn set_setting(&self, name: &str, value: Option<&str>, act: &Act<'_>) -> Result<(), StoreError> {
+        self.write(|tx| {
+            tx.execute(PUT, args![format!("setting.{name}"), value.unwrap_or_default()])?;
+            let deed = Deed::new(Action::SettingSet, format!("setting {name}")).with("value", value);
+            audit::record(tx, act, &deed)
         })
     }
 }

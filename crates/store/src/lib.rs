@@ -7,6 +7,7 @@
 //! import, an edit by hand.
 
 mod administrators;
+mod audit;
 mod chunks;
 mod copy;
 mod db;

@@ -21,7 +21,8 @@ migrations!(
     "0003_life_of_a_run",
     "0004_chunks_and_workers",
     "0005_runs_without_references",
-    "0006_administrators"
+    "0006_administrators",
+    "0007_audit"
 );
 
 /// The version that this program needs.

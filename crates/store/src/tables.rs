@@ -1,7 +1,7 @@
 //! Every table that a database consists of, with every column: what a copy of it has to have. A test compares this with
 //! what the migrations make. Missing is only `workers`, whose rows are processes that know the database by its place.
 
-use sha2::{Digest, Sha256};
+use rollcall_domain::ColumnHash;
 
 use crate::StoreError;
 use crate::db::{Arg, Dialect, Row, Tx, args};
@@ -68,6 +68,9 @@ tables! {
     chunks, key 1 numbered: id Int, run_id Int, done Int, last Int, pace Int;
     edits, key 1 numbered: id Int, at Time, administrator Text, organization_id Int, user_id Int, username Text,
         journal Text;
+    audit, key 1: id Int, at Time, who Text, administrator_id Int, organization_id Int, action Text, subject Text,
+        detail Text, address Text, previous Text, hash Text;
+    audit_head, key 1: id Int, number Int, hash Text;
 }
 
 /// What stays behind: whoever executes a chunk does so in the database that it comes from.
@@ -93,43 +96,18 @@ pub struct Sum {
     pub(crate) highest: i64,
 }
 
-/// The hash of a table as its rows come by.
-struct Hash {
-    digest: Sha256,
-    row: Vec<u8>,
-}
-
-impl Hash {
-    /// With everything's kind and length before it, so that no two rows look alike.
-    fn add(&mut self, values: &[Arg<'_>]) {
-        let Self { digest, row } = self;
-        row.clear();
-        for value in values {
-            let number = match value {
-                Arg::Null => None,
-                Arg::Int(number) => Some(*number),
-                Arg::Bool(yes) => Some(i64::from(*yes)),
-                Arg::Time(time) => Some(time.as_micros()),
-                Arg::Text(text) => {
-                    add_text(row, text);
-                    continue;
-                }
-                Arg::Owned(text) => {
-                    add_text(row, text);
-                    continue;
-                }
-            };
-            row.push(u8::from(number.is_some()));
-            row.extend(number.map(i64::to_be_bytes).into_iter().flatten());
+/// Adds a row to the hash of a table.
+fn add(hash: &mut ColumnHash, row: &[Arg<'_>]) {
+    for value in row {
+        match value {
+            Arg::Null => hash.number(None),
+            Arg::Int(number) => hash.number(Some(*number)),
+            Arg::Bool(yes) => hash.number(Some(i64::from(*yes))),
+            Arg::Time(time) => hash.number(Some(time.as_micros())),
+            Arg::Text(text) => hash.text(Some(text)),
+            Arg::Owned(text) => hash.text(Some(text)),
         }
-        digest.update(&*row);
     }
-}
-
-fn add_text(row: &mut Vec<u8>, text: &str) {
-    row.push(2);
-    row.extend((text.len() as u64).to_be_bytes());
-    row.extend(text.as_bytes());
 }
 
 impl Table {
@@ -263,17 +241,16 @@ impl Table {
 
     /// Reads all of it; `each` is told after every row how many there were.
     pub(crate) fn sum(&self, tx: &Tx<'_>, mut each: impl FnMut(u64)) -> Result<Sum, StoreError> {
-        let mut hash = Hash { digest: Sha256::new(), row: Vec::new() };
+        let mut hash = ColumnHash::default();
         let highest = self.highest(tx)?;
-        hash.add(args![highest]);
+        add(&mut hash, args![highest]);
         let mut rows = 0;
         tx.each(&self.all(), &[], |row| {
-            hash.add(&self.read(row)?);
+            add(&mut hash, &self.read(row)?);
             rows += 1;
             each(rows);
             Ok(())
         })?;
-        let checksum = hash.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Sum { rows, checksum, highest })
+        Ok(Sum { rows, checksum: hash.finish(), highest })
     }
 }

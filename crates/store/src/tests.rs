@@ -2,21 +2,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rollcall_domain::{
-    Assignment, Brakes, Counts, Edit, Field, Grant, Item, ItemKind, Mode, Outcome, Role, Run, RunState,
+    Act, Assignment, Brakes, Counts, Edit, Field, Grant, Item, ItemKind, Mode, Outcome, Role, Run, RunState,
     Scope, Selection, Settings, TargetOutcome, Timestamp, User, Zone, diff,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+mod audits;
 mod copies;
 mod filters;
 mod server;
 
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, administrators, chunks, copy, history, import, import_set, installation,
-    load, organizations, outcomes, profiles, prune, runs, saved_filters, scripts, staging, users, workers,
-    write, write_set,
+    StoreError, Stretch, Takeover, administrators, audit, chunks, copy, history, import, import_set,
+    installation, load, organizations, outcomes, profiles, prune, runs, saved_filters, scripts, staging,
+    users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -91,6 +92,11 @@ impl Fixture {
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-23T12:00:00Z", &Zone::utc()).unwrap()
+}
+
+/// Somebody at the command line.
+fn act() -> Act<'static> {
+    Act { at: now(), who: "cli:test", administrator_id: None, address: None }
 }
 
 /// An organization, the profiles plan-1 to plan-3, and `count` users.
@@ -283,6 +289,7 @@ fn every_statement_can_be_prepared_on_postgresql() {
 fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
     let modules = [
         administrators::STATEMENTS,
+        audit::STATEMENTS,
         chunks::STATEMENTS,
         copy::STATEMENTS,
         history::STATEMENTS,
@@ -729,9 +736,9 @@ fn a_removed_user_is_missing_from_a_chunk_and_stays_on_the_list() {
 fn administrators_have_what_was_granted_and_somebody_may_do_everything() {
     let Fixture { store, folder: _folder } = fixture(1);
     let within = |role| Grant { role, organization_id: Some(1) };
-    store.add_administrator("ana", &[Grant::EVERYTHING], now()).unwrap();
-    store.add_administrator("ben", &[within(Role::Operator), within(Role::Author)], now()).unwrap();
-    let taken = store.add_administrator("ana", &[], now());
+    store.add_administrator("ana", &[Grant::EVERYTHING], &act()).unwrap();
+    store.add_administrator("ben", &[within(Role::Operator), within(Role::Author)], &act()).unwrap();
+    let taken = store.add_administrator("ana", &[], &act());
     assert!(matches!(taken, Err(StoreError::Taken(what)) if what == "the administrator name \"ana\""));
     let find = |name| store.administrator(name).unwrap().unwrap();
     let (ana, ben) = (find("ana"), find("ben"));
@@ -740,21 +747,21 @@ fn administrators_have_what_was_granted_and_somebody_may_do_everything() {
 
     let last =
         |done: StoreError| matches!(done, StoreError::InUse(why) if why.contains("the last administrator"));
-    assert!(last(store.revoke(&ana, &Grant::EVERYTHING).unwrap_err()));
-    assert!(last(store.remove_administrator(&ana, now()).unwrap_err()));
-    assert!(!store.revoke(&ana, &within(Role::Admin)).unwrap(), "that is another one");
-    store.grant(&ben, &Grant::EVERYTHING).unwrap();
-    store.grant(&ben, &Grant::EVERYTHING).unwrap();
+    assert!(last(store.revoke(&ana, &Grant::EVERYTHING, &act()).unwrap_err()));
+    assert!(last(store.remove_administrator(&ana, &act()).unwrap_err()));
+    assert!(!store.revoke(&ana, &within(Role::Admin), &act()).unwrap(), "that is another one");
+    store.grant(&ben, &Grant::EVERYTHING, &act()).unwrap();
+    store.grant(&ben, &Grant::EVERYTHING, &act()).unwrap();
     assert_eq!(find("ben").rights.grants().count(), 3, "once");
-    assert!(store.revoke(&ana, &Grant::EVERYTHING).unwrap());
-    assert!(last(store.remove_administrator(&ben, now()).unwrap_err()));
+    assert!(store.revoke(&ana, &Grant::EVERYTHING, &act()).unwrap());
+    assert!(last(store.remove_administrator(&ben, &act()).unwrap_err()));
 
-    store.remove_administrator(&ana, now()).unwrap();
+    store.remove_administrator(&ana, &act()).unwrap();
     assert_eq!(store.administrator("ana").unwrap(), None);
-    for gone in [store.grant(&ana, &Grant::EVERYTHING), store.remove_administrator(&ana, now())] {
+    for gone in [store.grant(&ana, &Grant::EVERYTHING, &act()), store.remove_administrator(&ana, &act())] {
         assert!(matches!(gone, Err(StoreError::NoSuch(what)) if what == "administrator \"ana\""));
     }
-    let again = store.add_administrator("ana", &[], now()).unwrap();
+    let again = store.add_administrator("ana", &[], &act()).unwrap();
     assert!(again > ben.id, "somebody else");
     let used = store.remove_organization("default");
     assert!(matches!(used, Err(StoreError::InUse(_))));
@@ -765,7 +772,7 @@ fn of_two_who_remove_the_last_two_admins_one_fails() {
     let Fixture { store, folder } = fixture(0);
     let names = ["ana", "ben"];
     for name in names {
-        store.add_administrator(name, &[Grant::EVERYTHING], now()).unwrap();
+        store.add_administrator(name, &[Grant::EVERYTHING], &act()).unwrap();
     }
     let together = std::sync::Barrier::new(2);
     let done = std::thread::scope(|scope| {
@@ -773,7 +780,7 @@ fn of_two_who_remove_the_last_two_admins_one_fails() {
             let store = Store::open(&folder.location()).unwrap();
             let who = store.administrator(name).unwrap().unwrap();
             together.wait();
-            store.remove_administrator(&who, now()).is_ok()
+            store.remove_administrator(&who, &act()).is_ok()
         };
         names.map(|name| scope.spawn(move || remove(name))).map(|hand| hand.join().unwrap())
     });

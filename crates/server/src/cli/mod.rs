@@ -1,6 +1,7 @@
 //! The command line: one file a command. A new one copies a small one, such as [`init`].
 
 mod administrators;
+mod audit;
 mod completions;
 mod demo;
 mod filters;
@@ -125,6 +126,9 @@ enum Command {
     /// What holds for this installation
     #[command(subcommand)]
     Settings(settings::Settings),
+    /// What was done, by whom and when, and whether that record is whole
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -156,6 +160,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Workers(command) => command.run(&context),
         Command::Prune(command) => command.run(&context),
         Command::Settings(command) => command.run(&context),
+        Command::Audit(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
 }

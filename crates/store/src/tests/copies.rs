@@ -68,7 +68,7 @@ fn full(place: Place) -> Fixture {
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
     store.remove_user(&users_of(store)[4]).unwrap();
-    store.set_installation_fact("setting.prune_after", "90d").unwrap();
+    store.set_setting("prune_after", Some("90d"), &act()).unwrap();
     let (name, administrator) = ("gold".to_owned(), "cli:test".to_owned());
     let filter = SavedFilter { name, filter: "klass eq \"gold\"".into(), administrator, saved_at: now() };
     store.save_filter(&filter).unwrap();
@@ -84,7 +84,7 @@ fn full(place: Place) -> Fixture {
     let login = "INSERT INTO user_logins (user_id, last_login) VALUES (1, ?)";
     store.write(|tx| tx.execute(login, args![now()])).unwrap();
     let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
-    store.add_administrator("maria", &everything, now()).unwrap();
+    store.add_administrator("maria", &everything, &act()).unwrap();
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
     store.add_profile("checks", &[], &[item]).unwrap();
     fixture
@@ -117,6 +117,7 @@ fn a_copy_is_equal_and_so_is_the_copy_of_the_copy() {
     assert_eq!(users_of(&again), users_of(&original.store));
     for store in [&on_server, &again] {
         assert_eq!(store.chunk_holders().unwrap(), [] as [String; 0]);
+        audits::check_goes_on(store, &original.store.audit_head().unwrap());
         let added = store.import(|import| {
             let organization = import.organization("default")?;
             let user = &User::new(0, "next", organization, now());
@@ -230,7 +231,8 @@ fn a_copy_that_differs_is_told_and_cannot_be_used() {
     assert_eq!(differ, ["users"]);
     assert!(matches!(Store::open(&to.location()), Err(StoreError::HalfCopied { .. })));
     assert_eq!(news(&original.store, &to.location()), [], "it is made anew, without a word about changes");
-    Store::open(&to.location()).unwrap();
+    let anew = Store::open(&to.location()).unwrap();
+    audits::check_goes_on(&anew, &original.store.audit_head().unwrap());
 }
 
 #[test]

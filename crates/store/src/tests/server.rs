@@ -8,7 +8,7 @@ use std::time::Duration;
 use ::postgres::config::SslMode;
 use rollcall_domain::Mode;
 
-use super::{Fixture, Place, everything, fill, fixture, settle, start, stretch, users_of};
+use super::{Fixture, Place, act, everything, fill, fixture, settle, start, stretch, users_of};
 use crate::pg_url::Trust;
 use crate::postgres::Postgres;
 use crate::{Location, PgUrl, Store, StoreError};
@@ -348,6 +348,7 @@ fn rights_that_are_missing_are_told_and_those_that_are_told_are_enough() {
 fn live(store: &Store) {
     let mut watch = store.watch().unwrap();
     fill(store, 3);
+    store.set_setting("name", Some("value"), &act()).unwrap();
     let run = start(store, Mode::Apply);
     assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Some(true));
     let users = users_of(store);
