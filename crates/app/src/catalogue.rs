@@ -9,7 +9,7 @@ impl App {
     pub fn add_organization(&self, name: &str) -> Result<OrganizationId, AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
         Organization::check_name(name)?;
-        Ok(permit.add_organization(name)?)
+        Ok(permit.add_organization(name, &self.act())?)
     }
 
     /// The organizations whose users may be looked at, by number.
@@ -23,12 +23,12 @@ impl App {
     pub fn rename_organization(&self, name: &str, new: &str) -> Result<(), AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
         Organization::check_name(new)?;
-        Ok(permit.rename_organization(name, new)?)
+        Ok(permit.rename_organization(name, new, &self.act())?)
     }
 
     /// Removes an organization that nothing belongs to.
     pub fn remove_organization(&self, name: &str) -> Result<(), AppError> {
-        Ok(self.may_everywhere(Right::Administer)?.remove_organization(name)?)
+        Ok(self.may_everywhere(Right::Administer)?.remove_organization(name, &self.act())?)
     }
 
     /// Adds a profile; its number.
@@ -38,7 +38,7 @@ impl App {
         reply: &[Item],
         check: &[Item],
     ) -> Result<ProfileId, AppError> {
-        Ok(self.may_everywhere(Right::Administer)?.add_profile(short_name, reply, check)?)
+        Ok(self.may_everywhere(Right::Administer)?.add_profile(short_name, reply, check, &self.act())?)
     }
 
     /// Every profile, by number.
@@ -53,7 +53,7 @@ impl App {
 
     /// Removes a profile that nobody has.
     pub fn remove_profile(&self, short_name: &str) -> Result<(), AppError> {
-        Ok(self.may_everywhere(Right::Administer)?.remove_profile(short_name)?)
+        Ok(self.may_everywhere(Right::Administer)?.remove_profile(short_name, &self.act())?)
     }
 
     /// The profiles that users may be given, by name.

@@ -41,12 +41,15 @@ impl App {
         check_saved_name("a filter", name)?;
         let now = self.clock.now();
         filter::parse(text, &self.zone, now)?;
-        Ok(permit.save_filter(&SavedFilter {
-            name: name.to_owned(),
-            filter: text.trim().to_owned(),
-            administrator: self.actor.name().to_owned(),
-            saved_at: now,
-        })?)
+        Ok(permit.save_filter(
+            &SavedFilter {
+                name: name.to_owned(),
+                filter: text.trim().to_owned(),
+                administrator: self.actor.name().to_owned(),
+                saved_at: now,
+            },
+            &self.act(),
+        )?)
     }
 
     /// The filter that is saved under this name.
@@ -73,7 +76,7 @@ impl App {
 
     /// Removes a saved filter. Runs keep the text that they were started with.
     pub fn remove_filter(&self, name: &str) -> Result<(), AppError> {
-        if self.may_everywhere(Right::EditScripts)?.remove_filter(name)? {
+        if self.may_everywhere(Right::EditScripts)?.remove_filter(name, &self.act())? {
             Ok(())
         } else {
             Err(self.no_such_filter(name))

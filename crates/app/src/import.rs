@@ -126,6 +126,7 @@ impl App {
             };
             match rows.read(reader, &lines)? {
                 Ok(()) if rows.faults == 0 => {
+                    rows.import.record(&self.act(), rows.rows)?;
                     let organizations = rows.import.made_organizations().to_vec();
                     Ok(Ok(Imported { users: rows.rows, organizations }))
                 }

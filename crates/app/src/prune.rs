@@ -72,7 +72,7 @@ impl App {
         let too_old = || Refusal::new(format!("{age} ago is before the calendar starts"));
         let cutoff =
             now.as_micros().checked_sub(before).and_then(Timestamp::from_micros).ok_or_else(too_old)?;
-        let (runs, kept) = permit.mark_pruned(cutoff, now)?;
+        let (runs, kept) = permit.mark_pruned(cutoff, &self.act())?;
         let mut pruned = Pruned { runs, rows: 0, kept };
         let mut count = |removed: u64, pruned: &mut Pruned| {
             pruned.rows += removed;

@@ -84,7 +84,7 @@ impl App {
         permit.set_installation_fact(SAMPLE_FACT, "true")?;
         for (name, reply) in PROFILES {
             let item = Item::parse(ItemKind::Reply, reply)?;
-            permit.add_profile(name, &[item], &[])?;
+            permit.add_profile(name, &[item], &[], &self.act())?;
         }
         let midnight = self.clock.now().as_micros() / DAY * DAY;
         let mut dice = fastrand::Rng::with_seed(SEED);
@@ -115,6 +115,7 @@ impl App {
                     import.add_all(&newcomers)?;
                     progress(last);
                 }
+                import.record(&self.act(), count)?;
                 Ok(Ok::<(), StoreError>(()))
             })?
             .map_err(AppError::from)

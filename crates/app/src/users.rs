@@ -83,8 +83,7 @@ impl App {
             after: &after,
             changes: &changes,
             last_update: if dated { after.last_update } else { now },
-            administrator: self.actor.name(),
-            now,
+            act: self.act(),
         };
         match permit.edit_user(&edit)? {
             Edited::Yes => Ok(changes),
@@ -96,7 +95,7 @@ impl App {
     /// Removes a user as it was seen.
     pub fn remove_user(&self, user: &User) -> Result<(), AppError> {
         let (permit, _) = self.user_to_edit(&user.username)?;
-        Ok(permit.remove_user(user)?)
+        Ok(permit.remove_user(user, &self.act())?)
     }
 
     fn user_to_edit(&self, username: &str) -> Result<(Permit<'_>, User), AppError> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rollcall_app::runs::{Choice, Observer, Progress, Request, Stop};
 use rollcall_app::{Actor, App, AppError};
-use rollcall_domain::{Mode, Outcome, Run, RunState, User, Zone};
+use rollcall_domain::{Act, Mode, Outcome, Run, RunState, User, Zone};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
 use common::{NOW, check, outcomes, request, site, site_on};
@@ -155,7 +155,8 @@ fn a_user_removed_before_its_turn_is_a_conflict() {
     impl Observer for Remover<'_> {
         fn confirm(&mut self, _: &Run) -> bool {
             let store = self.0.open();
-            store.remove_user(&store.user_by_name("user3").unwrap().unwrap()).unwrap();
+            let act = Act { at: time(NOW), who: "cli:other", administrator_id: None, address: None };
+            store.remove_user(&store.user_by_name("user3").unwrap().unwrap(), &act).unwrap();
             true
         }
         fn progress(&mut self, _: Progress) {}

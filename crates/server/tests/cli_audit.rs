@@ -186,3 +186,57 @@ fn a_copy_has_the_log() {
     there(&["settings", "unset", "prune_after"]);
     there(&["audit", "verify", "--head", &kept]);
 }
+
+#[test]
+fn everything_that_is_done_is_recorded_with_who_did_it() {
+    let desk = Desk::new();
+    desk.write("mark.py", "user.klass = 'seen'");
+    desk.write("users.csv", "username,organization\nn1,North\nn2,North\ns1,South\n");
+    let mut number = 0;
+    let mut does = |args: &[&str], action: &str, subject: &str| {
+        desk.call(args);
+        let rows = list(&desk, &["--limit", "1"]);
+        let row = &rows[0];
+        assert_eq!((&row["action"], &row["subject"]), (&json!(action), &json!(subject)), "{args:?}");
+        number += 1;
+        assert_eq!(row["number"], number, "one row for {args:?}");
+        row.clone()
+    };
+    let row = does(&["users", "import", "users.csv"], "import", "users");
+    assert_eq!(row["detail"], json!({"organizations": ["North", "South"], "users": 3}));
+    does(&["profiles", "add", "plus"], "profile-add", "profile plus");
+    does(&["profiles", "remove", "plus", "--yes"], "profile-remove", "profile plus");
+    does(&["organizations", "add", "East"], "organization-add", "organization East");
+    does(&["organizations", "rename", "East", "West"], "organization-rename", "organization East");
+    does(&["organizations", "remove", "West", "--yes"], "organization-remove", "organization West");
+    let grants = ["--grant", "operator@North", "--grant", "author"];
+    does(
+        &[&["administrators", "add", "olga"][..], &grants].concat(),
+        "administrator-add",
+        "administrator olga",
+    );
+    let row = does(&["users", "set", "s1", "klass=x", "email=a@b"], "user-edit", "user s1");
+    assert_eq!(row["detail"], json!({"changes": ["email", "klass"], "id": 3}));
+    does(&["users", "remove", "s1", "--yes"], "user-remove", "user s1");
+    does(&["--as", "olga", "scripts", "save", "mark", "mark.py"], "script-save", "script mark");
+    does(&["--as", "olga", "scripts", "remove", "mark", "--yes"], "script-remove", "script mark");
+    does(&["filters", "save", "gold", "klass eq \"gold\""], "filter-save", "filter gold");
+    does(&["filters", "remove", "gold", "--yes"], "filter-remove", "filter gold");
+    let row = does(&["--as", "olga", "run", "mark.py", "--all"], "run-start", "run 1");
+    let who = (&row["who"], &row["administrator_id"], &row["organization_id"]);
+    assert_eq!(who, (&json!("olga"), &json!(1), &desk.user("n1")["organization_id"]));
+    assert_eq!(row["detail"], json!({"mode": "preview", "script": "mark.py", "targets": 2}));
+    does(&["runs", "apply", "1", "--yes"], "run-apply", "run 2");
+    does(&["runs", "undo", "2"], "run-undo", "run 3");
+    does(&["run", "mark.py", "--all", "--apply", "--yes", "--queue"], "run-start", "run 4");
+    does(&["runs", "resume", "4"], "run-resume", "run 4");
+    does(&["run", "mark.py", "--all", "--apply", "--yes", "--queue"], "run-start", "run 5");
+    does(&["runs", "cancel", "5"], "run-cancel", "run 5");
+    does(&["runs", "retry", "4", "--preview"], "run-retry", "run 6");
+    does(&["prune", "--older-than", "1000d"], "prune", "old runs");
+    // What was refused was not done.
+    desk.call(&["--as", "olga", "settings", "set", "prune_after", "1d"]).exits(1);
+    desk.call(&["users", "set", "n1", "klass=seen"]);
+    assert_eq!(list(&desk, &["--limit", "1"])[0]["action"], "prune");
+    assert!(desk.ok(&["audit", "verify"]).err.contains("as they were written"));
+}

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use postgres::{Client, NoTls};
 use rollcall_domain::filter::{Filter, parse};
 use rollcall_domain::{
-    Brakes, Catalogue, Clock, Counts, Edit, Field, Mode, Outcome, Run, RunState, Scope, Selection, Settings,
-    SystemClock, TargetOutcome, Value, Zone, diff,
+    Act, Brakes, Catalogue, Clock, Counts, Edit, Field, Mode, Outcome, Run, RunState, Scope, Selection,
+    Settings, SystemClock, TargetOutcome, Value, Zone, diff,
 };
 use rollcall_store::{
     Beat, Chunk, Commit, Hold, Lessee, List, Loaded, Location, NewRun, RunEnd, Settled, Store, StoreError,
@@ -429,7 +429,8 @@ fn measure(url: &str, load: Load, workers: usize, users: i64) {
     let over = AtomicBool::new(false);
     // What an earlier measurement has left behind would be executed first.
     for run in store.runs_to_do(20).unwrap() {
-        store.cancel_run(run, "left over", SystemClock.now()).unwrap();
+        let act = Act { at: SystemClock.now(), who: "cli:test", administrator_id: None, address: None };
+        store.cancel_run(run, "left over", &act).unwrap();
     }
     let versions = number(&mut client, "SELECT CAST(sum(version) AS BIGINT) FROM users");
     let sum = Mutex::new(Measured::default());

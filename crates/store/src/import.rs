@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 
-use rollcall_domain::{Catalogue, ItemKind, OrganizationId, User, UserId};
+use rollcall_domain::{Act, Action, Catalogue, Deed, ItemKind, OrganizationId, User, UserId};
 
 use crate::db::{Sql, Tx, args};
 use crate::profiles::{self, kind_number};
 use crate::sqlite::{BUSY, Verdict};
-use crate::{Store, StoreError, import_set, organizations, sql};
+use crate::{Store, StoreError, audit, import_set, organizations, sql};
 
 sql! {
     INSERT_USER = "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
@@ -107,6 +107,13 @@ impl Import<'_> {
         };
         self.organizations.insert(name.to_owned(), id);
         Ok(id)
+    }
+
+    /// Adds to the audit log that users were imported, if they then are.
+    pub fn record(&self, act: &Act<'_>, users: u64) -> Result<(), StoreError> {
+        let made = self.made.clone();
+        let deed = Deed::new(Action::Import, "users").with("users", users).with("organizations", made);
+        audit::record(self.tx, act, &deed)
     }
 
     /// The organizations that had to be made.

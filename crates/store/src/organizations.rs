@@ -1,7 +1,7 @@
-use rollcall_domain::{Organization, OrganizationId};
+use rollcall_domain::{Act, Action, Deed, Organization, OrganizationId};
 
 use crate::db::{Tx, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 sql! {
     INSERT = "INSERT INTO organizations (name) VALUES (?1) RETURNING id";
@@ -25,10 +25,18 @@ pub(crate) fn insert(tx: &Tx<'_>, name: &str) -> Result<OrganizationId, StoreErr
     tx.value(INSERT, args![name]).map_err(taken(name))
 }
 
+fn deed(action: Action, name: &str) -> Deed {
+    Deed::new(action, format!("organization {name}"))
+}
+
 impl Store {
     /// Adds an organization; its number.
-    pub fn add_organization(&self, name: &str) -> Result<OrganizationId, StoreError> {
-        self.write(|tx| insert(tx, name))
+    pub fn add_organization(&self, name: &str, act: &Act<'_>) -> Result<OrganizationId, StoreError> {
+        self.write(|tx| {
+            let id = insert(tx, name)?;
+            audit::record(tx, act, &deed(Action::OrganizationAdd, name).within(Some(id)))?;
+            Ok(id)
+        })
     }
 
     /// Every organization, by number.
@@ -37,18 +45,18 @@ impl Store {
     }
 
     /// Gives an organization another name.
-    pub fn rename_organization(&self, name: &str, new: &str) -> Result<(), StoreError> {
+    pub fn rename_organization(&self, name: &str, new: &str, act: &Act<'_>) -> Result<(), StoreError> {
         self.write(|tx| match tx.execute(RENAME, args![name, new]).map_err(taken(new))? {
             0 => Err(StoreError::NoSuch(format!("organization {name:?}"))),
-            _ => Ok(()),
+            _ => audit::record(tx, act, &deed(Action::OrganizationRename, name).with("new", new)),
         })
     }
 
     /// Removes an organization that has no users and no runs.
-    pub fn remove_organization(&self, name: &str) -> Result<(), StoreError> {
+    pub fn remove_organization(&self, name: &str, act: &Act<'_>) -> Result<(), StoreError> {
         self.write(|tx| match tx.execute(REMOVE, args![name]) {
             Ok(0) => Err(StoreError::NoSuch(format!("organization {name:?}"))),
-            Ok(_) => Ok(()),
+            Ok(_) => audit::record(tx, act, &deed(Action::OrganizationRemove, name)),
             Err(error) if error.is_referenced() => Err(StoreError::InUse(format!(
                 "organization {name:?} still has users: move or remove them first"
             ))),

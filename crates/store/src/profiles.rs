@@ -1,7 +1,7 @@
-use rollcall_domain::{Catalogue, Item, ItemKind, Operator, Profile, ProfileId};
+use rollcall_domain::{Act, Action, Catalogue, Deed, Item, ItemKind, Operator, Profile, ProfileId};
 
 use crate::db::{Tx, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 sql! {
     INSERT = "INSERT INTO profiles (short_name) VALUES (?1) RETURNING id";
@@ -36,6 +36,10 @@ pub(crate) fn catalogue(tx: &Tx<'_>) -> Result<Catalogue, StoreError> {
     Ok(tx.all(LIST, &[], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
 }
 
+fn deed(action: Action, name: &str) -> Deed {
+    Deed::new(action, format!("profile {name}"))
+}
+
 impl Store {
     /// Adds a profile with its items; its number.
     pub fn add_profile(
@@ -43,6 +47,7 @@ impl Store {
         short_name: &str,
         reply: &[Item],
         check: &[Item],
+        act: &Act<'_>,
     ) -> Result<ProfileId, StoreError> {
         self.write(|tx| {
             let id: ProfileId = tx.value(INSERT, args![short_name]).map_err(|error| {
@@ -59,6 +64,7 @@ impl Store {
                     tx.execute(INSERT_ITEM, values)?;
                 }
             }
+            audit::record(tx, act, &deed(Action::ProfileAdd, short_name).with("id", id))?;
             Ok(id)
         })
     }
@@ -92,7 +98,7 @@ impl Store {
     }
 
     /// Removes a profile that no user has.
-    pub fn remove_profile(&self, short_name: &str) -> Result<(), StoreError> {
+    pub fn remove_profile(&self, short_name: &str, act: &Act<'_>) -> Result<(), StoreError> {
         self.write(|tx| {
             let users: i64 = tx.value(COUNT_USERS, args![short_name])?;
             let in_use = |users: &str| {
@@ -107,7 +113,7 @@ impl Store {
             }
             match tx.execute(REMOVE, args![short_name]) {
                 Ok(0) => Err(StoreError::NoSuch(format!("profile {short_name:?}"))),
-                Ok(_) => Ok(()),
+                Ok(_) => audit::record(tx, act, &deed(Action::ProfileRemove, short_name)),
                 Err(error) if error.is_referenced() => Err(in_use("users")),
                 Err(error) => Err(error),
             }

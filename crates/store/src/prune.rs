@@ -1,10 +1,10 @@
 //! Removing what is old: targets, outcomes with their journals, and the journals of edits by hand. The runs themselves
 //! stay, with their counters, and say that they were pruned.
 
-use rollcall_domain::{RunId, Timestamp};
+use rollcall_domain::{Act, Action, Deed, RunId, Timestamp};
 
 use crate::db::{Sql, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 sql! {
     // Runs that go on some day keep what they need: their own targets, and the journal of the run that they replay.
@@ -31,12 +31,15 @@ const ALONE: Sql = Sql { sqlite: "", postgres: "LOCK TABLE runs IN SHARE ROW EXC
 impl Store {
     /// Marks every run that ended before `cutoff` as pruned, except those that still may go on and those whose journal
     /// such a run needs: how many, and how many older ones stay as they are.
-    pub fn mark_pruned(&self, cutoff: Timestamp, now: Timestamp) -> Result<(u64, u64), StoreError> {
+    pub fn mark_pruned(&self, cutoff: Timestamp, act: &Act<'_>) -> Result<(u64, u64), StoreError> {
         self.write(|tx| {
             // No run is made meanwhile that would need one that is being marked.
             tx.batch(ALONE)?;
-            let marked = tx.execute(MARK, args![cutoff, now])?;
+            let marked = tx.execute(MARK, args![cutoff, act.at])?;
             let kept: i64 = tx.value(KEPT, args![cutoff])?;
+            let deed =
+                Deed::new(Action::Prune, "old runs").with("before", cutoff.to_string()).with("runs", marked);
+            audit::record(tx, act, &deed)?;
             Ok((marked, kept.unsigned_abs()))
         })
     }

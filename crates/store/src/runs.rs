@@ -1,13 +1,13 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
-    AdministratorId, Counts, Mode, Outcome, PlanHash, Run, RunId, RunState, Scope, Selection, Settings,
-    Tally, Timestamp, UserId,
+    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, Run, RunId, RunState, Scope,
+    Selection, Settings, Tally, Timestamp, UserId,
 };
 
 use crate::db::{Arg, Row, Tx, args};
 use crate::filter::{Condition, Shape};
 use crate::staging::Staging;
-use crate::{Store, StoreError, chunks, json, outcomes, sql};
+use crate::{Store, StoreError, audit, chunks, json, outcomes, sql};
 
 /// The counters of a run, as [`read_counters`] reads them.
 macro_rules! counters {
@@ -160,6 +160,8 @@ pub struct Takeover<'a> {
     pub braked_from: Counts,
     /// What is wanted of its execution.
     pub settings: &'a Settings,
+    /// Who goes on with it, and when.
+    pub act: Act<'a>,
 }
 
 /// The targets of a run that is about to be.
@@ -338,7 +340,34 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
     chunks::open(tx, id, 0, chunks::until(&run))?;
     tx.announce()?;
+    let deed = deed(new.action(), &run).with("mode", run.mode.name()).with("script", run.script.as_str());
+    audit::record(tx, &new.act(), &deed.with("targets", run.targets))?;
     Ok(run)
+}
+
+/// What is done to a run. It concerns an organization if that is the only one whose users it may touch.
+fn deed(action: Action, run: &Run) -> Deed {
+    let organization = match &run.scope {
+        Scope::Within(organizations) if organizations.len() == 1 => organizations.first().copied(),
+        _ => None,
+    };
+    Deed::new(action, format!("run {}", run.id)).within(organization)
+}
+
+impl NewRun<'_> {
+    fn act(&self) -> Act<'_> {
+        let Self { created_at, administrator, administrator_id, .. } = *self;
+        Act { at: created_at, who: administrator, administrator_id, address: None }
+    }
+
+    fn action(&self) -> Action {
+        match (self.selection, self.applies, self.undoes) {
+            (Selection::Retry { .. }, ..) => Action::RunRetry,
+            (_, Some(_), _) => Action::RunApply,
+            (_, None, Some(_)) => Action::RunUndo,
+            (_, None, None) => Action::RunStart,
+        }
+    }
 }
 
 fn start(repeats: bool) -> &'static str {
@@ -434,6 +463,7 @@ impl Store {
                 chunks::open(tx, run.id, run.cursor, chunks::until(&run))?;
             }
             tx.announce()?;
+            audit::record(tx, &by.act, &deed(Action::RunResume, &run))?;
             Ok(run)
         })
     }
@@ -465,14 +495,16 @@ impl Store {
 
     /// Ends a run for good, whoever executes it: from now on nothing of it is written. [`StoreError::RunLost`] if it has
     /// ended already.
-    pub fn cancel_run(&self, id: RunId, note: &str, now: Timestamp) -> Result<Run, StoreError> {
+    pub fn cancel_run(&self, id: RunId, note: &str, act: &Act<'_>) -> Result<Run, StoreError> {
         self.write(|tx| {
             chunks::drop_all(tx, id)?;
             tx.announce()?;
-            match tx.execute(CANCEL, args![id, note, now])? {
-                0 => Err(StoreError::RunLost(id)),
-                _ => one(tx, id)?.ok_or(StoreError::RunLost(id)),
+            if tx.execute(CANCEL, args![id, note, act.at])? == 0 {
+                return Err(StoreError::RunLost(id));
             }
+            let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
+            audit::record(tx, act, &deed(Action::RunCancel, &run))?;
+            Ok(run)
         })
     }
 

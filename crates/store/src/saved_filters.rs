@@ -1,7 +1,7 @@
-use rollcall_domain::SavedFilter;
+use rollcall_domain::{Act, Action, Deed, SavedFilter};
 
 use crate::db::{Row, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 sql! {
     SAVE = "INSERT INTO filters (name, text, administrator, saved_at) VALUES (?1, ?2, ?3, ?4) \
@@ -21,12 +21,18 @@ fn filter(row: &Row<'_>) -> Result<SavedFilter, StoreError> {
     })
 }
 
+fn deed(action: Action, name: &str) -> Deed {
+    Deed::new(action, format!("filter {name}"))
+}
+
 impl Store {
     /// Saves a filter under its name; the one that was there comes back.
-    pub fn save_filter(&self, new: &SavedFilter) -> Result<Option<SavedFilter>, StoreError> {
+    pub fn save_filter(&self, new: &SavedFilter, act: &Act<'_>) -> Result<Option<SavedFilter>, StoreError> {
         self.write(|tx| {
             let old = tx.first(ONE, args![&new.name], filter)?;
             tx.execute(SAVE, args![&new.name, &new.filter, &new.administrator, new.saved_at])?;
+            let deed = deed(Action::FilterSave, &new.name).with("filter", new.filter.as_str());
+            audit::record(tx, act, &deed)?;
             Ok(old)
         })
     }
@@ -42,7 +48,13 @@ impl Store {
     }
 
     /// Removes a filter; says whether it was there. Runs keep the text that they were started with.
-    pub fn remove_filter(&self, name: &str) -> Result<bool, StoreError> {
-        self.write(|tx| Ok(tx.execute(REMOVE, args![name])? > 0))
+    pub fn remove_filter(&self, name: &str, act: &Act<'_>) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let removed = tx.execute(REMOVE, args![name])? > 0;
+            if removed {
+                audit::record(tx, act, &deed(Action::FilterRemove, name))?;
+            }
+            Ok(removed)
+        })
     }
 }

@@ -1,7 +1,7 @@
-use rollcall_domain::{ScriptVersion, Timestamp};
+use rollcall_domain::{Act, Action, Deed, ScriptVersion};
 
 use crate::db::{Row, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 macro_rules! version_columns {
     () => {
@@ -35,14 +35,19 @@ fn version(row: &Row<'_>) -> Result<ScriptVersion, StoreError> {
     })
 }
 
+fn deed(action: Action, name: &str) -> Deed {
+    Deed::new(action, format!("script {name}"))
+}
+
 impl Store {
     /// Saves `new` as the next version of its script, whatever number it has; the number that it got comes back.
-    pub fn save_script(&self, new: &ScriptVersion) -> Result<i64, StoreError> {
+    pub fn save_script(&self, new: &ScriptVersion, act: &Act<'_>) -> Result<i64, StoreError> {
         self.write(|tx| {
             let script: i64 = tx.value(REVIVE, args![&new.script])?;
             let number: i64 = tx.value(NEXT, args![script])?;
             let ScriptVersion { source, administrator, saved_at, note, .. } = new;
             tx.execute(INSERT, args![script, number, source, administrator, *saved_at, note])?;
+            audit::record(tx, act, &deed(Action::ScriptSave, &new.script).with("version", number))?;
             Ok(number)
         })
     }
@@ -66,7 +71,13 @@ impl Store {
     }
 
     /// Takes a script off the list; says whether it was there. Its versions stay.
-    pub fn remove_script(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(|tx| Ok(tx.execute(REMOVE, args![name, now])? > 0))
+    pub fn remove_script(&self, name: &str, act: &Act<'_>) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let removed = tx.execute(REMOVE, args![name, act.at])? > 0;
+            if removed {
+                audit::record(tx, act, &deed(Action::ScriptRemove, name))?;
+            }
+            Ok(removed)
+        })
     }
 }

@@ -110,16 +110,22 @@ fn file_fixture(count: i64) -> Fixture {
 }
 
 fn fixture_at(folder: Place, count: i64) -> Fixture {
+    let fixture = empty(folder);
+    fill(&fixture.store, count);
+    fixture
+}
+
+/// A database in which nothing was done yet.
+fn empty(folder: Place) -> Fixture {
     let (store, made) = Store::create(&folder.location()).unwrap();
     assert!(made);
-    fill(&store, count);
     Fixture { folder, store }
 }
 
 fn fill(store: &Store, count: i64) {
     for n in 1..=3 {
         let item = Item::parse(ItemKind::Reply, "Session-Timeout := 60").unwrap();
-        store.add_profile(&format!("plan-{n}"), &[item], &[]).unwrap();
+        store.add_profile(&format!("plan-{n}"), &[item], &[], &act()).unwrap();
     }
     let done = store.import(|import| {
         let organization = import.organization("default")?;
@@ -361,12 +367,11 @@ fn a_user_who_changed_since_stops_the_whole_chunk() {
         after: &edited,
         changes: &diff(&seen[1], &edited),
         last_update: now(),
-        administrator: "cli:other",
-        now: now(),
+        act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Stale, "the same edit, on what is no longer there");
-    store.remove_user(&seen[2]).unwrap();
+    store.remove_user(&seen[2], &act()).unwrap();
 
     let between = users_of(&store);
     let settled: Vec<_> =
@@ -424,12 +429,12 @@ fn a_profile_that_is_gone_fails_its_target_alone() {
         settle(&store, 1, &seen[0], vec![Edit::ProfileAdd(3)]),
         settle(&store, 2, &seen[1], vec![Edit::ProfileAdd(2)]),
     ];
-    store.remove_profile("plan-3").unwrap();
+    store.remove_profile("plan-3", &act()).unwrap();
     let Commit::Done { tally, .. } = store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap() else {
         panic!()
     };
     assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (1, 1));
-    assert!(matches!(store.remove_profile("plan-2"), Err(StoreError::InUse(_))));
+    assert!(matches!(store.remove_profile("plan-2", &act()), Err(StoreError::InUse(_))));
 }
 
 #[test]
@@ -491,6 +496,7 @@ fn of_a_run_others_get_their_share_and_nobody_writes_what_is_not_theirs() {
         leased_until: now(),
         braked_from: Counts::default(),
         settings: &Settings::default(),
+        act: act(),
     };
     let taken = store.take_run(&seen_run, &by).unwrap();
     let rest = lease(&taken, "c").unwrap();
@@ -706,7 +712,7 @@ fn databases_that_cannot_be_used_are_told_apart() {
 #[test]
 fn numbers_of_removed_users_do_not_come_back() {
     let Fixture { store, folder: _folder } = fixture(2);
-    store.remove_user(&users_of(&store)[1]).unwrap();
+    store.remove_user(&users_of(&store)[1], &act()).unwrap();
     let added = store.import(|import| {
         let organization = import.organization("default")?;
         let user = User::new(0, "next", organization, now());
@@ -724,7 +730,7 @@ fn numbers_of_removed_users_do_not_come_back() {
 fn a_removed_user_is_missing_from_a_chunk_and_stays_on_the_list() {
     let Fixture { store, folder: _folder } = fixture(3);
     let run = start(&store, Mode::Apply);
-    store.remove_user(&users_of(&store)[1]).unwrap();
+    store.remove_user(&users_of(&store)[1], &act()).unwrap();
     let chunk = store.load_chunk(run.id, 0, 3).unwrap();
     let there: Vec<_> =
         chunk.iter().map(|loaded| (loaded.target, loaded.user_id, loaded.user.is_some())).collect();
@@ -763,7 +769,7 @@ fn administrators_have_what_was_granted_and_somebody_may_do_everything() {
     }
     let again = store.add_administrator("ana", &[], &act()).unwrap();
     assert!(again > ben.id, "somebody else");
-    let used = store.remove_organization("default");
+    let used = store.remove_organization("default", &act());
     assert!(matches!(used, Err(StoreError::InUse(_))));
 }
 

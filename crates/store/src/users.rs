@@ -1,10 +1,10 @@
 use rollcall_domain::filter::Filter;
-use rollcall_domain::{User, UserId};
+use rollcall_domain::{Act, Action, Deed, User, UserId};
 
 use crate::db::{Arg, Sql, args};
 use crate::filter::{Condition, Shape};
 use crate::load::user_columns;
-use crate::{Store, StoreError, load, sql};
+use crate::{Store, StoreError, audit, load, sql};
 
 sql! {
     BY_NAME = "SELECT id FROM users WHERE username = ?1";
@@ -27,6 +27,12 @@ const SELECT: Sql = Sql {
 };
 const IDS: &str = "SELECT u.id FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 const COUNT: &str = "SELECT count(*) FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
+
+/// What is done to one user.
+pub(crate) fn deed(action: Action, user: &User) -> Deed {
+    let deed = Deed::new(action, format!("user {}", user.username));
+    deed.within(Some(user.organization_id)).with("id", user.id)
+}
 
 impl Store {
     /// One user by name.
@@ -81,10 +87,10 @@ impl Store {
     }
 
     /// Removes a user as it was seen, with everything that hangs on it but the journals of runs.
-    pub fn remove_user(&self, user: &User) -> Result<(), StoreError> {
+    pub fn remove_user(&self, user: &User, act: &Act<'_>) -> Result<(), StoreError> {
         self.write(|tx| match tx.execute(REMOVE, args![user.id, user.version])? {
             0 => Err(StoreError::Stale(format!("user {:?}", user.username))),
-            _ => Ok(()),
+            _ => audit::record(tx, act, &deed(Action::UserRemove, user)),
         })
     }
 }

@@ -1,12 +1,12 @@
 //! Changes of users, into rows. The same for a chunk of a run and an edit by hand.
 
 use rollcall_domain::{
-    Assignment, Change, Field, FieldChange, ItemKind, ItemRow, Timestamp, User, UserId, Value,
+    Act, Action, Assignment, Change, Field, FieldChange, ItemKind, ItemRow, Timestamp, User, UserId, Value,
 };
 
 use crate::db::{Tx, args};
 use crate::profiles::kind_number;
-use crate::{Store, StoreError, json, sql};
+use crate::{Store, StoreError, audit, json, sql, users};
 
 sql! {
     // What no index holds goes into one statement, which also guards; an indexed column costs an index entry and is
@@ -147,10 +147,8 @@ pub struct HandEdit<'a> {
     pub changes: &'a [Change],
     /// The user's new `last_update`: now, unless the administrator assigned one.
     pub last_update: Timestamp,
-    /// Who.
-    pub administrator: &'a str,
-    /// When.
-    pub now: Timestamp,
+    /// Who, and when.
+    pub act: Act<'a>,
 }
 
 /// How an edit by hand went.
@@ -167,7 +165,7 @@ pub enum Edited {
 impl Store {
     /// Writes an edit by hand and its journal.
     pub fn edit_user(&self, edit: &HandEdit<'_>) -> Result<Edited, StoreError> {
-        let HandEdit { before, after, changes, last_update, administrator, now } = *edit;
+        let HandEdit { before, after, changes, last_update, act } = *edit;
         let journal = json::write(changes)?;
         self.write(|tx| {
             match row(tx, before.version, after, changes, last_update)? {
@@ -178,8 +176,11 @@ impl Store {
             profiles(tx, after.id, changes)?;
             items(tx, after.id, changes)?;
             let values =
-                args![now, administrator, before.organization_id, before.id, &before.username, &journal];
+                args![act.at, act.who, before.organization_id, before.id, &before.username, &journal];
             tx.execute(INSERT_EDIT, values)?;
+            let mut what: Vec<_> = changes.iter().map(Change::what).collect();
+            what.dedup();
+            audit::record(tx, &act, &users::deed(Action::UserEdit, before).with("changes", what))?;
             Ok(Edited::Yes)
         })
     }

@@ -12,7 +12,7 @@ impl App {
         let note = format!("cancelled by {}; what was done before stays done", self.actor.name());
         let run = match run.state {
             RunState::Finished | RunState::Cancelled => run,
-            _ => match permit.cancel_run(id, &note, self.clock.now()) {
+            _ => match permit.cancel_run(id, &note, &self.act()) {
                 Ok(run) => return Ok(run),
                 Err(StoreError::RunLost(_)) => self.find_run(id)?,
                 Err(error) => return Err(error.into()),

@@ -55,8 +55,13 @@ impl App {
         let braked_from = if stopped { Counts::of(&run.tally, run.deactivated) } else { run.braked_from };
         let take = || {
             let holder = holder::current();
-            let by =
-                Takeover { holder: &holder, leased_until: lease(self), braked_from, settings: &settings };
+            let by = Takeover {
+                holder: &holder,
+                leased_until: lease(self),
+                braked_from,
+                settings: &settings,
+                act: self.act(),
+            };
             self.engine().take_run(&run, &by).map_err(|error| match error {
                 StoreError::RunLost(id) => AppError::from(Refusal::new(format!(
                     "run {id} is being gone on with by somebody else already"

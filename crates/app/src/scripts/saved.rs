@@ -20,14 +20,17 @@ impl App {
             return Err(Refusal::new(format!("a script has at most {} KiB", MAX_SCRIPT_BYTES >> 10)).into());
         }
         let read = self.read_script(name, source)?;
-        let version = permit.save_script(&ScriptVersion {
-            script: name.to_owned(),
-            version: 0,
-            administrator: self.actor.name().to_owned(),
-            saved_at: self.clock.now(),
-            note: note.to_owned(),
-            source: source.to_owned(),
-        })?;
+        let version = permit.save_script(
+            &ScriptVersion {
+                script: name.to_owned(),
+                version: 0,
+                administrator: self.actor.name().to_owned(),
+                saved_at: self.clock.now(),
+                note: note.to_owned(),
+                source: source.to_owned(),
+            },
+            &self.act(),
+        )?;
         Ok((version, read))
     }
 
@@ -87,7 +90,7 @@ impl App {
     pub fn remove_script(&self, name: &str) -> Result<(), AppError> {
         let permit = self.may_everywhere(Right::EditScripts)?;
         self.script(name, None)?;
-        permit.remove_script(name, self.clock.now())?;
+        permit.remove_script(name, &self.act())?;
         Ok(())
     }
 }

@@ -63,15 +63,14 @@ fn full(place: Place) -> Fixture {
         after: &after,
         changes: &diff(before, &after),
         last_update: now(),
-        administrator: "cli:other",
-        now: now(),
+        act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
-    store.remove_user(&users_of(store)[4]).unwrap();
+    store.remove_user(&users_of(store)[4], &act()).unwrap();
     store.set_setting("prune_after", Some("90d"), &act()).unwrap();
     let (name, administrator) = ("gold".to_owned(), "cli:test".to_owned());
     let filter = SavedFilter { name, filter: "klass eq \"gold\"".into(), administrator, saved_at: now() };
-    store.save_filter(&filter).unwrap();
+    store.save_filter(&filter, &act()).unwrap();
     let script = ScriptVersion {
         script: "extend".into(),
         version: 1,
@@ -80,13 +79,13 @@ fn full(place: Place) -> Fixture {
         note: "why".into(),
         source: "pass".into(),
     };
-    store.save_script(&script).unwrap();
+    store.save_script(&script, &act()).unwrap();
     let login = "INSERT INTO user_logins (user_id, last_login) VALUES (1, ?)";
     store.write(|tx| tx.execute(login, args![now()])).unwrap();
     let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
     store.add_administrator("maria", &everything, &act()).unwrap();
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
-    store.add_profile("checks", &[], &[item]).unwrap();
+    store.add_profile("checks", &[], &[item], &act()).unwrap();
     fixture
 }
 
@@ -193,8 +192,8 @@ fn a_source_that_has_changed_since_is_copied_anew() {
     let original = full(Place::file());
     let to = Place::new();
     interrupt(&original.store, &to.location(), |event| at(event, Phase::Copying, "edits"));
-    original.store.remove_user(&users_of(&original.store)[0]).unwrap();
-    let changed = vec!["users", "user_logins", "user_profiles", "user_items"];
+    original.store.remove_user(&users_of(&original.store)[0], &act()).unwrap();
+    let changed = vec!["users", "user_logins", "user_profiles", "user_items", "audit", "audit_head"];
     assert_eq!(news(&original.store, &to.location()), [CopyEvent::StartsOver(changed)]);
     assert_eq!(users_of(&Store::open(&to.location()).unwrap()), users_of(&original.store));
 }
@@ -207,7 +206,7 @@ fn what_is_written_during_the_copy_is_not_copied() {
     let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |event| {
         if at(&event, Phase::Copying, "users") && seen.is_none() {
             seen = Some(users_of(&original.store));
-            original.store.remove_user(&users_of(&original.store)[1]).unwrap();
+            original.store.remove_user(&users_of(&original.store)[1], &act()).unwrap();
         }
     });
     check(&copied.unwrap());

@@ -298,7 +298,7 @@ fn a_server_that_only_reads_is_told_and_passed_over() {
     let Fixture { folder, .. } = fixture(0);
     let reads = "options=-c%20default_transaction_read_only%3Don";
     let store = Store::open(&at(&folder, &format!("?{reads}"))).unwrap();
-    let error = store.add_profile("plan", &[], &[]).unwrap_err();
+    let error = store.add_profile("plan", &[], &[], &act()).unwrap_err();
     says(&error.to_string(), &["read-only transaction", "target_session_attrs=read-write"]);
     let error = Store::open(&at(&folder, &format!("?{reads}&target_session_attrs=read-write"))).unwrap_err();
     says(&error.to_string(), &["does not allow writes"]);
@@ -354,7 +354,7 @@ fn live(store: &Store) {
     let users = users_of(store);
     let settled = [settle(store, 1, &users[0], everything()), settle(store, 2, &users[1], Vec::new())];
     store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap();
-    store.remove_user(&users[2]).unwrap();
+    store.remove_user(&users[2], &act()).unwrap();
     let mut staging = store.stage(&rollcall_domain::Scope::Everywhere).unwrap();
     staging.push_all(&[(users[0].id, &["cell".to_owned()])]).unwrap();
     assert_eq!(staging.users().unwrap(), 1);
