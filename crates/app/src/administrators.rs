@@ -50,7 +50,7 @@ impl App {
         Ok(self.may(Right::Administer)?.remove_administrator(&who, &self.act())?)
     }
 
-    fn check_grants(&self, grants: &[Grant]) -> Result<(), AppError> {
+    pub(crate) fn check_grants(&self, grants: &[Grant]) -> Result<(), AppError> {
         match grants.iter().find(|grant| !self.actor.rights().may_grant(grant)) {
             None => Ok(()),
             Some(grant) => Err(AppError::Ungrantable { who: self.actor.name().to_owned(), role: grant.role }),

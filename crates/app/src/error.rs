@@ -5,6 +5,7 @@ use rollcall_store::StoreError;
 
 use crate::TableError;
 use crate::scripts::{self, point_at};
+use crate::sign_in::Denied;
 
 /// Why something could not be done. Every message is a sentence for the administrator.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,12 @@ pub enum AppError {
     /// A rule of the domain.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Who asks is not let in.
+    #[error(transparent)]
+    NotLetIn(#[from] Denied),
+    /// The system has too little of something.
+    #[error("the system has no {0} left for this: try again")]
+    Starved(&'static str),
     /// The filter's text.
     #[error(transparent)]
     Filter(#[from] ParseError),

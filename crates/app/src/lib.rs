@@ -22,6 +22,7 @@ mod prune;
 pub mod runs;
 pub mod sample;
 pub mod scripts;
+pub mod sign_in;
 mod table;
 mod users;
 

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rollcall_domain::{Refusal, Right, Timestamp};
 
@@ -18,6 +19,14 @@ const DAY: u64 = 86_400;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Age {
     seconds: u64,
+}
+
+impl Age {
+    /// As a stretch of time.
+    #[must_use]
+    pub fn time(self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
 }
 
 impl FromStr for Age {

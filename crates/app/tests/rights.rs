@@ -43,7 +43,8 @@ enum Reach {
 use Reach::{Everywhere, Own, Theirs as One};
 
 /// Use cases that take no right: they reach no database, or only say what `App` is made of.
-const NONE: [&str; 6] = ["acting_as", "actor", "new", "read_script", "with_lease", "zone"];
+const NONE: [&str; 8] =
+    ["acting_as", "actor", "credentials", "has_administrators", "new", "read_script", "with_lease", "zone"];
 
 fn terms() -> Terms {
     Terms { confirmed: true, queue: true, ..Terms::default() }
@@ -149,6 +150,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("grant", Right::Administer, One, |app, of| app.grant(of.administrator, &within(app))),
     ("revoke", Right::Administer, One, |app, of| app.revoke(of.administrator, &within(app)).map(drop)),
     ("remove_administrator", Right::Administer, Own, |app, _| app.remove_administrator("nobody")),
+    ("credentials_of", Right::Administer, One, |app, of| app.credentials_of(of.administrator).map(drop)),
     ("prune", Right::Administer, Everywhere, |app, _| {
         app.prune("99y".parse()?, &Stop::default(), |_| {}).map(drop)
     }),

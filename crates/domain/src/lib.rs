@@ -9,6 +9,7 @@ mod brakes;
 mod change;
 mod clock;
 mod columns;
+mod credentials;
 mod edit;
 mod field;
 pub mod filter;
@@ -29,6 +30,10 @@ pub use brakes::{Brakes, Counts, Settings, Tripped};
 pub use change::{Change, FieldChange, Mismatch, diff, inverse};
 pub use clock::{Clock, SystemClock};
 pub use columns::ColumnHash;
+pub use credentials::{
+    ApiToken, BackOff, MAX_PASSWORD_BYTES, NOTED_EVERY, Scopes, Secret, Session, SessionId, TokenId,
+    TokenText, check_password,
+};
 pub use edit::Edit;
 pub use field::{Field, Kind, Value, ValueRef, did_you_mean};
 pub use item::{Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Operator};

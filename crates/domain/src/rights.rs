@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{OrganizationId, Refusal, Timestamp};
+use crate::{OrganizationId, Refusal, Scopes, Timestamp};
 
 /// Number of an administrator. Never used again after a removal.
 pub type AdministratorId = i64;
@@ -190,11 +190,15 @@ pub struct Administrator {
 
 /// What one administrator may do: the sum of what was granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rights(BTreeSet<Grant>);
+pub struct Rights {
+    granted: BTreeSet<Grant>,
+    /// Rights of which no use is made, whatever was granted.
+    without: BTreeSet<Right>,
+}
 
 impl FromIterator<Grant> for Rights {
     fn from_iter<T: IntoIterator<Item = Grant>>(grants: T) -> Self {
-        Self(grants.into_iter().collect())
+        Self { granted: grants.into_iter().collect(), without: BTreeSet::new() }
     }
 }
 
@@ -207,12 +211,23 @@ impl Rights {
 
     /// What was granted.
     pub fn grants(&self) -> impl Iterator<Item = Grant> + '_ {
-        self.0.iter().copied()
+        self.granted.iter().copied()
+    }
+
+    /// The same, of which only `scopes` may be used.
+    #[must_use]
+    pub fn only(&self, scopes: &Scopes) -> Self {
+        let outside = Right::ALL.into_iter().filter(|right| !scopes.iter().any(|scope| scope == *right));
+        let without = self.without.iter().copied().chain(outside).collect();
+        Self { granted: self.granted.clone(), without }
     }
 
     /// Where a right may be used; none: nowhere.
     #[must_use]
     pub fn scope(&self, right: Right) -> Option<Scope> {
+        if self.without.contains(&right) {
+            return None;
+        }
         let mut organizations = BTreeSet::new();
         for grant in self.grants().filter(|grant| grant.role.has(right)) {
             match grant.organization_id {
@@ -298,7 +313,7 @@ mod tests {
             let mut all = vec![first.clone(), Rights::default(), Rights::default(), Rights::default()];
             for (by, to, grant) in steps {
                 if all[by].may_grant(&grant) {
-                    all[to].0.insert(grant);
+                    all[to].granted.insert(grant);
                 }
             }
             for rights in &all {

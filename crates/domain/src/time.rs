@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time, date};
@@ -33,6 +34,20 @@ impl Timestamp {
     #[must_use]
     pub fn as_micros(self) -> i64 {
         self.0
+    }
+
+    /// So much later; the calendar's end where that is after it.
+    #[must_use]
+    pub fn plus(self, time: Duration) -> Self {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros).min(Self::MAX.0))
+    }
+
+    /// So much earlier; the calendar's start where that is before it.
+    #[must_use]
+    pub fn minus(self, time: Duration) -> Self {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros).max(Self::MIN.0))
     }
 
     /// Reads RFC 3339 / ISO 8601: `2026-12-01T00:00:00Z`, with any offset, a space for the `T`, without

@@ -3,39 +3,11 @@
 
 mod common;
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::process::{Child, Stdio};
-use std::thread::JoinHandle;
+use std::io::Write;
 
+use common::terminal::{at_terminal, sit_down};
 use common::{Desk, Done, column, finish, wait_until};
-use nix::pty::openpty;
 use serde_json::{Value, json};
-
-/// Starts a command at a terminal of its own, with its keyboard; what the terminal shows comes with its end.
-fn sit_down(desk: &Desk, args: &[&str]) -> (Child, File, JoinHandle<String>) {
-    let terminal = openpty(None, None).unwrap();
-    let mut command = desk.command(args);
-    command.stdin(terminal.slave.try_clone().unwrap()).stderr(terminal.slave).stdout(Stdio::piped());
-    let child = command.spawn().unwrap();
-    let mut screen = File::from(terminal.master);
-    let keyboard = screen.try_clone().unwrap();
-    let shown = std::thread::spawn(move || {
-        let mut shown = Vec::new();
-        // A terminal ends with an error when nobody is left at it.
-        let _ = screen.read_to_end(&mut shown);
-        String::from_utf8(shown).unwrap()
-    });
-    (child, keyboard, shown)
-}
-
-/// The same, where this is typed, until the command has ended.
-fn at_terminal(desk: &Desk, args: &[&str], typed: &str) -> Done {
-    let (child, mut keyboard, shown) = sit_down(desk, args);
-    keyboard.write_all(typed.as_bytes()).unwrap();
-    let done = finish(child);
-    Done { err: shown.join().unwrap(), ..done }
-}
 
 /// How a line is ended without a word on it: Ctrl-D.
 const END: &str = "\u{4}";

@@ -4,13 +4,14 @@ use rollcall_domain::{
 use serde_json::json;
 
 use crate::db::{Row, Tx, args};
-use crate::{Store, StoreError, audit, sql};
+use crate::{Store, StoreError, audit, credentials, sql};
 
 sql! {
     INSERT = "INSERT INTO administrators (name, created_at) VALUES (?1, ?2) RETURNING id";
     LIST = "SELECT id, name, created_at FROM administrators WHERE removed_at IS NULL ORDER BY id";
     BY_ID = "SELECT id, name, created_at FROM administrators WHERE id = ?1 AND removed_at IS NULL";
     BY_NAME = "SELECT id, name, created_at FROM administrators WHERE name = ?1 AND removed_at IS NULL";
+    ANYBODY = "SELECT 1 FROM administrators WHERE removed_at IS NULL LIMIT 1";
     REMOVE = "UPDATE administrators SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
     IS_THERE = "SELECT 1 FROM administrators WHERE id = ?1 AND removed_at IS NULL"
         => "SELECT 1 FROM administrators WHERE id = ?1 AND removed_at IS NULL FOR UPDATE";
@@ -51,11 +52,36 @@ fn keep_an_admin(tx: &Tx<'_>, without: AdministratorId) -> Result<(), StoreError
     Ok(())
 }
 
-fn check_there(tx: &Tx<'_>, administrator: &Administrator) -> Result<(), StoreError> {
+/// Refuses to go on with somebody who was removed; on a server, whoever else asks has to wait.
+pub(crate) fn check_there(tx: &Tx<'_>, administrator: &Administrator) -> Result<(), StoreError> {
     if tx.exists(IS_THERE, args![administrator.id])? {
         return Ok(());
     }
     Err(StoreError::NoSuch(format!("administrator {:?}", administrator.name)))
+}
+
+/// The administrator of this number.
+pub(crate) fn by_id(tx: &Tx<'_>, id: AdministratorId) -> Result<Option<Administrator>, StoreError> {
+    let row = tx.first(BY_ID, args![id], read)?;
+    row.map(|row| administrator(tx, row)).transpose()
+}
+
+pub(crate) fn is_there_anybody(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    tx.exists(ANYBODY, &[])
+}
+
+pub(crate) fn insert(
+    tx: &Tx<'_>,
+    name: &str,
+    grants: &[Grant],
+    now: Timestamp,
+) -> Result<AdministratorId, StoreError> {
+    let id = tx.value(INSERT, args![name, now]).map_err(|error: StoreError| match error.is_taken() {
+        true => StoreError::Taken(format!("the administrator name {name:?}")),
+        false => error,
+    })?;
+    grants.iter().try_for_each(|grant| give(tx, id, grant).map(drop))?;
+    Ok(id)
 }
 
 impl Store {
@@ -67,15 +93,7 @@ impl Store {
         act: &Act<'_>,
     ) -> Result<AdministratorId, StoreError> {
         self.write(|tx| {
-            let id = tx.value(INSERT, args![name, act.at]).map_err(|error: StoreError| {
-                match error.is_taken() {
-                    true => StoreError::Taken(format!("the administrator name {name:?}")),
-                    false => error,
-                }
-            })?;
-            for grant in grants {
-                give(tx, id, grant)?;
-            }
+            let id = insert(tx, name, grants, act.at)?;
             let deed = deed(Action::AdministratorAdd, name).with("id", id).with("grants", json!(grants));
             audit::record(tx, act, &deed)?;
             Ok(id)
@@ -138,6 +156,7 @@ impl Store {
             check_there(tx, who)?;
             keep_an_admin(tx, who.id)?;
             tx.execute(TAKE_ALL, args![who.id])?;
+            credentials::forget(tx, who.id)?;
             tx.execute(REMOVE, args![who.id, act.at])?;
             audit::record(tx, act, &deed(Action::AdministratorRemove, &who.name).with("id", who.id))
         })

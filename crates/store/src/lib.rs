@@ -10,6 +10,7 @@ mod administrators;
 mod audit;
 mod chunks;
 mod copy;
+mod credentials;
 mod db;
 mod error;
 mod filter;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 pub use chunks::{Chunk, Glance, Lessee};
 pub use copy::{Copied, CopyEvent, Phase, Snapshot};
+pub use credentials::{Attempt, Authenticator, Factor, NewSession, NewToken, Proofs, SetUp, Tries};
 pub use error::StoreError;
 pub use history::{ByRun, Event};
 pub use import::{Added, Import, Newcomer};

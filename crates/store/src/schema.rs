@@ -22,7 +22,8 @@ migrations!(
     "0004_chunks_and_workers",
     "0005_runs_without_references",
     "0006_administrators",
-    "0007_audit"
+    "0007_audit",
+    "0008_credentials"
 );
 
 /// The version that this program needs.

@@ -15,9 +15,9 @@ mod server;
 
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, administrators, audit, chunks, copy, history, import, import_set,
-    installation, load, organizations, outcomes, profiles, prune, runs, saved_filters, scripts, staging,
-    users, workers, write, write_set,
+    StoreError, Stretch, Takeover, administrators, audit, chunks, copy, credentials, history, import,
+    import_set, installation, load, organizations, outcomes, profiles, prune, runs, saved_filters, scripts,
+    staging, users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -298,6 +298,11 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         audit::STATEMENTS,
         chunks::STATEMENTS,
         copy::STATEMENTS,
+        credentials::STATEMENTS,
+        credentials::attempts::STATEMENTS,
+        credentials::sessions::STATEMENTS,
+        credentials::set_up::STATEMENTS,
+        credentials::tokens::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         installation::STATEMENTS,

@@ -89,6 +89,18 @@ impl TestDatabase {
         self.folder.path()
     }
 
+    /// All that is in it: every row on a server, every byte of the files, with what was removed and is still there.
+    #[must_use]
+    pub fn everything(&self) -> String {
+        if let Some(database) = &self.on_server {
+            return database.rows();
+        }
+        let files = std::fs::read_dir(&self.folder).expect("the folder is there");
+        let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file?.path());
+        let bytes: Vec<u8> = files.flat_map(|file| read(file).expect("its files can be read")).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Opens it.
     #[must_use]
     pub fn open(&self) -> Store {
@@ -120,6 +132,18 @@ impl PgDatabase {
     pub fn url(&self) -> String {
         let (server, _) = self.server.rsplit_once('/').expect("the server's URL names a database");
         format!("{server}/{}", self.name)
+    }
+
+    /// Every row of every table, as a text.
+    fn rows(&self) -> String {
+        let mut client =
+            postgres::Client::connect(&self.url(), postgres::NoTls).expect("the tests' server is there");
+        let mut all = |query: &str| -> Vec<String> {
+            let rows = client.query(query, &[]).expect("the tests' server answers");
+            rows.iter().map(|row| row.get(0)).collect()
+        };
+        let tables = all("SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'");
+        tables.iter().flat_map(|table| all(&format!("SELECT CAST(t AS TEXT) FROM {table} t"))).collect()
     }
 
     fn say(&self, statement: &str) {

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 use rollcall_store::Store;
 
-use super::Context;
+use super::{Context, credentials};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -14,9 +14,10 @@ impl Init {
     #[expect(clippy::unused_self, reason = "every command is run alike")]
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let location = context.location("sqlite:rollcall.db")?;
-        let (_, made) = Store::create(&location)?;
+        let (store, made) = Store::create(&location)?;
         let done = if made { "made" } else { "is up to date" };
         tell(format_args!("{location} {done}. Next: 'rollcall users import FILE.csv'"));
+        credentials::first_administrator(&context.app_on(store)?)?;
         Ok(ExitCode::SUCCESS)
     }
 }

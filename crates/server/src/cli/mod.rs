@@ -3,6 +3,7 @@
 mod administrators;
 mod audit;
 mod completions;
+mod credentials;
 mod demo;
 mod filters;
 mod init;
@@ -99,6 +100,12 @@ enum Command {
     /// The tenants that users belong to
     #[command(subcommand)]
     Organizations(organizations::Organizations),
+    /// How administrators prove who they are
+    #[command(subcommand)]
+    Credentials(credentials::Credentials),
+    /// Keys with which programs act for an administrator
+    #[command(subcommand)]
+    Tokens(credentials::Tokens),
     /// The subscribers
     #[command(subcommand)]
     Users(users::Users),
@@ -150,6 +157,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(command) => command.run(&context),
         Command::Administrators(command) => command.run(&context),
         Command::Organizations(command) => command.run(&context),
+        Command::Credentials(command) => command.run(&context),
+        Command::Tokens(command) => command.run(&context),
         Command::Users(command) => command.run(&context),
         Command::Filters(command) => command.run(&context),
         Command::Profiles(command) => command.run(&context),

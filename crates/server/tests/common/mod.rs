@@ -7,6 +7,7 @@
 )]
 
 pub mod cluster;
+pub mod terminal;
 pub mod workers;
 
 use std::ffi::OsStr;

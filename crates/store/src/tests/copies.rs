@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rollcall_domain::{SavedFilter, ScriptVersion};
+use rollcall_domain::{Administrator, SavedFilter, ScriptVersion, Secret};
 
 use super::*;
 use crate::db::args;
 use crate::tables::{LEFT_OUT, TABLES};
-use crate::{Copied, CopyEvent, Phase};
+use crate::{Authenticator, Copied, CopyEvent, NewToken, Phase};
 
 /// The columns that a database has, by table, except where it keeps its own things.
 fn columns(store: &Store) -> BTreeSet<(String, String)> {
@@ -84,9 +84,22 @@ fn full(place: Place) -> Fixture {
     store.write(|tx| tx.execute(login, args![now()])).unwrap();
     let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
     store.add_administrator("maria", &everything, &act()).unwrap();
+    add_credentials(store, &store.administrator("maria").unwrap().unwrap());
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
     store.add_profile("checks", &[], &[item], &act()).unwrap();
     fixture
+}
+
+fn add_credentials(store: &Store, who: &Administrator) {
+    let hash = &Secret::new("0123");
+    store.set_password(who, hash, None, now()).unwrap();
+    assert!(store.enrol_authenticator(who, hash).unwrap());
+    let authenticator = Authenticator { secret: hash.clone(), last_step: 59_000_000 };
+    assert!(store.confirm_authenticator(who, &authenticator, std::slice::from_ref(hash), now()).unwrap());
+    let scopes = &"look,execute".parse().unwrap();
+    store
+        .add_token(who, &NewToken { name: "é", hash, scopes, now: now(), expires_at: Timestamp::MAX })
+        .unwrap();
 }
 
 fn copy(from: &Store, to: &Location) -> Vec<Copied> {

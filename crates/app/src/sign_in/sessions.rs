@@ -1,0 +1,44 @@
+use rollcall_domain::{Administrator, NOTED_EVERY, Secret, Session, SessionId};
+use rollcall_store::StoreError;
+
+use super::{Credentials, Denied, random};
+use crate::AppError;
+
+impl Credentials {
+    /// The session with this token, if it has not ended, and who is signed in with it.
+    pub fn session(&self, token: &Secret) -> Result<(Session, Administrator), AppError> {
+        let now = self.clock.now();
+        let found = self.store.session(&random::hash(token))?.filter(|(session, _)| !session.is_over(now));
+        let (mut session, administrator) = found.ok_or(Denied::Session)?;
+        if now >= session.seen_at.plus(NOTED_EVERY) {
+            self.store.see_session(session.id, now)?;
+            session.seen_at = now;
+        }
+        Ok((session, administrator))
+    }
+
+    /// The sessions of an administrator, the last used first.
+    pub fn sessions(&self, who: &Administrator) -> Result<Vec<Session>, AppError> {
+        let now = self.clock.now();
+        let sessions = self.store.sessions(who)?;
+        Ok(sessions.into_iter().filter(|session| !session.is_over(now)).collect())
+    }
+
+    /// Ends the session with this token, if there is one.
+    pub fn sign_out(&self, token: &Secret) -> Result<(), AppError> {
+        Ok(self.store.end_session(&random::hash(token))?)
+    }
+
+    /// Ends a session of an administrator.
+    pub fn revoke_session(&self, who: &Administrator, id: SessionId) -> Result<(), AppError> {
+        if self.store.revoke_session(who, id)? {
+            return Ok(());
+        }
+        Err(StoreError::NoSuch(format!("session {id} of {:?}", who.name)).into())
+    }
+
+    /// Ends all sessions of an administrator but for `keep`; how many.
+    pub fn revoke_sessions(&self, who: &Administrator, keep: Option<&Session>) -> Result<u64, AppError> {
+        Ok(self.store.revoke_sessions(who, keep.map(|session| session.id))?)
+    }
+}

@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use rollcall_domain::{Administrator, ApiToken, NOTED_EVERY, Refusal, Scopes, Secret, TokenId, TokenText};
+use rollcall_store::{NewToken, StoreError};
+
+use super::{Credentials, Denied, random};
+use crate::AppError;
+
+impl Credentials {
+    /// Makes a token with which programs act for an administrator, for `life`. Its text comes back, which is nowhere
+    /// else.
+    pub fn add_token(
+        &self,
+        who: &Administrator,
+        name: &str,
+        scopes: &Scopes,
+        life: Duration,
+    ) -> Result<(TokenId, Secret), AppError> {
+        ApiToken::check_name(name)?;
+        if life.is_zero() || life > ApiToken::LONGEST {
+            return Err(
+                Refusal::new("a token counts for at most 366 days: make another when it is over").into()
+            );
+        }
+        let now = self.clock.now();
+        let secret = Secret::new(random::letters::<32>()?);
+        let new = NewToken { name, hash: &random::hash(&secret), scopes, now, expires_at: now.plus(life) };
+        let id = self.store.add_token(who, &new)?;
+        Ok((id, TokenText { id, secret }.show()))
+    }
+
+    /// The token with this text, if it counts, and for whom it acts: with the rights that its scopes leave.
+    pub fn use_token(&self, text: &Secret) -> Result<(ApiToken, Administrator), AppError> {
+        let now = self.clock.now();
+        let TokenText { id, secret } = TokenText::parse(text).ok_or(Denied::Token)?;
+        let found = self.store.token(id)?;
+        let found = found.filter(|(token, hash, _)| *hash == random::hash(&secret) && token.is_good(now));
+        let (mut token, _, administrator) = found.ok_or(Denied::Token)?;
+        if token.last_used_at.is_none_or(|used| now >= used.plus(NOTED_EVERY)) {
+            self.store.use_token(id, now)?;
+            token.last_used_at = Some(now);
+        }
+        let rights = administrator.rights.only(&token.scopes);
+        Ok((token, Administrator { rights, ..administrator }))
+    }
+
+    /// The tokens of an administrator, also those that count no more.
+    pub fn tokens(&self, who: &Administrator) -> Result<Vec<ApiToken>, AppError> {
+        Ok(self.store.tokens(who)?)
+    }
+
+    /// Takes a token of an administrator back.
+    pub fn revoke_token(&self, who: &Administrator, id: TokenId) -> Result<(), AppError> {
+        if self.store.revoke_token(who, id, self.clock.now())? {
+            return Ok(());
+        }
+        Err(StoreError::NoSuch(format!("token {id} of {:?} that counts", who.name)).into())
+    }
+}

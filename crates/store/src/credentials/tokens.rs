@@ -1,0 +1,91 @@
+use rollcall_domain::{Administrator, AdministratorId, ApiToken, Scopes, Secret, Timestamp, TokenId};
+
+use crate::administrators::{by_id, check_there};
+use crate::db::{Row, Tx, args};
+use crate::{Store, StoreError, sql};
+
+macro_rules! token_columns {
+    () => {
+        "SELECT id, administrator_id, name, scopes, created_at, expires_at, last_used_at, revoked_at, hash \
+         FROM api_tokens "
+    };
+}
+
+sql! {
+    INSERT = "INSERT INTO api_tokens (administrator_id, name, hash, scopes, created_at, expires_at) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
+    BY_ID = concat!(token_columns!(), "WHERE id = ?1");
+    LIST = concat!(token_columns!(), "WHERE administrator_id = ?1 ORDER BY id");
+    USE = "UPDATE api_tokens SET last_used_at = ?2 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
+    REVOKE = "UPDATE api_tokens SET revoked_at = ?3 WHERE administrator_id = ?1 AND id = ?2 AND revoked_at IS NULL";
+    REMOVE_ALL = "DELETE FROM api_tokens WHERE administrator_id = ?1";
+}
+
+/// A token that is to be made.
+#[derive(Debug)]
+pub struct NewToken<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// The hash of its secret.
+    pub hash: &'a Secret,
+    /// What it may do.
+    pub scopes: &'a Scopes,
+    /// When it is made.
+    pub now: Timestamp,
+    /// Until when it counts.
+    pub expires_at: Timestamp,
+}
+
+fn token(row: &Row<'_>) -> Result<ApiToken, StoreError> {
+    let scopes = row.text(3)?.parse().map_err(|error| StoreError::Corrupt(format!("{error}")))?;
+    Ok(ApiToken {
+        id: row.get(0)?,
+        administrator_id: row.get(1)?,
+        name: row.get(2)?,
+        scopes,
+        created_at: row.get(4)?,
+        expires_at: row.get(5)?,
+        last_used_at: row.get(6)?,
+        revoked_at: row.get(7)?,
+    })
+}
+
+pub(super) fn forget(tx: &Tx<'_>, who: AdministratorId) -> Result<(), StoreError> {
+    tx.execute(REMOVE_ALL, args![who]).map(drop)
+}
+
+impl Store {
+    /// Makes a token of an administrator; its number.
+    pub fn add_token(&self, who: &Administrator, new: &NewToken<'_>) -> Result<TokenId, StoreError> {
+        self.write(|tx| {
+            check_there(tx, who)?;
+            let NewToken { name, hash, scopes, now, expires_at } = *new;
+            tx.value(INSERT, args![who.id, name, hash.reveal(), scopes.to_string(), now, expires_at])
+        })
+    }
+
+    /// The token of this number, the hash of its secret, and whose it is.
+    pub fn token(&self, id: TokenId) -> Result<Option<(ApiToken, Secret, Administrator)>, StoreError> {
+        self.read(|tx| {
+            let found =
+                tx.first(BY_ID, args![id], |row| Ok((token(row)?, Secret::new(row.get::<String>(8)?))))?;
+            let Some((token, hash)) = found else { return Ok(None) };
+            Ok(by_id(tx, token.administrator_id)?.map(|administrator| (token, hash, administrator)))
+        })
+    }
+
+    /// The tokens of an administrator, by number, also those that count no more.
+    pub fn tokens(&self, who: &Administrator) -> Result<Vec<ApiToken>, StoreError> {
+        self.read(|tx| tx.all(LIST, args![who.id], token))
+    }
+
+    /// Notes that a token was used.
+    pub fn use_token(&self, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
+        self.note(|tx| tx.execute(USE, args![id, now]))
+    }
+
+    /// Takes a token of an administrator back; says whether they have one of this number that was not taken back yet.
+    pub fn revoke_token(&self, who: &Administrator, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(|tx| Ok(tx.execute(REVOKE, args![who.id, id, now])? > 0))
+    }
+}
