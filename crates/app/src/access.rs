@@ -88,7 +88,7 @@ impl<'a> Permit<'a> {
         self.store
     }
 
-    /// Refuses what is not theirs, in the words for what is not there.
+    /// The user, if it is theirs; what is not is told of in the words for what is not there.
     pub(crate) fn own_user(&self, user: Option<User>) -> Option<User> {
         user.filter(|user| self.scope.has(user.organization_id))
     }
@@ -127,7 +127,7 @@ impl App {
     pub(crate) fn may(&self, right: Right) -> Result<Permit<'_>, AppError> {
         match self.actor.rights.scope(right) {
             Some(scope) => Ok(Permit { store: &self.vault.0, scope }),
-            None => Err(AppError::Denied { who: self.actor.name.clone(), right, everywhere: false }),
+            None => Err(self.denied(right, false)),
         }
     }
 
@@ -137,7 +137,12 @@ impl App {
         if permit.scope == Scope::Everywhere {
             return Ok(permit);
         }
-        Err(AppError::Denied { who: self.actor.name.clone(), right, everywhere: true })
+        Err(self.denied(right, true))
+    }
+
+    /// That they may not; `elsewhere` they may.
+    pub(crate) fn denied(&self, right: Right, elsewhere: bool) -> AppError {
+        AppError::Denied { who: self.actor.name.clone(), right, elsewhere }
     }
 
     /// The same for a run that exists: it has to be theirs.
@@ -147,7 +152,7 @@ impl App {
             return Ok(permit);
         }
         // They may look at it, or they would not have come here.
-        Err(AppError::Denied { who: self.actor.name.clone(), right, everywhere: true })
+        Err(self.denied(right, true))
     }
 
     /// What it takes to run a script.

@@ -26,14 +26,14 @@ pub enum AppError {
     #[error(transparent)]
     Filter(#[from] ParseError),
     /// Whoever asked may not do that.
-    #[error("{}", show_denied(.who, *.right, *.everywhere))]
+    #[error("{}", show_denied(.who, *.right, *.elsewhere))]
     Denied {
         /// Who asked.
         who: String,
         /// What it takes.
         right: Right,
         /// They may, but not where it was asked for.
-        everywhere: bool,
+        elsewhere: bool,
     },
     /// Nobody grants, or takes, what they lack.
     #[error(
@@ -110,10 +110,10 @@ pub enum AppError {
     },
 }
 
-fn show_denied(who: &str, right: Right, everywhere: bool) -> String {
+fn show_denied(who: &str, right: Right, elsewhere: bool) -> String {
     let what = right.what();
     let roles = right.roles().map(Role::name).collect::<Vec<_>>().join(" or ");
-    if everywhere {
+    if elsewhere {
         return format!("{who} may {what} within some organizations only, and this is not theirs alone");
     }
     format!("{who} may not {what}: that takes the role {roles}")

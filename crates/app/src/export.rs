@@ -1,8 +1,11 @@
 use std::collections::HashMap;
 
-use rollcall_domain::{Field, ItemKind, OrganizationId, User};
+use rollcall_domain::{
+    Action, Deed, Field, ItemKind, OrganizationId, Outcome, Right, Run, TargetOutcome, User,
+};
 
 use crate::csv_text::defuse;
+use crate::{App, AppError, ReadFilter};
 
 /// The columns of an export: every field, and what an import reads back beside them.
 pub const EXPORT_COLUMNS: [&str; Field::ALL.len() + 4] = {
@@ -35,4 +38,31 @@ pub fn export_row(user: &User, organizations: &HashMap<OrganizationId, String>, 
     cells.push(text(&items(ItemKind::Reply)));
     cells.push(text(&items(ItemKind::Check)));
     cells
+}
+
+impl App {
+    /// The users that `filter` selects (none: all), to be taken away, which is recorded.
+    pub fn export<'a>(
+        &'a self,
+        filter: Option<&'a ReadFilter>,
+    ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
+        let users = self.users(filter.map(|filter| &filter.tree))?;
+        let permit = self.may(Right::Look)?;
+        let deed = Deed::new(Action::Export, "users").within(permit.scope.organization());
+        permit.record(&self.act(), &deed.with("filter", filter.map(|filter| filter.text.as_str())))?;
+        Ok(users)
+    }
+
+    /// The outcomes of a run, as [`App::outcomes`], to be taken away, which is recorded.
+    pub fn download<'a>(
+        &'a self,
+        run: &Run,
+        outcome: Option<Outcome>,
+    ) -> Result<impl Iterator<Item = Result<TargetOutcome, AppError>> + 'a, AppError> {
+        let outcomes = self.outcomes(run, outcome)?;
+        let deed = Deed::new(Action::Download, format!("run {}", run.id)).within(run.scope.organization());
+        let which = outcome.map(Outcome::name);
+        self.may_with(Right::Look, run)?.record(&self.act(), &deed.with("outcome", which))?;
+        Ok(outcomes)
+    }
 }

@@ -31,6 +31,6 @@ impl App {
             );
             return Err(Refusal::new(why).into());
         }
-        Ok(snapshot.copy_to(to, tell)?)
+        Ok(snapshot.copy_to(to, &self.act(), tell)?)
     }
 }

@@ -104,7 +104,7 @@ impl App {
         if permit.scope.has(user.organization_id) {
             return Ok((permit, user));
         }
-        Err(AppError::Denied { who: self.actor.name().to_owned(), right: Right::EditUsers, everywhere: true })
+        Err(self.denied(Right::EditUsers, true))
     }
 
     fn assignment(&self, text: &str) -> Result<Edit, Refusal> {

@@ -116,6 +116,10 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
         app.history(of.id)?.try_for_each(|event| event.map(drop))
     }),
+    ("export", Right::Look, Own, |app, _| app.export(None)?.try_for_each(|user| user.map(drop))),
+    ("download", Right::Look, One, |app, of| {
+        app.download(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
+    }),
     ("import_users", Right::EditUsers, Own, |app, _| {
         app.import_users(Cursor::new("username\n"), None, &mut |_| {}).map(drop)
     }),

@@ -68,6 +68,8 @@ actions! {
     Grant "grant" "A role was granted.";
     Revoke "revoke" "A role was taken.";
     PasswordSet "password-set" "An administrator's password was set.";
+    AuthenticatorSet "authenticator-set" "An administrator is asked for codes from now on.";
+    AuthenticatorRemove "authenticator-remove" "An administrator is asked for codes no more.";
     TokenAdd "token-add" "A token was made.";
     TokenRevoke "token-revoke" "A token was revoked.";
     SessionRevoke "session-revoke" "A session was ended by somebody else.";

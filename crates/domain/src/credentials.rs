@@ -171,32 +171,6 @@ impl Session {
 /// The use of sessions and tokens is noted again after so long, not at every request.
 pub const NOTED_EVERY: Duration = Duration::from_secs(60);
 
-impl Right {
-    /// As it is written among the scopes of a token.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Look => "look",
-            Self::Report => "report",
-            Self::Execute => "execute",
-            Self::EditUsers => "edit-users",
-            Self::EditScripts => "edit-scripts",
-            Self::Administer => "administer",
-        }
-    }
-}
-
-impl FromStr for Right {
-    type Err = Refusal;
-
-    fn from_str(name: &str) -> Result<Self, Refusal> {
-        Self::ALL.into_iter().find(|right| right.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            Refusal::new(format!("there is no scope {name:?}; the scopes are {names}"))
-        })
-    }
-}
-
 /// The rights that a token may use, as far as its administrator has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<Right>);

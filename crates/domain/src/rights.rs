@@ -47,6 +47,19 @@ impl Right {
     pub const ALL: [Self; 6] =
         [Self::Look, Self::Report, Self::Execute, Self::EditUsers, Self::EditScripts, Self::Administer];
 
+    /// As it is written among the scopes of a token.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Report => "report",
+            Self::Execute => "execute",
+            Self::EditUsers => "edit-users",
+            Self::EditScripts => "edit-scripts",
+            Self::Administer => "administer",
+        }
+    }
+
     /// What it allows, for a sentence such as "nobody here may …".
     #[must_use]
     pub fn what(self) -> &'static str {
@@ -63,6 +76,17 @@ impl Right {
     /// The roles that have it.
     pub fn roles(self) -> impl Iterator<Item = Role> {
         Role::ALL.into_iter().filter(move |role| role.has(self))
+    }
+}
+
+impl FromStr for Right {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<Self, Refusal> {
+        Self::ALL.into_iter().find(|right| right.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Refusal::new(format!("there is no scope {name:?}; the scopes are {names}"))
+        })
     }
 }
 
@@ -141,6 +165,15 @@ impl Scope {
         match self {
             Self::Everywhere => true,
             Self::Within(organizations) => organizations.contains(&organization),
+        }
+    }
+
+    /// The organization, if it is a single one.
+    #[must_use]
+    pub fn organization(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Within(organizations) if organizations.len() == 1 => organizations.first().copied(),
+            _ => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Users, changes and outcomes in the forms that the command line shows: the JSON contracts, and lines for people.
 
 use rollcall_domain::{
-    Change, FieldChange, Item, ItemRow, Mismatch, Outcome, Run, ScriptError, TargetOutcome, Value,
+    Change, FieldChange, Item, ItemRow, Mismatch, Outcome, Run, Scope, ScriptError, TargetOutcome, Value,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,6 +24,8 @@ pub(crate) struct RunJson<'a> {
     script_version: Option<i64>,
     params: Option<&'a RawValue>,
     selection: &'a rollcall_domain::Selection,
+    /// The numbers of those within which it is; null: everywhere.
+    organizations: Option<Vec<i64>>,
     administrator: &'a str,
     created_at: rollcall_domain::Timestamp,
     note: Option<&'a str>,
@@ -47,6 +49,10 @@ impl<'a> RunJson<'a> {
             script_version: run.script_version,
             params: serde_json::from_str(&run.params).ok(),
             selection: &run.selection,
+            organizations: match &run.scope {
+                Scope::Everywhere => None,
+                Scope::Within(organizations) => Some(organizations.iter().copied().collect()),
+            },
             administrator: &run.administrator,
             created_at: run.created_at,
             note: run.note.as_deref(),

@@ -47,6 +47,9 @@ fn whoever_is_bound_to_an_organization_runs_scripts_for_its_users_only() {
     let run = by(&desk, "olga", &["run", "mark.py", "--all", "--apply", "--yes", "--json"]).exits(0).object();
     assert_eq!((&run["targets"], &run["outcomes"]["changed"]), (&json!(3), &json!(3)));
     assert_eq!(run["administrator"], "olga");
+    assert_eq!(run["organizations"], json!([desk.user("n1")["organization_id"]]));
+    let said = by(&desk, "olga", &["run", "mark.py", "--all"]).exits(0).out;
+    assert!(said.contains("over 3 users (every user of North): finished"), "{said}");
     let all = desk.ok(&["users", "list", "--format", "json", "--filter", "klass eq \"seen\""]);
     assert_eq!(usernames(&all), ["n1", "n2", "n3"]);
 

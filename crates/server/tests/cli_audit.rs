@@ -226,6 +226,13 @@ fn everything_that_is_done_is_recorded_with_who_did_it() {
     let who = (&row["who"], &row["administrator_id"], &row["organization_id"]);
     assert_eq!(who, (&json!("olga"), &json!(1), &desk.user("n1")["organization_id"]));
     assert_eq!(row["detail"], json!({"mode": "preview", "script": "mark.py", "targets": 2}));
+    let row = does(&["--as", "olga", "users", "export"], "export", "users");
+    // An author everywhere sees everybody.
+    assert_eq!((&row["who"], &row["organization_id"]), (&json!("olga"), &Value::Null));
+    does(&["runs", "outcomes", "1", "--format", "csv"], "download", "run 1");
+    desk.ok(&["runs", "outcomes", "1"]);
+    does(&["tokens", "add", "olga", "backup", "--scope", "look"], "token-add", "administrator olga");
+    does(&["tokens", "revoke", "olga", "1"], "token-revoke", "administrator olga");
     does(&["runs", "apply", "1", "--yes"], "run-apply", "run 2");
     does(&["runs", "undo", "2"], "run-undo", "run 3");
     does(&["run", "mark.py", "--all", "--apply", "--yes", "--queue"], "run-start", "run 4");

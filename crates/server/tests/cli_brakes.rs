@@ -91,6 +91,14 @@ fn a_number_of_failures_stops_a_run_behind_the_one_too_many() {
 }
 
 #[test]
+fn one_failure_too_many_at_the_very_end_stops_nothing() {
+    let desk = Desk::with_users(6);
+    let script = "if user.obj_id % 3 == 0: fail('no')\nuser.klass = 'x'";
+    let run = apply(&desk, script, &["--max-failures", "1"]).exits(3).object();
+    assert_eq!((&run["state"], counts(&run)), (&json!("finished"), (4, 2, 0)));
+}
+
+#[test]
 fn who_times_out_counts_as_failed() {
     let desk = Desk::with_users(4);
     let script = "while user.obj_id in (2, 3): pass";

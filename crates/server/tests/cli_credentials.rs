@@ -34,7 +34,7 @@ fn has_password(desk: &Desk) -> bool {
 
 /// Types two lines at a terminal once that does not show what is typed.
 fn type_hidden(desk: &Desk, first: &str, second: &str) -> Done {
-    type_after(desk, &["credentials", "password", "ana"], "", first, second)
+    type_after(desk, &["administrators", "password", "ana"], "", first, second)
 }
 
 /// The same of any command, where something is typed before.
@@ -86,12 +86,14 @@ fn the_first_administrator_is_made_with_the_database() {
 #[test]
 fn a_password_comes_in_a_line_where_nobody_is_at_a_terminal() {
     let desk = desk();
-    let short = call_with(&desk, &["credentials", "password", "ana"], "too short\n").exits(1);
+    let short = call_with(&desk, &["administrators", "password", "ana"], "too short\n").exits(1);
     assert!(short.sentence().contains("at least 12 characters"), "{short:?}");
     assert!(!short.err.contains("too short"));
-    assert!(desk.call(&["credentials", "password", "ana"]).exits(1).sentence().contains("at least 12"));
-    assert!(call_with(&desk, &["credentials", "password", "ben"], PASSWORD).sentence().contains("\"ben\""));
-    call_with(&desk, &["credentials", "password", "ana"], &format!("{PASSWORD}\r\nsomething else\n"))
+    assert!(desk.call(&["administrators", "password", "ana"]).exits(1).sentence().contains("at least 12"));
+    assert!(
+        call_with(&desk, &["administrators", "password", "ben"], PASSWORD).sentence().contains("\"ben\"")
+    );
+    call_with(&desk, &["administrators", "password", "ana"], &format!("{PASSWORD}\r\nsomething else\n"))
         .exits(0);
     assert!(has_password(&desk));
 }
@@ -99,21 +101,21 @@ fn a_password_comes_in_a_line_where_nobody_is_at_a_terminal() {
 #[test]
 fn an_authenticator_is_enrolled_with_a_code_of_it() {
     let desk = desk();
-    let wrong = call_with(&desk, &["credentials", "totp", "ana", "enrol"], "12\n").exits(1);
+    let wrong = call_with(&desk, &["administrators", "totp", "ana", "enrol"], "12\n").exits(1);
     let lines: Vec<_> = wrong.out.lines().collect();
     assert!(lines.len() == 2 && lines[0].len() == 32 && lines[1].starts_with("otpauth://totp/"), "{wrong:?}");
     assert!(wrong.err.contains("the code is wrong") && !wrong.err.contains(lines[0]), "{wrong:?}");
-    assert!(desk.ok(&["credentials", "totp", "ana", "remove"]).err.contains("needs no code any more"));
-    assert!(desk.ok(&["credentials", "totp", "ana", "remove"]).err.contains("had no authenticator"));
+    assert!(desk.ok(&["administrators", "totp", "ana", "remove"]).err.contains("needs no code any more"));
+    assert!(desk.ok(&["administrators", "totp", "ana", "remove"]).err.contains("had no authenticator"));
 }
 
 #[test]
 fn sessions_are_listed_and_ended() {
     let desk = desk();
-    assert_eq!(desk.ok(&["credentials", "sessions", "ana", "--format", "json"]).out, "");
-    let ended = desk.ok(&["credentials", "sessions", "ana", "--revoke-all"]);
+    assert_eq!(desk.ok(&["administrators", "sessions", "ana", "--format", "json"]).out, "");
+    let ended = desk.ok(&["administrators", "sessions", "ana", "--revoke-all"]);
     assert!(ended.err.contains("0 sessions of \"ana\" ended"), "{ended:?}");
-    let none = desk.call(&["credentials", "sessions", "ana", "--revoke", "7"]).exits(1);
+    let none = desk.call(&["administrators", "sessions", "ana", "--revoke", "7"]).exits(1);
     assert_eq!(none.sentence(), "there is no session 7 of \"ana\"");
 }
 
@@ -157,7 +159,7 @@ fn only_themselves_and_who_could_grant_as_much_change_what_somebody_proves_thems
         desk.ok(&["administrators", "add", name, "--grant", grant]);
     }
     let set = |by: &str, who: &str| {
-        let args = ["--as", by, "credentials", "password", who];
+        let args = ["--as", by, "administrators", "password", who];
         call_with(&desk, &args, "correct horse battery staple\n")
     };
     for (by, who) in [("boss", "olga"), ("boss", "boss"), ("olga", "olga"), ("ana", "rita")] {

@@ -163,7 +163,8 @@ impl Store {
     }
 }
 
-fn deed(action: Action, name: &str) -> Deed {
+/// What is done to an administrator.
+pub(crate) fn deed(action: Action, name: &str) -> Deed {
     Deed::new(action, format!("administrator {name}"))
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use ::postgres::binary_copy::BinaryCopyInWriter;
 use ::postgres::types::{ToSql, Type};
-use rollcall_domain::{Run, RunId};
+use rollcall_domain::{Act, Action, Deed, Run, RunId};
 
 use crate::db::{Arg, Own, Tx, args};
 use crate::tables::{Sum, TABLES, Table};
@@ -159,8 +159,13 @@ impl Snapshot<'_> {
     }
 
     /// Copies everything to `to`, which is made if it is not there, has to be empty, or is half a copy already; every table
-    /// is told about. If all are equal it can be used from then on; if not, it is half a copy still, to be made anew.
-    pub fn copy_to(&self, to: &Location, tell: &mut dyn FnMut(CopyEvent)) -> Result<Vec<Copied>, StoreError> {
+    /// is told about. If all are equal it can be used from then on, and that `act` made it is the next row of its audit log; if not, it is half a copy still, to be made anew.
+    pub fn copy_to(
+        &self,
+        to: &Location,
+        act: &Act<'_>,
+        tell: &mut dyn FnMut(CopyEvent),
+    ) -> Result<Vec<Copied>, StoreError> {
         let (target, _) = Store::create_for_copy(to)?;
         if target.identity()? == self.store.identity()? {
             return Err(StoreError::SameDatabase(to.to_string()));
@@ -170,7 +175,8 @@ impl Snapshot<'_> {
                 format!("a worker waits at {to}: end it first, and start it again when everything is copied");
             return Err(StoreError::InUse(why));
         }
-        let attempt = take(&target, &self.shown())?;
+        let from = self.shown();
+        let attempt = take(&target, &from)?;
         let sums = sums(&self.connection.tx(), Phase::Reading, 0, tell)?;
         let total = sums.iter().map(|sum| sum.rows).sum();
         let mut copy = Copy { source: self.connection.tx(), target, attempt, tell, total, done: 0 };
@@ -179,7 +185,7 @@ impl Snapshot<'_> {
             copy.fill(table, sum)?;
         }
         copy.complete(&sums)?;
-        copy.verify(sums)
+        copy.verify(sums, &from, act)
     }
 
     /// Where it is, for a command that may be typed in another folder.
@@ -326,15 +332,19 @@ impl Copy<'_> {
     }
 
     /// Reads the copy. If it is equal it is a database like any other from now on.
-    fn verify(self, sums: Vec<Sum>) -> Result<Vec<Copied>, StoreError> {
+    fn verify(self, sums: Vec<Sum>, from: &str, act: &Act<'_>) -> Result<Vec<Copied>, StoreError> {
         let found = self.target.read(|tx| self::sums(tx, Phase::Verifying, self.total, self.tell))?;
         let pairs = TABLES.iter().zip(sums.into_iter().zip(found));
         let copied: Vec<_> =
             pairs.map(|(table, (source, copy))| Copied { table: table.name, source, copy }).collect();
         let equal = copied.iter().all(Copied::is_equal);
         self.write(|tx| {
-            // Nothing is known any more about what is there: the next attempt starts over.
-            if equal { tx.execute(REMOVE_MARK, &[]) } else { tx.execute(SET_SUMS, args!["{}"]) }
+            if !equal {
+                // Nothing is known any more about what is there: the next attempt starts over.
+                return tx.execute(SET_SUMS, args!["{}"]).map(drop);
+            }
+            tx.execute(REMOVE_MARK, &[])?;
+            audit::record(tx, act, &Deed::new(Action::Migrate, "database").with("from", from))
         })?;
         Ok(copied)
     }

@@ -22,8 +22,8 @@ sql! {
     OUTPUT_SO_FAR = "SELECT output_bytes FROM runs WHERE id = ?1";
     // Locked: the brakes count what all who execute the run have done. Not its key, which everybody who writes outcomes
     // holds: two who commit would wait for each other.
-    SO_FAR = concat!("SELECT plan, planned, deactivated, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running'")
-        => concat!("SELECT plan, planned, deactivated, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running' \
+    SO_FAR = concat!("SELECT plan, planned, deactivated, targets, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running'")
+        => concat!("SELECT plan, planned, deactivated, targets, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running' \
                     FOR NO KEY UPDATE");
     ADVANCE = "UPDATE runs SET changed = changed + ?2, unchanged = unchanged + ?3, skipped = skipped + ?4, \
                failed = failed + ?5, timed_out = timed_out + ?6, conflict = conflict + ?7, output_bytes = output_bytes + ?8, \
@@ -214,6 +214,7 @@ struct SoFar {
     plan: Option<String>,
     planned: i64,
     deactivated: u64,
+    targets: u64,
     tally: Tally,
 }
 
@@ -238,7 +239,8 @@ fn enter(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Result<SoFar, Commit>, StoreEr
             plan: row.get(0)?,
             planned: row.get(1)?,
             deactivated: row.get::<i64>(2)?.unsigned_abs(),
-            tally: read_counters(row, 3)?,
+            targets: row.get::<i64>(3)?.unsigned_abs(),
+            tally: read_counters(row, 4)?,
         })
     })?;
     so_far.map(Ok).ok_or(StoreError::RunLost(run))
@@ -661,12 +663,17 @@ fn count(
         of.lessee.leased_until,
     ];
     tx.execute(ADVANCE, values)?;
-    let stopped = of.stop.map(str::to_owned).or(tripped.map(|tripped| tripped.why));
+    tally += so_far.tally;
+    // After the last target there is nothing left to stop: the run is through, with all its failures.
+    let stopped = of
+        .stop
+        .map(str::to_owned)
+        .or(tripped.map(|tripped| tripped.why))
+        .filter(|_| tally.total() < so_far.targets);
     if let Some(why) = &stopped {
         tx.execute(STOP, args![run, why.as_str(), of.now])?;
         tx.announce()?;
     }
-    tally += so_far.tally;
     Ok(Ok((tally, stopped)))
 }
 

@@ -347,11 +347,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
 
 /// What is done to a run. It concerns an organization if that is the only one whose users it may touch.
 fn deed(action: Action, run: &Run) -> Deed {
-    let organization = match &run.scope {
-        Scope::Within(organizations) if organizations.len() == 1 => organizations.first().copied(),
-        _ => None,
-    };
-    Deed::new(action, format!("run {}", run.id)).within(organization)
+    Deed::new(action, format!("run {}", run.id)).within(run.scope.organization())
 }
 
 impl NewRun<'_> {

@@ -15,11 +15,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rollcall_domain::{
-    Administrator, BackOff, Clock, Secret, Session, Timestamp, check_administrator_name, check_password,
+    Act, Action, Administrator, BackOff, Clock, Deed, Secret, Session, Timestamp, check_administrator_name,
+    check_password,
 };
-use rollcall_store::{NewSession, Store, StoreError, Tries};
+use rollcall_store::{NewSession, Proofs, Store, StoreError, Tries};
 
-use crate::{App, AppError};
+use crate::{Actor, App, AppError};
 use hasher::Hasher;
 
 pub use second::Enrolment;
@@ -86,6 +87,8 @@ pub struct Credentials {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     hasher: Arc<Hasher>,
+    /// On whose behalf credentials are changed.
+    by: Actor,
 }
 
 impl App {
@@ -93,7 +96,12 @@ impl App {
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         let hasher = Arc::new(Hasher::for_this_machine());
-        Credentials { store: self.vault.for_sign_in(), clock: Arc::clone(&self.clock), hasher }
+        Credentials {
+            store: self.vault.for_sign_in(),
+            clock: Arc::clone(&self.clock),
+            hasher,
+            by: self.actor.clone(),
+        }
     }
 
     /// The same, to change what the administrator `name` proves themselves with: for themselves, and for those who could
@@ -138,7 +146,10 @@ impl Credentials {
         let proofs = self.store.proofs(name)?.unwrap_or_default();
         let factor = second::factor(&proofs, shown.second, now);
         let known = self.hasher.verify(shown.password, proofs.password.as_ref())?;
-        let (Some(factor), Some(password)) = (factor, known) else { return Err(Denied::SignIn.into()) };
+        let (Some(factor), Some(password)) = (factor, known) else {
+            self.note_failure(name, &proofs, shown)?;
+            return Err(Denied::SignIn.into());
+        };
 
         let token = Secret::new(random::letters::<32>()?);
         let agent: String = shown.agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect();
@@ -158,6 +169,22 @@ impl Credentials {
         Ok(SignedIn { token, session, administrator })
     }
 
+    /// Who has failed is nobody yet. What was typed for a name may be a password, so it is kept of an administrator only.
+    fn note_failure(&self, name: &str, proofs: &Proofs, shown: &SignIn<'_>) -> Result<(), AppError> {
+        let known = proofs.administrator != 0;
+        let subject = if known { format!("administrator {name}") } else { "an unknown name".to_owned() };
+        let address = shown.address.to_canonical().to_string();
+        let act =
+            Act { at: self.clock.now(), who: "nobody", administrator_id: None, address: Some(&address) };
+        Ok(self.store.record(&act, &Deed::new(Action::SignInFailed, subject))?)
+    }
+
+    /// What is changed now is changed on behalf of whoever this is for.
+    fn act(&self) -> Act<'_> {
+        let (who, administrator_id) = (self.by.name(), self.by.id());
+        Act { at: self.clock.now(), who, administrator_id, address: None }
+    }
+
     /// Gives an administrator another password. Their sessions end but for `keep`, and if they had to wait, no more.
     pub fn set_password(
         &self,
@@ -167,7 +194,7 @@ impl Credentials {
     ) -> Result<(), AppError> {
         check_password(&who.name, password)?;
         let hash = self.hasher.hash(password)?;
-        self.store.set_password(who, &hash, keep.map(|session| session.id), self.clock.now())?;
+        self.store.set_password(who, &hash, keep.map(|session| session.id), &self.act())?;
         Ok(self.store.lift_block(&BackOff::key_of_name(&who.name))?)
     }
 }

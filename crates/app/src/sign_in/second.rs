@@ -59,7 +59,7 @@ impl Credentials {
         let codes = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<Vec<_>, _>>()?;
         let (codes, hashes): (Vec<_>, Vec<_>) = codes.into_iter().unzip();
         let confirmed = Authenticator { secret, last_step };
-        if !self.store.confirm_authenticator(who, &confirmed, &hashes, now)? {
+        if !self.store.confirm_authenticator(who, &confirmed, &hashes, &self.act())? {
             return Err(StoreError::Stale(format!("the authenticator of {:?}", who.name)).into());
         }
         Ok(codes)
@@ -67,6 +67,6 @@ impl Credentials {
 
     /// Asks an administrator for no codes any more; says whether they were asked for some, or about to be.
     pub fn remove_totp(&self, who: &Administrator) -> Result<bool, AppError> {
-        Ok(self.store.remove_authenticator(who)?)
+        Ok(self.store.remove_authenticator(who, &self.act())?)
     }
 }

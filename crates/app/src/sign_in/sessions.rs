@@ -26,12 +26,12 @@ impl Credentials {
 
     /// Ends the session with this token, if there is one.
     pub fn sign_out(&self, token: &Secret) -> Result<(), AppError> {
-        Ok(self.store.end_session(&random::hash(token))?)
+        Ok(self.store.end_session(&random::hash(token), self.clock.now())?)
     }
 
     /// Ends a session of an administrator.
     pub fn revoke_session(&self, who: &Administrator, id: SessionId) -> Result<(), AppError> {
-        if self.store.revoke_session(who, id)? {
+        if self.store.revoke_session(who, id, &self.act())? {
             return Ok(());
         }
         Err(StoreError::NoSuch(format!("session {id} of {:?}", who.name)).into())
@@ -39,6 +39,6 @@ impl Credentials {
 
     /// Ends all sessions of an administrator but for `keep`; how many.
     pub fn revoke_sessions(&self, who: &Administrator, keep: Option<&Session>) -> Result<u64, AppError> {
-        Ok(self.store.revoke_sessions(who, keep.map(|session| session.id))?)
+        Ok(self.store.revoke_sessions(who, keep.map(|session| session.id), &self.act())?)
     }
 }

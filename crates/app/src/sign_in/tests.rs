@@ -597,6 +597,58 @@ fn secrets_are_in_no_error_no_debug_text_and_not_in_the_database() {
     assert!(numbers().all(|number| number != code.reveal()), "{} is told: {told}", code.reveal());
 }
 
+#[test]
+fn whatever_is_done_is_recorded_once_with_who_did_it() {
+    let site = empty_site();
+    let credentials = &site.credentials;
+    let link = credentials.set_up_link().unwrap().unwrap();
+    credentials.set_up(&link, "ana", &secret(PASSWORD)).unwrap();
+    let ana = site.find("ana");
+    let signed_in = site.sign_in("ana");
+    denied(site.attempt("ana", "wrong", None));
+    // Somebody types the password where the name belongs.
+    denied(site.attempt(PASSWORD, "", None));
+    denied(site.attempt("nobody", "wrong", None));
+    credentials.sign_out(&signed_in.token).unwrap();
+    credentials.sign_out(&signed_in.token).unwrap();
+    let session = site.sign_in("ana").session.id;
+    credentials.revoke_session(&ana, session).unwrap();
+    assert_eq!(credentials.revoke_sessions(&ana, None).unwrap(), 0);
+    credentials.set_password(&ana, &secret(PASSWORD), None).unwrap();
+    site.enrol(&ana);
+    credentials.remove_totp(&ana).unwrap();
+    credentials.remove_totp(&ana).unwrap();
+    let (id, _) =
+        credentials.add_token(&ana, "backup", &"look".parse().unwrap(), Duration::from_secs(60)).unwrap();
+    credentials.revoke_token(&ana, id).unwrap();
+    credentials.revoke_token(&ana, id).unwrap_err();
+
+    let mut rows = credentials.store.audit_after(0, 99).unwrap();
+    assert!(rows.iter().all(|row| row.action.starts_with("sign-in") == row.address.is_some()));
+    let told: Vec<_> =
+        rows.iter().map(|row| format!("{} {}: {}", row.who, row.action, row.subject)).collect();
+    assert_eq!(
+        told,
+        [
+            "ana administrator-add: administrator ana",
+            "ana sign-in: administrator ana",
+            "nobody sign-in-failed: administrator ana",
+            "nobody sign-in-failed: an unknown name",
+            "nobody sign-in-failed: an unknown name",
+            "ana sign-out: administrator ana",
+            "ana sign-in: administrator ana",
+            "cli:test session-revoke: administrator ana",
+            "cli:test password-set: administrator ana",
+            "cli:test authenticator-set: administrator ana",
+            "cli:test authenticator-remove: administrator ana",
+            "cli:test token-add: administrator ana",
+            "cli:test token-revoke: administrator ana",
+        ]
+    );
+    assert!(rows.remove(11).detail.contains(r#""scopes":"look","token":1"#));
+    assert!(credentials.store.verify_audit(None, |_| {}).unwrap().is_ok());
+}
+
 /// For whoever wants to see it on a quiet machine.
 #[test]
 #[ignore = "takes a quiet machine to measure"]

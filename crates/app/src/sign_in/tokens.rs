@@ -22,10 +22,10 @@ impl Credentials {
                 Refusal::new("a token counts for at most 366 days: make another when it is over").into()
             );
         }
-        let now = self.clock.now();
         let secret = Secret::new(random::letters::<32>()?);
-        let new = NewToken { name, hash: &random::hash(&secret), scopes, now, expires_at: now.plus(life) };
-        let id = self.store.add_token(who, &new)?;
+        let new =
+            NewToken { name, hash: &random::hash(&secret), scopes, expires_at: self.clock.now().plus(life) };
+        let id = self.store.add_token(who, &new, &self.act())?;
         Ok((id, TokenText { id, secret }.show()))
     }
 
@@ -51,7 +51,7 @@ impl Credentials {
 
     /// Takes a token of an administrator back.
     pub fn revoke_token(&self, who: &Administrator, id: TokenId) -> Result<(), AppError> {
-        if self.store.revoke_token(who, id, self.clock.now())? {
+        if self.store.revoke_token(who, id, &self.act())? {
             return Ok(());
         }
         Err(StoreError::NoSuch(format!("token {id} of {:?} that counts", who.name)).into())

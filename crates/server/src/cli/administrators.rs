@@ -6,7 +6,7 @@ use rollcall_domain::{Administrator, Grant, Role};
 use rollcall_store::StoreError;
 use serde::Serialize;
 
-use super::{Context, confirm};
+use super::{Context, confirm, credentials};
 use crate::output::{Format, Listing};
 use crate::style::tell;
 
@@ -61,6 +61,8 @@ pub(super) enum Administrators {
         #[arg(long)]
         yes: bool,
     },
+    #[command(flatten)]
+    Credentials(credentials::Credentials),
 }
 
 /// An administrator as JSON.
@@ -76,6 +78,7 @@ impl Administrators {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         match self {
+            Self::Credentials(command) => return command.run(&app),
             Self::Add { name, grants } => {
                 let grants = grants.iter().map(|text| read(&app, text)).collect::<Result<Vec<_>, _>>()?;
                 let id = app.add_administrator(&name, &grants)?;

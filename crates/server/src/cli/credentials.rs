@@ -15,8 +15,8 @@ use crate::style::{counted, tell};
 /// The longest line that is read for a secret, in bytes.
 const MAX_LINE: u64 = 4_096;
 
+/// What an administrator proves themselves with.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example:\n  rollcall credentials password maria")]
 pub(super) enum Credentials {
     /// Give an administrator another password; what they are signed in with ends
     #[command(
@@ -96,8 +96,7 @@ pub(super) enum Tokens {
 }
 
 impl Credentials {
-    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
         match self {
             Self::Password { name } => {
                 let (credentials, who) = app.credentials_of(&name)?;

@@ -100,9 +100,6 @@ enum Command {
     /// The tenants that users belong to
     #[command(subcommand)]
     Organizations(organizations::Organizations),
-    /// How administrators prove who they are
-    #[command(subcommand)]
-    Credentials(credentials::Credentials),
     /// Keys with which programs act for an administrator
     #[command(subcommand)]
     Tokens(credentials::Tokens),
@@ -157,7 +154,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(command) => command.run(&context),
         Command::Administrators(command) => command.run(&context),
         Command::Organizations(command) => command.run(&context),
-        Command::Credentials(command) => command.run(&context),
         Command::Tokens(command) => command.run(&context),
         Command::Users(command) => command.run(&context),
         Command::Filters(command) => command.run(&context),

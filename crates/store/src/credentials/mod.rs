@@ -8,12 +8,12 @@ pub(crate) mod tokens;
 
 use std::time::Duration;
 
-use rollcall_domain::{Administrator, AdministratorId, Secret, SessionId, Timestamp};
+use rollcall_domain::{Act, Action, Administrator, AdministratorId, Deed, Secret, SessionId};
 
 use crate::administrators::check_there;
 use crate::db::{Row, Tx, args};
 use crate::sqlite::Verdict;
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, administrators, audit, sql};
 
 pub use attempts::{Attempt, Tries};
 pub use sessions::{Factor, NewSession};
@@ -87,6 +87,15 @@ pub(crate) fn forget(tx: &Tx<'_>, who: AdministratorId) -> Result<(), StoreError
     tokens::forget(tx, who)
 }
 
+/// What is done to what an administrator proves themselves with.
+pub(crate) fn deed(action: Action, who: &Administrator) -> Deed {
+    administrators::deed(action, &who.name).with("id", who.id)
+}
+
+fn record(tx: &Tx<'_>, act: &Act<'_>, action: Action, who: &Administrator) -> Result<(), StoreError> {
+    audit::record(tx, act, &deed(action, who))
+}
+
 impl Store {
     /// Notes when something was used. Nobody waits for that: where others are writing, it is noted another time.
     fn note(&self, work: impl FnOnce(&Tx<'_>) -> Result<u64, StoreError>) -> Result<(), StoreError> {
@@ -111,12 +120,13 @@ impl Store {
         who: &Administrator,
         hash: &Secret,
         keep: Option<SessionId>,
-        now: Timestamp,
+        act: &Act<'_>,
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             check_there(tx, who)?;
-            tx.execute(SET_PASSWORD, args![who.id, hash.reveal(), now])?;
-            sessions::forget(tx, who.id, keep).map(drop)
+            tx.execute(SET_PASSWORD, args![who.id, hash.reveal(), act.at])?;
+            sessions::forget(tx, who.id, keep)?;
+            record(tx, act, Action::PasswordSet, who)
         })
     }
 
@@ -145,28 +155,33 @@ impl Store {
         who: &Administrator,
         authenticator: &Authenticator,
         codes: &[Secret],
-        now: Timestamp,
+        act: &Act<'_>,
     ) -> Result<bool, StoreError> {
         self.write(|tx| {
             check_there(tx, who)?;
             let Authenticator { secret, last_step } = authenticator;
-            if tx.execute(CONFIRM, args![who.id, secret.reveal(), *last_step, now])? == 0 {
+            if tx.execute(CONFIRM, args![who.id, secret.reveal(), *last_step, act.at])? == 0 {
                 return Ok(false);
             }
             tx.execute(REMOVE_CODES, args![who.id])?;
             for code in codes {
                 tx.execute(ADD_CODE, args![who.id, code.reveal()])?;
             }
+            record(tx, act, Action::AuthenticatorSet, who)?;
             Ok(true)
         })
     }
 
     /// Asks for no code any more; says whether one was asked for, or was about to be.
-    pub fn remove_authenticator(&self, who: &Administrator) -> Result<bool, StoreError> {
+    pub fn remove_authenticator(&self, who: &Administrator, act: &Act<'_>) -> Result<bool, StoreError> {
         self.write(|tx| {
             check_there(tx, who)?;
             tx.execute(REMOVE_CODES, args![who.id])?;
-            Ok(tx.execute(REMOVE_AUTHENTICATOR, args![who.id])? > 0)
+            let removed = tx.execute(REMOVE_AUTHENTICATOR, args![who.id])? > 0;
+            if removed {
+                record(tx, act, Action::AuthenticatorRemove, who)?;
+            }
+            Ok(removed)
         })
     }
 }

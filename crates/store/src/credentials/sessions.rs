@@ -1,8 +1,9 @@
-use rollcall_domain::{Administrator, AdministratorId, Secret, Session, SessionId, Timestamp};
+use rollcall_domain::{Act, Action, Administrator, AdministratorId, Secret, Session, SessionId, Timestamp};
 
+use super::deed;
 use crate::administrators::{by_id, check_there};
 use crate::db::{Row, Tx, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 macro_rules! session_columns {
     () => {
@@ -74,6 +75,11 @@ fn session(row: &Row<'_>) -> Result<(Session, AdministratorId), StoreError> {
     Ok((session, row.get(6)?))
 }
 
+/// Something that an administrator does by themselves.
+fn by(who: &Administrator, at: Timestamp) -> Act<'_> {
+    Act { at, who: &who.name, administrator_id: Some(who.id), address: None }
+}
+
 /// Ends all sessions of an administrator but for one; how many.
 pub(super) fn forget(tx: &Tx<'_>, who: AdministratorId, keep: Option<SessionId>) -> Result<u64, StoreError> {
     // No session has the number 0.
@@ -113,6 +119,8 @@ impl Store {
             let inserted = args![administrator.id, hash.reveal(), now, expires_at, address, agent];
             let id = tx.value(INSERT, inserted)?;
             let (address, agent) = (address.to_owned(), agent.to_owned());
+            let act = Act { address: Some(new.address), ..by(&administrator, now) };
+            audit::record(tx, &act, &deed(Action::SignIn, &administrator).with("session", id))?;
             let session = Session { id, created_at: now, seen_at: now, expires_at, address, agent };
             Ok(Some((session, administrator)))
         })
@@ -138,18 +146,49 @@ impl Store {
         self.read(|tx| tx.all(LIST, args![who.id], |row| Ok(session(row)?.0)))
     }
 
-    /// Ends the session with a token of this hash.
-    pub fn end_session(&self, hash: &Secret) -> Result<(), StoreError> {
-        self.write(|tx| tx.execute(END, args![hash.reveal()]).map(drop))
+    /// Ends the session with a token of this hash, if there is one: its administrator signs out.
+    pub fn end_session(&self, hash: &Secret, now: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let Some((session, who)) = tx.first(BY_HASH, args![hash.reveal()], session)? else {
+                return Ok(());
+            };
+            if tx.execute(END, args![hash.reveal()])? == 0 {
+                return Ok(());
+            }
+            let Some(who) = by_id(tx, who)? else { return Ok(()) };
+            audit::record(tx, &by(&who, now), &deed(Action::SignOut, &who).with("session", session.id))
+        })
     }
 
     /// Ends a session of an administrator; says whether there was one of this number.
-    pub fn revoke_session(&self, who: &Administrator, id: SessionId) -> Result<bool, StoreError> {
-        self.write(|tx| Ok(tx.execute(END_ONE, args![who.id, id])? > 0))
+    pub fn revoke_session(
+        &self,
+        who: &Administrator,
+        id: SessionId,
+        act: &Act<'_>,
+    ) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let ended = tx.execute(END_ONE, args![who.id, id])? > 0;
+            if ended {
+                audit::record(tx, act, &deed(Action::SessionRevoke, who).with("session", id))?;
+            }
+            Ok(ended)
+        })
     }
 
     /// Ends all sessions of an administrator but for `keep`; how many.
-    pub fn revoke_sessions(&self, who: &Administrator, keep: Option<SessionId>) -> Result<u64, StoreError> {
-        self.write(|tx| forget(tx, who.id, keep))
+    pub fn revoke_sessions(
+        &self,
+        who: &Administrator,
+        keep: Option<SessionId>,
+        act: &Act<'_>,
+    ) -> Result<u64, StoreError> {
+        self.write(|tx| {
+            let ended = forget(tx, who.id, keep)?;
+            if ended > 0 {
+                audit::record(tx, act, &deed(Action::SessionRevoke, who).with("sessions", ended))?;
+            }
+            Ok(ended)
+        })
     }
 }

@@ -1,12 +1,13 @@
 //! The link with which the first administrator is made. The last one that was made is the one that counts, so whoever
 //! uses one locks the only row there is: of many at once one succeeds.
 
-use rollcall_domain::{AdministratorId, Grant, Secret, Timestamp};
+use rollcall_domain::{Act, Action, AdministratorId, Grant, Secret, Timestamp};
+use serde_json::json;
 
 use super::SET_PASSWORD;
-use crate::administrators::{insert, is_there_anybody};
+use crate::administrators::{deed, insert, is_there_anybody};
 use crate::db::args;
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 sql! {
     MAKE = "INSERT INTO set_up_links (id, hash, expires_at) VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE \
@@ -52,6 +53,9 @@ impl Store {
             }
             let id = insert(tx, set_up.name, &[Grant::EVERYTHING], now)?;
             tx.execute(SET_PASSWORD, args![id, set_up.password.reveal(), now])?;
+            let act = Act { at: now, who: set_up.name, administrator_id: Some(id), address: None };
+            let deed = deed(Action::AdministratorAdd, set_up.name).with("id", id);
+            audit::record(tx, &act, &deed.with("grants", json!([Grant::EVERYTHING])))?;
             Ok(Some(id))
         })
     }

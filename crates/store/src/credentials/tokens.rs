@@ -1,8 +1,11 @@
-use rollcall_domain::{Administrator, AdministratorId, ApiToken, Scopes, Secret, Timestamp, TokenId};
+use rollcall_domain::{
+    Act, Action, Administrator, AdministratorId, ApiToken, Scopes, Secret, Timestamp, TokenId,
+};
 
+use super::deed;
 use crate::administrators::{by_id, check_there};
 use crate::db::{Row, Tx, args};
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, audit, sql};
 
 macro_rules! token_columns {
     () => {
@@ -30,8 +33,6 @@ pub struct NewToken<'a> {
     pub hash: &'a Secret,
     /// What it may do.
     pub scopes: &'a Scopes,
-    /// When it is made.
-    pub now: Timestamp,
     /// Until when it counts.
     pub expires_at: Timestamp,
 }
@@ -56,11 +57,21 @@ pub(super) fn forget(tx: &Tx<'_>, who: AdministratorId) -> Result<(), StoreError
 
 impl Store {
     /// Makes a token of an administrator; its number.
-    pub fn add_token(&self, who: &Administrator, new: &NewToken<'_>) -> Result<TokenId, StoreError> {
+    pub fn add_token(
+        &self,
+        who: &Administrator,
+        new: &NewToken<'_>,
+        act: &Act<'_>,
+    ) -> Result<TokenId, StoreError> {
         self.write(|tx| {
             check_there(tx, who)?;
-            let NewToken { name, hash, scopes, now, expires_at } = *new;
-            tx.value(INSERT, args![who.id, name, hash.reveal(), scopes.to_string(), now, expires_at])
+            let NewToken { name, hash, scopes, expires_at } = *new;
+            let scopes = scopes.to_string();
+            let id: TokenId =
+                tx.value(INSERT, args![who.id, name, hash.reveal(), &scopes, act.at, expires_at])?;
+            let deed = deed(Action::TokenAdd, who).with("token", id).with("scopes", scopes);
+            audit::record(tx, act, &deed.with("expires_at", expires_at.to_string()))?;
+            Ok(id)
         })
     }
 
@@ -85,7 +96,13 @@ impl Store {
     }
 
     /// Takes a token of an administrator back; says whether they have one of this number that was not taken back yet.
-    pub fn revoke_token(&self, who: &Administrator, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(|tx| Ok(tx.execute(REVOKE, args![who.id, id, now])? > 0))
+    pub fn revoke_token(&self, who: &Administrator, id: TokenId, act: &Act<'_>) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let revoked = tx.execute(REVOKE, args![who.id, id, act.at])? > 0;
+            if revoked {
+                audit::record(tx, act, &deed(Action::TokenRevoke, who).with("token", id))?;
+            }
+            Ok(revoked)
+        })
     }
 }

@@ -92,18 +92,16 @@ fn full(place: Place) -> Fixture {
 
 fn add_credentials(store: &Store, who: &Administrator) {
     let hash = &Secret::new("0123");
-    store.set_password(who, hash, None, now()).unwrap();
+    store.set_password(who, hash, None, &act()).unwrap();
     assert!(store.enrol_authenticator(who, hash).unwrap());
     let authenticator = Authenticator { secret: hash.clone(), last_step: 59_000_000 };
-    assert!(store.confirm_authenticator(who, &authenticator, std::slice::from_ref(hash), now()).unwrap());
+    assert!(store.confirm_authenticator(who, &authenticator, std::slice::from_ref(hash), &act()).unwrap());
     let scopes = &"look,execute".parse().unwrap();
-    store
-        .add_token(who, &NewToken { name: "é", hash, scopes, now: now(), expires_at: Timestamp::MAX })
-        .unwrap();
+    store.add_token(who, &NewToken { name: "é", hash, scopes, expires_at: Timestamp::MAX }, &act()).unwrap();
 }
 
 fn copy(from: &Store, to: &Location) -> Vec<Copied> {
-    from.snapshot().unwrap().copy_to(to, &mut |_| {}).unwrap()
+    from.snapshot().unwrap().copy_to(to, &act(), &mut |_| {}).unwrap()
 }
 
 #[track_caller]
@@ -122,13 +120,19 @@ fn a_copy_is_equal_and_so_is_the_copy_of_the_copy() {
     let on_server = Store::open(&server.location()).unwrap();
     let back = copy(&on_server, &file.location());
     check(&back);
-    assert_eq!(there, back);
+    let but_the_log = |copied: &[Copied]| -> Vec<Copied> {
+        copied.iter().filter(|each| !each.table.starts_with("audit")).cloned().collect()
+    };
+    assert_eq!(but_the_log(&there), but_the_log(&back));
+    let logged = |copied: &[Copied]| copied.iter().find(|each| each.table == "audit").unwrap().source.rows;
+    assert_eq!(logged(&back), logged(&there) + 1, "that it was copied is recorded there");
 
     let again = Store::open(&file.location()).unwrap();
     assert_eq!(columns(&again), columns(&original.store), "the mark is gone");
     assert_eq!(users_of(&again), users_of(&original.store));
     for store in [&on_server, &again] {
         assert_eq!(store.chunk_holders().unwrap(), [] as [String; 0]);
+        assert!(store.verify_audit(None, |_| {}).unwrap().is_ok());
         audits::check_goes_on(store, &original.store.audit_head().unwrap());
         let added = store.import(|import| {
             let organization = import.organization("default")?;
@@ -159,7 +163,7 @@ fn an_empty_database_can_be_copied() {
 /// Copies until `enough`, and is interrupted there.
 fn interrupt(from: &Store, to: &Location, mut enough: impl FnMut(&CopyEvent) -> bool) {
     let told = catch_unwind(AssertUnwindSafe(|| {
-        from.snapshot().unwrap().copy_to(to, &mut |event| assert!(!enough(&event), "interrupted"))
+        from.snapshot().unwrap().copy_to(to, &act(), &mut |event| assert!(!enough(&event), "interrupted"))
     }));
     assert!(told.is_err(), "it was not interrupted: {told:?}");
 }
@@ -171,7 +175,7 @@ fn at(event: &CopyEvent, wanted: Phase, name: &str) -> bool {
 /// What is told besides how far it is.
 fn news(from: &Store, to: &Location) -> Vec<CopyEvent> {
     let mut news = Vec::new();
-    let copied = from.snapshot().unwrap().copy_to(to, &mut |event| {
+    let copied = from.snapshot().unwrap().copy_to(to, &act(), &mut |event| {
         if !matches!(event, CopyEvent::Step { .. }) {
             news.push(event);
         }
@@ -216,7 +220,7 @@ fn what_is_written_during_the_copy_is_not_copied() {
     let original = full(Place::file());
     let to = Place::new();
     let mut seen = None;
-    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |event| {
+    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &act(), &mut |event| {
         if at(&event, Phase::Copying, "users") && seen.is_none() {
             seen = Some(users_of(&original.store));
             original.store.remove_user(&users_of(&original.store)[1], &act()).unwrap();
@@ -231,7 +235,7 @@ fn a_copy_that_differs_is_told_and_cannot_be_used() {
     let original = full(Place::file());
     let to = Place::new();
     let mut other = None;
-    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |event| {
+    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &act(), &mut |event| {
         if at(&event, Phase::Copying, "edits") && other.is_none() {
             let (store, _) = Store::create_for_copy(&to.location()).unwrap();
             store.write(|tx| tx.execute("UPDATE users SET password = 'other' WHERE id = 2", &[])).unwrap();
@@ -252,7 +256,7 @@ fn of_two_who_copy_at_once_one_gives_up() {
     let original = full(Place::file());
     let to = Place::new();
     let mut second = None;
-    let first = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |event| {
+    let first = original.store.snapshot().unwrap().copy_to(&to.location(), &act(), &mut |event| {
         if at(&event, Phase::Copying, "targets") && second.is_none() {
             second = Some(copy(&original.store, &to.location()));
         }
@@ -265,7 +269,7 @@ fn of_two_who_copy_at_once_one_gives_up() {
 #[test]
 fn only_an_empty_database_is_filled() {
     let original = full(Place::file());
-    let copy = |to: &Location| original.store.snapshot().unwrap().copy_to(to, &mut |_| {}).map(drop);
+    let copy = |to: &Location| original.store.snapshot().unwrap().copy_to(to, &act(), &mut |_| {}).map(drop);
     let occupied = fixture(0);
     assert!(matches!(copy(&occupied.location()), Err(StoreError::Occupied { table: "organizations", .. })));
     occupied.store.profiles().unwrap();
@@ -291,7 +295,7 @@ fn what_a_server_cannot_keep_is_named() {
     let original = full(Place::file());
     original.raw().execute("UPDATE outcomes SET output = 'a' || char(0) || 'b' WHERE seq = 2", []).unwrap();
     let to = Place::new();
-    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &mut |_| {});
+    let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &act(), &mut |_| {});
     match to {
         Place::Folder(_) => check(&copied.unwrap()),
         Place::Server(..) => {

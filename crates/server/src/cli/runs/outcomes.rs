@@ -50,10 +50,9 @@ impl Outcomes {
         if let Some(pruned_at) = run.pruned_at {
             tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
         }
-        let mut outcomes = app.outcomes(&run, outcome)?;
         if format == OutcomesFormat::Json {
             let mut out = raw_stdout();
-            for each in outcomes {
+            for each in app.outcomes(&run, outcome)? {
                 write_json(&mut out, &OutcomeJson::new(&each?, &run))?;
             }
             out.flush()?;
@@ -64,19 +63,22 @@ impl Outcomes {
         let columns = Columns::new(&run, app.result_columns(&run, outcome)?, with_rows);
         match format {
             OutcomesFormat::Json => {}
-            OutcomesFormat::Csv => write_csv(&columns, &mut outcomes, raw, raw_stdout())?,
+            OutcomesFormat::Csv => {
+                write_csv(&columns, &mut app.download(&run, outcome)?, raw, raw_stdout())?;
+            }
             OutcomesFormat::Xlsx if std::io::stdout().is_terminal() => {
                 let why = "an Excel workbook is not for a terminal: write it to a file, with > outcomes.xlsx";
                 return Err(Usage(why.to_owned()).into());
             }
             // Not through a lock: the workbook is put together by threads.
             OutcomesFormat::Xlsx => {
+                let mut outcomes = app.download(&run, outcome)?;
                 write_workbook(&columns, &mut outcomes, BufWriter::new(std::io::stdout()))?;
             }
             OutcomesFormat::Table => {
                 let mut listing = Listing::new(Format::Table, columns.names())?;
                 let mut any = false;
-                for each in outcomes {
+                for each in app.outcomes(&run, outcome)? {
                     let each = each?;
                     let cells = || columns.cells(&each).into_iter().map(Cell::into_plain).collect();
                     listing.push(cells, &())?;

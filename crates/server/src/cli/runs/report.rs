@@ -3,7 +3,7 @@ use std::io::Write;
 
 use rollcall_app::App;
 use rollcall_app::runs::Entries;
-use rollcall_domain::{Mode, Outcome, Run, RunState};
+use rollcall_domain::{Mode, Outcome, Run, RunState, Scope, Selection};
 
 use super::{noun, script};
 use crate::cli::Hints;
@@ -15,6 +15,21 @@ use crate::style::{self, counted, grouped, paint};
 const GROUPS: usize = 12;
 /// Users whose changes are shown one by one.
 const DIFFS: usize = 3;
+
+/// Which users a run is about: how they were chosen, and within which organizations.
+fn whom(app: &App, run: &Run) -> anyhow::Result<String> {
+    let Scope::Within(within) = &run.scope else { return Ok(run.selection.to_string()) };
+    let known = app.organizations()?;
+    let name = |id| {
+        let organization = known.iter().find(|organization| organization.id == id);
+        organization.map_or_else(|| format!("organization {id}"), |organization| organization.name.clone())
+    };
+    let names = within.iter().map(|id| name(*id)).collect::<Vec<_>>().join(", ");
+    Ok(match &run.selection {
+        Selection::All => format!("every user of {names}"),
+        selection => format!("{selection}; within {names}"),
+    })
+}
 
 /// A run for people: counts, changes in groups, a few users' changes, failures in groups, what to do next.
 pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> {
@@ -36,7 +51,7 @@ pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         "{}  {what} {} ({}): {}",
         paint(style::STRONG, &format!("Run {}", run.id)),
         counted(run.targets, noun(run)),
-        one_line(&run.selection.to_string()),
+        one_line(&whom(app, run)?),
         run.state.name(),
     )?;
     // Of a run that somebody is at, or will be.

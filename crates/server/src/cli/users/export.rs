@@ -35,10 +35,9 @@ enum ExportFormat {
 impl Export {
     pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
         let filter = self.filter.as_deref().map(|text| app.filter(text)).transpose()?;
-        let tree = filter.as_ref().map(|filter| &filter.tree);
         let organizations: HashMap<_, _> =
             app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
-        let users = app.users(tree)?;
+        let users = app.export(filter.as_ref())?;
         let mut out = raw_stdout();
         if self.format == ExportFormat::Json {
             for user in users {
