@@ -5,7 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use rollcall_domain::filter::{Comparison, Expr, Filter, Literal, Test, UserTest};
-use rollcall_domain::{Administrator, AdministratorId, Field, Mode, Right, Rights, Run, Scope, User};
+use rollcall_domain::{
+    Administrator, AdministratorId, Field, Mode, Organization, Right, Rights, Run, Scope, User,
+};
 use rollcall_store::{Store, StoreError};
 
 use crate::{App, AppError};
@@ -91,6 +93,11 @@ impl<'a> Permit<'a> {
     /// The user, if it is theirs; what is not is told of in the words for what is not there.
     pub(crate) fn own_user(&self, user: Option<User>) -> Option<User> {
         user.filter(|user| self.scope.has(user.organization_id))
+    }
+
+    /// Whether what belongs to this organization, or to everybody, exists for them.
+    pub(crate) fn shows(&self, owner: Option<&Organization>) -> bool {
+        self.scope.shows(owner.map(|organization| organization.id))
     }
 
     /// Whether a run is theirs: whether it touches nobody else's users.

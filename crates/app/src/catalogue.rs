@@ -1,6 +1,7 @@
 //! Organizations, and the profiles that users may have.
 
-use rollcall_domain::{Catalogue, Item, Organization, OrganizationId, Profile, ProfileId, Right};
+use rollcall_domain::{Item, Organization, OrganizationId, Profile, ProfileId, Right};
+use rollcall_store::StoreError;
 
 use crate::{App, AppError};
 
@@ -31,33 +32,40 @@ impl App {
         Ok(self.may_everywhere(Right::Administer)?.remove_organization(name, &self.act())?)
     }
 
-    /// Adds a profile; its number.
+    /// Adds a profile for users of an organization, or for everybody's: see [`App::may_own`]; its number.
     pub fn add_profile(
         &self,
         short_name: &str,
+        organization: Option<&str>,
         reply: &[Item],
         check: &[Item],
     ) -> Result<ProfileId, AppError> {
-        Ok(self.may_everywhere(Right::Administer)?.add_profile(short_name, reply, check, &self.act())?)
+        let (permit, organization) = self.may_own(Right::Administer, organization)?;
+        Profile::check_name(short_name)?;
+        let owner = organization.map(|organization| organization.id);
+        Ok(permit.add_profile(short_name, owner, [reply, check], &self.act())?)
     }
 
-    /// Every profile, by number.
+    /// Every profile that can be seen, by number.
     pub fn profiles(&self) -> Result<Vec<Profile>, AppError> {
-        Ok(self.may(Right::Look)?.profiles()?)
+        let permit = self.may(Right::Look)?;
+        let all = permit.profiles()?.into_iter();
+        Ok(all.filter(|profile| permit.shows(profile.organization.as_ref())).collect())
     }
 
     /// The profile of this name.
-    pub fn profile(&self, short_name: &str) -> Result<Option<Profile>, AppError> {
-        Ok(self.may(Right::Look)?.profile(short_name)?)
+    pub fn profile(&self, short_name: &str) -> Result<Profile, AppError> {
+        let permit = self.may(Right::Look)?;
+        let found = permit.profile(short_name)?;
+        let seen = found.filter(|profile| permit.shows(profile.organization.as_ref()));
+        Ok(seen.ok_or_else(|| StoreError::NoSuch(format!("profile {short_name:?}")))?)
     }
 
     /// Removes a profile that nobody has.
     pub fn remove_profile(&self, short_name: &str) -> Result<(), AppError> {
-        Ok(self.may_everywhere(Right::Administer)?.remove_profile(short_name, &self.act())?)
-    }
-
-    /// The profiles that users may be given, by name.
-    pub fn catalogue(&self) -> Result<Catalogue, AppError> {
-        Ok(self.may(Right::Look)?.catalogue()?)
+        self.may(Right::Administer)?;
+        let profile = self.profile(short_name)?;
+        let permit = self.may_change(Right::Administer, profile.organization.as_ref())?;
+        Ok(permit.remove_profile(&profile, &self.act())?)
     }
 }

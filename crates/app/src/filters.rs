@@ -1,5 +1,7 @@
 use rollcall_domain::filter::{self, Filter};
-use rollcall_domain::{Right, SavedFilter, Timestamp, check_saved_name, did_you_mean, is_saved_name};
+use rollcall_domain::{
+    Right, SavedFilter, SavedName, Timestamp, check_saved_name, did_you_mean, is_saved_name,
+};
 
 use crate::{App, AppError};
 
@@ -23,11 +25,14 @@ impl App {
     /// The same, where `now` is the present moment.
     pub(crate) fn filter_at(&self, text: &str, now: Timestamp) -> Result<ReadFilter, AppError> {
         let text = text.trim();
-        // One word is never a filter.
-        let (name, text) = if is_saved_name(text) {
-            let saved =
-                self.may(Right::Look)?.saved_filter(text)?.ok_or_else(|| self.no_such_filter(text))?;
-            (Some(text.to_owned()), saved.filter)
+        // One word is never a filter, and neither are two with a colon between them.
+        let SavedName { organization, name } = SavedName::read(text);
+        let is_name = is_saved_name(name)
+            && organization
+                .is_none_or(|text| text.is_empty() || is_saved_name(text) || self.is_organization(text));
+        let (name, text) = if is_name {
+            let saved = self.saved_filter(text)?;
+            (Some(saved.full_name()), saved.filter)
         } else {
             (None, text.to_owned())
         };
@@ -35,26 +40,38 @@ impl App {
         Ok(ReadFilter { name, text, tree })
     }
 
-    /// Saves a filter under a name; the one that it replaces comes back.
-    pub fn save_filter(&self, name: &str, text: &str) -> Result<Option<SavedFilter>, AppError> {
-        let permit = self.may_everywhere(Right::EditScripts)?;
+    fn is_organization(&self, name: &str) -> bool {
+        self.organizations().is_ok_and(|seen| seen.iter().any(|organization| organization.name == name))
+    }
+
+    /// Saves a filter under a name; it, and the one that it replaces.
+    pub fn save_filter(
+        &self,
+        name: &str,
+        text: &str,
+    ) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
+        let SavedName { organization, name } = SavedName::read(name);
+        let (permit, organization) = self.may_own(Right::EditScripts, organization)?;
         check_saved_name("a filter", name)?;
         let now = self.clock.now();
         filter::parse(text, &self.zone, now)?;
-        Ok(permit.save_filter(
-            &SavedFilter {
-                name: name.to_owned(),
-                filter: text.trim().to_owned(),
-                administrator: self.actor.name().to_owned(),
-                saved_at: now,
-            },
-            &self.act(),
-        )?)
+        let new = SavedFilter {
+            name: name.to_owned(),
+            organization,
+            filter: text.trim().to_owned(),
+            administrator: self.actor.name().to_owned(),
+            saved_at: now,
+        };
+        let old = permit.save_filter(&new, &self.act())?;
+        Ok((new, old))
     }
 
     /// The filter that is saved under this name.
     pub fn saved_filter(&self, name: &str) -> Result<SavedFilter, AppError> {
-        self.may(Right::Look)?.saved_filter(name)?.ok_or_else(|| self.no_such_filter(name))
+        let read = SavedName::read(name);
+        let found = self.may(Right::Look)?.filters_named(read.name)?;
+        let meant = self.meant(read, found, |filter| filter.organization.as_ref())?;
+        meant.ok_or_else(|| self.no_such_filter(name))
     }
 
     fn no_such_filter(&self, name: &str) -> AppError {
@@ -62,25 +79,27 @@ impl App {
             Ok(saved) => saved,
             Err(error) => return error,
         };
-        let hint = match did_you_mean(name, saved.iter().map(|filter| filter.name.as_str())) {
+        let names: Vec<_> = saved.iter().map(SavedFilter::full_name).collect();
+        let hint = match did_you_mean(name, names.iter().map(String::as_str)) {
             Some(close) => format!("; did you mean {close}?"),
             None => "; a filter itself reads like 'klass eq \"gold\"'".to_owned(),
         };
         AppError::NoSuchFilter(format!("there is no saved filter {name:?}{hint}"))
     }
 
-    /// Every saved filter, by name.
+    /// Every saved filter that can be seen, by name.
     pub fn saved_filters(&self) -> Result<Vec<SavedFilter>, AppError> {
-        Ok(self.may(Right::Look)?.saved_filters()?)
+        let permit = self.may(Right::Look)?;
+        let all = permit.saved_filters()?.into_iter();
+        Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
     /// Removes a saved filter. Runs keep the text that they were started with.
     pub fn remove_filter(&self, name: &str) -> Result<(), AppError> {
-        if self.may_everywhere(Right::EditScripts)?.remove_filter(name, &self.act())? {
-            Ok(())
-        } else {
-            Err(self.no_such_filter(name))
-        }
+        self.may(Right::EditScripts)?;
+        let filter = self.saved_filter(name)?;
+        let permit = self.may_change(Right::EditScripts, filter.organization.as_ref())?;
+        if permit.remove_filter(&filter, &self.act())? { Ok(()) } else { Err(self.no_such_filter(name)) }
     }
 
     /// How many users a filter selects; none: all.

@@ -111,6 +111,7 @@ impl App {
         let mut failed = None;
         let done = permit.import(|import| {
             let mut rows = Rows {
+                catalogue: import.catalogue().clone().within(&permit.scope),
                 waiting: Vec::new(),
                 weight: 0,
                 untold: Vec::new(),
@@ -152,6 +153,8 @@ impl App {
 
 struct Rows<'a, 'b> {
     import: &'a mut Import<'b>,
+    /// The profiles that the users may be given, each those of its organization.
+    catalogue: Catalogue,
     zone: &'a Zone,
     now: Timestamp,
     organizations: &'a HashMap<i64, String>,
@@ -375,7 +378,7 @@ impl Rows<'_, '_> {
                 draft.password = Some(cell.to_owned());
                 Ok(())
             }
-            Column::Profiles => profiles(&mut draft.user, cell, self.import.catalogue()),
+            Column::Profiles => profiles(&mut draft.user, cell, &self.catalogue),
             Column::Items(kind) => items(&mut draft.user, kind, cell),
         }
     }
@@ -399,6 +402,12 @@ impl Rows<'_, '_> {
             },
             (name, _) => self.import.organization(name.as_deref().unwrap_or(DEFAULT_ORGANIZATION))?,
         };
+        let refused = |given: &Assignment| self.catalogue.offer(given.id, user.organization_id).err();
+        let refused: Vec<_> = user.profiles.iter().filter_map(refused).collect();
+        if !refused.is_empty() {
+            refused.iter().for_each(|why| self.fault(line, Some("profiles"), why.to_string()));
+            return Ok(());
+        }
         if !length_given {
             user.username_length = User::new(0, &user.username, 0, self.now).username_length;
         }

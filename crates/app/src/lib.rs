@@ -17,6 +17,7 @@ mod import;
 mod lines;
 mod migrate;
 mod news;
+mod owned;
 mod pages;
 mod prune;
 pub mod runs;

@@ -84,7 +84,7 @@ impl App {
         permit.set_installation_fact(SAMPLE_FACT, "true")?;
         for (name, reply) in PROFILES {
             let item = Item::parse(ItemKind::Reply, reply)?;
-            permit.add_profile(name, &[item], &[], &self.act())?;
+            permit.add_profile(name, None, [&[item], &[]], &self.act())?;
         }
         let midnight = self.clock.now().as_micros() / DAY * DAY;
         let mut dice = fastrand::Rng::with_seed(SEED);

@@ -52,7 +52,7 @@ impl App {
     pub fn set_user(&self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
         let (permit, before) = self.user_to_edit(username)?;
         let mut after = before.clone();
-        let profiles = permit.catalogue()?;
+        let profiles = permit.catalogue()?.within(&permit.scope);
         let mut faults = Vec::new();
         let mut dated = false;
         let mut assigned = BTreeSet::new();

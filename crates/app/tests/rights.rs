@@ -26,6 +26,10 @@ struct Theirs {
     preview: RunId,
     run: RunId,
     administrator: &'static str,
+    organization: &'static str,
+    /// A filter and a script.
+    saved: &'static str,
+    profile: &'static str,
 }
 
 type Call = fn(&App, &Theirs) -> Result<(), AppError>;
@@ -124,28 +128,65 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.import_users(Cursor::new("username\n"), None, &mut |_| {}).map(drop)
     }),
     ("filter", Right::Look, Own, |app, _| app.filter("gold").map(drop)),
-    ("saved_filter", Right::Look, Own, |app, _| app.saved_filter("gold").map(drop)),
+    ("filter", Right::Look, One, |app, of| app.filter(of.saved).map(drop)),
+    ("saved_filter", Right::Look, One, |app, of| app.saved_filter(of.saved).map(drop)),
     ("saved_filters", Right::Look, Own, |app, _| app.saved_filters().map(drop)),
     ("save_filter", Right::EditScripts, Everywhere, |app, _| {
-        app.save_filter("gold", "klass eq \"gold\"").map(drop)
+        app.save_filter(":gold", "klass eq \"gold\"").map(drop)
     }),
-    ("remove_filter", Right::EditScripts, Everywhere, |app, _| app.remove_filter("other")),
+    ("save_filter", Right::EditScripts, One, |app, of| {
+        app.save_filter(of.saved, "klass eq \"gold\"").map(drop)
+    }),
+    ("remove_filter", Right::EditScripts, Everywhere, |app, _| {
+        app.remove_filter(":gold")?;
+        app.save_filter(":gold", "klass eq \"gold\"").map(drop)
+    }),
+    ("remove_filter", Right::EditScripts, One, |app, of| {
+        app.remove_filter(of.saved)?;
+        app.save_filter(of.saved, "klass eq \"gold\"").map(drop)
+    }),
     ("script", Right::Look, Own, |app, _| app.script("saved", None).map(drop)),
-    ("find_script", Right::Look, Own, |app, _| app.find_script("saved").map(drop)),
+    ("script", Right::Look, One, |app, of| app.script(of.saved, None).map(drop)),
+    ("find_script", Right::Look, One, |app, of| {
+        app.find_script(of.saved)?.map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
+    }),
     ("scripts", Right::Look, Own, |app, _| app.scripts().map(drop)),
-    ("script_history", Right::Look, Own, |app, _| app.script_history("saved").map(drop)),
-    ("save_script", Right::EditScripts, Everywhere, |app, _| app.save_script("saved", "pass", "").map(drop)),
-    ("restore_script", Right::EditScripts, Everywhere, |app, _| app.restore_script("saved", 1, "").map(drop)),
-    ("remove_script", Right::EditScripts, Everywhere, |app, _| app.remove_script("other")),
+    ("script_history", Right::Look, One, |app, of| app.script_history(of.saved).map(drop)),
+    ("save_script", Right::EditScripts, Everywhere, |app, _| app.save_script(":saved", "pass", "").map(drop)),
+    ("save_script", Right::EditScripts, One, |app, of| app.save_script(of.saved, "pass", "").map(drop)),
+    ("restore_script", Right::EditScripts, Everywhere, |app, _| {
+        app.restore_script(":saved", 1, "").map(drop)
+    }),
+    ("restore_script", Right::EditScripts, One, |app, of| app.restore_script(of.saved, 1, "").map(drop)),
+    ("remove_script", Right::EditScripts, Everywhere, |app, _| {
+        app.remove_script(":saved")?;
+        app.save_script(":saved", "pass", "").map(drop)
+    }),
+    ("remove_script", Right::EditScripts, One, |app, of| {
+        app.remove_script(of.saved)?;
+        app.save_script(of.saved, "pass", "").map(drop)
+    }),
     ("organizations", Right::Look, Own, |app, _| app.organizations().map(drop)),
     ("add_organization", Right::Administer, Everywhere, |app, _| app.add_organization("North").map(drop)),
     ("rename_organization", Right::Administer, Everywhere, |app, _| app.rename_organization("none", "x")),
     ("remove_organization", Right::Administer, Everywhere, |app, _| app.remove_organization("none")),
     ("profiles", Right::Look, Own, |app, _| app.profiles().map(drop)),
     ("profile", Right::Look, Own, |app, _| app.profile("plus").map(drop)),
-    ("catalogue", Right::Look, Own, |app, _| app.catalogue().map(drop)),
-    ("add_profile", Right::Administer, Everywhere, |app, _| app.add_profile("plus", &[], &[]).map(drop)),
-    ("remove_profile", Right::Administer, Everywhere, |app, _| app.remove_profile("none")),
+    ("profile", Right::Look, One, |app, of| app.profile(of.profile).map(drop)),
+    ("add_profile", Right::Administer, Everywhere, |app, _| {
+        app.add_profile("plus", Some(""), &[], &[]).map(drop)
+    }),
+    ("add_profile", Right::Administer, One, |app, of| {
+        app.add_profile(of.profile, Some(of.organization), &[], &[]).map(drop)
+    }),
+    ("remove_profile", Right::Administer, Everywhere, |app, _| {
+        app.remove_profile("plus")?;
+        app.add_profile("plus", Some(""), &[], &[]).map(drop)
+    }),
+    ("remove_profile", Right::Administer, One, |app, of| {
+        app.remove_profile(of.profile)?;
+        app.add_profile(of.profile, Some(of.organization), &[], &[]).map(drop)
+    }),
     ("administrator", Right::Administer, One, |app, of| app.administrator(of.administrator).map(drop)),
     ("administrators", Right::Administer, Own, |app, _| app.administrators().map(drop)),
     ("add_administrator", Right::Administer, Own, |app, _| {
@@ -249,24 +290,31 @@ fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
     let database = TestDatabase::new();
     let as_actor = |actor| App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), actor);
     let root = as_actor(Actor::account("cli:test".to_owned()));
-    root.add_profile("plus", &[], &[]).unwrap();
+    root.add_profile("plus", None, &[], &[]).unwrap();
     let users = "username,organization\nnorth,North\nsouth,South\n";
     root.import_users(Cursor::new(users), None, &mut |fault| panic!("{fault:?}")).unwrap();
     root.save_filter("gold", "klass eq \"gold\"").unwrap();
     root.save_script("saved", "pass", "").unwrap();
     let organizations = root.organizations().unwrap();
     let id = |name: &str| organizations.iter().find(|each| each.name == name).unwrap().id;
-    let theirs = [("north", "North"), ("south", "South")].map(|(user, organization)| {
-        let grant = Grant { role: Role::Operator, organization_id: Some(id(organization)) };
-        root.add_administrator(user, &[grant]).unwrap();
-        let app = root.acting_as(user).unwrap();
-        let made = [Mode::Preview, Mode::Apply].map(|mode| {
-            let source = format!("user.klass = '{mode:?}'");
-            app.run(&request(&source, mode), &Stop::default(), &mut Quiet).unwrap().id
-        });
-        let [preview, run] = made;
-        Theirs { user, id: root.user(user).unwrap().id, preview, run, administrator: user }
-    });
+    let theirs =
+        [("north", "North", "North:own", "plus-north"), ("south", "South", "South:own", "plus-south")].map(
+            |(user, organization, saved, profile)| {
+                root.save_filter(saved, "klass eq \"gold\"").unwrap();
+                root.save_script(saved, "pass", "").unwrap();
+                root.add_profile(profile, Some(organization), &[], &[]).unwrap();
+                let grant = Grant { role: Role::Operator, organization_id: Some(id(organization)) };
+                root.add_administrator(user, &[grant]).unwrap();
+                let app = root.acting_as(user).unwrap();
+                let made = [Mode::Preview, Mode::Apply].map(|mode| {
+                    let source = format!("user.klass = '{mode:?}'");
+                    app.run(&request(&source, mode), &Stop::default(), &mut Quiet).unwrap().id
+                });
+                let [preview, run] = made;
+                let id = root.user(user).unwrap().id;
+                Theirs { user, id, preview, run, administrator: user, organization, saved, profile }
+            },
+        );
     let [north, south] = &theirs;
 
     let mut seen = [0; 3];
@@ -285,7 +333,10 @@ fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
                 seen[usize::from(may)] += 1;
                 if may && *reach == One {
                     let other = call(&app, south);
-                    let hidden = matches!(other, Err(AppError::Store(StoreError::NoSuch(_))));
+                    let hidden = matches!(
+                        other,
+                        Err(AppError::Store(StoreError::NoSuch(_)) | AppError::NoSuchFilter(_))
+                    );
                     assert_eq!(hidden, bound, "{who} {name} of others: {other:?}");
                     seen[2] += 1;
                 }

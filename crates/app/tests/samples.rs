@@ -57,7 +57,7 @@ impl Site {
             Actor::account("cli:test".to_owned()),
         );
         for profile in ["basic", "plus", "static"] {
-            app.add_profile(profile, &[], &[]).unwrap();
+            app.add_profile(profile, None, &[], &[]).unwrap();
         }
         app.import_users(Cursor::new(csv.to_owned()), None, &mut |fault| panic!("{fault:?}")).unwrap();
         Self { _database: database, app }

@@ -51,9 +51,7 @@ impl User {
     }
 
     fn add_profile(&mut self, id: ProfileId, profiles: &Catalogue) -> Result<(), Refusal> {
-        let Some(short_name) = profiles.name(id) else {
-            return Err(Refusal::new(format!("there is no profile with id {id}")));
-        };
+        let short_name = profiles.offer(id, self.organization_id)?;
         if self.profiles.iter().any(|assigned| assigned.id == id) {
             return Err(Refusal::new(format!("profile {short_name} is already assigned")));
         }

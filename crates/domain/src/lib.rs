@@ -46,6 +46,9 @@ pub use rights::{
     Administrator, AdministratorId, Grant, Right, Rights, Role, Scope, check_administrator_name,
 };
 pub use run::{Mode, Replay, Run, RunId, RunState, Selection};
-pub use saved::{MAX_SCRIPT_BYTES, SavedFilter, ScriptVersion, check_saved_name, is_saved_name};
+pub use saved::{
+    MAX_SCRIPT_BYTES, SavedFilter, SavedName, ScriptVersion, check_saved_name, full_name, is_saved_name,
+    nearest,
+};
 pub use time::{CivilDate, Timestamp, Zone};
 pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};

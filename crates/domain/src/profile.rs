@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, ItemKind, Refusal};
+use crate::{Item, ItemKind, Refusal, Scope};
 
 /// The longest name of an organization or a profile, in bytes: what FreeRADIUS takes for a group's name.
 const MAX_NAME_BYTES: usize = 253;
@@ -51,6 +51,8 @@ pub struct Profile {
     pub id: ProfileId,
     /// Its unique name.
     pub short_name: String,
+    /// Whose users may have it; none: everybody's.
+    pub organization: Option<Organization>,
     /// Items sent in the reply, in order.
     pub reply: Vec<Item>,
     /// Items compared with or added to the request, in order.
@@ -87,7 +89,7 @@ pub struct Assignment {
 /// The profiles that there are, by number and by name.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    names: HashMap<ProfileId, String>,
+    profiles: HashMap<ProfileId, (String, Option<OrganizationId>)>,
     ids: HashMap<String, ProfileId>,
 }
 
@@ -95,7 +97,7 @@ impl Catalogue {
     /// The name of profile `id`, if there is one.
     #[must_use]
     pub fn name(&self, id: ProfileId) -> Option<&str> {
-        self.names.get(&id).map(String::as_str)
+        self.profiles.get(&id).map(|(name, _)| name.as_str())
     }
 
     /// The number of the profile called `short_name`, if there is one.
@@ -104,16 +106,37 @@ impl Catalogue {
         self.ids.get(short_name).copied()
     }
 
-    /// Every profile, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (ProfileId, &str)> {
-        self.names.iter().map(|(id, name)| (*id, name.as_str()))
+    /// The name of profile `id`, if users of this organization may be given it, or why not.
+    pub fn offer(&self, id: ProfileId, organization: OrganizationId) -> Result<&str, Refusal> {
+        match self.profiles.get(&id) {
+            None => Err(Refusal::new(format!("there is no profile with id {id}"))),
+            Some((name, Some(owner))) if *owner != organization => {
+                Err(Refusal::new(format!("profile {name} belongs to another organization than the user")))
+            }
+            Some((name, _)) => Ok(name),
+        }
+    }
+
+    /// Those that are there for users of a scope.
+    #[must_use]
+    pub fn within(self, scope: &Scope) -> Self {
+        let profiles = self.profiles.into_iter().map(|(id, (name, owner))| (id, name, owner));
+        profiles.filter(|(.., owner)| scope.shows(*owner)).collect()
+    }
+
+    /// Every profile with the organization that it belongs to, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (ProfileId, &str, Option<OrganizationId>)> {
+        self.profiles.iter().map(|(id, (name, owner))| (*id, name.as_str(), *owner))
     }
 }
 
-impl FromIterator<(ProfileId, String)> for Catalogue {
-    fn from_iter<T: IntoIterator<Item = (ProfileId, String)>>(profiles: T) -> Self {
-        let names: HashMap<_, _> = profiles.into_iter().collect();
-        let ids = names.iter().map(|(id, name)| (name.clone(), *id)).collect();
-        Self { names, ids }
+impl FromIterator<(ProfileId, String, Option<OrganizationId>)> for Catalogue {
+    fn from_iter<T: IntoIterator<Item = (ProfileId, String, Option<OrganizationId>)>>(profiles: T) -> Self {
+        let mut all = Self::default();
+        for (id, name, owner) in profiles {
+            all.ids.insert(name.clone(), id);
+            all.profiles.insert(id, (name, owner));
+        }
+        all
     }
 }

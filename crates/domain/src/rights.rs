@@ -168,6 +168,18 @@ impl Scope {
         }
     }
 
+    /// Whether what belongs to this organization, or without one to everybody, can be seen.
+    #[must_use]
+    pub fn shows(&self, owner: Option<OrganizationId>) -> bool {
+        owner.is_none_or(|organization| self.has(organization))
+    }
+
+    /// Whether what belongs to this organization, or without one to everybody, is in the hands of who has this scope.
+    #[must_use]
+    pub fn owns(&self, owner: Option<OrganizationId>) -> bool {
+        owner.map_or(*self == Self::Everywhere, |organization| self.has(organization))
+    }
+
     /// The organization, if it is a single one.
     #[must_use]
     pub fn organization(&self) -> Option<OrganizationId> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Refusal, Timestamp};
+use crate::{Organization, Refusal, Scope, Timestamp};
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 64;
@@ -14,8 +14,10 @@ pub const MAX_SCRIPT_BYTES: usize = 1 << 20;
 /// A named condition that selects users. Its text is read when it is used, so `now` in it is the moment of its use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SavedFilter {
-    /// Its unique name.
+    /// Its name, unique among those of its organization.
     pub name: String,
+    /// Whose it is; none: everybody's.
+    pub organization: Option<Organization>,
     /// The condition.
     pub filter: String,
     /// Who saved it last.
@@ -27,8 +29,10 @@ pub struct SavedFilter {
 /// One saved state of a script. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScriptVersion {
-    /// The script's unique name.
+    /// The script's name, unique among those of its organization.
     pub script: String,
+    /// Whose it is; none: everybody's.
+    pub organization: Option<Organization>,
     /// Its number in the script, counted from 1.
     pub version: i64,
     /// Who saved it.
@@ -41,7 +45,21 @@ pub struct ScriptVersion {
     pub source: String,
 }
 
+impl SavedFilter {
+    /// Its name with its organization's.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        full_name(self.organization.as_ref(), &self.name)
+    }
+}
+
 impl ScriptVersion {
+    /// The script's name with its organization's.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        full_name(self.organization.as_ref(), &self.script)
+    }
+
     /// Refuses what is too long to be a note, or would break a line of a listing.
     pub fn check_note(note: &str) -> Result<(), Refusal> {
         if note.len() > MAX_NOTE_BYTES {
@@ -52,6 +70,60 @@ impl ScriptVersion {
         }
         Ok(())
     }
+}
+
+/// What is said to be whose: `North:gold` is North's, `:gold` is everybody's. Without a colon it is the nearest: see
+/// [`nearest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SavedName<'a> {
+    /// The organization's name, empty for everybody's, if one is given.
+    pub organization: Option<&'a str>,
+    /// The name there.
+    pub name: &'a str,
+}
+
+impl<'a> SavedName<'a> {
+    /// Reads a name that may have an organization's before it, which may have colons itself.
+    #[must_use]
+    pub fn read(text: &'a str) -> Self {
+        match text.rsplit_once(':') {
+            Some((organization, name)) => Self { organization: Some(organization), name },
+            None => Self { organization: None, name: text },
+        }
+    }
+}
+
+/// How something is called for those who see more than one organization's.
+#[must_use]
+pub fn full_name(organization: Option<&Organization>, name: &str) -> String {
+    organization.map_or_else(|| name.to_owned(), |organization| format!("{}:{name}", organization.name))
+}
+
+/// Of things with one name, by whose they are, the one that is meant by it: for whoever sees everything what is
+/// everybody's, for others what is their own, and the other way round only if there is none. An error if it could be
+/// that of several organizations.
+pub fn nearest<T>(
+    found: Vec<T>,
+    owner: fn(&T) -> Option<&Organization>,
+    scope: &Scope,
+) -> Result<Option<T>, Refusal> {
+    let seen = found.into_iter().filter(|one| scope.shows(owner(one).map(|organization| organization.id)));
+    let (shared, mut own): (Vec<_>, Vec<_>) = seen.partition(|one| owner(one).is_none());
+    let mut shared = shared.into_iter();
+    if *scope == Scope::Everywhere
+        && let Some(one) = shared.next()
+    {
+        return Ok(Some(one));
+    }
+    if own.len() > 1 {
+        let names: Vec<_> =
+            own.iter().filter_map(owner).map(|organization| organization.name.as_str()).collect();
+        return Err(Refusal::new(format!(
+            "that is the name of one of each of these organizations: {}; write one of them and a colon before it",
+            names.join(", ")
+        )));
+    }
+    Ok(own.pop().or_else(|| shared.next()))
 }
 
 /// Whether a text has the form of a saved thing's name, which no filter and no path with a folder has.

@@ -8,7 +8,7 @@ use rollcall_domain::{
 };
 
 fn catalogue() -> Catalogue {
-    (1..=4).map(|id| (id, format!("plan-{id}"))).collect()
+    (1..=4).map(|id| (id, format!("plan-{id}"), None)).collect()
 }
 
 fn value(field: Field) -> BoxedStrategy<Value> {

@@ -130,10 +130,14 @@ impl Job {
         }
         w.text("profiles");
         w.list(self.profiles.iter().count());
-        for (id, name) in self.profiles.iter() {
-            w.tuple(2);
+        for (id, name, owner) in self.profiles.iter() {
+            w.tuple(3);
             w.int(id);
             w.text(name);
+            match owner {
+                Some(organization) => w.int(organization),
+                None => w.none(),
+            }
         }
         w.end_dict();
         w.bytes

@@ -184,10 +184,10 @@ fn roles_say_what_may_be_done() {
     for args in [
         &["settings", "set", "prune_after", "90d"][..],
         &["prune", "--older-than", "1d"],
-        &["profiles", "add", "own"],
+        &["profiles", "add", "own", "--organization", ""],
         &["organizations", "add", "Own"],
         &["migrate", "--to", "sqlite:copy.db"],
-        &["filters", "save", "own", "klass eq \"x\""],
+        &["filters", "save", ":own", "klass eq \"x\""],
     ] {
         denied("boss", args);
     }

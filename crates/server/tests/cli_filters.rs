@@ -212,7 +212,7 @@ fn a_filter_is_saved_replaced_shown_counted_and_removed() {
     let all = saved(&desk);
     assert_eq!(column(&all, "name"), ["active.v2", "gold"], "by name");
     assert_eq!(column(&all, "filter"), ["is_active eq true", "klass eq \"gold\" and obj_id lt 3"]);
-    assert_eq!(keys(&all[1]), ["administrator", "filter", "name", "saved_at"]);
+    assert_eq!(keys(&all[1]), ["administrator", "filter", "name", "organization", "saved_at"]);
     assert!(all[1]["administrator"].as_str().unwrap().starts_with("cli:"), "{}", all[1]);
     let shown = desk.ok(&["filters", "show", "gold", "--format", "json"]).object();
     assert_eq!(shown, all[1]);

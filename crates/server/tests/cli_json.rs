@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 /// What the contract of a run names.
 const RUN_KEYS: [&str; 8] = ["applies", "mode", "outcomes", "run", "seconds", "state", "targets", "undoes"];
 /// What is given beyond it.
-const MORE_RUN_KEYS: [&str; 10] = [
+const MORE_RUN_KEYS: [&str; 11] = [
     "administrator",
     "created_at",
     "note",
+    "organizations",
     "params",
     "plan",
     "pruned_at",
@@ -350,6 +351,7 @@ fn organizations_and_profiles_are_listed_as_objects() {
     let expected = json!({
         "id": 1,
         "short_name": "plus",
+        "organization": null,
         "reply": [{"attr": "Class", "operation": ":=", "value": "x"}],
         "check": [{"attr": "Simultaneous-Use", "operation": "==", "value": "2"}],
     });

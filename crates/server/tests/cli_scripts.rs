@@ -49,7 +49,10 @@ fn versions_count_up_and_keep_their_note_and_author() {
     let all = scripts(&desk);
     assert_eq!(column(&all, "script"), ["Andere.v2", "extend"], "by name");
     assert_eq!(column(&all, "version"), [1, 2]);
-    assert_eq!(keys(&all[1]), ["administrator", "note", "saved_at", "script", "source", "version"]);
+    assert_eq!(
+        keys(&all[1]),
+        ["administrator", "note", "organization", "saved_at", "script", "source", "version"]
+    );
     assert_eq!(all[1]["source"], source("two"));
     let table = desk.ok(&["scripts", "list"]).out;
     assert!(table.contains("days=int [plan=str]") && table.contains("Extend people"), "{table}");

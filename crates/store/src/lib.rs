@@ -55,6 +55,7 @@ pub use load::{Loaded, Planned};
 pub use outcomes::{Commit, Settled, Stretch};
 pub use pg_url::PgUrl;
 pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
+pub use scripts::SavedScript;
 pub use staging::{MOST_NAMED, Staging};
 pub use tables::Sum;
 pub use watch::Watch;

@@ -1,6 +1,6 @@
 use rollcall_domain::{Act, Action, Deed, Organization, OrganizationId};
 
-use crate::db::{Tx, args};
+use crate::db::{Row, Sql, Tx, args};
 use crate::{Store, StoreError, audit, sql};
 
 sql! {
@@ -8,8 +8,25 @@ sql! {
     BY_NAME = "SELECT id FROM organizations WHERE name = ?1";
     LIST = "SELECT id, name FROM organizations ORDER BY id";
     RENAME = "UPDATE organizations SET name = ?2 WHERE name = ?1";
-    REMOVE = "DELETE FROM organizations WHERE name = ?1";
+    REMOVE = "DELETE FROM organizations WHERE id = ?1";
+    HAS_USERS = "SELECT 1 FROM users WHERE organization_id = ?1";
+    HAS_PROFILES = "SELECT 1 FROM profiles WHERE organization_id = ?1";
+    HAS_FILTERS = "SELECT 1 FROM filters WHERE organization_id = ?1";
+    HAS_SCRIPTS = "SELECT 1 FROM scripts WHERE organization_id = ?1 AND removed_at IS NULL";
+    HAS_GRANTS = "SELECT 1 FROM grants WHERE organization_id = ?1";
+    FORGET_VERSIONS = "DELETE FROM script_versions WHERE script_id IN \
+                       (SELECT id FROM scripts WHERE organization_id = ?1 AND removed_at IS NOT NULL)";
+    FORGET_SCRIPTS = "DELETE FROM scripts WHERE organization_id = ?1 AND removed_at IS NOT NULL";
 }
+
+/// What keeps an organization from being removed.
+const BELONGINGS: [(&str, Sql); 5] = [
+    ("users", HAS_USERS),
+    ("profiles", HAS_PROFILES),
+    ("filters", HAS_FILTERS),
+    ("scripts", HAS_SCRIPTS),
+    ("administrators with roles in it", HAS_GRANTS),
+];
 
 fn taken(name: &str) -> impl Fn(StoreError) -> StoreError + '_ {
     move |error| {
@@ -23,6 +40,12 @@ pub(crate) fn id_of(tx: &Tx<'_>, name: &str) -> Result<Option<OrganizationId>, S
 
 pub(crate) fn insert(tx: &Tx<'_>, name: &str) -> Result<OrganizationId, StoreError> {
     tx.value(INSERT, args![name]).map_err(taken(name))
+}
+
+/// The organization that something belongs to: the first two columns of its row, both null if it is everybody's.
+pub(crate) fn owner(row: &Row<'_>) -> Result<Option<Organization>, StoreError> {
+    let id: Option<OrganizationId> = row.get(0)?;
+    id.map(|id| Ok(Organization { id, name: row.get(1)? })).transpose()
 }
 
 fn deed(action: Action, name: &str) -> Deed {
@@ -52,15 +75,31 @@ impl Store {
         })
     }
 
-    /// Removes an organization that has no users and no runs.
+    /// Removes an organization that nothing belongs to, with its removed scripts: runs keep the text that they executed.
     pub fn remove_organization(&self, name: &str, act: &Act<'_>) -> Result<(), StoreError> {
-        self.write(|tx| match tx.execute(REMOVE, args![name]) {
-            Ok(0) => Err(StoreError::NoSuch(format!("organization {name:?}"))),
-            Ok(_) => audit::record(tx, act, &deed(Action::OrganizationRemove, name)),
-            Err(error) if error.is_referenced() => Err(StoreError::InUse(format!(
-                "organization {name:?} still has users: move or remove them first"
-            ))),
-            Err(error) => Err(error),
+        let in_use = |what: &str| {
+            StoreError::InUse(format!("organization {name:?} still has {what}: remove them first"))
+        };
+        self.write(|tx| {
+            let Some(id) = id_of(tx, name)? else {
+                return Err(StoreError::NoSuch(format!("organization {name:?}")));
+            };
+            let mut kept = Vec::new();
+            for (what, statement) in BELONGINGS {
+                if tx.exists(statement, args![id])? {
+                    kept.push(what);
+                }
+            }
+            if !kept.is_empty() {
+                return Err(in_use(&kept.join(", ")));
+            }
+            tx.execute(FORGET_VERSIONS, args![id])?;
+            tx.execute(FORGET_SCRIPTS, args![id])?;
+            match tx.execute(REMOVE, args![id]) {
+                Ok(_) => audit::record(tx, act, &deed(Action::OrganizationRemove, name)),
+                Err(error) if error.is_referenced() => Err(in_use("something")),
+                Err(error) => Err(error),
+            }
         })
     }
 }

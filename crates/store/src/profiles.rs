@@ -1,14 +1,24 @@
-use rollcall_domain::{Act, Action, Catalogue, Deed, Item, ItemKind, Operator, Profile, ProfileId};
+use rollcall_domain::{
+    Act, Action, Catalogue, Deed, Item, ItemKind, Operator, Organization, OrganizationId, Profile, ProfileId,
+};
 
-use crate::db::{Tx, args};
+use crate::db::{Row, Tx, args};
+use crate::organizations::owner;
 use crate::{Store, StoreError, audit, sql};
 
+macro_rules! profile_columns {
+    () => {
+        "SELECT o.id, o.name, p.id, p.short_name FROM profiles p LEFT JOIN organizations o ON o.id = p.organization_id "
+    };
+}
+
 sql! {
-    INSERT = "INSERT INTO profiles (short_name) VALUES (?1) RETURNING id";
+    INSERT = "INSERT INTO profiles (short_name, organization_id) VALUES (?1, ?2) RETURNING id";
     INSERT_ITEM = "INSERT INTO profile_items (profile_id, kind, position, attr, operation, value) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    LIST = "SELECT id, short_name FROM profiles ORDER BY id";
-    BY_NAME = "SELECT id FROM profiles WHERE short_name = ?1";
+    CATALOGUE = "SELECT id, short_name, organization_id FROM profiles ORDER BY id";
+    LIST = concat!(profile_columns!(), "ORDER BY p.id");
+    BY_NAME = concat!(profile_columns!(), "WHERE p.short_name = ?1");
     ITEMS = "SELECT attr, operation, value FROM profile_items WHERE profile_id = ?1 AND kind = ?2 ORDER BY position";
     REMOVE = "DELETE FROM profiles WHERE short_name = ?1";
     COUNT_USERS = "SELECT count(*) FROM user_profiles p JOIN profiles n ON n.id = p.profile_id WHERE n.short_name = ?1";
@@ -32,8 +42,19 @@ fn items(tx: &Tx<'_>, profile: ProfileId, kind: ItemKind) -> Result<Vec<Item>, S
     })
 }
 
+fn without_items(row: &Row<'_>) -> Result<Profile, StoreError> {
+    let organization: Option<Organization> = owner(row)?;
+    let (reply, check) = (Vec::new(), Vec::new());
+    Ok(Profile { organization, id: row.get(2)?, short_name: row.get(3)?, reply, check })
+}
+
+fn with_items(tx: &Tx<'_>, profile: Profile) -> Result<Profile, StoreError> {
+    let (reply, check) = (items(tx, profile.id, ItemKind::Reply)?, items(tx, profile.id, ItemKind::Check)?);
+    Ok(Profile { reply, check, ..profile })
+}
+
 pub(crate) fn catalogue(tx: &Tx<'_>) -> Result<Catalogue, StoreError> {
-    Ok(tx.all(LIST, &[], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
+    Ok(tx.all(CATALOGUE, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.into_iter().collect())
 }
 
 fn deed(action: Action, name: &str) -> Deed {
@@ -41,16 +62,16 @@ fn deed(action: Action, name: &str) -> Deed {
 }
 
 impl Store {
-    /// Adds a profile with its items; its number.
+    /// Adds a profile with its items, of an organization or everybody's; its number.
     pub fn add_profile(
         &self,
         short_name: &str,
-        reply: &[Item],
-        check: &[Item],
+        organization: Option<OrganizationId>,
+        [reply, check]: [&[Item]; 2],
         act: &Act<'_>,
     ) -> Result<ProfileId, StoreError> {
         self.write(|tx| {
-            let id: ProfileId = tx.value(INSERT, args![short_name]).map_err(|error| {
+            let id: ProfileId = tx.value(INSERT, args![short_name, organization]).map_err(|error| {
                 if error.is_taken() {
                     StoreError::Taken(format!("the profile name {short_name:?}"))
                 } else {
@@ -64,7 +85,8 @@ impl Store {
                     tx.execute(INSERT_ITEM, values)?;
                 }
             }
-            audit::record(tx, act, &deed(Action::ProfileAdd, short_name).with("id", id))?;
+            let deed = deed(Action::ProfileAdd, short_name).within(organization);
+            audit::record(tx, act, &deed.with("id", id))?;
             Ok(id)
         })
     }
@@ -72,23 +94,16 @@ impl Store {
     /// Every profile with its items, by number.
     pub fn profiles(&self) -> Result<Vec<Profile>, StoreError> {
         self.read(|tx| {
-            let names: Vec<(ProfileId, String)> = tx.all(LIST, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let whole = |(id, short_name)| {
-                let (reply, check) = (items(tx, id, ItemKind::Reply)?, items(tx, id, ItemKind::Check)?);
-                Ok(Profile { id, short_name, reply, check })
-            };
-            names.into_iter().map(whole).collect()
+            let all = tx.all(LIST, &[], without_items)?;
+            all.into_iter().map(|profile| with_items(tx, profile)).collect()
         })
     }
 
     /// One profile by name.
     pub fn profile(&self, short_name: &str) -> Result<Option<Profile>, StoreError> {
         self.read(|tx| {
-            let Some(id) = tx.first(BY_NAME, args![short_name], |row| row.get(0))? else {
-                return Ok(None);
-            };
-            let (reply, check) = (items(tx, id, ItemKind::Reply)?, items(tx, id, ItemKind::Check)?);
-            Ok(Some(Profile { id, short_name: short_name.to_owned(), reply, check }))
+            let found = tx.first(BY_NAME, args![short_name], without_items)?;
+            found.map(|profile| with_items(tx, profile)).transpose()
         })
     }
 
@@ -98,7 +113,9 @@ impl Store {
     }
 
     /// Removes a profile that no user has.
-    pub fn remove_profile(&self, short_name: &str, act: &Act<'_>) -> Result<(), StoreError> {
+    pub fn remove_profile(&self, profile: &Profile, act: &Act<'_>) -> Result<(), StoreError> {
+        let short_name = profile.short_name.as_str();
+        let owner = profile.organization.as_ref().map(|organization| organization.id);
         self.write(|tx| {
             let users: i64 = tx.value(COUNT_USERS, args![short_name])?;
             let in_use = |users: &str| {
@@ -113,7 +130,7 @@ impl Store {
             }
             match tx.execute(REMOVE, args![short_name]) {
                 Ok(0) => Err(StoreError::NoSuch(format!("profile {short_name:?}"))),
-                Ok(_) => audit::record(tx, act, &deed(Action::ProfileRemove, short_name)),
+                Ok(_) => audit::record(tx, act, &deed(Action::ProfileRemove, short_name).within(owner)),
                 Err(error) if error.is_referenced() => Err(in_use("users")),
                 Err(error) => Err(error),
             }

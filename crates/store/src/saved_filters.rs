@@ -1,45 +1,56 @@
 use rollcall_domain::{Act, Action, Deed, SavedFilter};
 
 use crate::db::{Row, args};
+use crate::organizations::owner;
 use crate::{Store, StoreError, audit, sql};
 
+macro_rules! filter_columns {
+    () => {
+        "SELECT o.id, o.name, f.name, f.text, f.administrator, f.saved_at FROM filters f \
+         LEFT JOIN organizations o ON o.id = f.organization_id "
+    };
+}
+
 sql! {
-    SAVE = "INSERT INTO filters (name, text, administrator, saved_at) VALUES (?1, ?2, ?3, ?4) \
-            ON CONFLICT (name) DO UPDATE SET text = excluded.text, administrator = excluded.administrator, \
-            saved_at = excluded.saved_at";
-    ONE = "SELECT name, text, administrator, saved_at FROM filters WHERE name = ?1";
-    ALL = "SELECT name, text, administrator, saved_at FROM filters ORDER BY name";
-    REMOVE = "DELETE FROM filters WHERE name = ?1";
+    SAVE = "INSERT INTO filters (organization_id, name, text, administrator, saved_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+            ON CONFLICT (name, coalesce(organization_id, 0)) DO UPDATE SET text = excluded.text, \
+            administrator = excluded.administrator, saved_at = excluded.saved_at";
+    ONE = concat!(filter_columns!(), "WHERE f.name = ?1 AND f.organization_id IS NOT DISTINCT FROM ?2");
+    NAMED = concat!(filter_columns!(), "WHERE f.name = ?1 ORDER BY o.name");
+    ALL = concat!(filter_columns!(), "ORDER BY f.name, o.name");
+    REMOVE = "DELETE FROM filters WHERE name = ?1 AND organization_id IS NOT DISTINCT FROM ?2";
 }
 
 fn filter(row: &Row<'_>) -> Result<SavedFilter, StoreError> {
     Ok(SavedFilter {
-        name: row.get(0)?,
-        filter: row.get(1)?,
-        administrator: row.get(2)?,
-        saved_at: row.get(3)?,
+        organization: owner(row)?,
+        name: row.get(2)?,
+        filter: row.get(3)?,
+        administrator: row.get(4)?,
+        saved_at: row.get(5)?,
     })
 }
 
-fn deed(action: Action, name: &str) -> Deed {
-    Deed::new(action, format!("filter {name}"))
+fn deed(action: Action, filter: &SavedFilter) -> Deed {
+    Deed::new(action, format!("filter {}", filter.full_name()))
+        .within(filter.organization.as_ref().map(|organization| organization.id))
 }
 
 impl Store {
     /// Saves a filter under its name; the one that was there comes back.
     pub fn save_filter(&self, new: &SavedFilter, act: &Act<'_>) -> Result<Option<SavedFilter>, StoreError> {
         self.write(|tx| {
-            let old = tx.first(ONE, args![&new.name], filter)?;
-            tx.execute(SAVE, args![&new.name, &new.filter, &new.administrator, new.saved_at])?;
-            let deed = deed(Action::FilterSave, &new.name).with("filter", new.filter.as_str());
-            audit::record(tx, act, &deed)?;
+            let owner = new.organization.as_ref().map(|organization| organization.id);
+            let old = tx.first(ONE, args![&new.name, owner], filter)?;
+            tx.execute(SAVE, args![owner, &new.name, &new.filter, &new.administrator, new.saved_at])?;
+            audit::record(tx, act, &deed(Action::FilterSave, new).with("filter", new.filter.as_str()))?;
             Ok(old)
         })
     }
 
-    /// The filter of this name.
-    pub fn saved_filter(&self, name: &str) -> Result<Option<SavedFilter>, StoreError> {
-        self.read(|tx| tx.first(ONE, args![name], filter))
+    /// The filters of this name.
+    pub fn filters_named(&self, name: &str) -> Result<Vec<SavedFilter>, StoreError> {
+        self.read(|tx| tx.all(NAMED, args![name], filter))
     }
 
     /// All saved filters, by name.
@@ -48,11 +59,12 @@ impl Store {
     }
 
     /// Removes a filter; says whether it was there. Runs keep the text that they were started with.
-    pub fn remove_filter(&self, name: &str, act: &Act<'_>) -> Result<bool, StoreError> {
+    pub fn remove_filter(&self, old: &SavedFilter, act: &Act<'_>) -> Result<bool, StoreError> {
         self.write(|tx| {
-            let removed = tx.execute(REMOVE, args![name])? > 0;
+            let owner = old.organization.as_ref().map(|organization| organization.id);
+            let removed = tx.execute(REMOVE, args![&old.name, owner])? > 0;
             if removed {
-                audit::record(tx, act, &deed(Action::FilterRemove, name))?;
+                audit::record(tx, act, &deed(Action::FilterRemove, old))?;
             }
             Ok(removed)
         })

@@ -23,7 +23,8 @@ migrations!(
     "0005_runs_without_references",
     "0006_administrators",
     "0007_audit",
-    "0008_credentials"
+    "0008_credentials",
+    "0009_owners"
 );
 
 /// The version that this program needs.
@@ -90,5 +91,52 @@ pub(crate) fn pg_migrate(connection: &PgConnection) -> Result<bool, StoreError> 
         if !more {
             return Ok(made);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn what_had_no_owner_is_everybodys_afterwards() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        let before = SQLITE.iter().position(|script| script.contains("CREATE TABLE owned_scripts")).unwrap();
+        SQLITE[..before].iter().for_each(|script| connection.execute_batch(script).unwrap());
+        connection.pragma_update(None, "user_version", before as i64).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO filters VALUES ('gold', 'klass eq \"gold\"', 'ana', 5);
+                 INSERT INTO scripts (id, name, removed_at) VALUES (4, 'old', 9), (7, 'mark', NULL);
+                 INSERT INTO script_versions VALUES (7, 1, 'pass', 'ana', 5, ''), (7, 2, 'skip', 'bo', 6, 'why'),
+                                                    (4, 1, 'fail', 'ana', 1, '');",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let all = |sql: &str| -> Vec<String> {
+            let mut statement = connection.prepare(sql).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(
+            all(
+                "SELECT concat_ws('|', id, name, text, administrator, saved_at, organization_id) FROM filters"
+            ),
+            ["1|gold|klass eq \"gold\"|ana|5"]
+        );
+        assert_eq!(
+            all(
+                "SELECT concat_ws('|', s.id, s.name, s.removed_at, v.number, v.source, v.administrator, v.note) \
+                 FROM scripts s JOIN script_versions v ON v.script_id = s.id ORDER BY s.id, v.number"
+            ),
+            ["4|old|9|1|fail|ana|", "7|mark|1|pass|ana|", "7|mark|2|skip|bo|why"]
+        );
+        assert_eq!(all("SELECT \"table\" FROM pragma_foreign_key_check"), [] as [&str; 0]);
+        connection.execute_batch("INSERT INTO script_versions VALUES (5, 1, '', '', 0, '')").unwrap_err();
+        connection.execute_batch("INSERT INTO scripts (name) VALUES ('mark')").unwrap_err();
+        connection.execute_batch("INSERT INTO scripts (name) VALUES ('new')").unwrap();
+        assert_eq!(all("SELECT CAST(max(id) AS TEXT) FROM scripts"), ["8"], "numbers go on");
     }
 }

@@ -51,7 +51,7 @@ tables! {
     recovery_codes, key 2: administrator_id Int, hash Text, used_at Time;
     api_tokens, key 1 numbered: id Int, administrator_id Int, name Text, hash Text, scopes Text, created_at Time,
         expires_at Time, last_used_at Time, revoked_at Time;
-    profiles, key 1 numbered: id Int, short_name Text;
+    profiles, key 1 numbered: id Int, short_name Text, organization_id Int;
     profile_items, key 3: profile_id Int, kind Int, position Int, attr Text, operation Text, value Text;
     users, key 1 numbered: id Int, version Int, username Text, username_length Int, first_name Text, last_name Text,
         email Text, external_id Text, klass Text, is_active Bool, date_joined Time, expiration Time, last_update Time,
@@ -59,8 +59,8 @@ tables! {
     user_logins, key 1: user_id Int, first_login Time, last_login Time;
     user_profiles, key 2: user_id Int, profile_id Int, priority Int;
     user_items, key 3: user_id Int, kind Int, position Int, attr Text, operation Text, value Text;
-    filters, key 1: name Text, text Text, administrator Text, saved_at Time;
-    scripts, key 1 numbered: id Int, name Text, removed_at Time;
+    filters, key 1 numbered: id Int, organization_id Int, name Text, text Text, administrator Text, saved_at Time;
+    scripts, key 1 numbered: id Int, organization_id Int, name Text, removed_at Time;
     script_versions, key 2: script_id Int, number Int, source Text, administrator Text, saved_at Time, note Text;
     runs, key 1 numbered: id Int, mode Text, state Text, holder Text, script Text, source Text, administrator Text,
         organizations Text, administrator_id Int, applies Int, undoes Int, created_at Time, ended_at Time, millis Int, note Text,

@@ -125,7 +125,7 @@ fn empty(folder: Place) -> Fixture {
 fn fill(store: &Store, count: i64) {
     for n in 1..=3 {
         let item = Item::parse(ItemKind::Reply, "Session-Timeout := 60").unwrap();
-        store.add_profile(&format!("plan-{n}"), &[item], &[], &act()).unwrap();
+        store.add_profile(&format!("plan-{n}"), None, [&[item], &[]], &act()).unwrap();
     }
     let done = store.import(|import| {
         let organization = import.organization("default")?;
@@ -434,12 +434,13 @@ fn a_profile_that_is_gone_fails_its_target_alone() {
         settle(&store, 1, &seen[0], vec![Edit::ProfileAdd(3)]),
         settle(&store, 2, &seen[1], vec![Edit::ProfileAdd(2)]),
     ];
-    store.remove_profile("plan-3", &act()).unwrap();
+    let plan = |name: &str| store.profile(name).unwrap().unwrap();
+    store.remove_profile(&plan("plan-3"), &act()).unwrap();
     let Commit::Done { tally, .. } = store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap() else {
         panic!()
     };
     assert_eq!((tally.get(Outcome::Changed), tally.get(Outcome::Failed)), (1, 1));
-    assert!(matches!(store.remove_profile("plan-2", &act()), Err(StoreError::InUse(_))));
+    assert!(matches!(store.remove_profile(&plan("plan-2"), &act()), Err(StoreError::InUse(_))));
 }
 
 #[test]

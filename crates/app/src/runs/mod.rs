@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunState, Selection, Tally, TargetOutcome,
+    Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunState, Scope, Selection, Tally, TargetOutcome,
     Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
@@ -175,7 +175,7 @@ impl App {
         }
         let whose = earlier.as_ref().map_or(&permit.scope, |earlier| &earlier.scope);
         let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
-        let job = self.job(&request.script, params.clone(), &request.engine)?;
+        let job = self.job(&request.script, params.clone(), whose, &request.engine)?;
         std::thread::scope(|scope| {
             let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
             read?;
@@ -197,13 +197,19 @@ impl App {
         })
     }
 
-    /// What workers need to know about a script.
-    fn job(&self, script: &Script, params: ParamValues, engine: &Engine) -> Result<Job, AppError> {
+    /// What workers need to know about a script, for users of a scope.
+    fn job(
+        &self,
+        script: &Script,
+        params: ParamValues,
+        scope: &Scope,
+        engine: &Engine,
+    ) -> Result<Job, AppError> {
         Ok(Job {
             name: script.name.clone(),
             source: script.source.clone(),
             params,
-            profiles: self.engine().catalogue()?,
+            profiles: self.engine().catalogue()?.within(scope),
             zone: self.zone.clone(),
             limits: engine.limits.clone(),
         })

@@ -87,7 +87,7 @@ impl App {
         let read = app.read_script(&script.name, &script.source)?;
         let params = read.params.check(&given(run), &app.zone).map_err(AppError::Params)?;
         let sandbox = Sandbox::new(&engine.python, engine.isolation)?;
-        Ok((sandbox, app.job(&script, params, engine)?))
+        Ok((sandbox, app.job(&script, params, &run.scope, engine)?))
     }
 
     /// The same, where dates without an offset are read as when the run was started.

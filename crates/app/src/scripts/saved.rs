@@ -1,5 +1,7 @@
-use rollcall_domain::{MAX_SCRIPT_BYTES, Refusal, Right, ScriptVersion, check_saved_name, did_you_mean};
-use rollcall_store::StoreError;
+use rollcall_domain::{
+    MAX_SCRIPT_BYTES, Organization, Refusal, Right, SavedName, ScriptVersion, check_saved_name, did_you_mean,
+};
+use rollcall_store::{SavedScript, StoreError};
 
 use super::{Source, read};
 use crate::{App, AppError};
@@ -12,41 +14,75 @@ impl App {
 
     /// Saves a script as the next version of the one of that name, or as the first. A script that is not Python is
     /// refused with everything that is wrong with it.
-    pub fn save_script(&self, name: &str, source: &str, note: &str) -> Result<(i64, Source), AppError> {
-        let permit = self.may_everywhere(Right::EditScripts)?;
+    pub fn save_script(
+        &self,
+        name: &str,
+        source: &str,
+        note: &str,
+    ) -> Result<(ScriptVersion, Source), AppError> {
+        let SavedName { organization, name } = SavedName::read(name);
+        let (_, organization) = self.may_own(Right::EditScripts, organization)?;
+        self.save_version(name, organization, source, note)
+    }
+
+    fn save_version(
+        &self,
+        name: &str,
+        organization: Option<Organization>,
+        source: &str,
+        note: &str,
+    ) -> Result<(ScriptVersion, Source), AppError> {
+        let permit = self.may_change(Right::EditScripts, organization.as_ref())?;
         check_saved_name("a script", name)?;
         ScriptVersion::check_note(note)?;
         if source.len() > MAX_SCRIPT_BYTES {
             return Err(Refusal::new(format!("a script has at most {} KiB", MAX_SCRIPT_BYTES >> 10)).into());
         }
         let read = self.read_script(name, source)?;
-        let version = permit.save_script(
-            &ScriptVersion {
-                script: name.to_owned(),
-                version: 0,
-                administrator: self.actor.name().to_owned(),
-                saved_at: self.clock.now(),
-                note: note.to_owned(),
-                source: source.to_owned(),
-            },
-            &self.act(),
-        )?;
-        Ok((version, read))
+        let mut new = ScriptVersion {
+            script: name.to_owned(),
+            organization,
+            version: 0,
+            administrator: self.actor.name().to_owned(),
+            saved_at: self.clock.now(),
+            note: note.to_owned(),
+            source: source.to_owned(),
+        };
+        new.version = permit.save_script(&new, &self.act())?;
+        Ok((new, read))
+    }
+
+    /// The script that is meant by a name: rather one that is on the list than one that was removed.
+    fn named_script(&self, name: &str) -> Result<Option<SavedScript>, AppError> {
+        let read = SavedName::read(name);
+        let found = self.may(Right::Look)?.scripts_named(read.name)?;
+        let (removed, there) = found.into_iter().partition(|script| script.removed);
+        let owner: fn(&SavedScript) -> Option<&Organization> = |script| script.organization.as_ref();
+        match self.meant(read, there, owner)? {
+            Some(script) => Ok(Some(script)),
+            None => self.meant(read, removed, owner),
+        }
     }
 
     /// The latest version of the script that is saved under this name, if there is one.
     pub fn find_script(&self, name: &str) -> Result<Option<ScriptVersion>, AppError> {
-        Ok(self.may(Right::Look)?.script(name, None)?)
+        let permit = self.may(Right::Look)?;
+        let Some(script) = self.named_script(name)? else { return Ok(None) };
+        Ok(permit.script(script.id, None)?)
     }
 
     /// A version of a saved script: the latest, or the one of this number, which is there even if the script was
     /// removed.
     pub fn script(&self, name: &str, version: Option<i64>) -> Result<ScriptVersion, AppError> {
         let permit = self.may(Right::Look)?;
-        if let Some(found) = permit.script(name, version)? {
-            return Ok(found);
-        }
-        let history = permit.script_history(name)?;
+        let script = self.named_script(name)?;
+        let history = match &script {
+            Some(script) => match permit.script(script.id, version)? {
+                Some(found) => return Ok(found),
+                None => permit.script_history(script.id)?,
+            },
+            None => Vec::new(),
+        };
         let why = match (version, history.first()) {
             (Some(version), Some(latest)) => {
                 format!("version {version} of script {name:?}: the latest is {}", latest.version)
@@ -56,8 +92,8 @@ impl App {
                 latest.version
             ),
             (_, None) => {
-                let saved = permit.scripts()?;
-                let close = did_you_mean(name, saved.iter().map(|script| script.script.as_str()));
+                let names: Vec<_> = self.scripts()?.iter().map(ScriptVersion::full_name).collect();
+                let close = did_you_mean(name, names.iter().map(String::as_str));
                 let hint = close.map_or_else(String::new, |close| format!("; did you mean {close}?"));
                 format!("saved script {name:?}{hint}")
             }
@@ -65,32 +101,38 @@ impl App {
         Err(StoreError::NoSuch(why).into())
     }
 
-    /// The latest version of every saved script, by name.
+    /// The latest version of every saved script that can be seen, by name.
     pub fn scripts(&self) -> Result<Vec<ScriptVersion>, AppError> {
-        Ok(self.may(Right::Look)?.scripts()?)
+        let permit = self.may(Right::Look)?;
+        let all = permit.scripts()?.into_iter();
+        Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
     /// Every version of a script, newest first.
     pub fn script_history(&self, name: &str) -> Result<Vec<ScriptVersion>, AppError> {
-        let history = self.may(Right::Look)?.script_history(name)?;
-        if history.is_empty() {
-            self.script(name, None)?;
+        let permit = self.may(Right::Look)?;
+        match self.named_script(name)? {
+            Some(script) => Ok(permit.script_history(script.id)?),
+            None => Ok(vec![self.script(name, None)?]),
         }
-        Ok(history)
     }
 
-    /// Makes a new version that is the same as an earlier one; its number comes back.
-    pub fn restore_script(&self, name: &str, version: i64, note: &str) -> Result<i64, AppError> {
+    /// Makes a new version that is the same as an earlier one.
+    pub fn restore_script(&self, name: &str, version: i64, note: &str) -> Result<ScriptVersion, AppError> {
+        self.may(Right::EditScripts)?;
         let old = self.script(name, Some(version))?;
         let note = if note.is_empty() { format!("version {version} restored") } else { note.to_owned() };
-        Ok(self.save_script(name, &old.source, &note)?.0)
+        Ok(self.save_version(&old.script, old.organization, &old.source, &note)?.0)
     }
 
     /// Takes a script off the list. Its versions stay, for the runs that name them and to be restored.
     pub fn remove_script(&self, name: &str) -> Result<(), AppError> {
-        let permit = self.may_everywhere(Right::EditScripts)?;
+        self.may(Right::EditScripts)?;
         self.script(name, None)?;
-        permit.remove_script(name, &self.act())?;
+        if let Some(script) = self.named_script(name)? {
+            let permit = self.may_change(Right::EditScripts, script.organization.as_ref())?;
+            permit.remove_script(&script, &self.act())?;
+        }
         Ok(())
     }
 }

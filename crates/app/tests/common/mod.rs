@@ -32,7 +32,7 @@ pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
         Zone::utc(),
         Actor::account("cli:test".to_owned()),
     );
-    app.add_profile("basic", &[], &[]).unwrap();
+    app.add_profile("basic", None, &[], &[]).unwrap();
     (database.open())
         .import(|import| {
             let organization = import.organization("default")?;

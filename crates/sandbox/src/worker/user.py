@@ -79,8 +79,10 @@ PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = ra
 NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
-profile_names = dict(settings["profiles"])
+profile_names = {number: name for number, name, _ in settings["profiles"]}
 profile_ids = {name: number for number, name in profile_names.items()}
+profile_owners = {number: owner for number, _, owner in settings["profiles"] if owner is not None}
+ORGANIZATION = [name for name, *_ in FIELDS].index("organization_id")
 
 
 def text_value(name, value):
@@ -350,6 +352,8 @@ class User:
         for profile in record[PROFILES]:
             if profile[0] == number:
                 return False, f"profile {name} is already assigned"
+        if profile_owners.get(number, record[ORGANIZATION]) != record[ORGANIZATION]:
+            return mistaken(record, f"profile {name} belongs to another organization than the user")
         if len(record[EDITS]) >= MAX_EDITS:
             return mistaken(record, TOO_MANY)
         record[PROFILES] = [*record[PROFILES], (number, name)]

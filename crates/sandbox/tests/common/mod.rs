@@ -39,7 +39,7 @@ pub fn job(script: &str) -> Job {
         name: "script.py".to_owned(),
         source: script.to_owned(),
         params: ParamValues::default(),
-        profiles: [(12, "basic".to_owned()), (13, "aaa-01".to_owned())].into_iter().collect(),
+        profiles: [(12, "basic".to_owned(), None), (13, "aaa-01".to_owned(), None)].into_iter().collect(),
         zone: Zone::utc(),
         limits: Limits { time: Duration::from_millis(700), memory: 256 << 20, ..Limits::default() },
     }

@@ -19,7 +19,7 @@ pub(super) const SYNTAX: &str = "A filter is the name of a saved one, or a condi
 pub(super) enum Filters {
     /// Save a filter under a name, in place of the one that has it
     Save {
-        /// Its name: letters, digits, dots, dashes, underscores
+        /// Its name: letters, digits, dots, dashes, underscores; NORTH:NAME is organization NORTH's, :NAME everybody's
         name: String,
         /// The condition
         filter: String,
@@ -58,11 +58,13 @@ impl Filters {
         let app = context.app()?;
         match self {
             Self::Save { name, filter } => {
-                match app.save_filter(&name, &filter)? {
+                let (new, old) = app.save_filter(&name, &filter)?;
+                let name = new.full_name();
+                match old {
                     Some(old) => tell(format_args!("filter {name} is replaced; it was: {}", old.filter)),
                     None => tell(format_args!("filter {name} is saved")),
                 }
-                let filter = app.filter(&name)?;
+                let filter = app.filter(&filter)?;
                 let users = app.count_users(Some(&filter.tree))?;
                 tell(format_args!("it selects {} now", counted(users, "user")));
             }
@@ -92,12 +94,12 @@ impl Filters {
                 std::io::Write::flush(&mut out)?;
             }
             Self::Remove { name, yes } => {
-                app.saved_filter(&name)?;
-                if !confirm(yes, &format!("Remove filter {name}?"))? {
+                let full = app.saved_filter(&name)?.full_name();
+                if !confirm(yes, &format!("Remove filter {full}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
                 app.remove_filter(&name)?;
-                tell(format_args!("filter {name} is gone"));
+                tell(format_args!("filter {full} is gone"));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -109,7 +111,7 @@ fn list(format: Format, filters: &[SavedFilter]) -> anyhow::Result<()> {
     for each in filters {
         let cells = || {
             vec![
-                each.name.clone(),
+                each.full_name(),
                 crate::show::short_time(each.saved_at),
                 each.administrator.clone(),
                 each.filter.clone(),

@@ -3,7 +3,6 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 use rollcall_domain::{Item, ItemKind, Profile};
-use rollcall_store::StoreError;
 
 use super::{Context, confirm};
 use crate::failure::Usage;
@@ -26,6 +25,9 @@ pub(super) enum Profiles {
         /// A check item, such as 'NAS-Identifier == ap-1'; may be repeated
         #[arg(long, value_name = "ITEM")]
         check: Vec<String>,
+        /// Only for users of this organization
+        #[arg(long, value_name = "NAME")]
+        organization: Option<String>,
     },
     /// List all profiles
     List {
@@ -55,22 +57,22 @@ impl Profiles {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         match self {
-            Self::Add { short_name, reply, check } => {
+            Self::Add { short_name, reply, check, organization } => {
                 Profile::check_name(&short_name)?;
                 let (reply, check) = items(&reply, &check)?;
-                let id = app.add_profile(&short_name, &reply, &check)?;
+                let id = app.add_profile(&short_name, organization.as_deref(), &reply, &check)?;
                 tell(format_args!("profile {id} is {short_name:?}"));
             }
             Self::List { format } => list(format, app.profiles()?)?,
             Self::Show { short_name, format } => {
                 let profile = app.profile(&short_name)?;
-                let profile = profile.ok_or_else(|| StoreError::NoSuch(format!("profile {short_name:?}")))?;
                 match format {
                     Format::Json => print_json(&profile)?,
                     _ => list(format, vec![profile])?,
                 }
             }
             Self::Remove { short_name, yes } => {
+                app.profile(&short_name)?;
                 if !confirm(yes, &format!("Remove profile {short_name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
@@ -83,12 +85,13 @@ impl Profiles {
 }
 
 fn list(format: Format, profiles: Vec<Profile>) -> anyhow::Result<()> {
-    let mut listing = Listing::new(format, &["id", "short_name", "reply", "check"])?;
+    let mut listing = Listing::new(format, &["id", "short_name", "organization", "reply", "check"])?;
     for each in profiles {
         let cells = || {
             vec![
                 each.id.to_string(),
                 each.short_name.clone(),
+                each.organization.as_ref().map_or_else(String::new, |owner| owner.name.clone()),
                 items_cell(&each.reply),
                 items_cell(&each.check),
             ]

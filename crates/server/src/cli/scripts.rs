@@ -10,7 +10,7 @@ use rollcall_app::scripts::Source;
 use rollcall_domain::ScriptVersion;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Context, confirm, samples};
+use super::{Context, confirm, samples, shell_word};
 use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout};
 use crate::show::short_time;
 use crate::style::{self, paint, tell};
@@ -29,7 +29,7 @@ pub(super) enum Scripts {
         override_usage = "rollcall scripts save [OPTIONS] <NAME> <FILE|--sample <SAMPLE>>"
     )]
     Save {
-        /// Its name: letters, digits, dots, dashes, underscores
+        /// Its name: letters, digits, dots, dashes, underscores; NORTH:NAME is organization NORTH's, :NAME everybody's
         name: String,
         /// The Python file; - is standard input
         file: Option<PathBuf>,
@@ -117,8 +117,9 @@ impl Scripts {
                     (Some(file), _) => (read_source(&file)?, note),
                     (None, sample) => samples::to_save(sample.as_deref().unwrap_or_default(), note)?,
                 };
-                let (version, read) = app.save_script(&name, &source, &note)?;
-                tell(format_args!("script {name} is saved as version {version}"));
+                let (new, read) = app.save_script(&name, &source, &note)?;
+                let name = new.full_name();
+                tell(format_args!("script {name} is saved as version {}", new.version));
                 warn(&name, &read);
             }
             Self::List { format } => {
@@ -145,16 +146,22 @@ impl Scripts {
             Self::Diff { name, from, to } => diff(&app, &name, from, to)?,
             Self::Restore { name, version, note } => {
                 let new = app.restore_script(&name, version, &note)?;
-                tell(format_args!("script {name} is version {version} again, saved as version {new}"));
+                let name = new.full_name();
+                tell(format_args!(
+                    "script {name} is version {version} again, saved as version {}",
+                    new.version
+                ));
             }
             Self::Remove { name, yes } => {
-                let latest = app.script(&name, None)?.version;
-                if !confirm(yes, &format!("Remove script {name}?"))? {
+                let latest = app.script(&name, None)?;
+                let (full, latest) = (latest.full_name(), latest.version);
+                if !confirm(yes, &format!("Remove script {full}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
                 app.remove_script(&name)?;
-                let back = format!("'rollcall scripts restore {name} {latest}' brings it back");
-                tell(format_args!("script {name} is off the list; {back}"));
+                let back =
+                    format!("'rollcall scripts restore {} {latest}' brings it back", shell_word(&name));
+                tell(format_args!("script {full} is off the list; {back}"));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -169,7 +176,7 @@ fn list(app: &App, format: Format, scripts: &[ScriptVersion]) -> anyhow::Result<
             // What could be saved once can be read; if a later Rollcall is stricter, the list is still of use.
             let read = app.read_script(&each.script, &each.source).ok();
             vec![
-                each.script.clone(),
+                each.full_name(),
                 each.version.to_string(),
                 short_time(each.saved_at),
                 each.administrator.clone(),
@@ -289,7 +296,7 @@ pub(super) fn find(app: &App, text: &str) -> anyhow::Result<Script> {
 }
 
 fn saved(script: ScriptVersion) -> Script {
-    Script { name: script.script, version: Some(script.version), source: script.source }
+    Script { name: script.full_name(), version: Some(script.version), source: script.source }
 }
 
 /// Reads a script's text from its file.

@@ -69,9 +69,16 @@ fn full(place: Place) -> Fixture {
     store.remove_user(&users_of(store)[4], &act()).unwrap();
     store.set_setting("prune_after", Some("90d"), &act()).unwrap();
     let (name, administrator) = ("gold".to_owned(), "cli:test".to_owned());
-    let filter = SavedFilter { name, filter: "klass eq \"gold\"".into(), administrator, saved_at: now() };
+    let filter = SavedFilter {
+        name,
+        organization: None,
+        filter: "klass eq \"gold\"".into(),
+        administrator,
+        saved_at: now(),
+    };
     store.save_filter(&filter, &act()).unwrap();
     let script = ScriptVersion {
+        organization: store.organizations().unwrap().pop(),
         script: "extend".into(),
         version: 1,
         administrator: "cli:test".into(),
@@ -86,7 +93,7 @@ fn full(place: Place) -> Fixture {
     store.add_administrator("maria", &everything, &act()).unwrap();
     add_credentials(store, &store.administrator("maria").unwrap().unwrap());
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
-    store.add_profile("checks", &[], &[item], &act()).unwrap();
+    store.add_profile("checks", None, [&[], &[item]], &act()).unwrap();
     fixture
 }
 

@@ -298,7 +298,7 @@ fn a_server_that_only_reads_is_told_and_passed_over() {
     let Fixture { folder, .. } = fixture(0);
     let reads = "options=-c%20default_transaction_read_only%3Don";
     let store = Store::open(&at(&folder, &format!("?{reads}"))).unwrap();
-    let error = store.add_profile("plan", &[], &[], &act()).unwrap_err();
+    let error = store.add_profile("plan", None, [&[], &[]], &act()).unwrap_err();
     says(&error.to_string(), &["read-only transaction", "target_session_attrs=read-write"]);
     let error = Store::open(&at(&folder, &format!("?{reads}&target_session_attrs=read-write"))).unwrap_err();
     says(&error.to_string(), &["does not allow writes"]);
