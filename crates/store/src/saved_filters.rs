@@ -17,7 +17,7 @@ sql! {
             administrator = excluded.administrator, saved_at = excluded.saved_at";
     ONE = concat!(filter_columns!(), "WHERE f.name = ?1 AND f.organization_id IS NOT DISTINCT FROM ?2");
     NAMED = concat!(filter_columns!(), "WHERE f.name = ?1 ORDER BY o.name");
-    ALL = concat!(filter_columns!(), "ORDER BY f.name, o.name");
+    ALL = concat!(filter_columns!(), "ORDER BY f.name, coalesce(o.name, '')");
     REMOVE = "DELETE FROM filters WHERE name = ?1 AND organization_id IS NOT DISTINCT FROM ?2";
 }
 

@@ -37,7 +37,7 @@ sql! {
     NUMBERED = concat!(version_columns!(), "WHERE s.id = ?1 AND v.number = ?2");
     HISTORY = concat!(version_columns!(), "WHERE s.id = ?1 ORDER BY v.number DESC");
     ALL = concat!(version_columns!(), "WHERE s.removed_at IS NULL AND v.number = \
-                  (SELECT max(number) FROM script_versions WHERE script_id = s.id) ORDER BY s.name, o.name");
+                  (SELECT max(number) FROM script_versions WHERE script_id = s.id) ORDER BY s.name, coalesce(o.name, '')");
     REMOVE = "UPDATE scripts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
 }
 
