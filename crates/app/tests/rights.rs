@@ -236,6 +236,11 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         let wanted = ApplyRequest { plan: None, terms: terms() };
         app.apply_preview(of.preview, &wanted, &Stop::default(), &mut Quiet).map(drop)
     }),
+    ("approve", Right::Execute, One, |app, of| app.approve(of.preview, None, &mut |_| true).map(drop)),
+    ("approvals", Right::Look, One, |app, of| app.approvals(&app.find_run(of.preview)?).map(drop)),
+    ("unapproved", Right::Look, One, |app, of| app.unapproved(&app.find_run(of.preview)?).map(drop)),
+    ("four_eyes_above", Right::Look, Own, |app, _| app.four_eyes_above().map(drop)),
+    ("set_four_eyes_above", Right::Administer, Everywhere, |app, _| app.set_four_eyes_above(None)),
     ("undo", Right::Execute, One, |app, of| {
         let wanted = UndoRequest { mode: Mode::Apply, user: None, terms: terms() };
         app.undo(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)

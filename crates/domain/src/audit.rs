@@ -57,7 +57,7 @@ actions! {
     RunRetry "run-retry" "A run was repeated for those that had failed.";
     RunResume "run-resume" "A run was told to go on.";
     RunCancel "run-cancel" "A run was cancelled.";
-    RunApprove "run-approve" "A run that waited for a yes got it.";
+    RunApprove "run-approve" "Somebody has said yes to the plan of a preview.";
     ProfileAdd "profile-add" "A profile was added.";
     ProfileRemove "profile-remove" "A profile was removed.";
     OrganizationAdd "organization-add" "An organization was added.";

@@ -4,6 +4,7 @@
 //! Everything that reaches a database has passed through here, whoever asked for it: a script, a file or an
 //! administrator.
 
+mod approval;
 mod audit;
 mod brakes;
 mod change;
@@ -25,6 +26,7 @@ mod saved;
 mod time;
 mod user;
 
+pub use approval::{Above, Approval, Missing, Unapproved};
 pub use audit::{Act, Action, AuditEntry, AuditQuery, Chain, Deed, Flaw, Head, Verdict};
 pub use brakes::{Brakes, Counts, Settings, Tripped};
 pub use change::{Change, FieldChange, Mismatch, diff, inverse};

@@ -283,19 +283,25 @@ impl Rights {
         (!organizations.is_empty()).then_some(Scope::Within(organizations))
     }
 
+    /// Whether a right may be used for everything that `scope` means.
+    #[must_use]
+    pub fn reach(&self, right: Right, scope: &Scope) -> bool {
+        self.scope(right).is_some_and(|own| own.covers(scope))
+    }
+
     /// Whether whoever has these rights has all that `grant` would give, where it would give it.
     #[must_use]
     pub fn cover(&self, grant: &Grant) -> bool {
         Right::ALL
             .into_iter()
             .filter(|right| grant.role.has(*right))
-            .all(|right| self.scope(right).is_some_and(|scope| scope.covers(&grant.scope())))
+            .all(|right| self.reach(right, &grant.scope()))
     }
 
     /// Whether whoever has these rights may give or take `grant`: to administer there, and to have what it gives.
     #[must_use]
     pub fn may_grant(&self, grant: &Grant) -> bool {
-        self.scope(Right::Administer).is_some_and(|scope| scope.covers(&grant.scope())) && self.cover(grant)
+        self.reach(Right::Administer, &grant.scope()) && self.cover(grant)
     }
 }
 

@@ -259,6 +259,15 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether this somebody has started it. Numbers tell administrators apart, since a name may be given again.
+    #[must_use]
+    pub fn is_by(&self, who: &str, id: Option<AdministratorId>) -> bool {
+        match (self.administrator_id, id) {
+            (Some(maker), Some(id)) => maker == id,
+            _ => self.administrator == who,
+        }
+    }
+
     /// Where its changes come from, if not from executing a script.
     #[must_use]
     pub fn replays(&self) -> Option<Replay> {

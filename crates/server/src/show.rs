@@ -1,7 +1,8 @@
 //! Users, changes and outcomes in the forms that the command line shows: the JSON contracts, and lines for people.
 
 use rollcall_domain::{
-    Change, FieldChange, Item, ItemRow, Mismatch, Outcome, Run, Scope, ScriptError, TargetOutcome, Value,
+    Approval, Change, FieldChange, Item, ItemRow, Mismatch, Outcome, Run, Scope, ScriptError, TargetOutcome,
+    Value,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -32,6 +33,17 @@ pub(crate) struct RunJson<'a> {
     plan: Option<&'a str>,
     settings: &'a rollcall_domain::Settings,
     pruned_at: Option<rollcall_domain::Timestamp>,
+    /// Given by `runs show` and `runs approve` where there are some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approvals: Vec<ApprovalJson>,
+}
+
+/// Who has approved which plan.
+#[derive(Serialize)]
+struct ApprovalJson {
+    who: String,
+    at: rollcall_domain::Timestamp,
+    plan: String,
 }
 
 impl<'a> RunJson<'a> {
@@ -59,7 +71,17 @@ impl<'a> RunJson<'a> {
             plan: run.plan.as_deref(),
             settings: &run.settings,
             pruned_at: run.pruned_at,
+            approvals: Vec::new(),
         }
+    }
+
+    /// The same, with who has approved its plan.
+    pub(crate) fn approved(self, approvals: &[Approval]) -> Self {
+        let one = |approval: &Approval| {
+            let Approval { who, at, plan, .. } = approval.clone();
+            ApprovalJson { who, at, plan }
+        };
+        Self { approvals: approvals.iter().map(one).collect(), ..self }
     }
 }
 

@@ -211,7 +211,7 @@ fn the_age_is_a_setting_too() {
     let desk = Desk::on_file().and_users(2);
     desk.apply("user.klass = 'x'", 0);
     age(&desk, 1);
-    let setting = || desk.ok(&["settings", "list", "--format", "json"]).object();
+    let setting = || desk.ok(&["settings", "list", "--format", "json"]).objects().remove(0);
     assert_eq!(setting(), json!({"name": "prune_after", "value": null}));
     let refused = desk.call(&["prune"]).exits(2);
     assert_eq!(
@@ -223,7 +223,10 @@ fn the_age_is_a_setting_too() {
     assert_eq!(desk.ok(&["prune", "--json"]).object()["runs"], 0);
     desk.ok(&["settings", "set", "prune_after", "9d"]);
     assert_eq!(setting()["value"], "9d");
-    assert_eq!(desk.ok(&["settings", "list"]).out, "name         value\nprune_after  9d\n");
+    assert_eq!(
+        desk.ok(&["settings", "list"]).out,
+        "name             value\nprune_after      9d\nfour_eyes_above  \n"
+    );
     assert_eq!(
         desk.ok(&["prune", "--older-than", "30d", "--json"]).object()["runs"],
         0,
@@ -251,5 +254,8 @@ fn what_is_no_age_is_refused_and_removes_nothing() {
     assert!(done.err.contains("prune_after"), "{done:?}");
     whole(&desk, 1);
     assert_eq!(prune(&desk, "1000y")["runs"], 0, "longer ago than anything");
-    assert_eq!(desk.ok(&["settings", "list", "--format", "csv"]).out, "name,value\nprune_after,\n");
+    assert_eq!(
+        desk.ok(&["settings", "list", "--format", "csv"]).out,
+        "name,value\nprune_after,\nfour_eyes_above,\n"
+    );
 }

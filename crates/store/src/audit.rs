@@ -34,11 +34,12 @@ sql! {
                        AND (CAST(?4 AS TEXT) IS NULL OR action = ?4) ORDER BY id DESC LIMIT ?5");
 }
 
-// Triggers refuse to change the log; on a server also to empty it.
-const TRIGGERS: &str =
-    "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name IN ('audit', 'audit_head')";
-const OFF: &str = "ALTER TABLE audit DISABLE TRIGGER USER; ALTER TABLE audit_head DISABLE TRIGGER USER";
-const ON: &str = "ALTER TABLE audit ENABLE TRIGGER USER; ALTER TABLE audit_head ENABLE TRIGGER USER";
+// Triggers refuse to change the log, and approvals; on a server also to empty them.
+const TRIGGERS: &str = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name IN ('audit', 'audit_head', 'approvals')";
+const OFF: &str = "ALTER TABLE audit DISABLE TRIGGER USER; ALTER TABLE audit_head DISABLE TRIGGER USER; \
+                   ALTER TABLE approvals DISABLE TRIGGER USER";
+const ON: &str = "ALTER TABLE audit ENABLE TRIGGER USER; ALTER TABLE audit_head ENABLE TRIGGER USER; \
+                  ALTER TABLE approvals ENABLE TRIGGER USER";
 
 /// Adds what `act` did to the log. From here to its end this transaction keeps all others that have something to record
 /// waiting, so it comes last.
@@ -89,7 +90,7 @@ fn head(tx: &Tx<'_>) -> Result<Head, StoreError> {
     Ok(head.unwrap_or_else(Head::start))
 }
 
-/// Lets `work` do with the log what is otherwise refused: half a copy may be emptied.
+/// Lets `work` do with the log, and with approvals, what is otherwise refused: half a copy may be emptied.
 pub(crate) fn unguarded(
     tx: &Tx<'_>,
     work: impl FnOnce() -> Result<(), StoreError>,

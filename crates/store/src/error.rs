@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use ::postgres::error::SqlState;
+use rollcall_domain::Unapproved;
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
@@ -87,6 +88,9 @@ pub enum StoreError {
         /// The run that has applied it.
         by: i64,
     },
+    /// A run may not write without a second administrator.
+    #[error(transparent)]
+    Unapproved(#[from] Unapproved),
     /// What a run did is no longer known.
     #[error(
         "the outcomes of run {0} were pruned: it can no longer be undone, applied, retried or chosen from"

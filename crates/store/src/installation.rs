@@ -1,11 +1,17 @@
 use rollcall_domain::{Act, Action, Deed};
 
-use crate::db::args;
+use crate::db::{Tx, args};
 use crate::{Store, StoreError, audit, sql};
 
 sql! {
     GET = "SELECT value FROM installation WHERE name = ?1";
     PUT = "INSERT INTO installation (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+}
+
+/// What a setting is set to, if it is.
+pub(crate) fn setting(tx: &Tx<'_>, name: &str) -> Result<Option<String>, StoreError> {
+    let value: Option<String> = tx.first(GET, args![format!("setting.{name}")], |row| row.get(0))?;
+    Ok(value.filter(|value| !value.is_empty()))
 }
 
 impl Store {
@@ -24,8 +30,7 @@ impl Store {
 
     /// What a setting is set to, if it is.
     pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let value = self.installation_fact(&format!("setting.{name}"))?;
-        Ok(value.filter(|value| !value.is_empty()))
+        self.read(|tx| setting(tx, name))
     }
 
     /// Sets a setting, or unsets it. Its value goes into the audit log, so no setting may be a secret.

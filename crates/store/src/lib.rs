@@ -7,6 +7,7 @@
 //! import, an edit by hand.
 
 mod administrators;
+mod approvals;
 mod audit;
 mod chunks;
 mod copy;
@@ -45,6 +46,7 @@ mod write_set;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use approvals::FOUR_EYES_ABOVE;
 pub use chunks::{Chunk, Glance, Lessee};
 pub use copy::{Copied, CopyEvent, Phase, Snapshot};
 pub use credentials::{Attempt, Authenticator, Factor, NewSession, NewToken, Proofs, SetUp, Tries};

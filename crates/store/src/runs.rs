@@ -7,7 +7,7 @@ use rollcall_domain::{
 use crate::db::{Arg, Row, Tx, args};
 use crate::filter::{Condition, Shape};
 use crate::staging::Staging;
-use crate::{Store, StoreError, audit, chunks, json, outcomes, sql};
+use crate::{Store, StoreError, approvals, audit, chunks, json, outcomes, sql};
 
 /// The counters of a run, as [`read_counters`] reads them.
 macro_rules! counters {
@@ -293,6 +293,19 @@ pub(crate) fn begun(tx: &Tx<'_>) -> Result<Vec<Run>, StoreError> {
     tx.all(BEGUN, &[], run)
 }
 
+/// Refuses a run whose outcomes were pruned. Until the end of the transaction none of them are, and nobody else makes a
+/// run from it.
+pub(crate) fn check_whole(tx: &Tx<'_>, id: RunId) -> Result<(), StoreError> {
+    let pruned: Option<Timestamp> = tx.value(PRUNED_AT, args![id])?;
+    pruned.map_or(Ok(()), |_| Err(StoreError::Pruned(id)))
+}
+
+/// Refuses a preview that was applied already.
+pub(crate) fn check_unapplied(tx: &Tx<'_>, preview: RunId) -> Result<(), StoreError> {
+    let applied: Option<RunId> = tx.value(APPLIED_BY, args![preview])?;
+    applied.map_or(Ok(()), |by| Err(StoreError::AlreadyApplied { preview, by }))
+}
+
 fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     let source = new.list.source();
     let columns = match new.list {
@@ -301,16 +314,10 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     };
     // The rest of a replay needs what it replays, too.
     for needed in source.map(|run| run.id).into_iter().chain(new.applies.or(new.undoes)) {
-        let pruned: Option<Timestamp> = tx.value(PRUNED_AT, args![needed])?;
-        if pruned.is_some() {
-            return Err(StoreError::Pruned(needed));
-        }
+        check_whole(tx, needed)?;
     }
     if let List::Plan(preview) = new.list {
-        let applied: Option<RunId> = tx.value(APPLIED_BY, args![preview.id])?;
-        if let Some(by) = applied {
-            return Err(StoreError::AlreadyApplied { preview: preview.id, by });
-        }
+        check_unapplied(tx, preview.id)?;
     }
     let plan =
         (new.mode == Mode::Preview).then(|| PlanHash::new(new.source, new.params, new.undoes).to_string());
@@ -338,6 +345,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     let (frozen, repeats) = freeze(tx, id, new.list)?;
     tx.execute(SET_TARGETS, args![id, i64::try_from(frozen).unwrap_or(i64::MAX), repeats])?;
     let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
+    approvals::check(tx, &run)?;
     chunks::open(tx, id, 0, chunks::until(&run))?;
     tx.announce()?;
     let deed = deed(new.action(), &run).with("mode", run.mode.name()).with("script", run.script.as_str());
@@ -346,7 +354,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
 }
 
 /// What is done to a run. It concerns an organization if that is the only one whose users it may touch.
-fn deed(action: Action, run: &Run) -> Deed {
+pub(crate) fn deed(action: Action, run: &Run) -> Deed {
     Deed::new(action, format!("run {}", run.id)).within(run.scope.organization())
 }
 
@@ -412,7 +420,8 @@ fn freeze(tx: &Tx<'_>, id: RunId, list: List<'_>) -> Result<(u64, bool), StoreEr
 }
 
 impl Store {
-    /// Makes a run and freezes its targets, in one step: either both are there or neither.
+    /// Makes a run and freezes its targets, in one step: either both are there or neither. One that would write for more
+    /// targets than `four_eyes_above` without the approval that this takes is not made.
     pub fn create_run(&self, new: &NewRun<'_>) -> Result<Run, StoreError> {
         match new.list {
             List::Staged(staging, _) => staging.write(|tx| create(tx, new)),
@@ -420,7 +429,8 @@ impl Store {
         }
     }
 
-    /// Starts the execution of a run that waited for a yes, by `holder`; by workers, if there is none.
+    /// Starts the execution of a run that waited for a yes, by `holder`; by workers, if there is none. An approval that it
+    /// needs must still count.
     pub fn begin_run(
         &self,
         hold: Hold,
@@ -430,9 +440,11 @@ impl Store {
         self.write(|tx| {
             let until = holder.map(|_| leased_until);
             match tx.execute(BEGIN, args![hold.run, hold.token, until, holder])? {
-                0 => Err(StoreError::RunLost(hold.run)),
-                _ => tx.announce(),
+                0 => return Err(StoreError::RunLost(hold.run)),
+                // The question may have stood there for long.
+                _ => approvals::check(tx, &one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run))?)?,
             }
+            tx.announce()
         })
     }
 
@@ -454,6 +466,9 @@ impl Store {
                 return Err(StoreError::RunLost(seen.id));
             }
             let run = one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id))?;
+            if !seen.confirmed {
+                approvals::check(tx, &run)?;
+            }
             if chunks == 0 {
                 // It has stopped after its canary.
                 chunks::open(tx, run.id, run.cursor, chunks::until(&run))?;

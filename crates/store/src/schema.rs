@@ -24,7 +24,8 @@ migrations!(
     "0006_administrators",
     "0007_audit",
     "0008_credentials",
-    "0009_owners"
+    "0009_owners",
+    "0010_approvals"
 );
 
 /// The version that this program needs.

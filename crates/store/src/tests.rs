@@ -8,6 +8,7 @@ use rollcall_domain::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+mod approvals;
 mod audits;
 mod copies;
 mod filters;
@@ -15,9 +16,9 @@ mod server;
 
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, administrators, audit, chunks, copy, credentials, history, import,
-    import_set, installation, load, organizations, outcomes, profiles, prune, runs, saved_filters, scripts,
-    staging, users, workers, write, write_set,
+    StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks, copy, credentials,
+    history, import, import_set, installation, load, organizations, outcomes, profiles, prune, runs,
+    saved_filters, scripts, staging, users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -295,6 +296,7 @@ fn every_statement_can_be_prepared_on_postgresql() {
 fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
     let modules = [
         administrators::STATEMENTS,
+        four_eyes::STATEMENTS,
         audit::STATEMENTS,
         chunks::STATEMENTS,
         copy::STATEMENTS,

@@ -29,7 +29,7 @@ impl App {
     ) -> Result<Run, AppError> {
         let preview = self.find_run(id)?;
         self.may_with(Right::Execute, &preview)?;
-        self.check_plan(&preview, request.plan.as_deref())?;
+        self.check_plan(&preview, request.plan.as_deref(), "apply")?;
         let selection = Selection::Plan { run: id };
         let new = New {
             applies: Some(id),
@@ -39,8 +39,8 @@ impl App {
         self.start(&new, request.terms, None, stop, observer)
     }
 
-    /// Refuses a run that has no whole plan, or another one than `wanted`.
-    fn check_plan(&self, preview: &Run, wanted: Option<&str>) -> Result<(), AppError> {
+    /// Refuses a run that has no whole plan, or another one than `wanted`, to whoever wants to `act` on it.
+    pub(super) fn check_plan(&self, preview: &Run, wanted: Option<&str>, act: &str) -> Result<(), AppError> {
         let id = preview.id;
         let refuse = |why: String| Err(Refusal::new(why).into());
         if preview.mode != Mode::Preview {
@@ -89,7 +89,7 @@ impl App {
             }
             if !plan.starts_with(&wanted.to_ascii_lowercase()) {
                 return refuse(format!(
-                    "the plan of preview {id} is {plan}, not {wanted}: look at it again before you apply it"
+                    "the plan of preview {id} is {plan}, not {wanted}: look at it again before you {act} it"
                 ));
             }
         }

@@ -122,6 +122,10 @@ impl App {
         match self.engine().begin_run(hold, (!terms.queue).then_some(&me), lease(self)) {
             Ok(()) if terms.queue => self.find_run(run.id),
             Ok(()) => self.conduct(&run, crew, stop, observer),
+            Err(StoreError::Unapproved(why)) => {
+                self.end(hold, RunState::Cancelled, Some("not approved"), run.millis)?;
+                Err(StoreError::Unapproved(why).into())
+            }
             // Somebody else has answered for us.
             Err(StoreError::RunLost(id)) => self.find_run(id),
             Err(error) => Err(error.into()),

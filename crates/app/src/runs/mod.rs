@@ -6,6 +6,7 @@
 //! executes no script: that is [`replay`]. Both commit through the [`ledger`], which knows when a run has to end.
 
 mod apply;
+mod approve;
 mod cancel;
 mod chains;
 mod conduct;
@@ -37,6 +38,7 @@ use rollcall_store::{List, StoreError};
 use crate::pages::pages;
 use crate::{App, AppError, ReadFilter, holder};
 pub use apply::ApplyRequest;
+pub use approve::Approved;
 use conduct::New;
 pub use conduct::Terms;
 use crew::Crew;

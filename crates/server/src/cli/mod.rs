@@ -182,10 +182,10 @@ impl Context {
         let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
         // As it shows itself: without a password.
         let shown = |url: &String| url.parse().map_or_else(|_| url.clone(), |url: Location| url.to_string());
-        let mut options =
+        let database =
             named.map_or_else(String::new, |url| format!(" --database {}", shell_word(&shown(url))));
-        options.extend(self.acting_as.iter().map(|name| format!(" --as {name}")));
-        Hints { program: program(), options }
+        let acting_as = self.acting_as.as_ref().map_or_else(String::new, |name| format!(" --as {name}"));
+        Hints { program: program(), options: format!("{database}{acting_as}"), database }
     }
 
     /// Rollcall on the database that was named.
@@ -222,6 +222,8 @@ pub(crate) struct Hints {
     program: String,
     /// ` --database URL`, unless it is the one that commands find by themselves, and ` --as NAME` where that was given.
     options: String,
+    /// The first of these alone, for what somebody else types.
+    database: String,
 }
 
 /// On the command line the administrator is the account of the operating system.

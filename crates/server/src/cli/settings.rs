@@ -1,17 +1,19 @@
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use rollcall_app::Age;
-use rollcall_domain::Refusal;
+use rollcall_app::{Age, App};
+use rollcall_domain::{Above, Refusal};
 use serde::Serialize;
 
 use super::Context;
 use crate::failure::Usage;
 use crate::output::{Format, Listing};
-use crate::style::tell;
+use crate::style::{counted, tell};
 
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example:\n  rollcall settings set prune_after 90d")]
+#[command(
+    after_help = "Examples:\n  rollcall settings set prune_after 90d\n  rollcall settings set four_eyes_above 1000"
+)]
 pub(super) enum Settings {
     /// List every setting
     List {
@@ -38,6 +40,9 @@ pub(super) enum Setting {
     /// The age at which outcomes and journals are removed, such as 90d; without it they stay
     #[value(name = "prune_after")]
     PruneAfter,
+    /// Above how many targets a run takes the approval of a second administrator; without it none does
+    #[value(name = "four_eyes_above")]
+    FourEyesAbove,
 }
 
 #[derive(Serialize)]
@@ -46,24 +51,49 @@ struct Shown {
     value: Option<String>,
 }
 
+/// Every setting, with what it is set to.
+fn all(app: &App) -> anyhow::Result<[Shown; 2]> {
+    Ok([
+        Shown { name: "prune_after", value: app.prune_after()?.map(|age| age.to_string()) },
+        Shown { name: "four_eyes_above", value: app.four_eyes_above()?.map(|above| above.to_string()) },
+    ])
+}
+
+fn set(app: &App, name: Setting, value: &str) -> anyhow::Result<()> {
+    let wrong = |error: Refusal| Usage(error.to_string());
+    match name {
+        Setting::PruneAfter => {
+            let age: Age = value.parse().map_err(wrong)?;
+            app.set_prune_after(Some(age))?;
+            tell(format_args!("'rollcall prune' now removes what ended over {age} ago"));
+        }
+        Setting::FourEyesAbove => {
+            let above: Above = value.parse().map_err(wrong)?;
+            app.set_four_eyes_above(Some(above))?;
+            tell(format_args!(
+                "a run that writes for more than {} now takes the approval of a second administrator",
+                counted(above.targets(), "target")
+            ));
+        }
+    }
+    Ok(())
+}
+
 impl Settings {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         match self {
             Self::List { format } => {
-                let value = app.prune_after()?.map(|age| age.to_string());
-                let shown = Shown { name: "prune_after", value };
                 let mut listing = Listing::new(format, &["name", "value"])?;
-                let cells = || vec![shown.name.to_owned(), shown.value.clone().unwrap_or_default()];
-                listing.push(cells, &shown)?;
+                for shown in all(&app)? {
+                    let cells = || vec![shown.name.to_owned(), shown.value.clone().unwrap_or_default()];
+                    listing.push(cells, &shown)?;
+                }
                 listing.finish()?;
             }
-            Self::Set { name: Setting::PruneAfter, value } => {
-                let age: Age = value.parse().map_err(|error: Refusal| Usage(error.to_string()))?;
-                app.set_prune_after(Some(age))?;
-                tell(format_args!("'rollcall prune' now removes what ended over {age} ago"));
-            }
+            Self::Set { name, value } => set(&app, name, &value)?,
             Self::Unset { name: Setting::PruneAfter } => app.set_prune_after(None)?,
+            Self::Unset { name: Setting::FourEyesAbove } => app.set_four_eyes_above(None)?,
         }
         Ok(ExitCode::SUCCESS)
     }

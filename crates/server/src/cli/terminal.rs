@@ -79,6 +79,21 @@ impl TermsArgs {
     }
 }
 
+/// Asks whoever sits at the terminal whether to go on with what is done to so many users.
+pub(super) fn sure(what: &str, users: u64) -> bool {
+    let number = users.to_string();
+    let sure = if users > TYPE_ABOVE {
+        ask(&format!("This {what}. Type {number} to go on:"), &[&number, &grouped(users)])
+    } else {
+        ask(&format!("This {what}. Go on? [y/N]"), &["y", "yes"])
+    };
+    let sure = sure.unwrap_or(false);
+    if !sure {
+        tell(format_args!("nothing was changed"));
+    }
+    sure
+}
+
 /// The administrator at the terminal. The first Ctrl-C ends a run in good order, a second one at once.
 pub(super) struct Terminal {
     meter: Option<Meter>,
@@ -119,17 +134,7 @@ impl Observer for Terminal {
             }
             (None, None) => format!("applies {script} to {users}"),
         };
-        let number = run.left().to_string();
-        let sure = if run.left() > TYPE_ABOVE {
-            ask(&format!("This {what}. Type {number} to go on:"), &[&number, &grouped(run.left())])
-        } else {
-            ask(&format!("This {what}. Go on? [y/N]"), &["y", "yes"])
-        };
-        let sure = sure.unwrap_or(false);
-        if !sure {
-            tell(format_args!("nothing was changed"));
-        }
-        sure
+        sure(&what, run.left())
     }
 
     fn begins(&mut self, run: &Run) {

@@ -92,6 +92,8 @@ fn full(place: Place) -> Fixture {
     let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
     store.add_administrator("maria", &everything, &act()).unwrap();
     add_credentials(store, &store.administrator("maria").unwrap().unwrap());
+    let approval = "INSERT INTO approvals (run_id, plan, who, at) VALUES (?1, 'ab12', 'cli:other', ?2)";
+    store.write(|tx| tx.execute(approval, args![preview.run.id, now()])).unwrap();
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
     store.add_profile("checks", None, [&[], &[item]], &act()).unwrap();
     fixture

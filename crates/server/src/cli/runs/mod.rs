@@ -1,6 +1,7 @@
 //! `rollcall runs`: one file a subcommand; [`report`] tells people about a run, whoever made it.
 
 mod apply;
+mod approve;
 mod cancel;
 mod changes;
 mod list;
@@ -38,6 +39,8 @@ pub(super) enum Runs {
     Watch(watch::Watch),
     /// Group a run's changes: equal ones with their number and examples
     Changes(changes::Changes),
+    /// Say yes to what somebody else's preview has planned
+    Approve(approve::Approve),
     /// Write what a preview has planned, without running its script again
     Apply(apply::Apply),
     /// Take back what a run has changed; without --apply a preview
@@ -58,6 +61,7 @@ impl Runs {
             Self::Outcomes(command) => command.run(context),
             Self::Watch(command) => command.run(context),
             Self::Changes(command) => command.run(context),
+            Self::Approve(command) => command.run(context),
             Self::Apply(command) => command.run(context),
             Self::Undo(command) => command.run(context),
             Self::Cancel(command) => command.run(context),

@@ -79,16 +79,36 @@ pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         writeln!(out, "  {}", paint(style::WARN, &why))?;
         return Ok(());
     }
+    let unapproved = approvals(app, run, &mut out)?;
     changes(app, run, &mut out)?;
     warnings(app, run, &mut out)?;
     failures(app, run, &mut out)?;
-    next_steps(app, run, hints, &mut out)
+    next_steps(app, run, hints, unapproved, &mut out)
 }
 
 /// What a run was given: `days=30, plan="plus"`.
 fn parameters(run: &Run) -> String {
     let params = Entries::read(Some(&run.params)).0;
     params.iter().map(|(name, value)| format!("{name}={}", value.get())).collect::<Vec<_>>().join(", ")
+}
+
+/// Who has approved a preview's plan; says whether somebody still has to.
+fn approvals(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<bool> {
+    if run.mode == Mode::Apply || run.state != RunState::Finished {
+        return Ok(false);
+    }
+    for approval in app.approvals(run)?.iter().filter(|approval| Some(&approval.plan) == run.plan.as_ref()) {
+        let line = format!("approved by {} on {}", approval.who, short_time(approval.at));
+        writeln!(out, "  {}", paint(style::FAINT, &one_line(&line)))?;
+    }
+    if app.applied_by(run.id)?.is_some() {
+        return Ok(false);
+    }
+    let unapproved = app.unapproved(run)?;
+    if let Some(why) = &unapproved {
+        writeln!(out, "  {}", paint(style::WARN, &one_line(&why.to_string())))?;
+    }
+    Ok(unapproved.is_some())
 }
 
 fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
@@ -177,10 +197,19 @@ fn capitalized(outcome: Outcome) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-fn next_steps(app: &App, run: &Run, hints: &Hints, out: &mut impl Write) -> anyhow::Result<()> {
-    let Hints { program, options, .. } = hints;
+fn next_steps(
+    app: &App,
+    run: &Run,
+    hints: &Hints,
+    unapproved: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let Hints { program, options, database } = hints;
     let id = run.id;
     let mut steps = Vec::new();
+    if unapproved {
+        steps.push((format!("{program} runs approve {id}{database}"), "somebody else says yes to it"));
+    }
     let mut step = |command: String, what| steps.push((format!("{program} {command}{options}"), what));
     let tally = run.final_tally();
     let (changed, left) = (tally.get(Outcome::Changed) > 0, tally.get(Outcome::NotRun) > 0);

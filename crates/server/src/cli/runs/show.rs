@@ -22,7 +22,7 @@ impl Show {
         let app = context.app()?;
         let run = app.find_run(self.run)?;
         match self.format {
-            Format::Json => print_json(&RunJson::new(&run))?,
+            Format::Json => print_json(&RunJson::new(&run).approved(&app.approvals(&run)?))?,
             Format::Csv => {
                 let mut listing = Listing::new(self.format, &COLUMNS)?;
                 listing.push(|| cells(&run), &RunJson::new(&run))?;

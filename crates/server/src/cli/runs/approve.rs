@@ -1,0 +1,57 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::runs::Approved;
+use rollcall_domain::{Outcome, RunId};
+
+use super::{Context, noun, script};
+use crate::cli::terminal::{Answer, sure};
+use crate::output::print_json;
+use crate::show::RunJson;
+use crate::style::{counted, tell};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rollcall --as olga runs approve 7 --plan 07f25af1\n\n\
+                  It holds for the plan as it is now, of any preview that somebody else has made. Which runs need it: rollcall \
+                  settings set four_eyes_above N")]
+pub(crate) struct Approve {
+    /// The preview's number
+    run: RunId,
+    /// Only if this is the plan's hash, or its beginning, as 'rollcall runs show' tells it
+    #[arg(long, value_name = "HASH")]
+    plan: Option<String>,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+impl Approve {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        self.answer.check("approving a preview")?;
+        let approved = app.approve(self.run, self.plan.as_deref(), &mut |preview| {
+            let changed = preview.tally.get(Outcome::Changed);
+            let users = counted(changed, noun(preview));
+            let what =
+                format!("approves what preview {} ({}) has planned for {users}", self.run, script(preview));
+            self.answer.yes || sure(&what, changed)
+        })?;
+        let (preview, again) = match approved {
+            Approved::Now(preview) => (preview, ""),
+            Approved::Before(preview) => (preview, " already"),
+            Approved::Declined => return Ok(ExitCode::FAILURE),
+        };
+        if self.answer.json {
+            print_json(&RunJson::new(&preview).approved(&app.approvals(&preview)?))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        tell(format_args!(
+            "the plan of preview {} ({}, hash {}) is approved by {}{again}; 'rollcall runs apply {}' writes it",
+            preview.id,
+            counted(preview.tally.get(Outcome::Changed), "target"),
+            preview.plan.as_deref().unwrap_or_default(),
+            app.actor().name(),
+            preview.id
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+}
