@@ -18,6 +18,8 @@ pub struct Actor {
     name: String,
     id: Option<AdministratorId>,
     rights: Rights,
+    /// From where they act.
+    address: Option<String>,
 }
 
 impl Actor {
@@ -25,20 +27,32 @@ impl Actor {
     /// everything anyway.
     #[must_use]
     pub fn account(name: String) -> Self {
-        Self { name, id: None, rights: Rights::all() }
+        Self { name, id: None, rights: Rights::all(), address: None }
     }
 
     /// An administrator, with what is granted to them now.
     #[must_use]
     pub fn administrator(administrator: &Administrator) -> Self {
         let Administrator { id, name, rights, .. } = administrator;
-        Self { name: name.clone(), id: Some(*id), rights: rights.clone() }
+        Self { name: name.clone(), id: Some(*id), rights: rights.clone(), address: None }
+    }
+
+    /// The same, acting from somewhere: a network's address, or the account that acts in their name.
+    #[must_use]
+    pub fn acting_from(self, address: String) -> Self {
+        Self { address: Some(address), ..self }
     }
 
     /// As they are recorded.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// From where they act, if that is known and not themselves.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     /// Their number, if they are an administrator.
@@ -187,10 +201,11 @@ impl App {
         &self.vault.0
     }
 
-    /// The administrator of this name, to act with their rights.
+    /// The administrator of this name, to act with their rights. What is done is recorded with who does it in their name.
     pub fn acting_as(&self, name: &str) -> Result<Self, AppError> {
         let found = self.may_everywhere(Right::Administer)?.administrator(name)?;
         let found = found.ok_or_else(|| StoreError::NoSuch(format!("administrator {name:?}")))?;
-        Ok(Self { actor: Actor::administrator(&found), ..self.clone() })
+        let actor = Actor::administrator(&found).acting_from(self.actor.name.clone());
+        Ok(Self { actor, ..self.clone() })
     }
 }

@@ -9,7 +9,12 @@ const PAGE: u32 = 500;
 impl App {
     /// What is done now is done by this administrator.
     pub(crate) fn act(&self) -> Act<'_> {
-        Act { at: self.clock.now(), who: self.actor.name(), administrator_id: self.actor.id(), address: None }
+        Act {
+            at: self.clock.now(),
+            who: self.actor.name(),
+            administrator_id: self.actor.id(),
+            address: self.actor.address(),
+        }
     }
 
     /// The rows of the audit log that `query` asks for, newest first. Only a page of them is in memory at any time.

@@ -109,7 +109,7 @@ pub struct Act<'a> {
     pub who: &'a str,
     /// The administrator's number, if it is one.
     pub administrator_id: Option<AdministratorId>,
-    /// Where it came from, if over a network.
+    /// Where it came from: an address of a network, or the account that acts in an administrator's name.
     pub address: Option<&'a str>,
 }
 

@@ -229,6 +229,11 @@ fn everything_that_is_done_is_recorded_with_who_did_it() {
     let row = does(&["--as", "olga", "users", "export"], "export", "users");
     // An author everywhere sees everybody.
     assert_eq!((&row["who"], &row["organization_id"]), (&json!("olga"), &Value::Null));
+    assert_eq!(
+        row["address"],
+        list(&desk, &["--action", "import"])[0]["who"],
+        "the account that acts in her name"
+    );
     does(&["runs", "outcomes", "1", "--format", "csv"], "download", "run 1");
     desk.ok(&["runs", "outcomes", "1"]);
     does(&["tokens", "add", "olga", "backup", "--scope", "look"], "token-add", "administrator olga");
