@@ -110,6 +110,64 @@ pub enum AppError {
     },
 }
 
+/// What an error means for whoever asked, whichever door they came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is not known who they are.
+    NotLetIn,
+    /// The same, and they have to wait for so many seconds before they try again.
+    Wait(u64),
+    /// They may not.
+    Forbidden,
+    /// What they name is not there, for them at least.
+    Missing,
+    /// It does not go with what is there.
+    Conflict,
+    /// What they say cannot be meant.
+    Invalid,
+    /// Not now.
+    Busy,
+    /// Something is wrong here: who looks after this installation has to see to it.
+    Internal,
+}
+
+impl AppError {
+    /// What it means for whoever asked.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NotLetIn(Denied::Wait(seconds)) => Kind::Wait(*seconds),
+            Self::NotLetIn(Denied::SignIn | Denied::Session | Denied::Token) => Kind::NotLetIn,
+            Self::NotLetIn(Denied::Link) | Self::Denied { .. } | Self::Ungrantable { .. } => Kind::Forbidden,
+            Self::Store(error) => match error {
+                StoreError::NoSuch(_) => Kind::Missing,
+                StoreError::Taken(_)
+                | StoreError::InUse(_)
+                | StoreError::Stale(_)
+                | StoreError::RunLost(_)
+                | StoreError::AlreadyApplied { .. }
+                | StoreError::Unapproved(_)
+                | StoreError::Pruned(_) => Kind::Conflict,
+                StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Full => Kind::Busy,
+                _ => Kind::Internal,
+            },
+            Self::Starved(_) => Kind::Busy,
+            Self::NotLetIn(Denied::Code)
+            | Self::Refused(_)
+            | Self::Filter(_)
+            | Self::NoSuchFilter(_)
+            | Self::Ungranted
+            | Self::Syntax { .. }
+            | Self::BadScript { .. }
+            | Self::Params(_)
+            | Self::Key(_)
+            | Self::Table { .. }
+            | Self::BadRows { .. } => Kind::Invalid,
+            Self::Unavailable(_) | Self::Broken(_) | Self::CrewLost | Self::File { .. } => Kind::Internal,
+        }
+    }
+}
+
 fn show_denied(who: &str, right: Right, elsewhere: bool) -> String {
     let what = right.what();
     let roles = right.roles().map(Role::name).collect::<Vec<_>>().join(" or ");

@@ -39,7 +39,7 @@ use news::News;
 
 pub use access::Actor;
 pub use csv_text::defuse;
-pub use error::AppError;
+pub use error::{AppError, Kind};
 pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::ReadFilter;
 pub use import::{Fault, Imported};
@@ -104,6 +104,12 @@ impl App {
     #[must_use]
     pub fn zone(&self) -> &Zone {
         &self.zone
+    }
+
+    /// The same for somebody else, for a door that has let them in.
+    #[must_use]
+    pub fn acting(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
     }
 
     /// On whose behalf.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_domain::filter::Filter;
-use rollcall_domain::{Change, Edit, Field, Refusal, Right, User, diff};
+use rollcall_domain::{Change, Edit, Field, Refusal, Right, User, UserId, diff};
 use rollcall_store::{Edited, HandEdit, StoreError};
 
 use crate::access::Permit;
@@ -26,12 +26,22 @@ impl App {
         &'a self,
         filter: Option<&'a Filter>,
     ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
+        self.users_after(filter, 0)
+    }
+
+    /// The same from behind user `after` on.
+    pub fn users_after<'a>(
+        &'a self,
+        filter: Option<&'a Filter>,
+        after: UserId,
+    ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
         let permit = self.may(Right::Look)?;
         let filter = permit.narrow(filter);
         // Few users are found through an index. Many are come across soon by walking over all of them.
         if let Some(filter) = &filter
-            && let Some(ids) = permit.few_users(filter, FEW)?
+            && let Some(mut ids) = permit.few_users(filter, FEW)?
         {
+            ids.retain(|id| *id > after);
             let next = move |after: &mut usize| {
                 let page = ids[*after..].iter().take(PAGE as usize).copied().collect::<Vec<_>>();
                 *after += page.len();
@@ -45,7 +55,7 @@ impl App {
             })));
         }
         let page = move |after| Ok(permit.users_page(filter.as_ref(), after, PAGE)?);
-        Ok(Box::new(pages(0, page, |user: &User| user.id)))
+        Ok(Box::new(pages(after, page, |user: &User| user.id)))
     }
 
     /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.

@@ -47,8 +47,17 @@ enum Reach {
 use Reach::{Everywhere, Own, Theirs as One};
 
 /// Use cases that take no right: they reach no database, or only say what `App` is made of.
-const NONE: [&str; 8] =
-    ["acting_as", "actor", "credentials", "has_administrators", "new", "read_script", "with_lease", "zone"];
+const NONE: [&str; 9] = [
+    "acting",
+    "acting_as",
+    "actor",
+    "credentials",
+    "has_administrators",
+    "new",
+    "read_script",
+    "with_lease",
+    "zone",
+];
 
 fn terms() -> Terms {
     Terms { confirmed: true, queue: true, ..Terms::default() }
@@ -106,6 +115,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         found.map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
     }),
     ("users", Right::Look, Own, |app, _| app.users(None)?.try_for_each(|user| user.map(drop))),
+    ("users_after", Right::Look, Own, |app, _| app.users_after(None, 1)?.try_for_each(|user| user.map(drop))),
     ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
     ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
     ("remove_user", Right::EditUsers, One, |app, of| {

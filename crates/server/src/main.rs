@@ -1,7 +1,8 @@
-//! `rollcall`: the one binary. So far it is the command line; each command is a file below [`cli`].
+//! `rollcall`: the one binary. Each command is a file below [`cli`], each address of the server one below [`http`].
 
 mod cli;
 mod failure;
+mod http;
 mod outcomes;
 mod output;
 mod progress;

@@ -16,6 +16,7 @@ mod run;
 mod runs;
 mod samples;
 mod scripts;
+mod serve;
 mod settings;
 mod terminal;
 mod users;
@@ -120,6 +121,8 @@ enum Command {
     /// What runs did: apply previews, take runs back, cancel, retry, go on
     #[command(subcommand)]
     Runs(runs::Runs),
+    /// Let programs in over HTTP, and execute what there is to do
+    Serve(serve::Serve),
     /// Execute what others have started, together with other workers
     Worker(worker::Worker),
     /// The processes that do
@@ -161,6 +164,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scripts(command) => command.run(&context),
         Command::Run(command) => command.run(&context),
         Command::Runs(command) => command.run(&context),
+        Command::Serve(command) => command.run(&context),
         Command::Worker(command) => command.run(&context),
         Command::Workers(command) => command.run(&context),
         Command::Prune(command) => command.run(&context),

@@ -31,6 +31,21 @@ fn lease(text: &str) -> Result<Duration, String> {
     Ok(lease)
 }
 
+/// Tells what a worker does.
+pub(super) fn print(event: &Event<'_>) {
+    match event {
+        Event::Joins(run) => {
+            let what = counted(run.left(), runs::noun(run));
+            tell(format_args!("run {}: helps with {} ({what} left)", run.id, runs::script(run)));
+        }
+        Event::Leaves(run, outcomes) => {
+            tell(format_args!("run {}: has done {}", run.id, counted(*outcomes, "target")));
+        }
+        Event::Trouble(what) => tell(format_args!("warning: {what}")),
+        Event::Recovered => tell(format_args!("the database is there again")),
+    }
+}
+
 impl Worker {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?.with_lease(self.lease);
@@ -39,17 +54,7 @@ impl Worker {
         heed_signals(&drain)?;
         let crew = counted(engine.workers as u64, "script");
         tell(format_args!("worker {} is ready, for {crew} at a time", std::process::id()));
-        app.work(&engine, &drain, &mut |event| match event {
-            Event::Joins(run) => {
-                let what = counted(run.left(), runs::noun(run));
-                tell(format_args!("run {}: helps with {} ({what} left)", run.id, runs::script(run)));
-            }
-            Event::Leaves(run, outcomes) => {
-                tell(format_args!("run {}: has done {}", run.id, counted(outcomes, "target")));
-            }
-            Event::Trouble(what) => tell(format_args!("warning: {what}")),
-            Event::Recovered => tell(format_args!("the database is there again")),
-        })?;
+        app.work(&engine, &drain, &mut |event| print(&event))?;
         tell(format_args!("worker {} has ended", std::process::id()));
         Ok(ExitCode::SUCCESS)
     }

@@ -1,0 +1,124 @@
+//! The first administrator: a link that counts once, which the server prints where nobody can sign in yet.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::extract::{Form, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use rollcall_domain::Secret;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::problem::Problem;
+use super::{Server, blocking};
+use crate::style::tell;
+
+const STYLE: &str = include_str!("../../templates/style.css");
+
+/// How the pages look.
+pub(super) async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+/// Who the first administrator is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct First {
+    name: String,
+    password: String,
+}
+
+/// The same for programs, which have no page.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirstByApi {
+    link: String,
+    name: String,
+    password: String,
+}
+
+async fn set_up(server: Server, link: String, first: First) -> Result<String, Problem> {
+    let First { name, password } = first;
+    let (link, password) = (Secret::new(link), Secret::new(password));
+    blocking(move || {
+        server.credentials.set_up(&link, &name, &password)?;
+        Ok(name)
+    })
+    .await
+}
+
+/// Makes the first administrator.
+pub(super) async fn api(
+    State(server): State<Server>,
+    first: Result<Json<FirstByApi>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let FirstByApi { link, name, password } = first?.0;
+    let name = set_up(server, link, First { name, password }).await?;
+    Ok((StatusCode::CREATED, Json(json!({"administrator": name}))).into_response())
+}
+
+/// The page behind the link.
+pub(super) async fn page(State(server): State<Server>, Path(link): Path<String>) -> Response {
+    let counts = blocking(move || server.credentials.check_set_up_link(&Secret::new(link))).await;
+    match counts {
+        Ok(()) => form_page(StatusCode::OK, "", ""),
+        Err(problem) => refused_page(&problem),
+    }
+}
+
+/// What was typed there.
+pub(super) async fn form(
+    State(server): State<Server>,
+    Path(link): Path<String>,
+    first: Result<Form<First>, FormRejection>,
+) -> Response {
+    let first = match first {
+        Ok(Form(first)) => first,
+        Err(rejected) => return form_page(rejected.status(), "", &rejected.body_text()),
+    };
+    let name = first.name.clone();
+    match set_up(server, link, first).await {
+        Ok(name) => done_page(&name),
+        Err(problem) if problem.status() == StatusCode::FORBIDDEN => refused_page(&problem),
+        Err(problem) => form_page(problem.status(), &name, problem.detail()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "set_up.html")]
+struct SetUpPage<'a> {
+    name: &'a str,
+    wrong: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct Notice<'a> {
+    heading: &'a str,
+    text: &'a str,
+    alert: bool,
+}
+
+fn form_page(status: StatusCode, name: &str, wrong: &str) -> Response {
+    html(status, &SetUpPage { name, wrong })
+}
+
+fn done_page(name: &str) -> Response {
+    let text = &format!("{name} may sign in, and do everything.");
+    html(StatusCode::CREATED, &Notice { heading: "That is all", text, alert: false })
+}
+
+fn refused_page(problem: &Problem) -> Response {
+    html(problem.status(), &Notice { heading: "This does not work", text: problem.detail(), alert: true })
+}
+
+fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(error) => {
+            tell(format_args!("error: {error}"));
+            Problem::internal().into_response()
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The HTTP door: how the first administrator comes in, who is let in, and how what goes wrong is told.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::Barrier;
+
+use common::{Desk, column, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use ureq::http::{HeaderMap, StatusCode};
+use ureq::{Agent, RequestExt};
+
+const PASSWORD: &str = "long enough for me";
+
+struct Server {
+    process: Child,
+    said: BufReader<std::process::ChildStderr>,
+    at: String,
+    /// The path of the link for the first administrator, if one was printed.
+    link: Option<String>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    /// A problem as RFC 9457 has it; its detail.
+    #[track_caller]
+    fn problem(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        let problem = self.json();
+        assert_eq!((&problem["status"], &problem["type"]), (&json!(status), &json!("about:blank")));
+        problem["detail"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Server {
+    fn on(desk: &Desk) -> Self {
+        let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap());
+        let mut line = || {
+            let mut line = String::new();
+            said.read_line(&mut line).unwrap();
+            line.trim().to_owned()
+        };
+        let first = line();
+        let at = first.strip_prefix("Rollcall listens on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+        let bare = !has_administrators(desk);
+        let link = bare.then(|| {
+            assert!(line().starts_with("nobody can sign in yet"));
+            line().strip_prefix(&at).unwrap().to_owned()
+        });
+        Self { process, said, at, link }
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.at));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let agent: Agent =
+            Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
+        let mut answer = request.body(body.to_owned()).unwrap().with_agent(&agent).run().unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        let (parts, _) = answer.into_parts();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send("GET", path, headers, "")
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.send("POST", path, &headers, &body.to_string())
+    }
+
+    fn sign_in(&self, name: &str, password: &str) -> Answer {
+        self.post("/api/v1/sessions", &[], &json!({"name": name, "password": password}))
+    }
+
+    /// The cookie of somebody who is signed in.
+    fn cookie(&self, name: &str) -> String {
+        let answer = self.sign_in(name, PASSWORD);
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Lets it end; what it has said since it began.
+    fn end(mut self) -> String {
+        kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).unwrap();
+        let mut said = String::new();
+        self.said.read_to_string(&mut said).unwrap();
+        assert!(self.process.wait().unwrap().success(), "{said}");
+        said
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn has_administrators(desk: &Desk) -> bool {
+    !desk.ok(&["administrators", "list", "--format", "json"]).objects().is_empty()
+}
+
+/// Users of two organizations; ana may do everything, olga is an operator of North.
+fn site() -> Desk {
+    let desk = Desk::new();
+    desk.import("username,organization,klass\nn1,North,gold\nn2,North,\ns1,South,gold\n");
+    desk.write("password", format!("{PASSWORD}\n"));
+    for (name, grant) in [("ana", "admin"), ("olga", "operator@North")] {
+        desk.ok(&["administrators", "add", name, "--grant", grant]);
+        desk.shell(&format!("rollcall administrators password {name} < password")).exits(0);
+    }
+    desk
+}
+
+fn token(desk: &Desk, name: &str, scope: &str) -> String {
+    let made = desk.ok(&["tokens", "add", name, "test", "--scope", scope]);
+    format!("Bearer {}", made.out.trim())
+}
+
+#[test]
+fn of_fifty_who_use_the_link_one_is_the_first_administrator() {
+    let desk = Desk::new();
+    let server = Server::on(&desk);
+    let link = server.link.clone().unwrap();
+    let page = server.get(&link, &[]);
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("<form method=\"post\">") && !page.text.contains("<script"), "{}", page.text);
+    assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    assert_eq!(
+        (&page.headers["cache-control"], &page.headers["referrer-policy"]),
+        (&"no-store".parse().unwrap(), &"no-referrer".parse().unwrap())
+    );
+    assert_eq!(server.get("/style.css", &[]).status, 200);
+    // What is wrong is told on the page, which keeps the name, and the link still counts.
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let short = server.send("POST", &link, &form, "name=%3Cana%3E&password=short");
+    assert_eq!(short.status, 422);
+    assert!(short.text.contains("role=\"alert\"") && !short.text.contains("<ana>"), "{}", short.text);
+
+    let start = Barrier::new(50);
+    let secret = link.rsplit('/').next().unwrap();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let one = |n: usize| {
+            let (start, server) = (&start, &server);
+            scope.spawn(move || {
+                start.wait();
+                let name = format!("ana{n}");
+                if n.is_multiple_of(2) {
+                    let body = format!("name={name}&password={}", PASSWORD.replace(' ', "+"));
+                    server.send("POST", &format!("/set-up/{secret}"), &form, &body)
+                } else {
+                    let body = json!({"link": secret, "name": name, "password": PASSWORD});
+                    server.post("/api/v1/set-up", &[], &body)
+                }
+            })
+        };
+        (0..50).map(one).collect::<Vec<_>>().into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    let refused = answers.iter().filter(|answer| answer.status == 403).count();
+    assert_eq!((made, refused), (1, 49));
+    let administrators = desk.ok(&["administrators", "list", "--format", "json"]).objects();
+    assert_eq!(administrators.len(), 1);
+    assert_eq!(server.sign_in(administrators[0]["name"].as_str().unwrap(), PASSWORD).status, 201);
+    assert_eq!(server.get(&link, &[]).status, 403);
+    // Neither the link nor a password is in what the server says afterwards, and there is no other link.
+    let said = server.end();
+    assert!(
+        said.ends_with("the server has ended\n") && !said.contains(secret) && !said.contains(PASSWORD),
+        "{said}"
+    );
+    assert_eq!(Server::on(&desk).link, None);
+}
+
+#[test]
+fn whoever_signs_in_has_their_own_rights_until_they_sign_out() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let (ana, olga) = (server.cookie("ana"), server.cookie("olga"));
+    let users =
+        |cookie: &str, query: &str| server.get(&format!("/api/v1/users{query}"), &[("cookie", cookie)]);
+    let names = |answer: &Answer| column(answer.json()["users"].as_array().unwrap(), "username");
+    assert_eq!(names(&users(&ana, "")), ["n1", "n2", "s1"]);
+    assert_eq!(names(&users(&olga, "")), ["n1", "n2"]);
+    assert_eq!(names(&users(&olga, "?filter=klass%20eq%20%22gold%22")), ["n1"]);
+    let first = users(&ana, "?limit=2").json();
+    assert_eq!(first["next"], 2);
+    let rest = users(&ana, "?limit=2&after=2");
+    assert_eq!((names(&rest), rest.json()["next"].clone()), (vec![json!("s1")], Value::Null));
+    // What is another's is told of in the words for what is not there.
+    let words = |name: &str| {
+        let answer = server.get(&format!("/api/v1/users/{name}"), &[("cookie", &olga)]);
+        answer.problem(404).replace(name, "NAME")
+    };
+    assert_eq!(words("s1"), words("nobody"));
+    let user = server.get("/api/v1/users/n1", &[("cookie", &olga)]).json();
+    assert_eq!(user, desk.user("n1"), "the same object as on the command line");
+
+    let me = server.get("/api/v1/me", &[("cookie", &format!("other=1; {olga}"))]).json();
+    assert_eq!((&me["administrator"], &me["grants"][0]["role"]), (&json!("olga"), &json!("operator")));
+    desk.ok(&["administrators", "revoke", "olga", "operator@North"]);
+    users(&olga, "").problem(403);
+    let out = server.send("DELETE", "/api/v1/sessions/current", &[("cookie", &ana)], "");
+    assert_eq!(out.status, 204);
+    assert!(out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    users(&ana, "").problem(401);
+    let rows = desk.ok(&["audit", "list", "--format", "json"]).objects();
+    let signed: Vec<_> =
+        rows.iter().filter(|row| row["action"].as_str().unwrap().starts_with("sign-")).collect();
+    assert_eq!(signed.len(), 3);
+    assert!(
+        signed.iter().all(|row| row["action"] == "sign-out" || row["address"] == "127.0.0.1"),
+        "{signed:?}"
+    );
+}
+
+#[test]
+fn who_is_not_known_learns_nothing() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let wrong = server.sign_in("ana", "wrong wrong wrong").problem(401);
+    assert_eq!(wrong, server.sign_in("nobody", "wrong wrong wrong").problem(401));
+    for path in ["/api/v1/me", "/api/v1/users", "/api/v1/users/n1"] {
+        let answer = server.get(path, &[]);
+        answer.problem(401);
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        server.get(path, &[("authorization", "Bearer 1.nonsense")]).problem(401);
+        server.get(path, &[("authorization", "Basic YW5hOmFuYQ==")]).problem(401);
+        server.get(path, &[("cookie", "rollcall=nonsense")]).problem(401);
+    }
+    // Back-off is told with when to come again.
+    let last = (0..8).map(|_| server.sign_in("ana", "wrong wrong wrong")).next_back().unwrap();
+    last.problem(429);
+    assert!(last.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
+}
+
+#[test]
+fn a_token_acts_within_its_scopes() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let (look, other) = (token(&desk, "olga", "look"), token(&desk, "olga", "edit-scripts"));
+    let me = server.get("/api/v1/me", &[("authorization", &look)]).json();
+    assert_eq!(me["administrator"], "olga");
+    let users = |token: &str| server.get("/api/v1/users", &[("authorization", token)]);
+    assert_eq!(users(&look).json()["users"].as_array().unwrap().len(), 2);
+    users(&other).problem(403);
+    desk.ok(&["tokens", "revoke", "olga", "1"]);
+    users(&look).problem(401);
+}
+
+#[test]
+fn no_other_page_speaks_for_a_browser() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let host = server.at.strip_prefix("http://").unwrap();
+    let ours = format!("http://{host}");
+    for (headers, passes) in [
+        (vec![], true),
+        (vec![("sec-fetch-site", "same-origin")], true),
+        (vec![("sec-fetch-site", "none")], true),
+        (vec![("sec-fetch-site", "cross-site")], false),
+        (vec![("sec-fetch-site", "same-site")], false),
+        (vec![("sec-fetch-site", "cross-site"), ("origin", ours.as_str())], false),
+        (vec![("origin", ours.as_str())], true),
+        (vec![("origin", "https://evil.example")], false),
+        (vec![("origin", "null")], false),
+    ] {
+        let cookie = server.cookie("ana");
+        let with = [&headers[..], &[("cookie", cookie.as_str())]].concat();
+        let answer = server.send("DELETE", "/api/v1/sessions/current", &with, "");
+        assert_eq!(answer.status, if passes { 204 } else { 403 }, "{headers:?}");
+        let after = server.get("/api/v1/me", &[("cookie", &cookie)]).status;
+        assert_eq!(after, if passes { 401 } else { 200 }, "{headers:?}");
+    }
+    let json = json!({"name": "ana", "password": PASSWORD});
+    server.post("/api/v1/sessions", &[("sec-fetch-site", "cross-site")], &json).problem(403);
+}
+
+#[test]
+fn what_cannot_be_meant_is_told() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let token = token(&desk, "ana", "look");
+    let get = |path: &str| server.get(path, &[("authorization", &token)]);
+    for path in ["/api/v1/nothing", "/nothing", "/api/v2/users"] {
+        assert_eq!(get(path).problem(404), "there is nothing at this address");
+    }
+    server.send("PUT", "/api/v1/me", &[], "").problem(405);
+    assert!(get("/api/v1/users?filter=klass%20ex%201").problem(422).contains("column 7"));
+    assert!(get("/api/v1/users?limt=1").problem(400).contains("limt"));
+    assert!(get("/api/v1/users?filter=golden").problem(422).contains("there is no saved filter"));
+    let json = [("content-type", "application/json")];
+    server.send("POST", "/api/v1/sessions", &json, "{").problem(400);
+    server.send("POST", "/api/v1/sessions", &[], "{}").problem(415);
+    server.post("/api/v1/sessions", &[], &json!({"name": "ana"})).problem(422);
+    server.post("/api/v1/sessions", &[], &json!({"name": "ana", "password": "x", "more": 1})).problem(422);
+    // One byte too many, so that the server has read all before it refuses.
+    let empty = json!({"name": "ana", "password": ""}).to_string().len();
+    let long = |extra: usize| json!({"name": "ana", "password": "x".repeat((1 << 20) - empty + extra)});
+    server.post("/api/v1/sessions", &[], &long(1)).problem(413);
+    server.post("/api/v1/sessions", &[], &long(0)).problem(401);
+    let answer = server.get("/healthz", &[("x-request-id", "mine")]);
+    assert_eq!((answer.text.as_str(), &answer.headers["x-request-id"]), ("ok\n", &"mine".parse().unwrap()));
+    assert_eq!(server.get("/readyz", &[]).text, "ready\n");
+}
+
+#[test]
+fn plain_http_is_for_this_machine_unless_somebody_says_so() {
+    let desk = Desk::new();
+    let refused = desk.call(&["serve", "--listen", "0.0.0.0:0"]).exits(2);
+    assert!(refused.err.contains("--plain-http"), "{refused:?}");
+    assert!(desk.call(&["serve", "--as", "ana"]).exits(2).err.contains("leave --as out"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap().to_string();
+    let said = desk.call(&["serve", "--listen", &at]).exits(1).err;
+    assert!(said.contains(&format!("cannot listen on {at}")), "{said}");
+}
+
+#[test]
+fn a_server_does_what_waits_for_somebody() {
+    let desk = site();
+    desk.write("mark.py", "user.klass = 'seen'");
+    desk.ok(&["run", "mark.py", "--all", "--apply", "--yes", "--queue"]);
+    let server = Server::on(&desk);
+    wait_until("the run is done", || desk.runs()[0]["state"] == "finished");
+    assert_eq!(desk.runs()[0]["outcomes"]["changed"], 3);
+    server.end();
+}
