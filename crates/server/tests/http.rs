@@ -249,7 +249,8 @@ fn who_is_not_known_learns_nothing() {
         server.get(path, &[("cookie", "rollcall=nonsense")]).problem(401);
     }
     // Back-off is told with when to come again.
-    let last = (0..8).map(|_| server.sign_in("ana", "wrong wrong wrong")).next_back().unwrap();
+    let attempts: Vec<_> = (0..8).map(|_| server.sign_in("ana", "wrong wrong wrong")).collect();
+    let last = &attempts[7];
     last.problem(429);
     assert!(last.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
 }
