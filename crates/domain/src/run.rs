@@ -8,7 +8,7 @@ use crate::{AdministratorId, Counts, Field, Outcome, Refusal, Scope, Settings, T
 pub type RunId = i64;
 
 /// Whether a run writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Records what would change.

@@ -1,6 +1,7 @@
 //! `rollcall`: the one binary. Each command is a file below [`cli`], each address of the server one below [`http`].
 
 mod cli;
+mod contract;
 mod failure;
 mod http;
 mod outcomes;

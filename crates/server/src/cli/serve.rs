@@ -9,6 +9,7 @@ use clap::Args;
 use rollcall_app::runs::Stop;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::{Context, EngineArgs, worker};
 use crate::failure::Usage;
@@ -50,7 +51,8 @@ impl Serve {
         let app = context.app()?;
         let engine = self.engine.engine();
         let drain = Stop::default();
-        let server = Server::new(app.clone());
+        let (ends, is_told) = watch::channel(false);
+        let server = Server::new(app.clone(), engine.clone(), is_told);
         let runtime = tokio::runtime::Runtime::new().context("cannot start the server")?;
         let listener = runtime
             .block_on(TcpListener::bind(self.listen))
@@ -70,7 +72,7 @@ impl Serve {
         }
         thread::scope(|scope| {
             let work = scope.spawn(|| app.work(&engine, &drain, &mut |event| worker::print(&event)));
-            let served = runtime.block_on(serve(server, listener, &drain));
+            let served = runtime.block_on(serve(server, listener, &ends, &drain));
             // Whatever ended it.
             drain.store(true, Ordering::Relaxed);
             let worked = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -84,17 +86,20 @@ impl Serve {
 }
 
 /// Serves until somebody wants the process to end, and a while longer.
-async fn serve(server: Server, listener: TcpListener, drain: &Stop) -> anyhow::Result<()> {
+async fn serve(
+    server: Server,
+    listener: TcpListener,
+    ends: &watch::Sender<bool>,
+    drain: &Stop,
+) -> anyhow::Result<()> {
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (told, mut is_told) = tokio::sync::watch::channel(false);
-    let mut late = is_told.clone();
-    let stop = async move { drop(is_told.wait_for(|told| *told).await) };
-    let serving = server.serve(listener, stop);
+    let mut late = ends.subscribe();
+    let serving = server.serve(listener);
     let signals = async {
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
         tell(format_args!("ending: what was asked is answered, nothing new is taken"));
         drain.store(true, Ordering::Relaxed);
-        told.send_replace(true);
+        ends.send_replace(true);
         // Whoever says it twice does not want to wait.
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
     };

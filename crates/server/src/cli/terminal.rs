@@ -8,10 +8,10 @@ use rollcall_app::runs::{Observer, Progress, Stop, Terms};
 use rollcall_domain::{Brakes, Mode, Run, RunState};
 
 use super::{Hints, ask, can_ask, runs};
+use crate::contract;
 use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
 use crate::output::print_json;
 use crate::progress::Meter;
-use crate::show::RunJson;
 use crate::style::{counted, grouped, tell};
 
 /// Above this many targets a click is not enough: the number must be typed.
@@ -160,7 +160,7 @@ impl Observer for Terminal {
 /// Tells about a run that has ended, and says so with the exit status.
 pub(super) fn finish(app: &App, run: &Run, answer: &Answer, hints: &Hints) -> anyhow::Result<ExitCode> {
     let printed = if answer.json {
-        print_json(&RunJson::new(run)).map_err(Into::into)
+        print_json(&contract::Run::from(run)).map_err(Into::into)
     } else {
         runs::report(app, run, hints)
     };

@@ -23,7 +23,7 @@ impl FromRequestParts<Server> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
-        let Server { app, credentials } = server.clone();
+        let Server { app, credentials, .. } = server.clone();
         let address = address(parts).to_canonical().to_string();
         let (bearer, session) = (bearer(&parts.headers)?, session(&parts.headers));
         let let_in = blocking(move || {

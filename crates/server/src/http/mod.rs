@@ -1,36 +1,39 @@
 //! The HTTP door. [`door`] decides who somebody is, once for every request; what they may do is decided below, by the
 //! [`App`] that it gives them. A file an endpoint; [`problem`] is how everything that goes wrong is told.
 
+mod api;
 mod door;
+mod extract;
 mod health;
+mod pages;
 mod problem;
 mod sessions;
 mod set_up;
-mod users;
+mod spool;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, FromRef, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::get;
 use rollcall_app::App;
+use rollcall_app::runs::Engine;
 use rollcall_app::sign_in::Credentials;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 
 use problem::Problem;
+use stream::Streams;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every request works with.
@@ -40,12 +43,24 @@ pub(crate) struct Server {
     app: App,
     /// One for the process, since it bounds how much memory passwords take.
     credentials: Arc<Credentials>,
+    /// How scripts are executed here.
+    engine: Engine,
+    streams: Streams,
+    /// Whether this process ends.
+    ends: watch::Receiver<bool>,
+}
+
+impl FromRef<Server> for Streams {
+    fn from_ref(server: &Server) -> Self {
+        server.streams.clone()
+    }
 }
 
 impl Server {
-    pub(crate) fn new(app: App) -> Self {
+    /// Answers until `ends` says so.
+    pub(crate) fn new(app: App, engine: Engine, ends: watch::Receiver<bool>) -> Self {
         let credentials = Arc::new(app.credentials());
-        Self { app, credentials }
+        Self { app, credentials, engine, streams: Streams::default(), ends }
     }
 
     /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
@@ -54,30 +69,17 @@ impl Server {
         Ok(link.map(|link| format!("/set-up/{}", link.reveal())))
     }
 
-    /// Answers requests until `stop` is there, and then those that are under way.
-    pub(crate) async fn serve(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    /// Answers requests until the process ends, and then those that are under way.
+    pub(crate) async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        let mut ends = self.ends.clone();
+        let stop = async move { drop(ends.wait_for(|ends| *ends).await) };
         let service = self.routes().into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service).with_graceful_shutdown(stop).await
     }
 
     fn routes(self) -> Router {
-        let api = Router::new()
-            .route("/set-up", post(set_up::api))
-            .route("/sessions", post(sessions::begin))
-            .route("/sessions/current", delete(sessions::end))
-            .route("/me", get(sessions::me))
-            .route("/users", get(users::list))
-            .route("/users/{username}", get(users::one))
-            .fallback(nothing)
-            .method_not_allowed_fallback(async || {
-                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
-            });
         Router::new()
-            .nest("/api/v1", api)
+            .nest(api::PREFIX, api::routes())
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
             .route("/style.css", get(set_up::style))
@@ -85,7 +87,6 @@ impl Server {
             .fallback(nothing)
             .layer(middleware::from_fn(door::same_site))
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
             }))

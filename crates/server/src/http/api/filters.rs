@@ -1,0 +1,92 @@
+//! Conditions under names.
+
+use axum::Json;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::page::Part;
+use crate::contract::{Count, Filter, Page};
+use crate::http::blocking;
+use crate::http::door::Caller;
+use crate::http::extract::{Body, Path, Query};
+use crate::http::problem::Problem;
+
+/// A condition.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Condition {
+    /// Such as `klass eq "gold" and expiration lt now`.
+    filter: String,
+}
+
+/// A condition or the name of one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    /// A condition, or the name of a saved filter; null or missing: every user.
+    #[serde(default)]
+    filter: Option<String>,
+}
+
+/// Every saved filter that can be seen, by name.
+#[utoipa::path(get, path = "/filters", tag = "filters", params(Part), responses((status = 200, body = Page<Filter>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Filter>>, Problem> {
+    Ok(Json(blocking(move || part.of(app.saved_filters()?, domain_name)).await?))
+}
+
+fn domain_name(filter: &rollcall_domain::SavedFilter) -> String {
+    filter.full_name()
+}
+
+/// One saved filter. An organization's own is called `ORGANIZATION:NAME` where everybody has one of the same name.
+#[utoipa::path(get, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
+    responses((status = 200, body = Filter)))]
+pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Json<Filter>, Problem> {
+    let found = blocking(move || app.saved_filter(&name)).await.map_err(missing)?;
+    Ok(Json(found.into()))
+}
+
+/// Saves a filter under a name, in place of the one that has it.
+#[utoipa::path(put, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
+    request_body = Condition, responses((status = 200, body = Filter), (status = 201, body = Filter)))]
+pub(super) async fn save(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    Body(condition): Body<Condition>,
+) -> Result<(StatusCode, Json<Filter>), Problem> {
+    let (new, old) = blocking(move || app.save_filter(&name, &condition.filter)).await?;
+    let status = if old.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(new.into())))
+}
+
+/// Removes a saved filter. Runs keep the text that they were started with.
+#[utoipa::path(delete, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
+    responses((status = 204)))]
+pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_filter(&name)).await.map_err(missing)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Elsewhere a name that is none is a mistake in what was sent; here it is the address.
+fn missing(problem: Problem) -> Problem {
+    if problem.status() == StatusCode::UNPROCESSABLE_ENTITY {
+        return Problem::new(StatusCode::NOT_FOUND, problem.detail());
+    }
+    problem
+}
+
+/// Reads a condition, and counts the users that it selects.
+#[utoipa::path(post, path = "/filter-checks", tag = "filters", request_body = Asked,
+    responses((status = 200, body = Count)))]
+pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Result<Json<Count>, Problem> {
+    let count = blocking(move || {
+        let filter = asked.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        let users = app.count_users(filter.as_ref().map(|filter| &filter.tree))?;
+        Ok(Count { filter: filter.map(|filter| filter.text), users })
+    });
+    Ok(Json(count.await?))
+}

@@ -1,0 +1,271 @@
+//! Runs: one script, once for every user on a frozen list. What is started here is executed by the worker of this server
+//! or by others; the answer comes as soon as the list is frozen.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rollcall_app::runs::{
+    Again, ApplyRequest, Choice, Engine, Observer, Progress, Request, RetryRequest, Script, Stop, Terms,
+    UndoRequest,
+};
+use rollcall_app::{App, AppError};
+use rollcall_domain::{self as domain, RunId, RunState};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::PREFIX;
+use super::page;
+use crate::contract::{
+    Application, Brakes, NewRun, OfRun, Page, Plan, Retrying, Run, Targets, Undoing, Which,
+};
+use crate::http::door::Caller;
+use crate::http::extract::{Body, Path, Query};
+use crate::http::problem::{Fault, Problem};
+use crate::http::{Server, blocking};
+
+/// Which runs are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Only those in this state, such as `running`.
+    state: Option<String>,
+    /// The `next` of the part before; missing: the first part.
+    cursor: Option<String>,
+    /// The most runs to be given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+}
+
+/// Runs, newest first.
+#[utoipa::path(get, path = "/runs", tag = "runs", params(Wanted), responses((status = 200, body = Page<Run>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Page<Run>>, Problem> {
+    let state = wanted.state.as_deref().map(RunState::parse).transpose();
+    let state = state.map_err(|why| Problem::invalid(why.to_string()))?;
+    let before = page::number(wanted.cursor.as_deref())?.unwrap_or(RunId::MAX);
+    let size = page::size(wanted.limit);
+    let page = blocking(move || {
+        let of_state = |run: &Result<domain::Run, AppError>| match (run, state) {
+            (Ok(run), Some(state)) => run.state == state,
+            _ => true,
+        };
+        Page::of(
+            app.runs()?.filter(move |run| run.as_ref().map_or(true, |run| run.id < before)).filter(of_state),
+            size,
+            |run: &domain::Run| run.id.to_string(),
+        )
+    });
+    Ok(Json(page.await?))
+}
+
+/// One run, with who has approved it.
+#[utoipa::path(get, path = "/runs/{run}", tag = "runs", params(("run" = i64, Path)),
+    responses((status = 200, body = Run)))]
+pub(super) async fn one(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
+    let shown = blocking(move || {
+        let run = app.find_run(run)?;
+        Ok(Run::from(&run).approved(&app.approvals(&run)?))
+    });
+    Ok(Json(shown.await?))
+}
+
+/// Freezes the list of targets of a new run and queues it.
+#[utoipa::path(post, path = "/runs", tag = "runs", request_body = NewRun, responses((status = 201, body = Run)))]
+pub(super) async fn start(
+    Caller(app): Caller,
+    State(server): State<Server>,
+    Body(new): Body<NewRun>,
+) -> Result<Response, Problem> {
+    let choice = choice(new.targets)?;
+    let params = params(new.params)?;
+    let terms = terms(new.brakes, new.canary)?;
+    let engine = engine(&server, new.time_limit)?;
+    let (name, source, mode, report) = (new.script, new.source, new.mode, new.report);
+    made(blocking(move || {
+        let script = match source {
+            Some(source) => Script { name, version: None, source },
+            None => saved(&app, &name)?,
+        };
+        let request = Request { script, mode, report, choice, params, engine, terms };
+        app.run(&request, &Stop::default(), &mut Nobody)
+    }))
+    .await
+}
+
+/// Writes what a preview has planned, without running its script again. Users who were changed since are in conflict and
+/// stay as they are.
+#[utoipa::path(post, path = "/runs/{run}/apply", tag = "runs", params(("run" = i64, Path)),
+    request_body = Application, responses((status = 201, body = Run)))]
+pub(super) async fn apply(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Application>,
+) -> Result<Response, Problem> {
+    let request = ApplyRequest { plan: wanted.plan, terms: terms(wanted.brakes, wanted.canary)? };
+    made(blocking(move || app.apply_preview(run, &request, &Stop::default(), &mut Nobody))).await
+}
+
+/// Takes back what a run has changed, wherever that is still as the run left it. It is a run of its own.
+#[utoipa::path(post, path = "/runs/{run}/undo", tag = "runs", params(("run" = i64, Path)),
+    request_body = Undoing, responses((status = 201, body = Run)))]
+pub(super) async fn undo(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Undoing>,
+) -> Result<Response, Problem> {
+    let terms = terms(wanted.brakes, wanted.canary)?;
+    let request = UndoRequest { mode: wanted.mode, user: wanted.user, terms };
+    made(blocking(move || app.undo(run, &request, &Stop::default(), &mut Nobody))).await
+}
+
+/// Executes a run again for some of its targets, as a new run.
+#[utoipa::path(post, path = "/runs/{run}/retry", tag = "runs", params(("run" = i64, Path)),
+    request_body = Retrying, responses((status = 201, body = Run)))]
+pub(super) async fn retry(
+    Caller(app): Caller,
+    State(server): State<Server>,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Retrying>,
+) -> Result<Response, Problem> {
+    let request = RetryRequest {
+        again: match wanted.which {
+            Which::Failed => Again::Failed,
+            Which::Conflicts => Again::Conflicts,
+            Which::NotRun => Again::NotRun,
+        },
+        preview: wanted.preview,
+        engine: engine(&server, None)?,
+        time_limit: seconds(wanted.time_limit)?,
+        terms: terms(wanted.brakes, wanted.canary)?,
+    };
+    made(blocking(move || app.retry(run, &request, &Stop::default(), &mut Nobody))).await
+}
+
+/// Ends a run for good. What was written stays written.
+#[utoipa::path(post, path = "/runs/{run}/cancel", tag = "runs", params(("run" = i64, Path)),
+    responses((status = 200, body = Run)))]
+pub(super) async fn cancel(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
+    Ok(Json(blocking(move || app.cancel(run)).await?.into()))
+}
+
+/// Says yes to the plan of a preview that somebody else has made.
+#[utoipa::path(post, path = "/runs/{run}/approve", tag = "runs", params(("run" = i64, Path)), request_body = Plan,
+    responses((status = 200, body = Run)))]
+pub(super) async fn approve(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Plan>,
+) -> Result<Json<Run>, Problem> {
+    let approved = blocking(move || {
+        app.approve(run, wanted.plan.as_deref(), &mut |_| true)?;
+        let run = app.find_run(run)?;
+        Ok(Run::from(&run).approved(&app.approvals(&run)?))
+    });
+    Ok(Json(approved.await?))
+}
+
+async fn made(run: impl Future<Output = Result<domain::Run, Problem>>) -> Result<Response, Problem> {
+    let run = run.await?;
+    let place = HeaderValue::from_str(&format!("{PREFIX}/runs/{}", run.id));
+    let mut answer = (StatusCode::CREATED, Json(Run::from(run))).into_response();
+    if let Ok(place) = place {
+        answer.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(answer)
+}
+
+/// A saved script by `NAME` or `NAME@VERSION`.
+pub(super) fn saved(app: &App, text: &str) -> Result<Script, AppError> {
+    let (name, version) = match text.rsplit_once('@') {
+        Some((name, version)) => (name, version.parse().ok()),
+        None => (text, None),
+    };
+    let name = if version.is_some() { name } else { text };
+    let found = app.script(name, version)?;
+    Ok(Script { name: found.full_name(), version: Some(found.version), source: found.source })
+}
+
+fn choice(targets: Targets) -> Result<Choice, Problem> {
+    let wrong = |why: &str| Problem::invalid(why).at(Fault::at("/targets", why));
+    match targets {
+        Targets { all: Some(true), filter: None, run: None } => Ok(Choice::All),
+        Targets { all: None, filter: Some(filter), run: None } => Ok(Choice::Filter(filter)),
+        Targets { all: None, filter: None, run: Some(OfRun { run, outcome }) } => {
+            let outcome = outcome.as_deref().map(str::parse).transpose();
+            let outcome = outcome.map_err(|why: domain::Refusal| {
+                Problem::invalid(why.to_string()).at(Fault::at("/targets/run/outcome", why.to_string()))
+            })?;
+            Ok(Choice::Outcomes(run, outcome))
+        }
+        _ => Err(wrong("say exactly one of all (true), filter and run")),
+    }
+}
+
+/// Parameters as they would be typed.
+pub(super) fn params(given: BTreeMap<String, serde_json::Value>) -> Result<Vec<(String, String)>, Problem> {
+    let (mut params, mut faults) = (Vec::new(), Vec::new());
+    for (name, value) in given {
+        match value {
+            serde_json::Value::Null => {}
+            serde_json::Value::String(text) => params.push((name, text)),
+            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+                params.push((name, value.to_string()));
+            }
+            _ => faults.push(Fault::at(
+                format!("/params/{}", name.replace('~', "~0").replace('/', "~1")),
+                "a parameter is a text, a number, true or false",
+            )),
+        }
+    }
+    match faults.first() {
+        None => Ok(params),
+        Some(first) => Err(Problem::invalid(first.detail.clone()).with(faults)),
+    }
+}
+
+/// Nobody is asked: whoever sends a request has said yes with it.
+fn terms(brakes: Brakes, canary: Option<u64>) -> Result<Terms, Problem> {
+    if canary == Some(0) {
+        let why = "a canary is of at least one target";
+        return Err(Problem::invalid(why).at(Fault::at("/canary", why)));
+    }
+    Ok(Terms { brakes: brakes.into(), canary, confirmed: true, queue: true })
+}
+
+fn seconds(limit: Option<f64>) -> Result<Option<Duration>, Problem> {
+    let limit = limit.map(|limit| match Duration::try_from_secs_f64(limit) {
+        Ok(time) if (0.01..=3_600.0).contains(&limit) => Ok(time),
+        _ => {
+            let why = "a time limit is of 0.01 to 3600 seconds";
+            Err(Problem::invalid(why).at(Fault::at("/time_limit", why)))
+        }
+    });
+    limit.transpose()
+}
+
+/// One process is enough to see whether a script can be run.
+pub(super) fn engine(server: &Server, time_limit: Option<f64>) -> Result<Engine, Problem> {
+    let mut engine = Engine { workers: 1, ..server.engine.clone() };
+    if let Some(time) = seconds(time_limit)? {
+        engine.limits.time = time;
+    }
+    Ok(engine)
+}
+
+/// Nobody waits for the end of a run here.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn confirm(&mut self, _: &domain::Run) -> bool {
+        true
+    }
+
+    fn progress(&mut self, _: Progress) {}
+}
