@@ -20,6 +20,8 @@ pub struct Actor {
     rights: Rights,
     /// From where they act.
     address: Option<String>,
+    /// A program acts for them, with a token that may do less than they may.
+    by_token: bool,
 }
 
 impl Actor {
@@ -27,20 +29,31 @@ impl Actor {
     /// everything anyway.
     #[must_use]
     pub fn account(name: String) -> Self {
-        Self { name, id: None, rights: Rights::all(), address: None }
+        Self { name, id: None, rights: Rights::all(), address: None, by_token: false }
     }
 
     /// An administrator, with what is granted to them now.
     #[must_use]
     pub fn administrator(administrator: &Administrator) -> Self {
         let Administrator { id, name, rights, .. } = administrator;
-        Self { name: name.clone(), id: Some(*id), rights: rights.clone(), address: None }
+        Self { name: name.clone(), id: Some(*id), rights: rights.clone(), address: None, by_token: false }
     }
 
     /// The same, acting from somewhere: a network's address, or the account that acts in their name.
     #[must_use]
     pub fn acting_from(self, address: String) -> Self {
         Self { address: Some(address), ..self }
+    }
+
+    /// The same, where a program shows a token of theirs.
+    #[must_use]
+    pub fn by_token(self) -> Self {
+        Self { by_token: true, ..self }
+    }
+
+    /// Whether it is they themselves.
+    pub(crate) fn is_present(&self) -> bool {
+        self.id.is_some() && !self.by_token
     }
 
     /// As they are recorded.

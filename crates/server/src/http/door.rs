@@ -27,12 +27,12 @@ impl FromRequestParts<Server> for Caller {
         let address = address(parts).to_canonical().to_string();
         let (bearer, session) = (bearer(&parts.headers)?, session(&parts.headers));
         let let_in = blocking(move || {
-            let administrator = match (bearer, session) {
-                (Some(token), _) => credentials.use_token(&token)?.1,
-                (None, Some(session)) => credentials.session(&session)?.1,
+            let actor = match (bearer, session) {
+                (Some(token), _) => Actor::administrator(&credentials.use_token(&token)?.1).by_token(),
+                (None, Some(session)) => Actor::administrator(&credentials.session(&session)?.1),
                 (None, None) => return Ok(None),
             };
-            Ok(Some(app.acting(Actor::administrator(&administrator).acting_from(address))))
+            Ok(Some(app.acting(actor.acting_from(address))))
         });
         let_in.await?.map(Self).ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "sign in, or send a token: 'Authorization: Bearer TOKEN'")

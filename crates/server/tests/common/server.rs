@@ -75,7 +75,7 @@ impl Server {
         let agent: Agent =
             Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
         let mut answer = request.body(body.to_owned()).unwrap().with_agent(&agent).run().unwrap();
-        let text = answer.body_mut().read_to_string().unwrap();
+        let text = String::from_utf8_lossy(&answer.body_mut().read_to_vec().unwrap()).into_owned();
         keep_secrets(&text);
         let (parts, _) = answer.into_parts();
         Answer { status: parts.status, headers: parts.headers, text }
