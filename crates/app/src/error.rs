@@ -25,6 +25,16 @@ pub enum AppError {
     /// The filter's text.
     #[error(transparent)]
     Filter(#[from] ParseError),
+    /// It is not as whoever asked has seen it.
+    #[error("{what} is at version {found}, not {expected}: it was changed meanwhile; look again and repeat")]
+    Outdated {
+        /// What was to be changed.
+        what: String,
+        /// The version that they have seen.
+        expected: String,
+        /// The version that is there.
+        found: String,
+    },
     /// Whoever asked may not do that.
     #[error("{}", show_denied(.who, *.right, *.elsewhere))]
     Denied {
@@ -123,6 +133,8 @@ pub enum Kind {
     Missing,
     /// It does not go with what is there.
     Conflict,
+    /// What is there is not the version that they have seen.
+    Outdated,
     /// What they say cannot be meant.
     Invalid,
     /// Not now.
@@ -152,6 +164,7 @@ impl AppError {
                 _ => Kind::Internal,
             },
             Self::Starved(_) => Kind::Busy,
+            Self::Outdated { .. } => Kind::Outdated,
             Self::NotLetIn(Denied::Code)
             | Self::Refused(_)
             | Self::Filter(_)

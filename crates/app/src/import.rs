@@ -7,18 +7,16 @@ use std::io::Read;
 use encoding_rs::{Encoding, UTF_8};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use rollcall_domain::{
-    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Organization, OrganizationId,
-    Refusal, Right, Scope, Timestamp, User, UserId, Zone, did_you_mean,
+    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal, Right,
+    Scope, Secret, Timestamp, User, UserId, Zone, did_you_mean,
 };
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
 use crate::csv_text::restore;
 use crate::export::EXPORT_COLUMNS;
 use crate::lines::{Lines, note_lines};
+use crate::users::DEFAULT_ORGANIZATION;
 use crate::{App, AppError};
-
-/// Where users of a file without an `organization` column go.
-const DEFAULT_ORGANIZATION: &str = "default";
 
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -370,11 +368,7 @@ impl Rows<'_, '_> {
                 Ok(())
             }
             Column::Password => {
-                if cell.len() > MAX_ITEM_BYTES || cell.chars().any(char::is_control) {
-                    return Err(Refusal::new(format!(
-                        "a password has at most {MAX_ITEM_BYTES} bytes and no control characters"
-                    )));
-                }
+                User::check_password(&Secret::new(cell))?;
                 draft.password = Some(cell.to_owned());
                 Ok(())
             }

@@ -45,6 +45,7 @@ pub use filters::ReadFilter;
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
+pub use users::{NewUser, UserEdit};
 
 /// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy
 /// or swaps, short enough for whoever waits for one that is gone.

@@ -14,8 +14,8 @@ use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
     RowsRequest, Stop, Terms, UndoRequest,
 };
-use rollcall_app::{Actor, App, AppError, Table, TableOptions};
-use rollcall_domain::{AuditQuery, Brakes, Grant, Mode, Right, Role, Run, RunId, UserId, Zone};
+use rollcall_app::{Actor, App, AppError, NewUser, Table, TableOptions, UserEdit};
+use rollcall_domain::{AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, UserId, Value, Zone};
 use rollcall_store::{Location, StoreError};
 use rollcall_testkit::{TestClock, TestDatabase};
 
@@ -73,6 +73,15 @@ fn run(app: &App, mode: Mode, choice: Choice) -> Result<(), AppError> {
     app.run(&wanted, &Stop::default(), &mut Quiet).map(drop)
 }
 
+/// A user who is there already cannot be added; that an organization is not there is a fault of what was said.
+fn taken_or_unknown(added: Result<(), AppError>) -> Result<(), AppError> {
+    match added {
+        Err(AppError::Store(StoreError::Taken(_))) => Ok(()),
+        Err(AppError::Refused(why)) => Err(StoreError::NoSuch(why.to_string()).into()),
+        other => other,
+    }
+}
+
 fn table() -> Table {
     let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
     std::fs::write(file.path(), "username\nzz\n").unwrap();
@@ -118,6 +127,19 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("users_after", Right::Look, Own, |app, _| app.users_after(None, 1)?.try_for_each(|user| user.map(drop))),
     ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
     ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
+    ("edit_user", Right::EditUsers, One, |app, of| {
+        let edit = UserEdit::Set(Field::Klass, Value::Text("x".to_owned()));
+        app.edit_user(of.user, vec![edit], None).map(drop)
+    }),
+    ("add_user", Right::EditUsers, One, |app, of| {
+        let fields = vec![(Field::Username, Value::Text("north".to_owned()))];
+        let new = NewUser { organization: Some(of.organization.to_owned()), fields, ..NewUser::default() };
+        taken_or_unknown(app.add_user(&new).map(drop))
+    }),
+    ("delete_user", Right::EditUsers, One, |app, of| match app.delete_user(of.user, Some(0)) {
+        Err(AppError::Outdated { .. }) => Ok(()),
+        other => other,
+    }),
     ("remove_user", Right::EditUsers, One, |app, of| {
         let user = app.user(of.user)?;
         // As somebody else has seen it: it stays.

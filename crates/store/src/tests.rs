@@ -374,6 +374,7 @@ fn a_user_who_changed_since_stops_the_whole_chunk() {
         after: &edited,
         changes: &diff(&seen[1], &edited),
         last_update: now(),
+        password: None,
         act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);

@@ -143,6 +143,7 @@ impl From<AppError> for Problem {
             Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::Missing => StatusCode::NOT_FOUND,
             Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Outdated => StatusCode::PRECONDITION_FAILED,
             Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             // What these say may name the database: that is for whoever looks after this installation.
             Kind::Busy => {

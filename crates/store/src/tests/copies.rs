@@ -63,6 +63,7 @@ fn full(place: Place) -> Fixture {
         after: &after,
         changes: &diff(before, &after),
         last_update: now(),
+        password: None,
         act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
