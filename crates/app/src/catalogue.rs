@@ -20,6 +20,16 @@ impl App {
         Ok(all.into_iter().filter(|each| permit.scope.has(each.id)).collect())
     }
 
+    /// The next of them after organization `after`, by number.
+    pub fn organizations_after(
+        &self,
+        after: Option<OrganizationId>,
+        limit: u32,
+    ) -> Result<Vec<Organization>, AppError> {
+        let permit = self.may(Right::Look)?;
+        Ok(permit.organizations_page(&permit.scope, after.unwrap_or(0), limit)?)
+    }
+
     /// Gives an organization another name.
     pub fn rename_organization(&self, name: &str, new: &str) -> Result<(), AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
@@ -51,6 +61,12 @@ impl App {
         let permit = self.may(Right::Look)?;
         let all = permit.profiles()?.into_iter();
         Ok(all.filter(|profile| permit.shows(profile.organization.as_ref())).collect())
+    }
+
+    /// The next of them after profile `after`, by number.
+    pub fn profiles_after(&self, after: Option<ProfileId>, limit: u32) -> Result<Vec<Profile>, AppError> {
+        let permit = self.may(Right::Look)?;
+        Ok(permit.profiles_page(&permit.scope, after.unwrap_or(0), limit)?)
     }
 
     /// The profile of this name.

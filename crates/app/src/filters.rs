@@ -94,6 +94,12 @@ impl App {
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
+    /// The next of them after the one with this full name.
+    pub fn saved_filters_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<SavedFilter>, AppError> {
+        let permit = self.may(Right::Look)?;
+        Ok(permit.saved_filters_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
+    }
+
     /// Removes a saved filter. Runs keep the text that they were started with.
     pub fn remove_filter(&self, name: &str) -> Result<(), AppError> {
         self.may(Right::EditScripts)?;

@@ -15,7 +15,9 @@ use rollcall_app::runs::{
     RowsRequest, Stop, Terms, UndoRequest,
 };
 use rollcall_app::{Actor, App, AppError, NewUser, Table, TableOptions, UserEdit};
-use rollcall_domain::{AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, UserId, Value, Zone};
+use rollcall_domain::{
+    AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, RunQuery, UserId, Value, Zone,
+};
 use rollcall_store::{Location, StoreError};
 use rollcall_testkit::{TestClock, TestDatabase};
 
@@ -152,6 +154,10 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
         app.history(of.id)?.try_for_each(|event| event.map(drop))
     }),
+    ("history_after", Right::Look, One, |app, of| {
+        app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
+        app.history_after(of.id, None, 9).map(drop)
+    }),
     ("export", Right::Look, Own, |app, _| app.export(None)?.try_for_each(|user| user.map(drop))),
     ("download", Right::Look, One, |app, of| {
         app.download(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
@@ -163,6 +169,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("filter", Right::Look, One, |app, of| app.filter(of.saved).map(drop)),
     ("saved_filter", Right::Look, One, |app, of| app.saved_filter(of.saved).map(drop)),
     ("saved_filters", Right::Look, Own, |app, _| app.saved_filters().map(drop)),
+    ("saved_filters_after", Right::Look, Own, |app, _| app.saved_filters_after(None, 9).map(drop)),
     ("save_filter", Right::EditScripts, Everywhere, |app, _| {
         app.save_filter(":gold", "klass eq \"gold\"").map(drop)
     }),
@@ -184,6 +191,10 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("scripts", Right::Look, Own, |app, _| app.scripts().map(drop)),
     ("script_history", Right::Look, One, |app, of| app.script_history(of.saved).map(drop)),
+    ("scripts_after", Right::Look, Own, |app, _| app.scripts_after(None, 9).map(drop)),
+    ("script_history_after", Right::Look, One, |app, of| {
+        app.script_history_after(of.saved, None, 9).map(drop)
+    }),
     ("save_script", Right::EditScripts, Everywhere, |app, _| app.save_script(":saved", "pass", "").map(drop)),
     ("save_script", Right::EditScripts, One, |app, of| app.save_script(of.saved, "pass", "").map(drop)),
     ("restore_script", Right::EditScripts, Everywhere, |app, _| {
@@ -199,10 +210,12 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.save_script(of.saved, "pass", "").map(drop)
     }),
     ("organizations", Right::Look, Own, |app, _| app.organizations().map(drop)),
+    ("organizations_after", Right::Look, Own, |app, _| app.organizations_after(None, 9).map(drop)),
     ("add_organization", Right::Administer, Everywhere, |app, _| app.add_organization("North").map(drop)),
     ("rename_organization", Right::Administer, Everywhere, |app, _| app.rename_organization("none", "x")),
     ("remove_organization", Right::Administer, Everywhere, |app, _| app.remove_organization("none")),
     ("profiles", Right::Look, Own, |app, _| app.profiles().map(drop)),
+    ("profiles_after", Right::Look, Own, |app, _| app.profiles_after(None, 9).map(drop)),
     ("profile", Right::Look, Own, |app, _| app.profile("plus").map(drop)),
     ("profile", Right::Look, One, |app, of| app.profile(of.profile).map(drop)),
     ("add_profile", Right::Administer, Everywhere, |app, _| {
@@ -221,6 +234,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("administrator", Right::Administer, One, |app, of| app.administrator(of.administrator).map(drop)),
     ("administrators", Right::Administer, Own, |app, _| app.administrators().map(drop)),
+    ("administrators_after", Right::Administer, Own, |app, _| app.administrators_after(None, 9).map(drop)),
     ("add_administrator", Right::Administer, Own, |app, _| {
         app.add_administrator("taken", &[within(app)]).map(drop)
     }),
@@ -240,6 +254,12 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("audit", Right::Administer, Everywhere, |app, _| {
         app.audit(&AuditQuery::default())?.try_for_each(|entry| entry.map(drop))
     }),
+    ("audit_after", Right::Administer, Everywhere, |app, _| {
+        app.audit_after(&AuditQuery::default(), None, 9).map(drop)
+    }),
+    ("audit_before", Right::Administer, Everywhere, |app, _| {
+        app.audit_before(&AuditQuery::default(), None, 9).map(drop)
+    }),
     ("audit_head", Right::Administer, Everywhere, |app, _| app.audit_head().map(drop)),
     ("verify_audit", Right::Administer, Everywhere, |app, _| app.verify_audit(None, |_| {}).map(drop)),
     ("export_audit", Right::Administer, Everywhere, |app, _| app.export_audit("nowhere").map(drop)),
@@ -256,6 +276,10 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("runs", Right::Look, Own, |app, _| app.runs()?.try_for_each(|run| run.map(drop))),
     ("outcomes", Right::Look, One, |app, of| {
         app.outcomes(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
+    }),
+    ("runs_after", Right::Look, Own, |app, _| app.runs_after(&RunQuery::default(), None, 9).map(drop)),
+    ("outcomes_after", Right::Look, One, |app, of| {
+        app.outcomes_after(&app.find_run(of.run)?, None, None, 9).map(drop)
     }),
     ("histogram", Right::Look, One, |app, of| app.histogram(&app.find_run(of.run)?, 9).map(drop)),
     ("has_results", Right::Look, One, |app, of| app.has_results(&app.find_run(of.run)?).map(drop)),

@@ -47,7 +47,7 @@ pub use refusal::Refusal;
 pub use rights::{
     Administrator, AdministratorId, Grant, Right, Rights, Role, Scope, check_administrator_name,
 };
-pub use run::{Mode, Replay, Run, RunId, RunState, Selection};
+pub use run::{Mode, Replay, Run, RunId, RunQuery, RunState, Selection};
 pub use saved::{
     MAX_SCRIPT_BYTES, SavedFilter, SavedName, ScriptVersion, check_saved_name, full_name, is_saved_name,
     nearest,

@@ -258,6 +258,19 @@ pub struct Run {
     pub note: Option<String>,
 }
 
+/// Which runs are wanted: those that satisfy everything that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunQuery {
+    /// Where they stand.
+    pub state: Option<RunState>,
+    /// What their script is called.
+    pub script: Option<String>,
+    /// Whether they write.
+    pub mode: Option<Mode>,
+    /// Who has started them.
+    pub administrator: Option<String>,
+}
+
 impl Run {
     /// Whether this somebody has started it. Numbers tell administrators apart, since a name may be given again.
     #[must_use]

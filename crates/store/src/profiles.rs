@@ -1,9 +1,11 @@
 use rollcall_domain::{
     Act, Action, Catalogue, Deed, Item, ItemKind, Operator, Organization, OrganizationId, Profile, ProfileId,
+    Scope,
 };
 
 use crate::db::{Row, Tx, args};
 use crate::organizations::owner;
+use crate::scope::{self, shows};
 use crate::{Store, StoreError, audit, sql};
 
 macro_rules! profile_columns {
@@ -18,6 +20,7 @@ sql! {
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     CATALOGUE = "SELECT id, short_name, organization_id FROM profiles ORDER BY id";
     LIST = concat!(profile_columns!(), "ORDER BY p.id");
+    PAGE = concat!(profile_columns!(), "WHERE p.id > ?1 AND ", shows!("?2", "p.organization_id"), " ORDER BY p.id LIMIT ?3");
     BY_NAME = concat!(profile_columns!(), "WHERE p.short_name = ?1");
     ITEMS = "SELECT attr, operation, value FROM profile_items WHERE profile_id = ?1 AND kind = ?2 ORDER BY position";
     REMOVE = "DELETE FROM profiles WHERE short_name = ?1";
@@ -96,6 +99,19 @@ impl Store {
         self.read(|tx| {
             let all = tx.all(LIST, &[], without_items)?;
             all.into_iter().map(|profile| with_items(tx, profile)).collect()
+        })
+    }
+
+    /// The next profiles that a scope shows after number `after`, with their items.
+    pub fn profiles_page(
+        &self,
+        scope: &Scope,
+        after: ProfileId,
+        limit: u32,
+    ) -> Result<Vec<Profile>, StoreError> {
+        self.read(|tx| {
+            let page = tx.all(PAGE, args![after, scope::text(scope), limit], without_items)?;
+            page.into_iter().map(|profile| with_items(tx, profile)).collect()
         })
     }
 

@@ -1,7 +1,7 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
-    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, Run, RunId, RunState, Scope,
-    Selection, Settings, Tally, Timestamp, UserId,
+    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, Run, RunId, RunQuery, RunState,
+    Scope, Selection, Settings, Tally, Timestamp, UserId,
 };
 
 use crate::db::{Arg, Row, Tx, args};
@@ -53,6 +53,16 @@ sql! {
     SET_PLAN = "UPDATE runs SET plan = ?2, planned = ?3 WHERE id = ?1";
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    // Of a scope are runs that touch nobody else's users.
+    FOUND = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
+                     AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
+                     AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND (CAST(?7 AS TEXT) IS NULL OR \
+                     (organizations IS NOT NULL AND NOT EXISTS (SELECT 1 FROM json_each(organizations) o \
+                      WHERE o.value NOT IN (SELECT s.value FROM json_each(?7) s)))) ORDER BY id DESC LIMIT ?8")
+        => concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
+                    AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
+                    AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND (CAST(?7 AS TEXT) IS NULL OR \
+                    CAST(organizations AS JSONB) <@ CAST(CAST(?7 AS TEXT) AS JSONB)) ORDER BY id DESC LIMIT ?8");
     BEGUN = concat!("SELECT ", run_columns!(), " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
     // One that was called off before it had done anything is none.
     APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
@@ -537,5 +547,35 @@ impl Store {
     /// The next runs before run `before`, newest first.
     pub fn runs_page(&self, before: RunId, limit: u32) -> Result<Vec<Run>, StoreError> {
         self.read(|tx| tx.all(PAGE, args![before, limit], run))
+    }
+
+    /// The same of those that a scope covers and `query` asks for. What is stored of a state does not tell who is at a run,
+    /// so some of them may be in a state that is near the one that was asked for.
+    pub fn find_runs(
+        &self,
+        query: &RunQuery,
+        scope: &Scope,
+        before: RunId,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let RunQuery { state, script, mode, administrator } = query;
+        let states = match state {
+            // It may have been that before.
+            Some(RunState::Interrupted) => Some([RunState::Running, RunState::Selecting]),
+            Some(RunState::Queued | RunState::Running) => Some([RunState::Running; 2]),
+            other => other.map(|state| [state; 2]),
+        };
+        let states = states.map(|states| states.map(RunState::name));
+        let values = args![
+            before,
+            states.map(|states| states[0]),
+            states.map(|states| states[1]),
+            script.as_deref(),
+            mode.map(Mode::name),
+            administrator.as_deref(),
+            write_scope(scope)?,
+            limit
+        ];
+        self.read(|tx| tx.all(FOUND, values, run))
     }
 }

@@ -1,7 +1,8 @@
-use rollcall_domain::{Act, Action, Deed, SavedFilter};
+use rollcall_domain::{Act, Action, Deed, SavedFilter, SavedName, Scope};
 
 use crate::db::{Row, args};
 use crate::organizations::owner;
+use crate::scope::{self, shows};
 use crate::{Store, StoreError, audit, sql};
 
 macro_rules! filter_columns {
@@ -18,6 +19,8 @@ sql! {
     ONE = concat!(filter_columns!(), "WHERE f.name = ?1 AND f.organization_id IS NOT DISTINCT FROM ?2");
     NAMED = concat!(filter_columns!(), "WHERE f.name = ?1 ORDER BY o.name");
     ALL = concat!(filter_columns!(), "ORDER BY f.name, coalesce(o.name, '')");
+    PAGE = concat!(filter_columns!(), "WHERE (f.name, coalesce(o.name, '')) > (?1, ?2) AND ",
+                   shows!("?3", "f.organization_id"), " ORDER BY f.name, coalesce(o.name, '') LIMIT ?4");
     REMOVE = "DELETE FROM filters WHERE name = ?1 AND organization_id IS NOT DISTINCT FROM ?2";
 }
 
@@ -56,6 +59,17 @@ impl Store {
     /// All saved filters, by name.
     pub fn saved_filters(&self) -> Result<Vec<SavedFilter>, StoreError> {
         self.read(|tx| tx.all(ALL, &[], filter))
+    }
+
+    /// The next saved filters that a scope shows after this name, an organization's or everybody's, by name.
+    pub fn saved_filters_page(
+        &self,
+        scope: &Scope,
+        after: SavedName<'_>,
+        limit: u32,
+    ) -> Result<Vec<SavedFilter>, StoreError> {
+        let after = [after.name, after.organization.unwrap_or_default()];
+        self.read(|tx| tx.all(PAGE, args![after[0], after[1], scope::text(scope), limit], filter))
     }
 
     /// Removes a filter; says whether it was there. Runs keep the text that they were started with.

@@ -1,7 +1,10 @@
-use rollcall_domain::{Act, Action, Deed, Organization, OrganizationId, ScriptVersion, full_name};
+use rollcall_domain::{
+    Act, Action, Deed, Organization, OrganizationId, SavedName, Scope, ScriptVersion, full_name,
+};
 
 use crate::db::{Row, args};
 use crate::organizations::owner;
+use crate::scope::{self, shows};
 use crate::{Store, StoreError, audit, sql};
 
 /// A script, whatever its versions are.
@@ -38,6 +41,10 @@ sql! {
     HISTORY = concat!(version_columns!(), "WHERE s.id = ?1 ORDER BY v.number DESC");
     ALL = concat!(version_columns!(), "WHERE s.removed_at IS NULL AND v.number = \
                   (SELECT max(number) FROM script_versions WHERE script_id = s.id) ORDER BY s.name, coalesce(o.name, '')");
+    PAGE = concat!(version_columns!(), "WHERE (s.name, coalesce(o.name, '')) > (?1, ?2) AND ",
+                   shows!("?3", "s.organization_id"), " AND s.removed_at IS NULL AND v.number = \
+                   (SELECT max(number) FROM script_versions WHERE script_id = s.id) ORDER BY s.name, coalesce(o.name, '') LIMIT ?4");
+    HISTORY_PAGE = concat!(version_columns!(), "WHERE s.id = ?1 AND v.number < ?2 ORDER BY v.number DESC LIMIT ?3");
     REMOVE = "UPDATE scripts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
 }
 
@@ -96,6 +103,27 @@ impl Store {
     /// The latest version of every script that is there, by name.
     pub fn scripts(&self) -> Result<Vec<ScriptVersion>, StoreError> {
         self.read(|tx| tx.all(ALL, &[], version))
+    }
+
+    /// The next scripts that a scope shows after this name, an organization's or everybody's, by name: the latest versions.
+    pub fn scripts_page(
+        &self,
+        scope: &Scope,
+        after: SavedName<'_>,
+        limit: u32,
+    ) -> Result<Vec<ScriptVersion>, StoreError> {
+        let after = [after.name, after.organization.unwrap_or_default()];
+        self.read(|tx| tx.all(PAGE, args![after[0], after[1], scope::text(scope), limit], version))
+    }
+
+    /// The next versions of script `id` before version `before`, newest first, also if it was removed.
+    pub fn script_history_page(
+        &self,
+        id: i64,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<ScriptVersion>, StoreError> {
+        self.read(|tx| tx.all(HISTORY_PAGE, args![id, before, limit], version))
     }
 
     /// Every version of script `id`, newest first, also if it was removed.

@@ -29,13 +29,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunState, Scope, Selection, Tally, TargetOutcome,
-    Timestamp,
+    Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
+    TargetOutcome, Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
 use rollcall_store::{List, StoreError};
 
-use crate::pages::pages;
+use crate::pages::{first, pages};
 use crate::{App, AppError, ReadFilter, holder};
 pub use apply::ApplyRequest;
 pub use approve::Approved;
@@ -243,6 +243,45 @@ impl App {
         let all = pages(RunId::MAX, |before| Ok(store.runs_page(before, PAGE)?), |run: &Run| run.id);
         let own = all.filter(move |run| run.as_ref().map_or(true, |run| permit.owns(run)));
         Ok(own.map(|run| run.map(|run| as_it_stands(run, self.clock.now()))))
+    }
+
+    /// The next runs that `query` asks for after run `after`, newest first.
+    pub fn runs_after(
+        &self,
+        query: &RunQuery,
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<Run>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let page = |before| Ok(permit.find_runs(query, &permit.scope, before, limit)?);
+        let found = pages(after.unwrap_or(RunId::MAX), page, |run: &Run| run.id);
+        let now = self.clock.now();
+        let standing = found.map(|run| run.map(|run| as_it_stands(run, now)));
+        let is_wanted = |run: &Run| query.state.is_none_or(|state| run.state == state);
+        first(standing.filter(|run| run.as_ref().map_or(true, is_wanted)), limit)
+    }
+
+    /// The next outcomes of a run after target `after`, in the order of its targets, of one kind only where `outcome` names
+    /// it. Of a run that nobody is at, targets that had no turn are among them at their place, as `not_run`.
+    pub fn outcomes_after(
+        &self,
+        run: &Run,
+        outcome: Option<Outcome>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<TargetOutcome>, AppError> {
+        let permit = self.may_with(Right::Look, run)?;
+        let after = after.unwrap_or(0);
+        let mut page = match outcome {
+            Some(Outcome::NotRun) => Vec::new(),
+            _ => permit.outcomes_page(run.id, outcome, after, limit)?,
+        };
+        if run.state.at_rest() && matches!(outcome, None | Some(Outcome::NotRun)) {
+            page.extend(permit.not_run_page(run.id, after, limit)?);
+            page.sort_by_key(|outcome| outcome.target);
+            page.truncate(limit as usize);
+        }
+        Ok(page)
     }
 
     /// The outcomes of a run in the order of its targets, of one kind only where `outcome` names it. Of a run that

@@ -108,6 +108,26 @@ impl App {
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
+    /// The next of them after the one with this full name.
+    pub fn scripts_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<ScriptVersion>, AppError> {
+        let permit = self.may(Right::Look)?;
+        Ok(permit.scripts_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
+    }
+
+    /// The next versions of a script after version `after`, newest first.
+    pub fn script_history_after(
+        &self,
+        name: &str,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<ScriptVersion>, AppError> {
+        let permit = self.may(Right::Look)?;
+        match self.named_script(name)? {
+            Some(script) => Ok(permit.script_history_page(script.id, after.unwrap_or(i64::MAX), limit)?),
+            None => Ok(vec![self.script(name, None)?]),
+        }
+    }
+
     /// Every version of a script, newest first.
     pub fn script_history(&self, name: &str) -> Result<Vec<ScriptVersion>, AppError> {
         let permit = self.may(Right::Look)?;

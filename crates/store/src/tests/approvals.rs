@@ -1,6 +1,6 @@
 //! A run that takes a second administrator begins to write only with one whose approval counts at that moment.
 
-use rollcall_domain::{Administrator, Unapproved};
+use rollcall_domain::{Administrator, AuditQuery, Unapproved};
 
 use super::*;
 use crate::{FOUR_EYES_ABOVE, List};
@@ -147,7 +147,7 @@ fn an_approval_is_of_what_was_seen() {
     let before = store.audit_head().unwrap().number;
     assert!(store.approve(&preview, &act()).unwrap());
     assert!(!store.approve(&preview, &act()).unwrap());
-    let row = store.audit_after(before, 10).unwrap().pop().unwrap();
+    let row = store.audit_after(&AuditQuery::default(), before, 10).unwrap().pop().unwrap();
     assert_eq!((row.number, row.action.as_str()), (before + 1, "run-approve"));
     let plan = preview.plan.unwrap();
     assert_eq!(row.detail, format!(r#"{{"plan":"{plan}","targets":2}}"#));

@@ -10,7 +10,7 @@ fn verify(store: &Store, kept: Option<&Head>) -> Verdict {
 }
 
 fn entries(store: &Store) -> Vec<AuditEntry> {
-    store.audit_after(0, 1_000).unwrap()
+    store.audit_after(&AuditQuery::default(), 0, 1_000).unwrap()
 }
 
 fn deed(n: i64) -> Deed {

@@ -1,0 +1,36 @@
+//! Whose rows a statement gives. A scope goes into it as one text: the numbers of the organizations, such as `,3,4,`; null
+//! is everywhere.
+
+use rollcall_domain::Scope;
+
+/// Whether an organization's number is in the scope of this placeholder.
+macro_rules! has {
+    ($scope:literal, $organization:literal) => {
+        concat!(
+            "(CAST(",
+            $scope,
+            " AS TEXT) IS NULL OR CAST(",
+            $scope,
+            " AS TEXT) LIKE '%,' || ",
+            $organization,
+            " || ',%')"
+        )
+    };
+}
+pub(crate) use has;
+
+/// The same, or whether it is null: then it is everybody's.
+macro_rules! shows {
+    ($scope:literal, $organization:literal) => {
+        concat!("(", $organization, " IS NULL OR ", $crate::scope::has!($scope, $organization), ")")
+    };
+}
+pub(crate) use shows;
+
+/// A scope as the macros read it.
+pub(crate) fn text(scope: &Scope) -> Option<String> {
+    match scope {
+        Scope::Everywhere => None,
+        Scope::Within(own) => Some(own.iter().fold(",".to_owned(), |list, id| format!("{list}{id},"))),
+    }
+}
