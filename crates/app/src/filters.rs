@@ -16,6 +16,15 @@ pub struct ReadFilter {
     pub tree: Filter,
 }
 
+/// How many users there are, as far as they were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Counted {
+    /// So many.
+    pub users: u64,
+    /// There are more.
+    pub more: bool,
+}
+
 impl App {
     /// Reads a filter: its text, or the name of a saved one.
     pub fn filter(&self, text: &str) -> Result<ReadFilter, AppError> {
@@ -112,5 +121,12 @@ impl App {
     pub fn count_users(&self, filter: Option<&Filter>) -> Result<u64, AppError> {
         let permit = self.may(Right::Look)?;
         Ok(permit.count_users(permit.narrow(filter).as_ref())?)
+    }
+
+    /// The same for whoever cannot wait: counting ends at `most`.
+    pub fn count_users_to(&self, filter: Option<&Filter>, most: u64) -> Result<Counted, AppError> {
+        let permit = self.may(Right::Look)?;
+        let users = permit.count_users_to(permit.narrow(filter).as_ref(), most.saturating_add(1))?;
+        Ok(Counted { users: users.min(most), more: users > most })
     }
 }

@@ -41,11 +41,11 @@ pub use access::Actor;
 pub use csv_text::defuse;
 pub use error::{AppError, Kind};
 pub use export::{EXPORT_COLUMNS, export_row};
-pub use filters::ReadFilter;
+pub use filters::{Counted, ReadFilter};
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
-pub use users::{NewUser, UserEdit};
+pub use users::{Found, NewUser, SearchKey, UserEdit};
 
 /// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy
 /// or swaps, short enough for whoever waits for one that is gone.

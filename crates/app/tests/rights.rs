@@ -129,6 +129,11 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("users_after", Right::Look, Own, |app, _| app.users_after(None, 1)?.try_for_each(|user| user.map(drop))),
     ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
     ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
+    ("count_users_to", Right::Look, Own, |app, _| app.count_users_to(None, 9).map(drop)),
+    ("search_users", Right::Look, One, |app, of| {
+        let found = app.search_users(of.user, None, 9)?;
+        found.first().map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
+    }),
     ("edit_user", Right::EditUsers, One, |app, of| {
         let edit = UserEdit::Set(Field::Klass, Value::Text("x".to_owned()));
         app.edit_user(of.user, vec![edit], None).map(drop)

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{NOW, site};
-use rollcall_app::{App, AppError, Kind, NewUser, UserEdit};
-use rollcall_domain::{Field, Item, ItemKind, Secret, User, Value};
+use rollcall_app::{App, AppError, Counted, Kind, NewUser, SearchKey, UserEdit};
+use rollcall_domain::{Field, Grant, Item, ItemKind, Role, Secret, User, Value};
 use rollcall_testkit::time;
 
 fn text(text: &str) -> Value {
@@ -179,4 +179,54 @@ fn a_user_is_added_as_an_import_would_and_removed_as_it_was_seen() {
     app.delete_user("ana", Some(2)).unwrap();
     app.delete_user("ben", None).unwrap();
     assert_eq!(app.delete_user("ana", None).unwrap_err().kind(), Kind::Missing);
+}
+
+#[test]
+fn a_search_finds_whom_somebody_may_mean_each_once() {
+    let (_database, app) = site(0);
+    app.add_organization("North").unwrap();
+    for (organization, username, email, external_id) in [
+        ("default", "ana", "ana@example.com", "4711"),
+        ("default", "ana.berg", "ana.berg@example.com", "4712"),
+        ("North", "ana.cole", "cole@example.com", "+49301234"),
+        ("default", "berg", "ana.b@example.com", "3"),
+        ("default", "anb", "Ana@example.com", "ana"),
+    ] {
+        let fields = vec![
+            (Field::Username, text(username)),
+            (Field::Email, text(email)),
+            (Field::ExternalId, text(external_id)),
+        ];
+        let new = NewUser { organization: Some(organization.to_owned()), fields, ..NewUser::default() };
+        app.add_user(&new).unwrap();
+    }
+    let search = |app: &App, text: &str| -> Vec<String> {
+        let by = |limit| {
+            let (mut names, mut key) = (Vec::new(), None::<SearchKey>);
+            loop {
+                let page = app.search_users(text, key.as_ref(), limit).unwrap();
+                assert!(page.len() <= limit as usize);
+                let Some(last) = page.last() else { return names };
+                key = Some(last.key.clone());
+                names.extend(page.into_iter().map(|found| found.user.username));
+            }
+        };
+        assert_eq!(by(1), by(100), "{text}");
+        by(2)
+    };
+    assert_eq!(search(&app, "ana"), ["ana", "anb", "ana.berg", "ana.cole", "berg"]);
+    assert_eq!(search(&app, " Ana "), ["ana", "anb", "ana.berg", "ana.cole", "berg"]);
+    assert_eq!(search(&app, "3"), ["ana.cole", "berg"], "a number, then an identifier of another system");
+    assert_eq!(search(&app, "+49301234"), ["ana.cole"]);
+    assert_eq!(search(&app, "ana.berg@example.com"), ["ana.berg"]);
+    for nobody in ["", " ", "zz", "berg@", "47", "a\0", "\u{10ffff}", &"a".repeat(2_000)] {
+        assert_eq!(search(&app, nobody), [] as [String; 0], "{nobody}");
+    }
+    let grant = Grant { role: Role::ReadOnly, organization_id: Some(2) };
+    app.add_administrator("north", &[grant]).unwrap();
+    let north = app.acting_as("north").unwrap();
+    assert_eq!(search(&north, "ana"), ["ana.cole"]);
+    assert_eq!(north.count_users_to(None, 5).unwrap(), Counted { users: 1, more: false });
+    assert_eq!(app.count_users_to(None, 5).unwrap(), Counted { users: 5, more: false });
+    assert_eq!(app.count_users_to(None, 4).unwrap(), Counted { users: 4, more: true });
 }

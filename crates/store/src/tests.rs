@@ -12,13 +12,14 @@ mod approvals;
 mod audits;
 mod copies;
 mod filters;
+mod searches;
 mod server;
 
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
     StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks, copy, credentials,
     history, import, import_set, installation, load, organizations, outcomes, profiles, prune, runs,
-    saved_filters, scripts, staging, users, workers, write, write_set,
+    saved_filters, scripts, search, staging, users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -316,6 +317,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         runs::STATEMENTS,
         saved_filters::STATEMENTS,
         scripts::STATEMENTS,
+        search::STATEMENTS,
         staging::STATEMENTS,
         users::STATEMENTS,
         workers::STATEMENTS,

@@ -1,5 +1,6 @@
 mod add;
 mod edit;
+mod search;
 
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{Right, User, UserId};
@@ -10,6 +11,7 @@ use crate::{App, AppError};
 pub(crate) use add::DEFAULT_ORGANIZATION;
 pub use add::NewUser;
 pub use edit::UserEdit;
+pub use search::{Found, SearchKey};
 
 /// Users are read in pages of this many.
 const PAGE: u32 = 1_000;
