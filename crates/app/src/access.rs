@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rollcall_domain::filter::{Comparison, Expr, Filter, Literal, Test, UserTest};
 use rollcall_domain::{
-    Administrator, AdministratorId, Field, Mode, Organization, Right, Rights, Run, Scope, User,
+    Administrator, AdministratorId, Field, Mode, Organization, Right, Rights, Run, Scope, User, Voucher,
 };
 use rollcall_store::{Store, StoreError};
 
@@ -200,9 +200,22 @@ impl App {
         self.may_with(if run.settings.report { Right::Report } else { Right::Execute }, run)
     }
 
-    /// Whether whoever started a run may still do what it does: asked again when others are to go on with it.
+    /// Who is asked from now on whether a run may go on that they let begin, or go on.
+    pub(crate) fn voucher(&self) -> Voucher {
+        self.actor.id.map_or(Voucher::Account, Voucher::Administrator)
+    }
+
+    /// Whether whoever started a run, or has let it go on since, may still do what it does: asked again when others are to go
+    /// on with it.
     pub(crate) fn is_still_allowed(&self, run: &Run) -> Result<bool, AppError> {
-        let Some(id) = run.administrator_id else { return Ok(true) };
+        let id = match run.settings.vouched_by {
+            Some(Voucher::Account) => return Ok(true),
+            Some(Voucher::Administrator(id)) => id,
+            None => match run.administrator_id {
+                Some(id) => id,
+                None => return Ok(true),
+            },
+        };
         let Some(administrator) = self.engine().administrator_by_id(id)? else { return Ok(false) };
         let by = Self { actor: Actor::administrator(&administrator), ..self.clone() };
         Ok(by.may_run_again(run).is_ok())

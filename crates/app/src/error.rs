@@ -16,6 +16,9 @@ pub enum AppError {
     /// A rule of the domain.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// How something stands, which is not what is asked for.
+    #[error("{0}")]
+    Conflict(Refusal),
     /// Who asks is not let in.
     #[error(transparent)]
     NotLetIn(#[from] Denied),
@@ -163,6 +166,7 @@ impl AppError {
                 StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Full => Kind::Busy,
                 _ => Kind::Internal,
             },
+            Self::Conflict(_) => Kind::Conflict,
             Self::Starved(_) => Kind::Busy,
             Self::Outdated { .. } => Kind::Outdated,
             Self::NotLetIn(Denied::Code)
@@ -179,6 +183,11 @@ impl AppError {
             Self::Unavailable(_) | Self::Broken(_) | Self::CrewLost | Self::File { .. } => Kind::Internal,
         }
     }
+}
+
+/// Refuses what does not go with how something stands.
+pub(crate) fn conflict<T>(why: impl Into<String>) -> Result<T, AppError> {
+    Err(AppError::Conflict(Refusal::new(why)))
 }
 
 fn show_denied(who: &str, right: Right, elsewhere: bool) -> String {

@@ -314,9 +314,10 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("resume", Right::Execute, One, |app, of| {
         let (engine, brakes) = (engine(), Brakes::default());
-        let wanted = ResumeRequest { engine, time_limit: None, brakes, confirmed: true };
+        let wanted = ResumeRequest { engine, time_limit: None, brakes, confirmed: true, queue: false };
         app.resume(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
     }),
+    ("begin", Right::Execute, One, |app, of| app.begin(of.run, 2).map(drop)),
     ("cancel", Right::Execute, One, |app, of| app.cancel(of.run).map(drop)),
     ("watch", Right::Look, One, |app, of| app.watch(of.run, &Stop::default(), &mut Quiet).map(drop)),
     ("has_workers", Right::Look, Own, |app, _| app.has_workers().map(drop)),

@@ -55,6 +55,7 @@ actions! {
     RunApply "run-apply" "A preview was applied.";
     RunUndo "run-undo" "A run was taken back.";
     RunRetry "run-retry" "A run was repeated for those that had failed.";
+    RunBegin "run-begin" "A run that was held was let begin.";
     RunResume "run-resume" "A run was told to go on.";
     RunCancel "run-cancel" "A run was cancelled.";
     RunApprove "run-approve" "Somebody has said yes to the plan of a preview.";

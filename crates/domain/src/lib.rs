@@ -28,7 +28,7 @@ mod user;
 
 pub use approval::{Above, Approval, Missing, Unapproved};
 pub use audit::{Act, Action, AuditEntry, AuditQuery, Chain, Deed, Flaw, Head, Verdict};
-pub use brakes::{Brakes, Counts, Settings, Tripped};
+pub use brakes::{Brakes, Counts, Settings, Tripped, Voucher};
 pub use change::{Change, FieldChange, Mismatch, diff, inverse};
 pub use clock::{Clock, SystemClock};
 pub use columns::ColumnHash;

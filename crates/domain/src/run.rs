@@ -291,6 +291,13 @@ impl Run {
         }
     }
 
+    /// Whether it waits, with its list frozen, for somebody to let it begin. What waits for the answer of whoever sits at a
+    /// terminal has a holder.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.state == RunState::Selecting && self.holder.is_none()
+    }
+
     /// How many targets had no turn yet.
     #[must_use]
     pub fn left(&self) -> u64 {

@@ -42,6 +42,8 @@ sql! {
     SCOPE = "SELECT organizations FROM runs WHERE id = ?1";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
     BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3, holder = ?4 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
+    LET_BEGIN = "UPDATE runs SET state = 'running', settings = ?3 \
+                 WHERE id = ?1 AND state = 'selecting' AND token = ?2 AND holder IS NULL";
     // Only the run that was looked at: neither its holder nor anybody else has touched it since.
     TAKE = "UPDATE runs SET state = 'running', holder = ?3, leased_until = ?4, braked_from = ?5, settings = ?6, \
             token = token + 1, ended_at = NULL, note = NULL \
@@ -162,8 +164,8 @@ pub struct Hold {
 /// A run is to be taken over.
 #[derive(Debug)]
 pub struct Takeover<'a> {
-    /// The process that goes on with it.
-    pub holder: &'a str,
+    /// The process that goes on with it; none if that is left to workers.
+    pub holder: Option<&'a str>,
     /// When others may take it over.
     pub leased_until: Timestamp,
     /// Where its brakes start to count.
@@ -384,6 +386,15 @@ impl NewRun<'_> {
     }
 }
 
+/// What is done with a run that was let begin, if one was.
+fn begun_as(tx: &Tx<'_>, id: RunId, updated: u64) -> Result<Run, StoreError> {
+    let run = one(tx, id)?.filter(|_| updated > 0).ok_or(StoreError::RunLost(id))?;
+    // The question may have stood there for long.
+    approvals::check(tx, &run)?;
+    tx.announce()?;
+    Ok(run)
+}
+
 fn start(repeats: bool) -> &'static str {
     if repeats { FREEZE_REPEATING } else { FREEZE_LIST }
 }
@@ -449,12 +460,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             let until = holder.map(|_| leased_until);
-            match tx.execute(BEGIN, args![hold.run, hold.token, until, holder])? {
-                0 => return Err(StoreError::RunLost(hold.run)),
-                // The question may have stood there for long.
-                _ => approvals::check(tx, &one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run))?)?,
-            }
-            tx.announce()
+            begun_as(tx, hold.run, tx.execute(BEGIN, args![hold.run, hold.token, until, holder])?).map(drop)
+        })
+    }
+
+    /// Lets a run begin that is held, with these settings: it is left to workers. [`StoreError::RunLost`] if it is not
+    /// held any more. An approval that it needs must still count.
+    pub fn let_begin(&self, hold: Hold, settings: &Settings, act: &Act<'_>) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let settings = json::write(settings)?;
+            let run = begun_as(tx, hold.run, tx.execute(LET_BEGIN, args![hold.run, hold.token, settings])?)?;
+            audit::record(tx, act, &deed(Action::RunBegin, &run).with("targets", run.targets))
         })
     }
 
@@ -467,7 +483,7 @@ impl Store {
                 seen.id,
                 seen.token,
                 by.holder,
-                by.leased_until,
+                by.holder.map(|_| by.leased_until),
                 json::write(&by.braked_from)?,
                 json::write(by.settings)?,
                 seen.leased_until

@@ -503,7 +503,7 @@ fn of_a_run_others_get_their_share_and_nobody_writes_what_is_not_theirs() {
     // Whoever goes on gets what is left, and nothing else.
     let seen_run = store.run(one.id).unwrap().unwrap();
     let by = Takeover {
-        holder: "c",
+        holder: Some("c"),
         leased_until: now(),
         braked_from: Counts::default(),
         settings: &Settings::default(),

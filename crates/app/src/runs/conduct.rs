@@ -27,6 +27,9 @@ pub struct Terms {
     pub confirmed: bool,
     /// It is left to workers.
     pub queue: bool,
+    /// It is left to workers as well, but not before somebody lets it begin ([`App::begin`]): whoever is no terminal looks
+    /// at the frozen list first.
+    pub hold: bool,
 }
 
 /// A run to be made.
@@ -72,7 +75,7 @@ pub(super) fn millis(time: Duration) -> u64 {
 
 impl App {
     /// Makes a run and executes it; with the crew that executes its script, if it has one. The run that comes back has
-    /// ended.
+    /// ended, unless it is left to workers.
     pub(super) fn start(
         &self,
         new: &New<'_>,
@@ -81,7 +84,7 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        let confirmed = terms.confirmed || new.mode == Mode::Preview;
+        let confirmed = !terms.hold && (terms.confirmed || new.mode == Mode::Preview);
         let me = holder::current();
         let run = self.engine().create_run(&NewRun {
             mode: new.mode,
@@ -101,15 +104,16 @@ impl App {
                 canary: terms.canary,
                 zone: Some(self.zone.name().to_owned()),
                 report: new.report,
+                vouched_by: None,
             },
             applies: new.applies,
             undoes: new.undoes,
             state: if confirmed { RunState::Running } else { RunState::Selecting },
             // Somebody has to be there for the answer.
-            holder: if terms.queue && confirmed { None } else { Some(&me) },
+            holder: if terms.hold || terms.queue && confirmed { None } else { Some(&me) },
             leased_until: lease(self),
         })?;
-        if confirmed && terms.queue {
+        if terms.hold || confirmed && terms.queue {
             return self.find_run(run.id);
         }
         if confirmed {

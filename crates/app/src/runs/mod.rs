@@ -7,6 +7,7 @@
 
 mod apply;
 mod approve;
+mod begin;
 mod cancel;
 mod chains;
 mod conduct;
@@ -29,12 +30,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
+    Mode, Outcome, ParamValues, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
     TargetOutcome, Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
 use rollcall_store::{List, StoreError};
 
+use crate::error::conflict;
 use crate::pages::{first, pages};
 use crate::{App, AppError, ReadFilter, holder};
 pub use apply::ApplyRequest;
@@ -132,12 +134,24 @@ pub trait Observer {
     fn progress(&mut self, progress: Progress);
 }
 
+/// Nobody who could be asked, or would watch: for what is left to workers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn confirm(&mut self, _: &Run) -> bool {
+        false
+    }
+
+    fn progress(&mut self, _: Progress) {}
+}
+
 /// Set by whoever wants a run to end early.
 pub type Stop = Arc<AtomicBool>;
 
 impl App {
-    /// Runs a script over the users that `request` selects. The run that comes back has ended; an error before its
-    /// targets were frozen leaves no run behind.
+    /// Runs a script over the users that `request` selects. The run that comes back has ended, unless it is left to workers;
+    /// an error before its targets were frozen leaves no run behind.
     pub fn run(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
         let permit = self.may_run(request.mode)?;
         let now = self.clock.now();
@@ -179,7 +193,10 @@ impl App {
         let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
         let job = self.job(&request.script, params.clone(), whose, &request.engine)?;
         std::thread::scope(|scope| {
-            let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
+            // Of what is left to others it is only found out here whether it is Python.
+            let leaves = request.terms.queue || request.terms.hold;
+            let count = if leaves { 1 } else { request.engine.workers.max(1) };
+            let crew = Crew::hire(scope, &sandbox, &job, count)?;
             read?;
             let new = New {
                 mode: request.mode,
@@ -223,7 +240,7 @@ impl App {
         if run.state.at_rest() {
             return Ok(run);
         }
-        Err(Refusal::new(format!("run {id} is still {}: wait for its end", run.state.name())).into())
+        conflict(format!("run {id} is still {}: wait for its end", run.state.name()))
     }
 
     /// One run, as it stands: `interrupted` if the process that executed it is gone.
@@ -321,7 +338,8 @@ pub(crate) fn as_it_stands(mut run: Run, now: Timestamp) -> Run {
         RunState::Running if dead || run.leased_until.is_none_or(|until| until < now) => {
             RunState::Interrupted
         }
-        RunState::Selecting if dead => RunState::Interrupted,
+        // Nobody has to be there for one that is held.
+        RunState::Selecting if dead && run.holder.is_some() => RunState::Interrupted,
         state => state,
     };
     run

@@ -11,7 +11,7 @@ use rollcall_store::{Beat, Hold, RunEnd, StoreError};
 
 use super::crew::Crew;
 use super::ledger::{Ledger, Role};
-use super::{Engine, Observer, Progress, Stop};
+use super::{Engine, Nobody, Stop};
 use crate::{App, AppError, holder};
 
 /// How often a worker says that it is alive.
@@ -63,16 +63,6 @@ pub struct WorkerInfo {
     pub speed: u64,
     /// Whether it takes nothing more.
     pub draining: bool,
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn confirm(&mut self, _: &Run) -> bool {
-        false
-    }
-
-    fn progress(&mut self, _: Progress) {}
 }
 
 impl App {
@@ -177,7 +167,7 @@ impl App {
             self.engine().end_run(Hold { run: run.id, token: run.token }, &end)?;
             return Ok(());
         }
-        let mut observer = Silent;
+        let mut observer = Nobody;
         let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer);
         let nothing_left = self.engine().glance(run.id)?.chunks == 0;
         if run.replays().is_some() || nothing_left {

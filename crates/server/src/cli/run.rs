@@ -68,7 +68,7 @@ impl Run {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         if self.apply {
-            self.answer.check("--apply")?;
+            self.terms.check(&self.answer, "--apply")?;
         }
         self.rows.check()?;
         let script = scripts::find(&app, &self.script)?;

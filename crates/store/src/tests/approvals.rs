@@ -118,7 +118,7 @@ fn an_approval_counts_as_long_as_whoever_gave_it_may_run_scripts() {
     assert!(why(store.begin_run(hold(&run), Some(HOLDER), now())).contains(gone));
     assert_eq!(store.run(run.id).unwrap().unwrap().state, RunState::Selecting);
     let takeover = Takeover {
-        holder: HOLDER,
+        holder: Some(HOLDER),
         leased_until: now(),
         braked_from: Counts::default(),
         settings: &Settings::default(),
