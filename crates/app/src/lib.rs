@@ -28,7 +28,7 @@ mod table;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollcall_domain::{Clock, Zone};
@@ -61,6 +61,8 @@ pub struct App {
     lease: Duration,
     /// Outcomes that this process has committed.
     committed: Arc<AtomicU64>,
+    /// How many scripts this process tries at this moment.
+    trials: Arc<AtomicUsize>,
     news: Arc<News>,
 }
 
@@ -75,6 +77,7 @@ impl App {
             actor,
             lease: LEASE,
             committed: Arc::default(),
+            trials: Arc::default(),
             news: Arc::default(),
         }
     }

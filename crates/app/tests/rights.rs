@@ -12,7 +12,7 @@ use std::sync::Arc;
 use common::{NOW, request};
 use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
-    RowsRequest, Stop, Terms, UndoRequest,
+    RowsRequest, Stop, Terms, TrialRequest, UndoRequest,
 };
 use rollcall_app::{Actor, App, AppError, NewUser, Table, TableOptions, UserEdit};
 use rollcall_domain::{
@@ -316,6 +316,12 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         let (engine, brakes) = (engine(), Brakes::default());
         let wanted = ResumeRequest { engine, time_limit: None, brakes, confirmed: true, queue: false };
         app.resume(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("try_script", Right::Report, One, |app, of| {
+        let script = request("user.klass = 'x'", Mode::Preview).script;
+        let (username, engine) = (of.user.to_owned(), engine());
+        let wanted = TrialRequest { script, username, params: Vec::new(), row: Vec::new(), engine };
+        app.try_script(&wanted).map(drop)
     }),
     ("begin", Right::Execute, One, |app, of| app.begin(of.run, 2).map(drop)),
     ("cancel", Right::Execute, One, |app, of| app.cancel(of.run).map(drop)),

@@ -56,7 +56,7 @@ pub use error::StoreError;
 pub use history::{ByRun, Event, EventKey};
 pub use import::{Added, Import, Newcomer};
 pub use load::{Loaded, Planned};
-pub use outcomes::{Commit, Settled, Stretch};
+pub use outcomes::{Commit, Settled, Stretch, name_taken};
 pub use pg_url::PgUrl;
 pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
 pub use scripts::SavedScript;

@@ -21,6 +21,7 @@ mod results;
 mod resume;
 mod retry;
 mod rows;
+mod trial;
 mod undo;
 mod watch;
 mod work;
@@ -49,6 +50,7 @@ pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
 pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
 pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
+pub use trial::TrialRequest;
 pub use undo::UndoRequest;
 pub use work::{Event, WorkerInfo};
 

@@ -58,7 +58,7 @@ fn targets_from(text: &str) -> Result<(RunId, Option<Outcome>), String> {
     Ok((run, outcome))
 }
 
-fn param(text: &str) -> Result<(String, String), String> {
+pub(super) fn param(text: &str) -> Result<(String, String), String> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| format!("{text:?} gives nothing: write NAME=VALUE"))?;
     Ok((name.trim().to_owned(), value.to_owned()))
