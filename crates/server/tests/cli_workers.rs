@@ -175,6 +175,30 @@ fn a_canary_is_a_canary_for_workers_too() {
 }
 
 #[test]
+fn a_small_run_is_not_stuck_behind_a_large_one() {
+    let desk = Desk::with_users(900);
+    let large = queue(&desk, SLOW, &QUEUE);
+    let worker = Worker::start(&desk);
+    wait_for(&desk, large, 1);
+    let small = queue(&desk, "user.klass = 'x'", &["--filter", "obj_id le 3", "--apply", "--yes", "--queue"]);
+    assert_eq!(watch(&desk, small).exits(0).object()["outcomes"]["changed"], 3);
+    let behind = desk.store().run(large).unwrap().unwrap();
+    assert!(behind.left() > 0, "the small one has ended first: {:?}", behind.tally);
+    // The large one goes on; a second one like it has its turns, too.
+    let second = queue(&desk, SLOW, &["--all", "--queue"]);
+    wait_for(&desk, second, 1);
+    let at = desk.store().run(large).unwrap().unwrap();
+    assert!(at.left() > 0, "{:?}", at.tally);
+    wait_for(&desk, large, at.tally.total() + 1);
+    assert!(desk.store().run(second).unwrap().unwrap().left() > 0);
+    for run in [large, second] {
+        desk.ok(&["runs", "cancel", &run.to_string()]);
+    }
+    let ended = [large, second, small].map(|run| desk.store().run(run).unwrap().unwrap().tally.total());
+    assert_eq!(done_by(&worker.drain().exits(0)), ended.iter().sum::<u64>(), "nothing was done twice");
+}
+
+#[test]
 fn the_rows_of_one_user_stay_in_order_whoever_executes_them() {
     let desk = Desk::with_users(40);
     // Every user comes five times, far apart.

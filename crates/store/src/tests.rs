@@ -467,6 +467,29 @@ fn a_chunk_is_committed_once_and_by_its_holder_only() {
 }
 
 #[test]
+fn whoever_was_served_longest_ago_comes_first() {
+    let Fixture { store, folder: _folder } = fixture(8);
+    let runs: Vec<_> = (0..3).map(|_| start(&store, Mode::Preview)).collect();
+    let ids = |at: [usize; 3]| at.map(|n| runs[n].run.id).to_vec();
+    assert!(store.runs_waiting(9).unwrap().is_empty(), "somebody is at each");
+    for started in [&runs[1], &runs[0], &runs[2]] {
+        store.put_down_chunk(&started.chunk, HOLDER).unwrap();
+    }
+    assert_eq!(store.runs_waiting(9).unwrap(), ids([0, 1, 2]));
+    assert_eq!(store.runs_to_do(9).unwrap(), ids([1, 0, 2]));
+    let chunk = store.lease_chunk(hold(&runs[1]), &lessee("b")).unwrap().unwrap();
+    assert_eq!((chunk.done, chunk.last), (0, 8), "what was put down is what is had");
+    assert_eq!(store.runs_to_do(9).unwrap(), [runs[0].id, runs[2].id]);
+    assert_eq!(store.runs_waiting(1).unwrap(), [runs[0].id]);
+    store.put_down_chunk(&chunk, "b").unwrap();
+    // It is another chunk by now, whoever still thinks to have it.
+    store.put_down_chunk(&chunk, "b").unwrap();
+    assert_eq!(store.runs_to_do(9).unwrap(), ids([0, 2, 1]));
+    assert_eq!(store.glance(runs[1].id).unwrap().chunks, 1);
+    assert_eq!(store.renew_chunk(&chunk, &lessee("b")).unwrap(), None);
+}
+
+#[test]
 fn of_a_run_others_get_their_share_and_nobody_writes_what_is_not_theirs() {
     let Fixture { store, folder: _folder } = fixture(8);
     let seen = users_of(&store);

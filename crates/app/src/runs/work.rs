@@ -109,7 +109,7 @@ impl App {
                     tell(Event::Joins(&run));
                     at.store(run.id, Ordering::Relaxed);
                     let before = self.committed.load(Ordering::Relaxed);
-                    let helped = self.help(&run, engine, drain);
+                    let helped = self.help(&run, engine, drain, avoided.keys().copied().collect());
                     at.store(0, Ordering::Relaxed);
                     tell(Event::Leaves(&run, self.committed.load(Ordering::Relaxed) - before));
                     if let Err(error) = &helped
@@ -151,8 +151,8 @@ impl App {
         Ok(self.engine().run(id)?.filter(|run| run.state == RunState::Running))
     }
 
-    /// Executes chunks of a run, as long as there are some to be had.
-    fn help(&self, run: &Run, engine: &Engine, drain: &Stop) -> Result<(), AppError> {
+    /// Executes chunks of a run, as long as there are some to be had and no other run waits, but for those `avoided`.
+    fn help(&self, run: &Run, engine: &Engine, drain: &Stop, avoided: Vec<RunId>) -> Result<(), AppError> {
         if !self.is_still_allowed(run)? {
             let note = format!(
                 "{} may no longer do what this run does: somebody who may can resume it",
@@ -168,7 +168,7 @@ impl App {
             return Ok(());
         }
         let mut observer = Nobody;
-        let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer);
+        let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer).in_turns(avoided);
         let nothing_left = self.engine().glance(run.id)?.chunks == 0;
         if run.replays().is_some() || nothing_left {
             self.take_part(run, None, drain, ledger)?;
