@@ -60,6 +60,13 @@ fn rows() -> Vec<Row> {
         row("get /roles", "/roles", None, Nobody),
         row("get /samples", "/samples", None, Nobody),
         row("get /samples/{name}", "/samples/extend-by-days", None, Nobody),
+        with(
+            "post /trials",
+            "/trials",
+            json!({"script": "x", "source": "pass", "user": "n1"}),
+            Report,
+            North,
+        ),
         with("post /script-checks", "/script-checks", script.clone(), Look, Nobody),
         row("get /users", "/users", Look, List),
         row("get /users.csv", "/users.csv", Look, List),
@@ -97,6 +104,8 @@ fn rows() -> Vec<Row> {
         with("post /audit-checks", "/audit-checks", json!({}), Administer, All),
         with("post /runs", "/runs", run, Report, Nobody),
         with("post /runs/{run}/approve", "/runs/1/approve", json!({}), Execute, North),
+        with("post /runs/{run}/begin", "/runs/4/begin", json!({"targets": 1}), Execute, North),
+        with("post /runs/{run}/resume", "/runs/5/resume", json!({}), Execute, North),
         with("post /runs/{run}/retry", "/runs/1/retry", json!({"which": "failed"}), Execute, North),
         with("post /runs/{run}/apply", "/runs/1/apply", json!({}), Execute, North),
         with("post /runs/{run}/undo", "/runs/2/undo", json!({}), Execute, North),
@@ -119,6 +128,14 @@ fn rows() -> Vec<Row> {
             North,
         ),
         row("delete /scripts/{name}", "/scripts/North:n-script", EditScripts, North),
+        with(
+            "post /users",
+            "/users",
+            json!({"username": "new", "organization": "North", "password": "canary-of-a-user"}),
+            EditUsers,
+            North,
+        ),
+        with("patch /users/{username}", "/users/n2", json!({"klass": "silver"}), EditUsers, North),
         row("delete /users/{username}", "/users/n2", EditUsers, North),
         with(
             "post /profiles",
@@ -235,10 +252,14 @@ fn desk() -> Desk {
     desk.ok(&["administrators", "add", "nora", "--grant", "operator@North"]);
     desk.shell("rollcall administrators password nora < password").exits(0);
     let nora = |args: &[&str]| desk.ok(&[&["--as", "nora", "run", "script.py", "--filter"], args].concat());
-    // Run 1 is a preview, run 2 has written, run 3 is another preview.
+    // Runs 1 and 3 are previews, run 2 has written.
     nora(&["username eq \"n2\""]);
     nora(&["username eq \"n1\"", "--apply", "--yes"]);
     nora(&["username eq \"n1\""]);
+    // Run 4 waits to begin, run 5 has stopped after its first target.
+    nora(&["username eq \"n1\"", "--apply", "--yes", "--hold"]);
+    let stopped = ["username eq \"n1\" or username eq \"n2\"", "--canary", "1"];
+    desk.call(&[&["--as", "nora", "run", "script.py", "--filter"], &stopped[..]].concat()).exits(1);
     desk
 }
 

@@ -124,7 +124,7 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     let groups = program.get(&format!("{path}/changes"));
     assert_eq!(groups["items"][0]["users"], 125);
     let other = program.send("POST", &format!("{path}/apply"), Some(&json!({"plan": "0123456789"})));
-    other.problem(422);
+    other.problem(409);
     let plan = json!({"plan": preview["plan"]});
     let applied = program.send("POST", &format!("{path}/apply"), Some(&plan));
     assert_eq!(applied.headers["location"], format!("/api/v1/runs/{}", applied.json()["run"]));
@@ -153,4 +153,124 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     desk.ok(&["audit", "export", "-"]);
     desk.ok(&["audit", "verify"]);
     server.end();
+}
+
+/// A site with an administrator who may do everything, and a program of hers.
+fn program_of_ana(desk: &Desk) -> String {
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    let token = desk.ok(&["tokens", "add", "ana", "program", "--scope", "look,execute,edit-users"]).out;
+    give_out(token.trim());
+    format!("Bearer {}", token.trim())
+}
+
+#[test]
+fn a_user_is_edited_as_it_was_seen() {
+    let desk = Desk::new();
+    desk.import("username,organization\nfirst,North\n");
+    desk.ok(&["profiles", "add", "gold"]);
+    let server = Server::on(&desk);
+    let program = Program { token: program_of_ana(&desk), server: &server };
+    let new = json!({"username": "berta", "klass": "basic", "expiration": "2027-01-01", "profiles": ["gold"],
+        "attributes": [{"attr": "Class", "operation": ":=", "value": "x"}], "password": "canary-of-a-user"});
+    let made = program.send("POST", "/users", Some(&new));
+    assert_eq!((made.status.as_u16(), &made.json()["profiles"]), (201, &json!(["gold"])));
+    let seen = made.headers["etag"].to_str().unwrap().to_owned();
+    program.send("POST", "/users", Some(&new)).problem(409);
+    // All that is wrong is told, each with its place.
+    let wrong = json!({"klas": "x", "expiration": "soon", "obj_id": 7, "add_attributes": [{"attr": "A B", "operation": "==", "value": ""}]});
+    let refused = program.send("PATCH", "/users/berta", Some(&wrong));
+    refused.problem(422);
+    let mut pointers = column(refused.json()["errors"].as_array().unwrap(), "pointer");
+    pointers.sort_by_key(Value::to_string);
+    assert_eq!(pointers, ["/add_attributes/0", "/expiration", "/klas"]);
+
+    let edit = |tag: &str, patch: Value| {
+        let headers = [
+            ("authorization", program.token.as_str()),
+            ("content-type", "application/json"),
+            ("if-match", tag),
+        ];
+        server.send("PATCH", "/api/v1/users/berta", &headers, &patch.to_string())
+    };
+    let patch = json!({"klass": "plus", "expiration": null, "remove_profiles": ["gold"],
+        "remove_attributes": [{"attr": "Class", "value": "x"}],
+        "add_check_attributes": [{"attr": "NAS-Port-Type", "operation": "==", "value": "Ethernet"}]});
+    let edited = edit(&seen, patch);
+    assert_eq!(edited.status, 200, "{}", edited.text);
+    assert_eq!(edited.json(), desk.user("berta"));
+    assert_eq!((&edited.json()["klass"], &edited.json()["expiration"]), (&json!("plus"), &Value::Null));
+    // Who has seen an older state is told so, and nothing is written.
+    edit(&seen, json!({"klass": "other"})).problem(412);
+    edit("\"nonsense\"", json!({"klass": "other"})).problem(412);
+    assert_eq!(desk.user("berta")["klass"], "plus");
+    let found = program.get("/users?search=BER");
+    assert_eq!(column(found["items"].as_array().unwrap(), "username"), ["berta"]);
+    assert_eq!(program.get("/users/berta/history")["items"][0]["administrator"], "ana");
+
+    let tried = program.post(
+        "/trials",
+        &json!({"script": "t.py", "user": "berta", "row": {"to": "silver"},
+        "source": "print('hm')\nuser.klass = row['to']"}),
+    );
+    assert_eq!((&tried["outcome"], &tried["output"]), (&json!("changed"), &json!("hm\n")));
+    assert_eq!(
+        (&tried["changes"][0]["after"], &desk.user("berta")["klass"]),
+        (&json!("silver"), &json!("plus"))
+    );
+    let removed = server.send(
+        "DELETE",
+        "/api/v1/users/berta",
+        &[("authorization", &program.token), ("if-match", &seen)],
+        "",
+    );
+    removed.problem(412);
+    assert_eq!(program.send("DELETE", "/users/berta", None).status, 204);
+    program.send("GET", "/users/berta", None).problem(404);
+}
+
+#[test]
+fn a_run_that_is_held_begins_when_somebody_has_seen_its_list() {
+    let desk = Desk::with_users(3);
+    let server = Server::on(&desk);
+    let program = Program { token: program_of_ana(&desk), server: &server };
+    let held = program.post(
+        "/runs",
+        &json!({"script": "mark", "source": "user.klass = 'seen'", "mode": "apply",
+        "targets": {"all": true}, "hold": true}),
+    );
+    assert_eq!((&held["state"], &held["targets"]), (&json!("selecting"), &json!(3)));
+    program.send("POST", "/runs/1/begin", Some(&json!({"targets": 2}))).problem(409);
+    program.post("/runs/1/begin", &json!({"targets": 3}));
+    assert_eq!(program.ended(&held)["outcomes"]["changed"], 3);
+    program.send("POST", "/runs/1/begin", Some(&json!({"targets": 3}))).problem(409);
+    // One that nobody wants is ended; a canary stops, and goes on.
+    let held = program.post(
+        "/runs",
+        &json!({"script": "mark", "source": "user.klass = 'not'", "mode": "apply",
+        "targets": {"filter": "klass eq \"seen\""}, "hold": true}),
+    );
+    assert_eq!(program.post("/runs/2/cancel", &json!({}))["state"], "cancelled");
+    assert_eq!(program.ended(&held)["outcomes"]["not_run"], 3);
+    let canary = program.post(
+        "/runs",
+        &json!({"script": "mark", "source": "user.klass = 'end'", "mode": "apply",
+        "targets": {"all": true}, "canary": 1}),
+    );
+    assert_eq!(program.ended(&canary)["state"], "stopped");
+    program.post("/runs/3/resume", &json!({}));
+    wait_until("it has gone on to its end", || program.get("/runs/3")["state"] == "finished");
+    assert_eq!(desk.user("user003")["klass"], "end");
+    for (body, pointer) in [
+        (json!({"script": "x", "targets": {}}), "/targets"),
+        (json!({"script": "x", "targets": {"all": true, "filter": "a"}}), "/targets"),
+        (json!({"script": "x", "targets": {"all": true}, "canary": 0}), "/canary"),
+        (json!({"script": "x", "targets": {"all": true}, "time_limit": -1}), "/time_limit"),
+        (json!({"script": "x", "targets": {"all": true}, "params": {"a/b": []}}), "/params/a~1b"),
+        (json!({"script": "x", "source": "if", "targets": {"all": true}}), "/source"),
+        (json!({"script": "x", "source": "pass", "targets": {"filter": "klass ex 1"}}), "/targets/filter"),
+    ] {
+        let refused = program.send("POST", "/runs", Some(&body));
+        refused.problem(422);
+        assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{}", refused.text);
+    }
 }

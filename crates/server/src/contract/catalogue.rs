@@ -98,6 +98,8 @@ pub(crate) struct Count {
     /// The filter's text; null: every user.
     pub(crate) filter: Option<String>,
     pub(crate) users: u64,
+    /// Whether there are more, and counting was stopped.
+    pub(crate) more: bool,
 }
 
 /// One saved state of a script.

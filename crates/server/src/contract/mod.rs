@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod catalogue;
+mod edit;
 mod outcome;
 mod run;
 mod start;
@@ -19,9 +20,12 @@ pub(crate) use audit::Entry;
 pub(crate) use catalogue::{
     Checked, Count, Fault, Filter, Item, Organization, Profile, Sample, Script, Setting, Worker,
 };
+pub(crate) use edit::{NewUser, RemovedItem, UserPatch};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome};
 pub(crate) use run::Run;
-pub(crate) use start::{Application, Brakes, NewRun, OfRun, Plan, Retrying, Targets, Undoing, Which};
+pub(crate) use start::{
+    Application, Beginning, Brakes, NewRun, OfRun, Plan, Resuming, Retrying, Targets, Undoing, Which,
+};
 pub(crate) use user::{Event, User};
 
 /// A part of a listing.
@@ -31,21 +35,6 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// What the next part is asked for with, as `cursor`; null: this is the last one. Programs do not look into it.
     pub(crate) next: Option<String>,
-}
-
-impl<T> Page<T> {
-    /// The first `limit` of what comes, which may be one more to tell that there is; `key` is where the next goes on.
-    pub(crate) fn of<U: Into<T>>(
-        found: impl Iterator<Item = Result<U, rollcall_app::AppError>>,
-        limit: usize,
-        key: impl Fn(&U) -> String,
-    ) -> Result<Self, rollcall_app::AppError> {
-        let mut found = found.take(limit + 1).collect::<Result<Vec<_>, _>>()?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| more).map(key);
-        Ok(Self { items: found.into_iter().map(Into::into).collect(), next })
-    }
 }
 
 fn names(all: impl IntoIterator<Item = &'static str>) -> Schema {

@@ -75,6 +75,9 @@ pub(crate) struct NewRun {
     #[serde(default)]
     #[schema(minimum = 1)]
     pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
     /// How many seconds the script may take for one user; missing: 2.
     #[serde(default)]
     #[schema(minimum = 0.01, maximum = 3600.0)]
@@ -95,6 +98,9 @@ pub(crate) struct Application {
     /// Stop after the first so many targets.
     #[schema(minimum = 1)]
     pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
 }
 
 /// How a run is to be taken back.
@@ -114,6 +120,9 @@ pub(crate) struct Undoing {
     #[serde(default)]
     #[schema(minimum = 1)]
     pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
 }
 
 /// Which targets are to have another turn.
@@ -142,6 +151,9 @@ pub(crate) struct Retrying {
     #[serde(default)]
     #[schema(minimum = 1)]
     pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
     /// Another time limit, in seconds, than it had.
     #[serde(default)]
     #[schema(minimum = 0.01, maximum = 3600.0)]
@@ -154,4 +166,23 @@ pub(crate) struct Retrying {
 pub(crate) struct Plan {
     /// The hash of the plan that was looked at, or at least its first 8 digits: no other plan is approved then.
     pub(crate) plan: Option<String>,
+}
+
+/// That a run which was held is to begin.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Beginning {
+    /// How many targets whoever says yes has seen: a run that has another number is refused.
+    pub(crate) targets: u64,
+}
+
+/// How a run is to go on.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Resuming {
+    /// Other brakes than it had, where some are given.
+    pub(crate) brakes: Brakes,
+    /// Another time limit, in seconds, than it had.
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    pub(crate) time_limit: Option<f64>,
 }

@@ -51,15 +51,15 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn plain(detail: impl Into<String>) -> Self {
+    pub(crate) fn plain(detail: impl Into<String>) -> Self {
         Self { pointer: None, line: None, column: None, field: None, detail: detail.into() }
     }
 
-    pub(super) fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: Some(pointer.into()), ..Self::plain(detail) }
     }
 
-    pub(super) fn in_text(pointer: &str, line: u64, column: Option<u64>, detail: impl Into<String>) -> Self {
+    pub(crate) fn in_text(pointer: &str, line: u64, column: Option<u64>, detail: impl Into<String>) -> Self {
         let pointer = (!pointer.is_empty()).then(|| pointer.to_owned());
         Self { pointer, line: Some(line), column, ..Self::plain(detail) }
     }
@@ -70,40 +70,48 @@ mod number {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u16(status.as_u16())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
         StatusCode::from_u16(u16::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or_default().to_owned();
         let detail = detail.into();
         Self { kind: "about:blank".to_owned(), title, status, detail, errors: Vec::new(), wait: None }
     }
 
     /// The same, with a place where something is wrong.
-    pub(super) fn at(mut self, fault: Fault) -> Self {
+    pub(crate) fn at(mut self, fault: Fault) -> Self {
         self.errors.push(fault);
         self
     }
 
     /// The same, with all of them.
-    pub(super) fn with(self, errors: Vec<Fault>) -> Self {
+    pub(crate) fn with(self, errors: Vec<Fault>) -> Self {
         Self { errors, ..self }
     }
 
+    /// The same, where what lies at `from` elsewhere lies at `to`.
+    pub(crate) fn moved(mut self, from: &str, to: &str) -> Self {
+        for fault in self.errors.iter_mut().filter(|fault| fault.pointer.as_deref() == Some(from)) {
+            fault.pointer = Some(to.to_owned());
+        }
+        self
+    }
+
     /// What cannot be meant.
-    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
     /// Somebody has to look at what this process has printed; whoever asked learns nothing of it.
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "an internal error: the server has printed which")
     }
 
@@ -170,6 +178,11 @@ fn places(error: &AppError) -> Vec<Fault> {
                 Fault::in_text("/source", fault.line.into(), Some(fault.column.into()), &fault.message)
             })
             .collect(),
+        AppError::Syntax { fault, .. } => vec![Fault {
+            line: fault.line.map(u64::from),
+            column: fault.column.map(u64::from),
+            ..Fault::at("/source", &fault.message)
+        }],
         AppError::Params(refusals) => {
             refusals.iter().map(|refusal| Fault::at("/params", refusal.to_string())).collect()
         }

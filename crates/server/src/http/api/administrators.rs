@@ -54,19 +54,18 @@ fn one_of(app: &App, name: &str) -> Result<Administrator, AppError> {
     Ok(Administrator::of(&app.administrator(name)?, &organizations(app)?))
 }
 
-/// The administrators who can be seen, by name.
+/// The administrators who can be seen, by number.
 #[utoipa::path(get, path = "/administrators", tag = "administrators", params(Part),
     responses((status = 200, body = Page<Administrator>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Administrator>>, Problem> {
+    let wanted = part.read()?;
     let page = blocking(move || {
         let names = organizations(&app)?;
-        let all = app.administrators()?;
-        part.of(all.iter().map(|each| Administrator::of(each, &names)).collect(), |each: &Administrator| {
-            each.name.clone()
-        })
+        let found = app.administrators_after(wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |each| each.id, |each| Administrator::of(&each, &names)))
     });
     Ok(Json(page.await?))
 }

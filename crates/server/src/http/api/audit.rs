@@ -27,6 +27,9 @@ pub(super) struct Wanted {
     action: Option<String>,
     /// Not before this moment, such as `2026-11-01` or `2026-11-01T18:30:00Z`.
     since: Option<String>,
+    /// The oldest rows first, rather than the newest.
+    #[serde(default)]
+    oldest_first: bool,
     /// The `next` of the part before; missing: the first part.
     cursor: Option<String>,
     /// The most rows to be given.
@@ -73,7 +76,7 @@ fn read<T>(
     text.map(read).transpose().map_err(|why| Problem::invalid(format!("{name}: {why}")))
 }
 
-/// Rows of the log, newest first.
+/// Rows of the log, newest first unless asked otherwise.
 #[utoipa::path(get, path = "/audit", tag = "audit", params(Wanted), responses((status = 200, body = Page<Entry>)))]
 pub(super) async fn list(
     Caller(app): Caller,
@@ -84,14 +87,14 @@ pub(super) async fn list(
         action: read("action", wanted.action.as_deref(), str::parse)?,
         since: read("since", wanted.since.as_deref(), |text| Timestamp::parse(text, app.zone()))?,
     };
-    let before = page::number(wanted.cursor.as_deref())?.unwrap_or(i64::MAX);
-    let size = page::size(wanted.limit);
+    let (oldest_first, wanted) =
+        (wanted.oldest_first, page::Wanted::new(wanted.cursor.as_deref(), wanted.limit)?);
     let page = blocking(move || {
-        Page::of(
-            app.audit(&query)?.filter(|each| each.as_ref().map_or(true, |each| each.number < before)),
-            size,
-            |entry: &rollcall_domain::AuditEntry| entry.number.to_string(),
-        )
+        let found = match oldest_first {
+            true => app.audit_after(&query, wanted.after, wanted.look_for())?,
+            false => app.audit_before(&query, wanted.after, wanted.look_for())?,
+        };
+        Ok(wanted.page(found, |entry| entry.number, Entry::from))
     });
     Ok(Json(page.await?))
 }

@@ -83,12 +83,10 @@ pub(super) async fn sessions(
     Path(name): Path<String>,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Session>>, Problem> {
-    let before = part.number()?.unwrap_or(SessionId::MAX);
+    let wanted = part.read()?;
     let page = with(app, name, move |credentials, who| {
-        let mut all = credentials.sessions(who)?;
-        all.sort_by_key(|session| std::cmp::Reverse(session.id));
-        let older = all.into_iter().filter(|session| session.id < before);
-        Page::of(older.map(Ok::<_, AppError>), part.size(), |session| session.id.to_string())
+        let found = credentials.sessions_after(who, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |session| session.id, Session::from))
     });
     Ok(Json(page.await?))
 }
@@ -115,7 +113,7 @@ pub(super) async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The tokens of an administrator, newest first, also those that count no more.
+/// The tokens of an administrator, oldest first, also those that count no more.
 #[utoipa::path(get, path = "/administrators/{name}/tokens", tag = "credentials",
     params(("name" = String, Path), Part), responses((status = 200, body = Page<Token>)))]
 pub(super) async fn tokens(
@@ -123,12 +121,10 @@ pub(super) async fn tokens(
     Path(name): Path<String>,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Token>>, Problem> {
-    let before = part.number()?.unwrap_or(TokenId::MAX);
+    let wanted = part.read()?;
     let page = with(app, name, move |credentials, who| {
-        let mut all = credentials.tokens(who)?;
-        all.sort_by_key(|token| std::cmp::Reverse(token.id));
-        let older = all.into_iter().filter(|token| token.id < before);
-        Page::of(older.map(Ok::<_, AppError>), part.size(), |token| token.id.to_string())
+        let found = credentials.tokens_after(who, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |token| token.id, Token::from))
     });
     Ok(Json(page.await?))
 }

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use rollcall_app::Counted;
+use rollcall_domain::SavedFilter;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -20,13 +22,16 @@ pub(super) struct Condition {
     filter: String,
 }
 
-/// A condition or the name of one.
+/// A condition or the name of one, to be counted.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     /// A condition, or the name of a saved filter; null or missing: every user.
     #[serde(default)]
     filter: Option<String>,
+    /// Stop counting at so many: whoever types a condition does not wait for millions. Null or missing: count all.
+    #[serde(default)]
+    at_most: Option<u64>,
 }
 
 /// Every saved filter that can be seen, by name.
@@ -35,11 +40,12 @@ pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Filter>>, Problem> {
-    Ok(Json(blocking(move || part.of(app.saved_filters()?, domain_name)).await?))
-}
-
-fn domain_name(filter: &rollcall_domain::SavedFilter) -> String {
-    filter.full_name()
+    let wanted = part.read::<String>()?;
+    let page = blocking(move || {
+        let found = app.saved_filters_after(wanted.after.as_deref(), wanted.look_for())?;
+        Ok(wanted.page(found, SavedFilter::full_name, Filter::from))
+    });
+    Ok(Json(page.await?))
 }
 
 /// One saved filter. An organization's own is called `ORGANIZATION:NAME` where everybody has one of the same name.
@@ -85,8 +91,12 @@ fn missing(problem: Problem) -> Problem {
 pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Result<Json<Count>, Problem> {
     let count = blocking(move || {
         let filter = asked.filter.as_deref().map(|text| app.filter(text)).transpose()?;
-        let users = app.count_users(filter.as_ref().map(|filter| &filter.tree))?;
-        Ok(Count { filter: filter.map(|filter| filter.text), users })
+        let tree = filter.as_ref().map(|filter| &filter.tree);
+        let Counted { users, more } = match asked.at_most {
+            Some(most) => app.count_users_to(tree, most)?,
+            None => Counted { users: app.count_users(tree)?, more: false },
+        };
+        Ok(Count { filter: filter.map(|filter| filter.text), users, more })
     });
     Ok(Json(count.await?))
 }

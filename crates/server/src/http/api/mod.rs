@@ -14,10 +14,12 @@ mod organizations;
 mod outcomes;
 mod page;
 mod profiles;
+mod reading;
 mod reference;
 mod runs;
 mod samples;
 mod scripts;
+mod trials;
 mod users;
 
 use std::time::Duration;
@@ -45,8 +47,8 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(me::begin))
         .routes(routes!(me::end))
         .routes(routes!(me::me))
-        .routes(routes!(users::list))
-        .routes(routes!(users::one, users::remove))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::one, users::edit, users::remove))
         .routes(routes!(users::history))
         .routes(routes!(organizations::list, organizations::add))
         .routes(routes!(organizations::rename, organizations::remove))
@@ -62,10 +64,13 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(scripts::restore))
         .routes(routes!(scripts::diff))
         .routes(routes!(scripts::check))
+        .routes(routes!(trials::attempt))
         .routes(routes!(samples::list))
         .routes(routes!(samples::one))
         .routes(routes!(runs::list))
         .routes(routes!(runs::one))
+        .routes(routes!(runs::begin))
+        .routes(routes!(runs::resume))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::approve))
         .routes(routes!(outcomes::list))

@@ -19,14 +19,19 @@ pub(super) struct OrganizationName {
     name: String,
 }
 
-/// The organizations whose users may be looked at, by name.
+/// The organizations whose users may be looked at, by number.
 #[utoipa::path(get, path = "/organizations", tag = "organizations", params(Part),
     responses((status = 200, body = Page<Organization>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Organization>>, Problem> {
-    Ok(Json(blocking(move || part.of(app.organizations()?, |each| each.name.clone())).await?))
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let found = app.organizations_after(wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |each| each.id, Organization::from))
+    });
+    Ok(Json(page.await?))
 }
 
 /// Adds an organization.

@@ -68,18 +68,12 @@ pub(super) async fn list(
     Path(run): Path<RunId>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Page<TargetOutcome>>, Problem> {
-    let (kind, after) =
-        (outcome(wanted.outcome.as_deref())?, page::number(wanted.cursor.as_deref())?.unwrap_or(0));
+    let kind = outcome(wanted.outcome.as_deref())?;
+    let wanted = page::Wanted::new(wanted.cursor.as_deref(), wanted.limit)?;
     let page = blocking(move || {
         let run = app.find_run(run)?;
-        let size = page::size(wanted.limit);
-        let found =
-            app.outcomes(&run, kind)?.filter(|each| each.as_ref().map_or(true, |each| each.target > after));
-        let mut found = found.take(size + 1).collect::<Result<Vec<_>, _>>()?;
-        let more = found.len() > size;
-        found.truncate(size);
-        let next = found.last().filter(|_| more).map(|outcome| outcome.target.to_string());
-        Ok(Page { items: found.into_iter().map(|each| TargetOutcome::new(each, &run)).collect(), next })
+        let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |outcome| outcome.target, |outcome| TargetOutcome::new(outcome, &run)))
     });
     Ok(Json(page.await?))
 }

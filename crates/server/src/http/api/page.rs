@@ -1,7 +1,8 @@
 //! Parts of listings: each says with what the next one is asked for.
 
-use rollcall_app::AppError;
-use serde::Deserialize;
+use data_encoding::BASE64URL_NOPAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::contract::Page;
@@ -11,15 +12,20 @@ use crate::http::problem::Problem;
 const USUAL: u16 = 100;
 const MOST: u16 = 1_000;
 
-/// How many of the next `limit` counts.
-pub(super) fn size(limit: Option<u16>) -> usize {
-    usize::from(limit.unwrap_or(USUAL).clamp(1, MOST))
+/// How many entries are given where so many are wanted.
+fn size(limit: Option<u16>) -> u32 {
+    u32::from(limit.unwrap_or(USUAL).clamp(1, MOST))
 }
 
-/// A cursor that is a number.
-pub(super) fn number<T: std::str::FromStr>(cursor: Option<&str>) -> Result<Option<T>, Problem> {
-    let wrong = |_| Problem::invalid("the cursor is none that this listing has given");
-    cursor.map(|text| text.parse().map_err(wrong)).transpose()
+/// Where a listing goes on, as a text that says nothing to anybody else.
+pub(super) fn cursor(key: &impl Serialize) -> String {
+    BASE64URL_NOPAD.encode(&serde_json::to_vec(key).unwrap_or_default())
+}
+
+fn read<T: DeserializeOwned>(cursor: &str) -> Result<T, Problem> {
+    let key =
+        BASE64URL_NOPAD.decode(cursor.as_bytes()).ok().and_then(|key| serde_json::from_slice(&key).ok());
+    key.ok_or_else(|| Problem::invalid("the cursor is none that this listing has given"))
 }
 
 /// Which part of a listing is wanted.
@@ -34,30 +40,42 @@ pub(super) struct Part {
     limit: Option<u16>,
 }
 
+/// The same where it was read.
+pub(super) struct Wanted<K> {
+    /// What it comes after.
+    pub(super) after: Option<K>,
+    size: u32,
+}
+
 impl Part {
-    /// The most entries to be given.
-    pub(super) fn size(&self) -> usize {
-        size(self.limit)
+    pub(super) fn read<K: DeserializeOwned>(&self) -> Result<Wanted<K>, Problem> {
+        Wanted::new(self.cursor.as_deref(), self.limit)
+    }
+}
+
+impl<K: DeserializeOwned> Wanted<K> {
+    pub(super) fn new(cursor: Option<&str>, limit: Option<u16>) -> Result<Self, Problem> {
+        Ok(Self { after: cursor.map(read).transpose()?, size: size(limit) })
+    }
+}
+
+impl<K: Serialize> Wanted<K> {
+    /// So many are to be looked for: one more than are given tells whether there is another part.
+    pub(super) fn look_for(&self) -> u32 {
+        self.size + 1
     }
 
-    /// Where a cursor that is a number points to.
-    pub(super) fn number<T: std::str::FromStr>(&self) -> Result<Option<T>, Problem> {
-        number(self.cursor.as_deref())
-    }
-
-    /// The part of a list that is short enough to be read at once, in the order of its keys.
-    pub(super) fn of<T, U: From<T>>(
+    /// The part, of what was found; `key` is what the next part comes after.
+    pub(super) fn page<T, U>(
         &self,
-        mut all: Vec<T>,
-        key: impl Fn(&T) -> String,
-    ) -> Result<Page<U>, AppError> {
-        all.sort_by_cached_key(&key);
-        let rest =
-            all.into_iter().filter(|each| self.cursor.as_ref().is_none_or(|cursor| key(each) > *cursor));
-        let mut rest = rest.take(size(self.limit) + 1).collect::<Vec<_>>();
-        let more = rest.len() > size(self.limit);
-        rest.truncate(size(self.limit));
-        let next = rest.last().filter(|_| more).map(key);
-        Ok(Page { items: rest.into_iter().map(U::from).collect(), next })
+        mut found: Vec<T>,
+        key: impl Fn(&T) -> K,
+        show: impl FnMut(T) -> U,
+    ) -> Page<U> {
+        let size = self.size as usize;
+        let more = found.len() > size;
+        found.truncate(size);
+        let next = found.last().filter(|_| more).map(|last| cursor(&key(last)));
+        Page { items: found.into_iter().map(show).collect(), next }
     }
 }

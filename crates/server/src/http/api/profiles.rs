@@ -2,16 +2,17 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use rollcall_domain::{self as domain, ItemKind};
+use rollcall_domain::ItemKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::page::Part;
+use super::reading::items;
 use crate::contract::{Item, Page, Profile};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
-use crate::http::problem::{Fault, Problem};
+use crate::http::problem::Problem;
 
 /// A profile that is to be.
 #[derive(Deserialize, ToSchema)]
@@ -29,13 +30,18 @@ pub(super) struct NewProfile {
     check: Vec<Item>,
 }
 
-/// Every profile that can be seen, by name.
+/// Every profile that can be seen, by number.
 #[utoipa::path(get, path = "/profiles", tag = "profiles", params(Part), responses((status = 200, body = Page<Profile>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Profile>>, Problem> {
-    Ok(Json(blocking(move || part.of(app.profiles()?, |each| each.short_name.clone())).await?))
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let found = app.profiles_after(wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |each| each.id, Profile::from))
+    });
+    Ok(Json(page.await?))
 }
 
 /// Adds a profile.
@@ -52,21 +58,6 @@ pub(super) async fn add(
         app.profile(&new.short_name)
     });
     Ok((StatusCode::CREATED, Json(added.await?.into())))
-}
-
-/// Items as the domain wants them; all that are wrong are told.
-pub(super) fn items(pointer: &str, given: Vec<Item>, kind: ItemKind) -> Result<Vec<domain::Item>, Problem> {
-    let (mut items, mut faults) = (Vec::new(), Vec::new());
-    for (place, Item { attr, operation, value }) in given.into_iter().enumerate() {
-        match domain::Item::new(kind, &attr, operation.as_str(), &value) {
-            Ok(item) => items.push(item),
-            Err(why) => faults.push(Fault::at(format!("{pointer}/{place}"), why.to_string())),
-        }
-    }
-    match faults.first() {
-        None => Ok(items),
-        Some(first) => Err(Problem::invalid(first.detail.clone()).with(faults)),
-    }
 }
 
 /// One profile.

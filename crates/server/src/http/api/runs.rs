@@ -9,31 +9,39 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::runs::{
-    Again, ApplyRequest, Choice, Engine, Observer, Progress, Request, RetryRequest, Script, Stop, Terms,
-    UndoRequest,
+    Again, ApplyRequest, Choice, Engine, Observer, Progress, Request, ResumeRequest, RetryRequest, Script,
+    Stop, Terms, UndoRequest,
 };
 use rollcall_app::{App, AppError};
-use rollcall_domain::{self as domain, RunId, RunState};
+use rollcall_domain::{self as domain, Mode, RunId, RunQuery, RunState};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::PREFIX;
 use super::page;
 use crate::contract::{
-    Application, Brakes, NewRun, OfRun, Page, Plan, Retrying, Run, Targets, Undoing, Which,
+    Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, Run, Targets, Undoing,
+    Which,
 };
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
 use crate::http::problem::{Fault, Problem};
 use crate::http::{Server, blocking};
 
-/// Which runs are wanted.
+/// Which runs are wanted: those that satisfy everything that is given.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// Only those in this state, such as `running`.
+    /// Where they stand, such as `running`.
     state: Option<String>,
+    /// What their script is called.
+    script: Option<String>,
+    /// `preview` or `apply`.
+    #[param(schema_with = crate::contract::modes)]
+    mode: Option<Mode>,
+    /// Who has started them.
+    administrator: Option<String>,
     /// The `next` of the part before; missing: the first part.
     cursor: Option<String>,
     /// The most runs to be given.
@@ -45,22 +53,16 @@ pub(super) struct Wanted {
 #[utoipa::path(get, path = "/runs", tag = "runs", params(Wanted), responses((status = 200, body = Page<Run>)))]
 pub(super) async fn list(
     Caller(app): Caller,
-    Query(wanted): Query<Wanted>,
+    Query(asked): Query<Wanted>,
 ) -> Result<Json<Page<Run>>, Problem> {
-    let state = wanted.state.as_deref().map(RunState::parse).transpose();
+    let Wanted { state, script, mode, administrator, cursor, limit } = asked;
+    let state = state.as_deref().map(RunState::parse).transpose();
     let state = state.map_err(|why| Problem::invalid(why.to_string()))?;
-    let before = page::number(wanted.cursor.as_deref())?.unwrap_or(RunId::MAX);
-    let size = page::size(wanted.limit);
+    let query = RunQuery { state, script, mode, administrator };
+    let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
     let page = blocking(move || {
-        let of_state = |run: &Result<domain::Run, AppError>| match (run, state) {
-            (Ok(run), Some(state)) => run.state == state,
-            _ => true,
-        };
-        Page::of(
-            app.runs()?.filter(move |run| run.as_ref().map_or(true, |run| run.id < before)).filter(of_state),
-            size,
-            |run: &domain::Run| run.id.to_string(),
-        )
+        let found = app.runs_after(&query, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |run| run.id, Run::from))
     });
     Ok(Json(page.await?))
 }
@@ -85,18 +87,18 @@ pub(super) async fn start(
 ) -> Result<Response, Problem> {
     let choice = choice(new.targets)?;
     let params = params(new.params)?;
-    let terms = terms(new.brakes, new.canary)?;
+    let terms = terms(new.brakes, new.canary, new.hold)?;
     let engine = engine(&server, new.time_limit)?;
     let (name, source, mode, report) = (new.script, new.source, new.mode, new.report);
-    made(blocking(move || {
+    let run = blocking(move || {
         let script = match source {
             Some(source) => Script { name, version: None, source },
             None => saved(&app, &name)?,
         };
         let request = Request { script, mode, report, choice, params, engine, terms };
         app.run(&request, &Stop::default(), &mut Nobody)
-    }))
-    .await
+    });
+    made(async { run.await.map_err(|problem| problem.moved("/filter", "/targets/filter")) }).await
 }
 
 /// Writes what a preview has planned, without running its script again. Users who were changed since are in conflict and
@@ -108,7 +110,8 @@ pub(super) async fn apply(
     Path(run): Path<RunId>,
     Body(wanted): Body<Application>,
 ) -> Result<Response, Problem> {
-    let request = ApplyRequest { plan: wanted.plan, terms: terms(wanted.brakes, wanted.canary)? };
+    let request =
+        ApplyRequest { plan: wanted.plan, terms: terms(wanted.brakes, wanted.canary, wanted.hold)? };
     made(blocking(move || app.apply_preview(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
@@ -120,7 +123,7 @@ pub(super) async fn undo(
     Path(run): Path<RunId>,
     Body(wanted): Body<Undoing>,
 ) -> Result<Response, Problem> {
-    let terms = terms(wanted.brakes, wanted.canary)?;
+    let terms = terms(wanted.brakes, wanted.canary, wanted.hold)?;
     let request = UndoRequest { mode: wanted.mode, user: wanted.user, terms };
     made(blocking(move || app.undo(run, &request, &Stop::default(), &mut Nobody))).await
 }
@@ -143,9 +146,40 @@ pub(super) async fn retry(
         preview: wanted.preview,
         engine: engine(&server, None)?,
         time_limit: seconds(wanted.time_limit)?,
-        terms: terms(wanted.brakes, wanted.canary)?,
+        terms: terms(wanted.brakes, wanted.canary, wanted.hold)?,
     };
     made(blocking(move || app.retry(run, &request, &Stop::default(), &mut Nobody))).await
+}
+
+/// Lets a run begin that was made with `hold`.
+#[utoipa::path(post, path = "/runs/{run}/begin", tag = "runs", params(("run" = i64, Path)), request_body = Beginning,
+    responses((status = 200, body = Run)))]
+pub(super) async fn begin(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Beginning>,
+) -> Result<Json<Run>, Problem> {
+    Ok(Json(blocking(move || app.begin(run, wanted.targets)).await?.into()))
+}
+
+/// Leaves a run to workers whose process is gone or which has stopped: they go on from its first target without an
+/// outcome.
+#[utoipa::path(post, path = "/runs/{run}/resume", tag = "runs", params(("run" = i64, Path)),
+    request_body = Resuming, responses((status = 200, body = Run)))]
+pub(super) async fn resume(
+    Caller(app): Caller,
+    State(server): State<Server>,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Resuming>,
+) -> Result<Json<Run>, Problem> {
+    let request = ResumeRequest {
+        engine: engine(&server, None)?,
+        time_limit: seconds(wanted.time_limit)?,
+        brakes: wanted.brakes.into(),
+        confirmed: true,
+        queue: true,
+    };
+    Ok(Json(blocking(move || app.resume(run, &request, &Stop::default(), &mut Nobody)).await?.into()))
 }
 
 /// Ends a run for good. What was written stays written.
@@ -231,12 +265,12 @@ pub(super) fn params(given: BTreeMap<String, serde_json::Value>) -> Result<Vec<(
 }
 
 /// Nobody is asked: whoever sends a request has said yes with it.
-fn terms(brakes: Brakes, canary: Option<u64>) -> Result<Terms, Problem> {
+fn terms(brakes: Brakes, canary: Option<u64>, hold: bool) -> Result<Terms, Problem> {
     if canary == Some(0) {
         let why = "a canary is of at least one target";
         return Err(Problem::invalid(why).at(Fault::at("/canary", why)));
     }
-    Ok(Terms { brakes: brakes.into(), canary, confirmed: true, queue: true })
+    Ok(Terms { brakes: brakes.into(), canary, confirmed: true, queue: true, hold })
 }
 
 fn seconds(limit: Option<f64>) -> Result<Option<Duration>, Problem> {

@@ -66,7 +66,12 @@ pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Script>>, Problem> {
-    Ok(Json(blocking(move || part.of(app.scripts()?, ScriptVersion::full_name)).await?))
+    let wanted = part.read::<String>()?;
+    let page = blocking(move || {
+        let found = app.scripts_after(wanted.after.as_deref(), wanted.look_for())?;
+        Ok(wanted.page(found, ScriptVersion::full_name, Script::from))
+    });
+    Ok(Json(page.await?))
 }
 
 /// The latest version of a script. An organization's own is called `ORGANIZATION:NAME` where everybody has one of the
@@ -105,10 +110,10 @@ pub(super) async fn versions(
     Path(name): Path<String>,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Script>>, Problem> {
-    let before = part.number()?.unwrap_or(i64::MAX);
+    let wanted = part.read()?;
     let page = blocking(move || {
-        let older = app.script_history(&name)?.into_iter().filter(|version| version.version < before);
-        Page::of(older.map(Ok::<_, AppError>), part.size(), |version| version.version.to_string())
+        let found = app.script_history_after(&name, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |version| version.version, Script::from))
     });
     Ok(Json(page.await?))
 }

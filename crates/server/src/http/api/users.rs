@@ -4,17 +4,18 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{App, EXPORT_COLUMNS, export_row};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::page::{self, Part};
-use crate::contract::{Event, Page, User};
+use super::reading::{edits, new_user};
+use crate::contract::{Event, NewUser, Page, User, UserPatch};
 use crate::http::blocking;
 use crate::http::door::Caller;
-use crate::http::extract::{Path, Query};
+use crate::http::extract::{Body, Path, Query};
 use crate::http::problem::Problem;
 use crate::http::stream::{Pieces, Streams};
 use crate::output::{csv_error, write_json};
@@ -26,6 +27,9 @@ use crate::output::{csv_error, write_json};
 pub(super) struct Wanted {
     /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
     filter: Option<String>,
+    /// What somebody types into a search box: a number, a name, an external identifier or an e-mail address, or how a name
+    /// or an address begins. Not together with `filter`.
+    search: Option<String>,
     /// The `next` of the part before; missing: the first part.
     cursor: Option<String>,
     /// The most users to be given.
@@ -45,21 +49,74 @@ pub(super) struct Taken {
     raw: bool,
 }
 
-/// A part of the users that a filter selects, by number.
+/// A part of the users: those that a filter selects, by number, or those that are searched for, the nearest first.
 #[utoipa::path(get, path = "/users", tag = "users", params(Wanted), responses((status = 200, body = Page<User>)))]
 pub(super) async fn list(
     Caller(app): Caller,
-    Query(wanted): Query<Wanted>,
+    Query(asked): Query<Wanted>,
 ) -> Result<Json<Page<User>>, Problem> {
-    let Wanted { filter, cursor, limit } = wanted;
-    let after = page::number(cursor.as_deref())?.unwrap_or(0);
+    let Wanted { filter, search, cursor, limit } = asked;
+    let Some(text) = search else {
+        let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
+        let page = blocking(move || {
+            let filter = filter.as_deref().map(|text| app.filter(text)).transpose()?;
+            let tree = filter.as_ref().map(|filter| &filter.tree);
+            let found = app.users_after(tree, wanted.after.unwrap_or(0))?;
+            let found = found.take(wanted.look_for() as usize).collect::<Result<Vec<_>, _>>()?;
+            Ok(wanted.page(found, |user| user.id, User::from))
+        });
+        return Ok(Json(page.await?));
+    };
+    if filter.is_some() {
+        return Err(Problem::invalid("say filter or search, not both"));
+    }
+    let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
     let page = blocking(move || {
-        let filter = filter.as_deref().map(|text| app.filter(text)).transpose()?;
-        let tree = filter.as_ref().map(|filter| &filter.tree);
-        let found = app.users_after(tree, after)?;
-        Page::of(found, page::size(limit), |user| user.id.to_string())
+        let found = app.search_users(&text, wanted.after.as_ref(), wanted.look_for())?;
+        Ok(wanted.page(found, |found| found.key.clone(), |found| User::from(found.user)))
     });
     Ok(Json(page.await?))
+}
+
+/// Adds a user.
+#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
+    responses((status = 201, body = User, headers(("ETag" = String, description = "of this state")))))]
+pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result<Response, Problem> {
+    let new = new_user(new, app.zone())?;
+    let mut answer = answer(blocking(move || app.add_user(&new)).await?);
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
+}
+
+/// Changes a user: fields are assigned, profiles and items first removed, then added. All of it or nothing. With
+/// `If-Match` only if the user is in that state.
+#[utoipa::path(patch, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is to be changed")),
+    request_body = UserPatch,
+    responses((status = 200, body = User, headers(("ETag" = String, description = "of the new state")))))]
+pub(super) async fn edit(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    headers: HeaderMap,
+    Body(patch): Body<UserPatch>,
+) -> Result<Response, Problem> {
+    let expected = version(&headers)?;
+    let edits = edits(patch, app.zone())?;
+    Ok(answer(blocking(move || Ok(app.edit_user(&username, edits, expected)?.0)).await?))
+}
+
+/// The version that an `If-Match` names; none: any.
+fn version(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let tag = tag.to_str().unwrap_or_default().trim();
+    if tag == "*" {
+        return Ok(None);
+    }
+    let version =
+        tag.strip_prefix("\"v").and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+    let wrong =
+        || Problem::new(StatusCode::PRECONDITION_FAILED, format!("no state of a user is called {tag}"));
+    version.map(Some).ok_or_else(wrong)
 }
 
 /// One user. The `ETag` names the state that it is in.
@@ -80,10 +137,16 @@ pub(super) fn answer(user: rollcall_domain::User) -> Response {
 }
 
 /// Removes a user. What was done to it stays in the history, by its number.
-#[utoipa::path(delete, path = "/users/{username}", tag = "users", params(("username" = String, Path)),
+#[utoipa::path(delete, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that was seen")),
     responses((status = 204)))]
-pub(super) async fn remove(Caller(app): Caller, Path(username): Path<String>) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_user(&app.user(&username)?)).await?;
+pub(super) async fn remove(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let expected = version(&headers)?;
+    blocking(move || app.delete_user(&username, expected)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -95,18 +158,11 @@ pub(super) async fn history(
     Path(username): Path<String>,
     Query(part): Query<Part>,
 ) -> Result<Json<Page<Event>>, Problem> {
-    let skip = part.number::<usize>()?.unwrap_or(0);
+    let wanted = part.read()?;
     let page = blocking(move || {
         let user = app.user(&username)?;
-        let mut place = skip;
-        let size = part.size();
-        let found = app.history(user.id)?.skip(skip).take(size + 1).collect::<Result<Vec<_>, _>>()?;
-        let more = found.len() > size;
-        place += size;
-        Ok(Page {
-            items: found.into_iter().take(size).map(Event::from).collect(),
-            next: more.then(|| place.to_string()),
-        })
+        let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |event| event.key, Event::from))
     });
     Ok(Json(page.await?))
 }
