@@ -27,8 +27,8 @@ pub mod sign_in;
 mod table;
 mod users;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rollcall_domain::{Clock, Zone};
@@ -36,6 +36,7 @@ use rollcall_store::Store;
 
 use access::Vault;
 use news::News;
+use runs::Kept;
 
 pub use access::Actor;
 pub use csv_text::defuse;
@@ -63,6 +64,8 @@ pub struct App {
     committed: Arc<AtomicU64>,
     /// How many scripts this process tries at this moment.
     trials: Arc<AtomicUsize>,
+    /// The sandbox of a process that stays, with workers that wait for a script.
+    kept: Arc<Mutex<Option<Kept>>>,
     news: Arc<News>,
 }
 
@@ -78,6 +81,7 @@ impl App {
             lease: LEASE,
             committed: Arc::default(),
             trials: Arc::default(),
+            kept: Arc::default(),
             news: Arc::default(),
         }
     }

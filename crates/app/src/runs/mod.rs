@@ -15,6 +15,7 @@ mod crew;
 mod evaluate;
 mod execute;
 mod histogram;
+mod kept;
 mod ledger;
 mod replay;
 mod results;
@@ -34,7 +35,7 @@ use rollcall_domain::{
     Mode, Outcome, ParamValues, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
     TargetOutcome, Timestamp,
 };
-use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
+use rollcall_sandbox::{Isolation, Job, Limits};
 use rollcall_store::{List, StoreError};
 
 use crate::error::conflict;
@@ -46,6 +47,7 @@ use conduct::New;
 pub use conduct::Terms;
 use crew::Crew;
 pub use histogram::{Group, Histogram};
+pub(crate) use kept::Kept;
 pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
 pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
@@ -192,7 +194,7 @@ impl App {
             self.may_with(Right::Execute, earlier)?;
         }
         let whose = earlier.as_ref().map_or(&permit.scope, |earlier| &earlier.scope);
-        let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
+        let sandbox = self.sandbox(&request.engine)?;
         let job = self.job(&request.script, params.clone(), whose, &request.engine)?;
         std::thread::scope(|scope| {
             // Of what is left to others it is only found out here whether it is Python.

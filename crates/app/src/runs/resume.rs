@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_domain::{Brakes, Counts, Mode, Run, RunId, RunState, Settings};
@@ -89,13 +90,13 @@ impl App {
     }
 
     /// What executing the script of a run takes here.
-    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Sandbox, Job), AppError> {
+    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Arc<Sandbox>, Job), AppError> {
         let script =
             Script { name: run.script.clone(), version: run.script_version, source: run.source.clone() };
         let app = self.in_zone_of(run)?;
         let read = app.read_script(&script.name, &script.source)?;
         let params = read.params.check(&given(run), &app.zone).map_err(AppError::Params)?;
-        let sandbox = Sandbox::new(&engine.python, engine.isolation)?;
+        let sandbox = self.sandbox(engine)?;
         Ok((sandbox, app.job(&script, params, &run.scope, engine)?))
     }
 

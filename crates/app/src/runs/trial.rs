@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rollcall_domain::{Mode, Outcome, Refusal, Right, RunId, ScriptError, TargetOutcome};
-use rollcall_sandbox::{RunFacts, Sandbox, StartError, Target, Worker};
+use rollcall_sandbox::{RunFacts, StartError, Target, Worker};
 use rollcall_store::StoreError;
 
 use super::evaluate::{Rules, planned_update};
@@ -73,7 +73,7 @@ impl App {
             return Err(Refusal::new(format!("the row has the column {twice:?} twice")).into());
         }
         let _place = Place::take(&self.trials)?;
-        let sandbox = Sandbox::new(&engine.python, engine.isolation)?;
+        let sandbox = self.sandbox(engine)?;
         let job = self.job(script, params, &permit.scope, engine)?;
         let prepared = Worker::prepare(&sandbox, &job).map_err(|error| match error {
             StartError::Syntax(fault) => AppError::Syntax { name: script.name.clone(), fault },

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use rollcall_domain::{Right, Run, RunId, RunState, Timestamp};
-use rollcall_sandbox::Sandbox;
 use rollcall_store::{Beat, Hold, RunEnd, StoreError};
 
 use super::crew::Crew;
@@ -76,8 +75,8 @@ impl App {
     ) -> Result<(), AppError> {
         // Whatever run is there, whoever's.
         self.may_everywhere(Right::Execute)?;
-        // Better said now than at every run.
-        drop(Sandbox::new(&engine.python, engine.isolation)?);
+        // Better said now than at every run that it cannot be.
+        let kept = self.keep_warm(engine)?;
         let id = holder::current();
         let at = AtomicI64::new(0);
         self.beat(&id, engine, &at, 0, drain)?;
@@ -89,6 +88,7 @@ impl App {
             self.work_until(id, engine, at, drain, tell);
             drop(going_on);
         });
+        drop(kept);
         Ok(self.engine().remove_worker(&id)?)
     }
 

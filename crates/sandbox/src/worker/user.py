@@ -15,7 +15,7 @@ def load_zone(name):
     return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
 
 
-ZONE_OF_INSTALLATION = load_zone(settings["zone"])
+ZONE_OF_INSTALLATION = UTC  # until the job says which
 
 
 def to_datetime(micros):
@@ -79,9 +79,7 @@ PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = ra
 NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
-profile_names = {number: name for number, name, _ in settings["profiles"]}
-profile_ids = {name: number for number, name in profile_names.items()}
-profile_owners = {number: owner for number, _, owner in settings["profiles"] if owner is not None}
+profile_names, profile_ids, profile_owners = {}, {}, {}  # come with the job
 ORGANIZATION = [name for name, *_ in FIELDS].index("organization_id")
 
 
