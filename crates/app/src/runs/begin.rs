@@ -22,7 +22,7 @@ impl App {
         }
         let settings = Settings { vouched_by: Some(self.voucher()), ..run.settings.clone() };
         match permit.let_begin(Hold { run: id, token: run.token }, &settings, &self.act()) {
-            Ok(()) => self.find_run(id),
+            Ok(()) => self.left_to_workers(id),
             // Somebody else was faster.
             Err(StoreError::RunLost(_)) => not_held(&self.find_run(id)?),
             Err(error) => Err(error.into()),

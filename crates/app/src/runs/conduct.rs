@@ -113,8 +113,11 @@ impl App {
             holder: if terms.hold || terms.queue && confirmed { None } else { Some(&me) },
             leased_until: lease(self),
         })?;
-        if terms.hold || confirmed && terms.queue {
+        if terms.hold {
             return self.find_run(run.id);
+        }
+        if confirmed && terms.queue {
+            return self.left_to_workers(run.id);
         }
         if confirmed {
             return self.conduct(&run, crew, stop, observer);
@@ -124,7 +127,7 @@ impl App {
             return self.end(hold, RunState::Cancelled, Some("not confirmed"), run.millis);
         }
         match self.engine().begin_run(hold, (!terms.queue).then_some(&me), lease(self)) {
-            Ok(()) if terms.queue => self.find_run(run.id),
+            Ok(()) if terms.queue => self.left_to_workers(run.id),
             Ok(()) => self.conduct(&run, crew, stop, observer),
             Err(StoreError::Unapproved(why)) => {
                 self.end(hold, RunState::Cancelled, Some("not approved"), run.millis)?;
@@ -134,6 +137,12 @@ impl App {
             Err(StoreError::RunLost(id)) => self.find_run(id),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A run that workers are to take, as it stands. The one of this process need not look for it.
+    pub(super) fn left_to_workers(&self, id: RunId) -> Result<Run, AppError> {
+        self.news.tell();
+        self.find_run(id)
     }
 
     /// Executes a run that was started for this process, and ends it. Others may help.

@@ -77,7 +77,7 @@ impl App {
         };
         if request.queue {
             take()?;
-            return self.find_run(id);
+            return self.left_to_workers(id);
         }
         if run.replays().is_some() {
             return self.conduct(&take()?, None, stop, observer);
