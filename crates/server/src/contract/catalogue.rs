@@ -137,6 +137,7 @@ impl From<domain::ScriptVersion> for Script {
 
 /// Something that is wrong in a text, or probably is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ScriptFault)]
 pub(crate) struct Fault {
     /// From 1.
     pub(crate) line: u32,

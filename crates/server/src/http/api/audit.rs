@@ -121,7 +121,7 @@ pub(super) async fn export(Caller(app): Caller, State(streams): State<Streams>) 
 }
 
 /// Reads the whole log and says whether it is what was written.
-#[utoipa::path(post, path = "/audit-checks", tag = "audit", request_body = Kept,
+#[utoipa::path(post, path = "/audit-checks", tag = "audit", request_body = Option<Kept>,
     responses((status = 200, body = Verdict)))]
 pub(super) async fn check(Caller(app): Caller, Body(kept): Body<Kept>) -> Result<Json<Verdict>, Problem> {
     let kept = kept.head.as_deref().map(str::parse::<Head>).transpose();

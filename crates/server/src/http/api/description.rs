@@ -68,9 +68,10 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
     Frame::openapi()
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
+    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// Every operation may go wrong, always in the same form.
@@ -82,8 +83,13 @@ fn with_problems(mut described: utoipa::openapi::OpenApi) -> utoipa::openapi::Op
             .content("application/problem+json", content)
             .build()
     };
-    for item in described.paths.paths.values_mut() {
-        for operation in operations(item) {
+    for (path, item) in &mut described.paths.paths {
+        for (method, operation) in operations(item) {
+            // What is unique here makes names in generated clients: `get_runs_outcomes`.
+            let steps = path.split(['/', '.', '-']).filter(|step| !step.is_empty() && !step.starts_with('{'));
+            let last = if path.ends_with('}') { ["one"].as_slice() } else { &[] };
+            let words: Vec<_> = [method].into_iter().chain(steps).chain(last.iter().copied()).collect();
+            operation.operation_id = Some(words.join("_"));
             let open = operation
                 .security
                 .as_ref()

@@ -86,7 +86,7 @@ fn missing(problem: Problem) -> Problem {
 }
 
 /// Reads a condition, and counts the users that it selects.
-#[utoipa::path(post, path = "/filter-checks", tag = "filters", request_body = Asked,
+#[utoipa::path(post, path = "/filter-checks", tag = "filters", request_body = Option<Asked>,
     responses((status = 200, body = Count)))]
 pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Result<Json<Count>, Problem> {
     let count = blocking(move || {

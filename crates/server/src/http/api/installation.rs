@@ -116,7 +116,7 @@ pub(super) async fn workers(Caller(app): Caller) -> Result<Json<Page<Worker>>, P
 }
 
 /// Removes the outcomes and journals of what ended long ago. What was pruned cannot be taken back any more.
-#[utoipa::path(post, path = "/prune", tag = "installation", request_body = Older,
+#[utoipa::path(post, path = "/prune", tag = "installation", request_body = Option<Older>,
     responses((status = 200, body = Pruned)))]
 pub(super) async fn prune(Caller(app): Caller, Body(older): Body<Older>) -> Result<Json<Pruned>, Problem> {
     let age = older.older_than.as_deref().map(str::parse::<Age>).transpose();

@@ -86,7 +86,10 @@ pub(super) async fn changes(
     Path(run): Path<RunId>,
     Query(wanted): Query<Groups>,
 ) -> Result<Json<Page<Group>>, Problem> {
-    let groups = usize::from(wanted.groups.unwrap_or(20).clamp(1, 1_000));
+    let groups = match wanted.groups.unwrap_or(20) {
+        groups @ 1..=1_000 => usize::from(groups),
+        _ => return Err(Problem::invalid("groups: say how many, 1 to 1000")),
+    };
     let found = blocking(move || app.histogram(&app.find_run(run)?, groups)).await?;
     Ok(Json(Page { items: found.into_iter().map(Group::from).collect(), next: None }))
 }

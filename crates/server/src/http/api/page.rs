@@ -13,8 +13,11 @@ const USUAL: u16 = 100;
 const MOST: u16 = 1_000;
 
 /// How many entries are given where so many are wanted.
-fn size(limit: Option<u16>) -> u32 {
-    u32::from(limit.unwrap_or(USUAL).clamp(1, MOST))
+fn size(limit: Option<u16>) -> Result<u32, Problem> {
+    match limit.unwrap_or(USUAL) {
+        size @ 1..=MOST => Ok(u32::from(size)),
+        _ => Err(Problem::invalid(format!("limit: a part has 1 to {MOST} entries"))),
+    }
 }
 
 /// Where a listing goes on, as a text that says nothing to anybody else.
@@ -55,7 +58,7 @@ impl Part {
 
 impl<K: DeserializeOwned> Wanted<K> {
     pub(super) fn new(cursor: Option<&str>, limit: Option<u16>) -> Result<Self, Problem> {
-        Ok(Self { after: cursor.map(read).transpose()?, size: size(limit) })
+        Ok(Self { after: cursor.map(read).transpose()?, size: size(limit)? })
     }
 }
 

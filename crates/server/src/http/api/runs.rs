@@ -104,7 +104,7 @@ pub(super) async fn start(
 /// Writes what a preview has planned, without running its script again. Users who were changed since are in conflict and
 /// stay as they are.
 #[utoipa::path(post, path = "/runs/{run}/apply", tag = "runs", params(("run" = i64, Path)),
-    request_body = Application, responses((status = 201, body = Run)))]
+    request_body = Option<Application>, responses((status = 201, body = Run)))]
 pub(super) async fn apply(
     Caller(app): Caller,
     Path(run): Path<RunId>,
@@ -117,7 +117,7 @@ pub(super) async fn apply(
 
 /// Takes back what a run has changed, wherever that is still as the run left it. It is a run of its own.
 #[utoipa::path(post, path = "/runs/{run}/undo", tag = "runs", params(("run" = i64, Path)),
-    request_body = Undoing, responses((status = 201, body = Run)))]
+    request_body = Option<Undoing>, responses((status = 201, body = Run)))]
 pub(super) async fn undo(
     Caller(app): Caller,
     Path(run): Path<RunId>,
@@ -165,7 +165,7 @@ pub(super) async fn begin(
 /// Leaves a run to workers whose process is gone or which has stopped: they go on from its first target without an
 /// outcome.
 #[utoipa::path(post, path = "/runs/{run}/resume", tag = "runs", params(("run" = i64, Path)),
-    request_body = Resuming, responses((status = 200, body = Run)))]
+    request_body = Option<Resuming>, responses((status = 200, body = Run)))]
 pub(super) async fn resume(
     Caller(app): Caller,
     State(server): State<Server>,
@@ -190,7 +190,7 @@ pub(super) async fn cancel(Caller(app): Caller, Path(run): Path<RunId>) -> Resul
 }
 
 /// Says yes to the plan of a preview that somebody else has made.
-#[utoipa::path(post, path = "/runs/{run}/approve", tag = "runs", params(("run" = i64, Path)), request_body = Plan,
+#[utoipa::path(post, path = "/runs/{run}/approve", tag = "runs", params(("run" = i64, Path)), request_body = Option<Plan>,
     responses((status = 200, body = Run)))]
 pub(super) async fn approve(
     Caller(app): Caller,

@@ -130,7 +130,7 @@ pub(super) async fn version(
 
 /// Makes a new version that is the same as an earlier one.
 #[utoipa::path(post, path = "/scripts/{name}/versions/{version}/restore", tag = "scripts",
-    params(("name" = String, Path), ("version" = i64, Path)), request_body = Why,
+    params(("name" = String, Path), ("version" = i64, Path)), request_body = Option<Why>,
     responses((status = 201, body = Script)))]
 pub(super) async fn restore(
     Caller(app): Caller,
