@@ -113,6 +113,27 @@ fn what_a_killed_command_was_at_is_done_by_a_worker_of_its_machine_at_once() {
 }
 
 #[test]
+fn what_a_killed_server_was_at_goes_on_when_it_is_started_again() {
+    let desk = Desk::with_users(200);
+    let serve = || {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--workers", "1"];
+        Worker::of(&mut desk.command(&args))
+    };
+    let server = serve();
+    let run = queue(&desk, &format!("user.username_length = 7\n{SLOW}"), &QUEUE);
+    wait_for(&desk, run, 1);
+    server.kill();
+    let killed = desk.store().run(run).unwrap().unwrap();
+    assert!(killed.left() > 0, "{:?}", killed.tally);
+    assert_eq!(show(&desk, run)["state"], "interrupted");
+    let server = serve();
+    wait_until("it goes on with it by itself", || show(&desk, run)["state"] == "finished");
+    let done = done_by(&server.drain().exits(0));
+    assert_eq!(done + killed.tally.total(), 200, "what was done was not done again");
+    assert_counted_once(&desk, 200);
+}
+
+#[test]
 fn a_command_and_a_worker_share_a_run() {
     let desk = Desk::with_users(300);
     desk.write("script.py", format!("user.username_length = 7\n{SLOW}"));

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use rollcall_domain::{Right, Run, RunId, RunState, Timestamp};
 use rollcall_store::{Beat, Hold, RunEnd, StoreError};
 
 use super::crew::Crew;
 use super::ledger::{Ledger, Role};
 use super::{Engine, Nobody, Stop};
-use crate::{App, AppError, holder};
+use crate::{App, AppError, Pruned, holder};
 
 /// How often a worker says that it is alive.
 const BEAT: Duration = Duration::from_secs(2);
@@ -23,6 +23,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const AVOID: Duration = Duration::from_secs(30);
 /// Between two attempts to reach a server that is gone.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often one of the processes that stay prunes by the setting...
+const PRUNE: Duration = Duration::from_secs(60 * 60);
+/// ...and how often each looks whether it is the one.
+const LOOK_FOR_OLD: Duration = Duration::from_secs(10 * 60);
 /// Candidates that are looked at.
 const CANDIDATES: u32 = 20;
 
@@ -37,6 +41,8 @@ pub enum Event<'a> {
     Trouble(String),
     /// It works again.
     Recovered,
+    /// It has pruned, as the setting wants.
+    Pruned(Pruned),
 }
 
 /// A worker process, as it is listed.
@@ -80,14 +86,20 @@ impl App {
         let id = holder::current();
         let at = AtomicI64::new(0);
         self.beat(&id, engine, &at, 0, drain)?;
+        // Whoever was here before and is gone has left something at the moment when this one comes.
+        self.free_the_dead()?;
+        let (aside, told) = unbounded();
         std::thread::scope(|scope| {
             let (going_on, over) = bounded(0);
             let (id, at) = (&id, &at);
+            let until = over.clone();
             scope.spawn(move || self.keep_beating(id, engine, at, drain, &over));
             scope.spawn(move || self.listen(drain));
-            self.work_until(id, engine, at, drain, tell);
+            scope.spawn(move || self.keep_pruned(drain, &until, &aside));
+            self.work_until(id, engine, at, drain, &told, tell);
             drop(going_on);
         });
+        told.try_iter().for_each(tell);
         drop(kept);
         Ok(self.engine().remove_worker(&id)?)
     }
@@ -98,11 +110,13 @@ impl App {
         engine: &Engine,
         at: &AtomicI64,
         drain: &Stop,
+        told: &Receiver<Event<'static>>,
         tell: &mut dyn FnMut(Event<'_>),
     ) {
         let mut avoided: HashMap<RunId, Instant> = HashMap::new();
         let (mut heard, mut ailing) = (0, false);
         while !drain.load(Ordering::Relaxed) {
+            told.try_iter().for_each(&mut *tell);
             avoided.retain(|_, since| since.elapsed() < AVOID);
             let worked = match self.next_run(|run| avoided.contains_key(&run)) {
                 Ok(Some(run)) => {
@@ -213,6 +227,25 @@ impl App {
             // A server that does not answer is the concern of whoever needs an answer.
             let _ = self.beat(id, engine, at, speed, drain);
             let _ = self.free_the_dead();
+        }
+    }
+
+    /// Prunes now and then, if the setting wants that and no other process does.
+    fn keep_pruned(&self, drain: &Stop, over: &Receiver<()>, told: &Sender<Event<'static>>) {
+        loop {
+            match self.prune_by_setting(PRUNE, drain) {
+                Ok(None) => {}
+                Ok(Some(pruned)) => drop(told.send(Event::Pruned(pruned))),
+                // A server that is gone is told of by whoever works.
+                Err(error) if is_disconnection(&error) => {}
+                Err(error) => {
+                    let what = format!("pruning by the setting prune_after: {error}");
+                    drop(told.send(Event::Trouble(what)));
+                }
+            }
+            if over.recv_timeout(LOOK_FOR_OLD) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
         }
     }
 

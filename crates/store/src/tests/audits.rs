@@ -302,6 +302,21 @@ fn whoever_reads_waits_for_nobody() {
 }
 
 #[test]
+fn one_process_at_a_time_prunes_by_a_setting_and_says_so() {
+    let Fixture { store, folder: _folder } = fixture(1);
+    let hour = Duration::from_secs(3_600);
+    assert!(store.claim_pruning(hour).unwrap());
+    assert!(!store.claim_pruning(hour).unwrap());
+    assert!(store.claim_pruning(Duration::ZERO).unwrap(), "it is that long ago");
+    assert!(!store.claim_pruning(hour).unwrap(), "and counts anew");
+    assert!(!store.is_anything_to_prune(now()).unwrap());
+    store.mark_pruned(now(), Some("prune_after"), &act()).unwrap();
+    let row = entries(&store).pop().unwrap();
+    assert_eq!(row.action, "prune");
+    assert!(row.detail.ends_with(r#""runs":0,"setting":"prune_after"}"#), "{}", row.detail);
+}
+
+#[test]
 fn what_is_done_to_administrators_and_settings_is_recorded_once() {
     let Fixture { store, folder: _folder } = fixture(1);
     let ana = Act { who: "ana", administrator_id: Some(1), ..act() };
