@@ -12,7 +12,7 @@ use rollcall_domain::{
 };
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
-use crate::csv_text::restore;
+use crate::csv_text::{csv_error, restore};
 use crate::export::EXPORT_COLUMNS;
 use crate::lines::{Lines, note_lines};
 use crate::users::DEFAULT_ORGANIZATION;
@@ -224,7 +224,7 @@ impl Rows<'_, '_> {
             match reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) => return Ok(Err(into_io(error))),
+                Err(error) => return Ok(Err(csv_error(error))),
             }
             let line = lines.after(record.position().map_or(0, csv::Position::byte));
             let Some(columns) = &header else {
@@ -499,11 +499,4 @@ fn items(user: &mut User, kind: ItemKind, cell: &str) -> Result<(), Refusal> {
         ItemKind::Check => user.check_attributes = rows,
     }
     Ok(())
-}
-
-fn into_io(error: csv::Error) -> std::io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
-    }
 }

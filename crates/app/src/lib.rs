@@ -25,6 +25,7 @@ pub mod sample;
 pub mod scripts;
 pub mod sign_in;
 mod table;
+mod uploads;
 mod users;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -46,6 +47,7 @@ pub use filters::{Counted, ReadFilter};
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
+pub use uploads::Uploading;
 pub use users::{Found, NewUser, SearchKey, UserEdit};
 
 /// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy

@@ -73,7 +73,8 @@ pub struct Pruned {
 }
 
 impl App {
-    /// Removes the targets, outcomes and journals of what ended longer than `age` ago, in small steps. Between two of them
+    /// Removes the targets, outcomes and journals of what ended longer than `age` ago, in small steps, and uploads that have
+    /// expired. Between two of them
     /// `progress` is told how many rows are gone, and `stop` is heard; what is left then goes the next time.
     pub fn prune(&self, age: Age, stop: &Stop, progress: impl FnMut(u64)) -> Result<Pruned, AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
@@ -121,6 +122,7 @@ impl App {
         {
             while count(permit.prune_run(run, STEP)?, &mut pruned) {}
         }
+        self.sweep_uploads(&mut |_| !stop.load(Ordering::Relaxed))?;
         Ok(pruned)
     }
 

@@ -16,7 +16,7 @@ use rollcall_app::runs::{
 };
 use rollcall_app::{Actor, App, AppError, NewUser, Table, TableOptions, UserEdit};
 use rollcall_domain::{
-    AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, RunQuery, UserId, Value, Zone,
+    AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, RunQuery, UploadId, UserId, Value, Zone,
 };
 use rollcall_store::{Location, StoreError};
 use rollcall_testkit::{TestClock, TestDatabase};
@@ -27,6 +27,7 @@ struct Theirs {
     id: UserId,
     preview: RunId,
     run: RunId,
+    upload: UploadId,
     administrator: &'static str,
     organization: &'static str,
     /// A filter and a script.
@@ -277,6 +278,20 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         let wanted = RowsRequest { file: "x.csv", key: None, skip_unmatched: true };
         app.read_rows(table(), &wanted, &mut Rows).map(drop)
     }),
+    ("upload", Right::Report, Own, |app, _| app.upload("x.csv", Cursor::new("username\n")).map(drop)),
+    ("begin_upload", Right::Report, Own, |app, _| app.begin_upload("x.csv").map(drop)),
+    ("uploads_after", Right::Report, Own, |app, _| app.uploads_after(None, 9).map(drop)),
+    ("find_upload", Right::Report, One, |app, of| app.find_upload(of.upload).map(drop)),
+    ("open_upload", Right::Report, One, |app, of| app.open_upload(of.upload).map(drop)),
+    ("read_upload", Right::Report, One, |app, of| {
+        app.read_upload(of.upload, &TableOptions::default(), None, true, &mut Rows).map(drop)
+    }),
+    // One of its own, so that this one stays for others.
+    ("remove_upload", Right::Report, One, |app, of| {
+        app.find_upload(of.upload)?;
+        let another = app.upload("x.csv", Cursor::new("username\n"))?.id;
+        app.remove_upload(another)
+    }),
     ("find_run", Right::Look, One, |app, of| app.find_run(of.run).map(drop)),
     ("runs", Right::Look, Own, |app, _| app.runs()?.try_for_each(|run| run.map(drop))),
     ("outcomes", Right::Look, One, |app, of| {
@@ -385,7 +400,8 @@ fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
                 });
                 let [preview, run] = made;
                 let id = root.user(user).unwrap().id;
-                Theirs { user, id, preview, run, administrator: user, organization, saved, profile }
+                let upload = app.upload("x.csv", Cursor::new("username\nzz\n")).unwrap().id;
+                Theirs { user, id, preview, run, upload, administrator: user, organization, saved, profile }
             },
         );
     let [north, south] = &theirs;

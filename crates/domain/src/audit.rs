@@ -59,6 +59,8 @@ actions! {
     RunResume "run-resume" "A run was told to go on.";
     RunCancel "run-cancel" "A run was cancelled.";
     RunApprove "run-approve" "Somebody has said yes to the plan of a preview.";
+    UploadAdd "upload-add" "A file was sent, to be used later.";
+    UploadRemove "upload-remove" "A file that was sent was removed before its time.";
     ProfileAdd "profile-add" "A profile was added.";
     ProfileRemove "profile-remove" "A profile was removed.";
     OrganizationAdd "organization-add" "An organization was added.";

@@ -24,6 +24,7 @@ mod rights;
 mod run;
 mod saved;
 mod time;
+mod upload;
 mod user;
 
 pub use approval::{Above, Approval, Missing, Unapproved};
@@ -53,4 +54,5 @@ pub use saved::{
     nearest,
 };
 pub use time::{CivilDate, Timestamp, Zone};
+pub use upload::{Upload, UploadId};
 pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};

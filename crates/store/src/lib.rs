@@ -39,6 +39,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod uploads;
 mod users;
 mod watch;
 mod workers;

@@ -6,6 +6,7 @@ use rollcall_domain::{
 
 use crate::db::{Arg, Row, Tx, args};
 use crate::filter::{Condition, Shape};
+use crate::scope::covered;
 use crate::staging::Staging;
 use crate::{Store, StoreError, approvals, audit, chunks, json, outcomes, sql};
 
@@ -25,6 +26,18 @@ macro_rules! run_columns {
             counters!(),
             ", script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
              pruned_at, planned, administrator_id"
+        )
+    };
+}
+
+macro_rules! found {
+    () => {
+        concat!(
+            "SELECT ",
+            run_columns!(),
+            " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
+             AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
+             AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND "
         )
     };
 }
@@ -56,15 +69,8 @@ sql! {
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
     // Of a scope are runs that touch nobody else's users.
-    FOUND = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
-                     AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
-                     AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND (CAST(?7 AS TEXT) IS NULL OR \
-                     (organizations IS NOT NULL AND NOT EXISTS (SELECT 1 FROM json_each(organizations) o \
-                      WHERE o.value NOT IN (SELECT s.value FROM json_each(?7) s)))) ORDER BY id DESC LIMIT ?8")
-        => concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
-                    AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
-                    AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND (CAST(?7 AS TEXT) IS NULL OR \
-                    CAST(organizations AS JSONB) <@ CAST(CAST(?7 AS TEXT) AS JSONB)) ORDER BY id DESC LIMIT ?8");
+    FOUND = concat!(found!(), covered!("?7"), " ORDER BY id DESC LIMIT ?8")
+        => concat!(found!(), covered!(postgres "?7"), " ORDER BY id DESC LIMIT ?8");
     BEGUN = concat!("SELECT ", run_columns!(), " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
     // One that was called off before it had done anything is none.
     APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
@@ -240,7 +246,7 @@ pub(crate) fn read_counters(row: &Row<'_>, first: usize) -> Result<Tally, StoreE
     Ok(tally)
 }
 
-fn read_scope(organizations: Option<&str>) -> Result<Scope, StoreError> {
+pub(crate) fn read_scope(organizations: Option<&str>) -> Result<Scope, StoreError> {
     organizations.map_or(Ok(Scope::Everywhere), |list| Ok(Scope::Within(json::read(list)?)))
 }
 
@@ -249,7 +255,7 @@ pub(crate) fn scope(tx: &Tx<'_>, run: RunId) -> Result<Scope, StoreError> {
     tx.first(SCOPE, args![run], |row| read_scope(row.maybe_text(0)?))?.ok_or(StoreError::RunLost(run))
 }
 
-fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
+pub(crate) fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
     match scope {
         Scope::Everywhere => Ok(None),
         Scope::Within(organizations) => json::write(organizations).map(Some),

@@ -27,7 +27,24 @@ macro_rules! shows {
 }
 pub(crate) use shows;
 
-/// A scope as the macros read it.
+/// Whether the scope of this placeholder covers that of a row: both are JSON lists, or null for everywhere.
+macro_rules! covered {
+    ($scope:literal) => {
+        concat!(
+            "(CAST(", $scope, " AS TEXT) IS NULL OR (organizations IS NOT NULL AND NOT EXISTS \
+             (SELECT 1 FROM json_each(organizations) o WHERE o.value NOT IN (SELECT s.value FROM json_each(", $scope, ") s))))"
+        )
+    };
+    (postgres $scope:literal) => {
+        concat!(
+            "(CAST(", $scope, " AS TEXT) IS NULL OR \
+             CAST(organizations AS JSONB) <@ CAST(CAST(", $scope, " AS TEXT) AS JSONB))"
+        )
+    };
+}
+pub(crate) use covered;
+
+/// A scope as the first two macros read it.
 pub(crate) fn text(scope: &Scope) -> Option<String> {
     match scope {
         Scope::Everywhere => None,

@@ -19,7 +19,7 @@ use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
     StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks, copy, credentials,
     history, import, import_set, installation, load, organizations, outcomes, profiles, prune, runs,
-    saved_filters, scripts, search, staging, users, workers, write, write_set,
+    saved_filters, scripts, search, staging, uploads, users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -319,6 +319,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         scripts::STATEMENTS,
         search::STATEMENTS,
         staging::STATEMENTS,
+        uploads::STATEMENTS,
         users::STATEMENTS,
         workers::STATEMENTS,
         write::STATEMENTS,

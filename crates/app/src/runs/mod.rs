@@ -7,6 +7,7 @@
 
 mod apply;
 mod approve;
+mod bad_rows;
 mod begin;
 mod cancel;
 mod chains;
@@ -43,6 +44,7 @@ use crate::pages::{first, pages};
 use crate::{App, AppError, ReadFilter, holder};
 pub use apply::ApplyRequest;
 pub use approve::Approved;
+pub use bad_rows::BadRowsFile;
 use conduct::New;
 pub use conduct::Terms;
 use crew::Crew;
