@@ -138,6 +138,8 @@ pub enum Kind {
     Conflict,
     /// What is there is not the version that they have seen.
     Outdated,
+    /// The key of their request was used for another request.
+    Reused,
     /// What they say cannot be meant.
     Invalid,
     /// Not now.
@@ -161,8 +163,10 @@ impl AppError {
                 | StoreError::Stale(_)
                 | StoreError::RunLost(_)
                 | StoreError::AlreadyApplied { .. }
+                | StoreError::AlreadyMade(_)
                 | StoreError::Unapproved(_)
                 | StoreError::Pruned(_) => Kind::Conflict,
+                StoreError::KeyReused(_) => Kind::Reused,
                 StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Full => Kind::Busy,
                 _ => Kind::Internal,
             },

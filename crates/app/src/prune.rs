@@ -122,6 +122,7 @@ impl App {
         {
             while count(permit.prune_run(run, STEP)?, &mut pruned) {}
         }
+        while permit.forget_run_keys(now)? > 0 && !stop.load(Ordering::Relaxed) {}
         self.sweep_uploads(&mut |_| !stop.load(Ordering::Relaxed))?;
         Ok(pruned)
     }

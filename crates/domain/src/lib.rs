@@ -20,6 +20,7 @@ mod param;
 mod plan;
 mod profile;
 mod refusal;
+mod request_key;
 mod rights;
 mod run;
 mod saved;
@@ -45,6 +46,7 @@ pub use param::{Param, ParamKind, ParamValue, ParamValues, Params};
 pub use plan::PlanHash;
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
 pub use refusal::Refusal;
+pub use request_key::RequestKey;
 pub use rights::{
     Administrator, AdministratorId, Grant, Right, Rights, Role, Scope, check_administrator_name,
 };

@@ -1,14 +1,14 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
-    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, Run, RunId, RunQuery, RunState,
-    Scope, Selection, Settings, Tally, Timestamp, UserId,
+    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, RequestKey, Run, RunId, RunQuery,
+    RunState, Scope, Selection, Settings, Tally, Timestamp, UserId,
 };
 
 use crate::db::{Arg, Row, Tx, args};
 use crate::filter::{Condition, Shape};
 use crate::scope::covered;
 use crate::staging::Staging;
-use crate::{Store, StoreError, approvals, audit, chunks, json, outcomes, sql};
+use crate::{Store, StoreError, approvals, audit, chunks, json, outcomes, run_keys, sql};
 
 /// The counters of a run, as [`read_counters`] reads them.
 macro_rules! counters {
@@ -155,6 +155,8 @@ pub struct NewRun<'a> {
     pub holder: Option<&'a str>,
     /// When others may take it over.
     pub leased_until: Timestamp,
+    /// The request that makes it, if it is to make only one: see [`StoreError::AlreadyMade`].
+    pub key: Option<RequestKey>,
 }
 
 /// A run that processes execute, until another one takes it over: then the token is no longer the run's, and nothing is
@@ -325,6 +327,8 @@ pub(crate) fn check_unapplied(tx: &Tx<'_>, preview: RunId) -> Result<(), StoreEr
 }
 
 fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
+    let by = (new.administrator, new.administrator_id);
+    let claim = new.key.map(|key| run_keys::claim(tx, by, &key, new.created_at)).transpose()?;
     let source = new.list.source();
     let columns = match new.list {
         List::Staged(_, columns) => Some(columns),
@@ -365,6 +369,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
     approvals::check(tx, &run)?;
     chunks::open(tx, id, 0, chunks::until(&run))?;
+    claim.map_or(Ok(()), |claim| claim.serves(tx, id))?;
     tx.announce()?;
     let deed = deed(new.action(), &run).with("mode", run.mode.name()).with("script", run.script.as_str());
     audit::record(tx, &new.act(), &deed.with("targets", run.targets))?;

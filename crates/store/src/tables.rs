@@ -72,6 +72,7 @@ tables! {
         journal Text, result Text, output Text, notes Text, micros Int, written_at Time;
     planned_names, key 2: run_id Int, user_id Int, username Text;
     approvals, key 1 numbered: id Int, run_id Int, plan Text, administrator_id Int, who Text, at Time;
+    run_keys, key 2: owner Text, key Text, request Text, run_id Int, created_at Time;
     chunks, key 1 numbered: id Int, run_id Int, done Int, last Int, pace Int;
     edits, key 1 numbered: id Int, at Time, administrator Text, organization_id Int, user_id Int, username Text,
         journal Text;

@@ -18,8 +18,8 @@ mod server;
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
     StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks, copy, credentials,
-    history, import, import_set, installation, load, organizations, outcomes, profiles, prune, runs,
-    saved_filters, scripts, search, staging, uploads, users, workers, write, write_set,
+    history, import, import_set, installation, load, organizations, outcomes, profiles, prune, run_keys,
+    runs, saved_filters, scripts, search, staging, uploads, users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -190,6 +190,7 @@ fn make(store: &Store, mode: Mode) -> Run {
         state: RunState::Selecting,
         holder: Some(HOLDER),
         leased_until: now(),
+        key: None,
     };
     let run = store.create_run(&new).unwrap();
     store.begin_run(hold(&run), Some(HOLDER), now()).unwrap();
@@ -314,6 +315,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         outcomes::STATEMENTS,
         profiles::STATEMENTS,
         prune::STATEMENTS,
+        run_keys::STATEMENTS,
         runs::STATEMENTS,
         saved_filters::STATEMENTS,
         scripts::STATEMENTS,

@@ -28,6 +28,16 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.apply_now(id, request, stop, observer))
+    }
+
+    fn apply_now(
+        &self,
+        id: RunId,
+        request: &ApplyRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
         let preview = self.find_run(id)?;
         self.may_with(Right::Execute, &preview)?;
         self.check_plan(&preview, request.plan.as_deref(), "apply")?;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_domain::{Brakes, Mode, Run, RunId, RunState, Scope, Selection, Settings};
+use rollcall_domain::{Brakes, Mode, RequestKey, Run, RunId, RunState, Scope, Selection, Settings};
 use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
 
 use super::crew::Crew;
@@ -30,6 +30,8 @@ pub struct Terms {
     /// It is left to workers as well, but not before somebody lets it begin ([`App::begin`]): whoever is no terminal looks
     /// at the frozen list first.
     pub hold: bool,
+    /// The request that makes the run, if it is to make only one, however often it is sent within a day.
+    pub key: Option<RequestKey>,
 }
 
 /// A run to be made.
@@ -112,6 +114,7 @@ impl App {
             // Somebody has to be there for the answer.
             holder: if terms.hold || terms.queue && confirmed { None } else { Some(&me) },
             leased_until: lease(self),
+            key: terms.key,
         })?;
         if terms.hold {
             return self.find_run(run.id);

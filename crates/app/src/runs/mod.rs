@@ -18,6 +18,7 @@ mod execute;
 mod histogram;
 mod kept;
 mod ledger;
+mod once;
 mod replay;
 mod results;
 mod resume;
@@ -159,6 +160,10 @@ impl App {
     /// Runs a script over the users that `request` selects. The run that comes back has ended, unless it is left to workers;
     /// an error before its targets were frozen leaves no run behind.
     pub fn run(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.run_now(request, stop, observer))
+    }
+
+    fn run_now(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
         let permit = self.may_run(request.mode)?;
         let now = self.clock.now();
         let (name, source) = (&request.script.name, &request.script.source);

@@ -43,6 +43,16 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.retry_now(id, request, stop, observer))
+    }
+
+    fn retry_now(
+        &self,
+        id: RunId,
+        request: &RetryRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
         let run = self.run_at_rest(id)?;
         self.may_run_again(&run)?;
         let mode = if request.preview { Mode::Preview } else { run.mode };

@@ -27,6 +27,16 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.undo_now(id, request, stop, observer))
+    }
+
+    fn undo_now(
+        &self,
+        id: RunId,
+        request: &UndoRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
         let run = self.find_run(id)?;
         self.may_with(Right::Execute, &run)?;
         self.check_undo(&run)?;

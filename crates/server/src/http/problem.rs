@@ -152,6 +152,8 @@ impl From<AppError> for Problem {
             Kind::Missing => StatusCode::NOT_FOUND,
             Kind::Conflict => StatusCode::CONFLICT,
             Kind::Outdated => StatusCode::PRECONDITION_FAILED,
+            // As draft-ietf-httpapi-idempotency-key-header wants it.
+            Kind::Reused => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             // What these say may name the database: that is for whoever looks after this installation.
             Kind::Busy => {

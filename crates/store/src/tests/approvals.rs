@@ -36,6 +36,7 @@ fn apply(store: &Store, preview: &Run) -> Result<Run, StoreError> {
         state: RunState::Selecting,
         holder: Some(HOLDER),
         leased_until: now(),
+        key: None,
     })
 }
 

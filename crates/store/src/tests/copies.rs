@@ -95,6 +95,9 @@ fn full(place: Place) -> Fixture {
     add_credentials(store, &store.administrator("maria").unwrap().unwrap());
     let approval = "INSERT INTO approvals (run_id, plan, who, at) VALUES (?1, 'ab12', 'cli:other', ?2)";
     store.write(|tx| tx.execute(approval, args![preview.run.id, now()])).unwrap();
+    let key =
+        "INSERT INTO run_keys (owner, key, request, run_id, created_at) VALUES ('cli:é', 'ab', 'cd', ?1, ?2)";
+    store.write(|tx| tx.execute(key, args![preview.run.id, now()])).unwrap();
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
     store.add_profile("checks", None, [&[], &[item]], &act()).unwrap();
     fixture
