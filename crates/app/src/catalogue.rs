@@ -3,6 +3,7 @@
 use rollcall_domain::{Item, Organization, OrganizationId, Profile, ProfileId, Right};
 use rollcall_store::StoreError;
 
+use crate::expected::{Expected, revision};
 use crate::{App, AppError};
 
 impl App {
@@ -77,10 +78,32 @@ impl App {
         Ok(seen.ok_or_else(|| StoreError::NoSuch(format!("profile {short_name:?}")))?)
     }
 
-    /// Removes a profile that nobody has.
-    pub fn remove_profile(&self, short_name: &str) -> Result<(), AppError> {
+    /// Gives a profile other items, if it is as `expected`; the profile afterwards. Whoever has it has these from then on.
+    pub fn edit_profile(
+        &self,
+        short_name: &str,
+        reply: &[Item],
+        check: &[Item],
+        expected: Expected<'_>,
+    ) -> Result<Profile, AppError> {
         self.may(Right::Administer)?;
         let profile = self.profile(short_name)?;
+        let permit = self.may_change(Right::Administer, profile.organization.as_ref())?;
+        expected.seen(&format!("profile {short_name:?}"), Some(&profile), revision)?;
+        permit.edit_profile(&profile, [reply, check], &self.act())?;
+        Ok(Profile { reply: reply.to_vec(), check: check.to_vec(), ..profile })
+    }
+
+    /// Removes a profile that nobody has.
+    pub fn remove_profile(&self, short_name: &str) -> Result<(), AppError> {
+        self.remove_profile_as(short_name, Expected::Anything)
+    }
+
+    /// The same, if it is as `expected`.
+    pub fn remove_profile_as(&self, short_name: &str, expected: Expected<'_>) -> Result<(), AppError> {
+        self.may(Right::Administer)?;
+        let profile = self.profile(short_name)?;
+        expected.seen(&format!("profile {short_name:?}"), Some(&profile), revision)?;
         let permit = self.may_change(Right::Administer, profile.organization.as_ref())?;
         Ok(permit.remove_profile(&profile, &self.act())?)
     }

@@ -2,7 +2,9 @@ use rollcall_domain::filter::{self, Filter};
 use rollcall_domain::{
     Right, SavedFilter, SavedName, Timestamp, check_saved_name, did_you_mean, is_saved_name,
 };
+use rollcall_store::StoreError;
 
+use crate::expected::{Expected, revision};
 use crate::{App, AppError};
 
 /// A filter that is ready to be used.
@@ -59,6 +61,16 @@ impl App {
         name: &str,
         text: &str,
     ) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
+        self.replace_filter(name, text, Expected::Anything)
+    }
+
+    /// The same, if what it replaces is as `expected`.
+    pub fn replace_filter(
+        &self,
+        name: &str,
+        text: &str,
+        expected: Expected<'_>,
+    ) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
         let SavedName { organization, name } = SavedName::read(name);
         let (permit, organization) = self.may_own(Right::EditScripts, organization)?;
         check_saved_name("a filter", name)?;
@@ -71,8 +83,20 @@ impl App {
             administrator: self.actor.name().to_owned(),
             saved_at: now,
         };
-        let old = permit.save_filter(&new, &self.act())?;
-        Ok((new, old))
+        let what = format!("filter {:?}", new.full_name());
+        let find = || -> Result<_, AppError> {
+            let named = permit.filters_named(name)?;
+            Ok(named.into_iter().find(|filter| filter.organization == new.organization))
+        };
+        let found = find()?;
+        let seen = expected.seen(&what, found.as_ref(), revision)?;
+        match permit.save_filter(&new, seen, &self.act()) {
+            Err(error @ StoreError::Stale(_)) => {
+                expected.seen(&what, find()?.as_ref(), revision)?;
+                Err(error.into())
+            }
+            saved => Ok((new, saved?)),
+        }
     }
 
     /// The filter that is saved under this name.
@@ -111,8 +135,14 @@ impl App {
 
     /// Removes a saved filter. Runs keep the text that they were started with.
     pub fn remove_filter(&self, name: &str) -> Result<(), AppError> {
+        self.remove_filter_as(name, Expected::Anything)
+    }
+
+    /// The same, if it is as `expected`.
+    pub fn remove_filter_as(&self, name: &str, expected: Expected<'_>) -> Result<(), AppError> {
         self.may(Right::EditScripts)?;
         let filter = self.saved_filter(name)?;
+        expected.seen(&format!("filter {:?}", filter.full_name()), Some(&filter), revision)?;
         let permit = self.may_change(Right::EditScripts, filter.organization.as_ref())?;
         if permit.remove_filter(&filter, &self.act())? { Ok(()) } else { Err(self.no_such_filter(name)) }
     }

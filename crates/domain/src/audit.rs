@@ -62,6 +62,7 @@ actions! {
     UploadAdd "upload-add" "A file was sent, to be used later.";
     UploadRemove "upload-remove" "A file that was sent was removed before its time.";
     ProfileAdd "profile-add" "A profile was added.";
+    ProfileEdit "profile-edit" "A profile got other items.";
     ProfileRemove "profile-remove" "A profile was removed.";
     OrganizationAdd "organization-add" "An organization was added.";
     OrganizationRename "organization-rename" "An organization got another name.";

@@ -8,7 +8,7 @@ use rollcall_domain::{Administrator, SavedFilter, ScriptVersion, Secret};
 use super::*;
 use crate::db::args;
 use crate::tables::{LEFT_OUT, TABLES};
-use crate::{Authenticator, Copied, CopyEvent, NewToken, Phase};
+use crate::{Authenticator, Copied, CopyEvent, NewToken, Phase, Seen};
 
 /// The columns that a database has, by table, except where it keeps its own things.
 fn columns(store: &Store) -> BTreeSet<(String, String)> {
@@ -77,7 +77,7 @@ fn full(place: Place) -> Fixture {
         administrator,
         saved_at: now(),
     };
-    store.save_filter(&filter, &act()).unwrap();
+    store.save_filter(&filter, Seen::Anything, &act()).unwrap();
     let script = ScriptVersion {
         organization: store.organizations().unwrap().pop(),
         script: "extend".into(),
@@ -87,7 +87,7 @@ fn full(place: Place) -> Fixture {
         note: "why".into(),
         source: "pass".into(),
     };
-    store.save_script(&script, &act()).unwrap();
+    store.save_script(&script, Seen::Anything, &act()).unwrap();
     let login = "INSERT INTO user_logins (user_id, last_login) VALUES (1, ?)";
     store.write(|tx| tx.execute(login, args![now()])).unwrap();
     let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
