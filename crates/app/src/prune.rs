@@ -122,9 +122,15 @@ impl App {
         {
             while count(permit.prune_run(run, STEP)?, &mut pruned) {}
         }
-        while permit.forget_run_keys(now)? > 0 && !stop.load(Ordering::Relaxed) {}
-        self.sweep_uploads(&mut |_| !stop.load(Ordering::Relaxed))?;
+        self.sweep(stop)?;
         Ok(pruned)
+    }
+
+    /// Removes what is kept for a day only: files that were sent ahead, and which requests have made a run.
+    pub(crate) fn sweep(&self, stop: &Stop) -> Result<(), AppError> {
+        let now = self.clock.now();
+        while self.engine().forget_run_keys(now)? > 0 && !stop.load(Ordering::Relaxed) {}
+        self.sweep_uploads(&mut |_| !stop.load(Ordering::Relaxed))
     }
 
     /// The age at which things are pruned here, if that was set.

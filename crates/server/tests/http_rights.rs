@@ -104,6 +104,12 @@ fn rows() -> Vec<Row> {
         with("post /audit-checks", "/audit-checks", json!({}), Administer, All),
         with("post /runs", "/runs", run, Report, Nobody),
         with("post /runs/{run}/approve", "/runs/1/approve", json!({}), Execute, North),
+        row("get /uploads", "/uploads", Report, List),
+        row("get /uploads/{upload}", "/uploads/1", Report, North),
+        row("get /uploads/{upload}/report", "/uploads/1/report", Report, North),
+        row("get /uploads/{upload}/bad-rows.csv", "/uploads/1/bad-rows.csv", Report, North),
+        Row { body: Some(Value::Null), ..row("post /uploads", "/uploads?name=x.csv", Report, Nobody) },
+        row("delete /uploads/{upload}", "/uploads/1", Report, North),
         with("post /runs/{run}/begin", "/runs/4/begin", json!({"targets": 1}), Execute, North),
         with("post /runs/{run}/resume", "/runs/5/resume", json!({}), Execute, North),
         with("post /runs/{run}/retry", "/runs/1/retry", json!({"which": "failed"}), Execute, North),
@@ -141,6 +147,13 @@ fn rows() -> Vec<Row> {
             "post /profiles",
             "/profiles",
             json!({"short_name": "new", "organization": "North"}),
+            Administer,
+            North,
+        ),
+        with(
+            "put /profiles/{short_name}",
+            "/profiles/n-plan",
+            json!({"reply": [], "check": []}),
             Administer,
             North,
         ),
@@ -314,6 +327,13 @@ fn everybody_reaches_what_is_theirs_and_nothing_else() {
     assert_eq!(listed, there, "each address has its row");
 
     let callers = callers(&desk, &server);
+    let sent = server.send(
+        "POST",
+        "/api/v1/uploads?name=n.csv",
+        &[("cookie", &server.cookie("nora"))],
+        "username\nn1\n",
+    );
+    assert_eq!(sent.status, 201, "{}", sent.text);
     server.cookie("nora");
     let made = desk.ok(&["tokens", "add", "nora", "program", "--scope", "look"]);
     let ids = BTreeMap::from([

@@ -274,3 +274,110 @@ fn a_run_that_is_held_begins_when_somebody_has_seen_its_list() {
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{}", refused.text);
     }
 }
+
+#[test]
+fn a_run_goes_over_the_rows_of_a_file_that_was_sent_ahead() {
+    let desk = Desk::with_users(3);
+    let server = Server::on(&desk);
+    let program = Program { token: program_of_ana(&desk), server: &server };
+    let file = "username;new\nuser001;gold\nnobody;gold\nuser003;plus\nuser003;gold\n";
+    let headers = [("authorization", program.token.as_str())];
+    let sent = server.send("POST", "/api/v1/uploads?name=march.csv", &headers, file);
+    assert_eq!((sent.status.as_u16(), &sent.json()["size"]), (201, &json!(file.len())));
+    let report = program.get("/uploads/1/report");
+    assert_eq!(
+        (&report["rows"], &report["matched"], &report["duplicate"], &report["unmatched"]),
+        (&json!(4), &json!(3), &json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&report["columns"], &report["bad_rows"][0]["line"]),
+        (&json!(["username", "new"]), &json!(3))
+    );
+    let bad = program.text("/uploads/1/bad-rows.csv");
+    assert!(bad.starts_with("username,new,line,reason\n") && bad.lines().count() == 2, "{bad}");
+    let mut wanted = json!({"script": "give", "source": "user.klass = row['new']", "mode": "apply",
+        "targets": {"rows": {"upload": 1}}});
+    let refused = program.send("POST", "/runs", Some(&wanted));
+    refused.problem(422);
+    assert_eq!(refused.json()["errors"][0]["line"], 3);
+    wanted["targets"]["rows"]["skip_unmatched"] = json!(true);
+    let run = program.ended(&program.post("/runs", &wanted));
+    assert_eq!((&run["targets"], &run["outcomes"]["changed"]), (&json!(3), &json!(3)));
+    assert_eq!(
+        (&desk.user("user001")["klass"], &desk.user("user003")["klass"]),
+        (&json!("gold"), &json!("gold"))
+    );
+    assert_eq!(program.send("DELETE", "/uploads/1", None).status, 204);
+    program.send("GET", "/uploads/1/report", None).problem(404);
+}
+
+#[test]
+fn a_request_that_is_sent_again_makes_no_second_run() {
+    let desk = Desk::with_users(3);
+    let server = Server::on(&desk);
+    let program = Program { token: program_of_ana(&desk), server: &server };
+    let send = |key: &str, body: &Value| {
+        let headers = [
+            ("authorization", program.token.as_str()),
+            ("content-type", "application/json"),
+            ("idempotency-key", key),
+        ];
+        server.send("POST", "/api/v1/runs", &headers, &body.to_string())
+    };
+    let wanted =
+        json!({"script": "x", "source": "user.klass = 'x'", "mode": "apply", "targets": {"all": true}});
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let one = |_| scope.spawn(|| send("of-today", &wanted));
+        (0..8).map(one).collect::<Vec<_>>().into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert_eq!((answer.status.as_u16(), &answer.json()["run"]), (201, &json!(1)), "{}", answer.text);
+    }
+    let other =
+        json!({"script": "x", "source": "user.klass = 'y'", "mode": "apply", "targets": {"all": true}});
+    send("of-today", &other).problem(422);
+    send("not one word", &wanted).problem(400);
+    assert_eq!(send("of-tomorrow", &wanted).json()["run"], 2);
+    assert_eq!(desk.runs().len(), 2);
+}
+
+#[test]
+fn what_two_edit_at_once_is_not_written_over() {
+    let desk = Desk::new();
+    let server = Server::on(&desk);
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    let token = desk.ok(&["tokens", "add", "ana", "program", "--scope", "look,edit-scripts,administer"]).out;
+    give_out(token.trim());
+    let token = format!("Bearer {}", token.trim());
+    let send = |method: &str, path: &str, condition: (&str, &str), body: &Value| {
+        let headers = [("authorization", token.as_str()), ("content-type", "application/json"), condition];
+        server.send(method, &format!("/api/v1{path}"), &headers, &body.to_string())
+    };
+    desk.ok(&["profiles", "add", "plan"]);
+    for (path, first, second) in [
+        ("/filters/f", json!({"filter": "klass eq \"a\""}), json!({"filter": "klass eq \"b\""})),
+        ("/scripts/s", json!({"source": "pass"}), json!({"source": "pass  # again"})),
+        (
+            "/profiles/plan",
+            json!({"reply": [{"attr": "Class", "operation": ":=", "value": "a"}], "check": []}),
+            json!({"reply": [], "check": []}),
+        ),
+    ] {
+        if path != "/profiles/plan" {
+            let none = ("if-none-match", "*");
+            assert_eq!(send("PUT", path, none, &first).status, 201, "{path}");
+            send("PUT", path, none, &first).problem(409);
+        }
+        let seen = server.get(&format!("/api/v1{path}"), &[("authorization", &token)]);
+        let seen = seen.headers["etag"].to_str().unwrap().to_owned();
+        assert_eq!(send("PUT", path, ("if-match", &seen), &second).status, 200, "{path}");
+        if path == "/profiles/plan" {
+            // It is as it was seen.
+            send("PUT", path, ("if-match", &seen), &first);
+        }
+        send("PUT", path, ("if-match", &seen), &first).problem(412);
+        send("DELETE", path, ("if-match", &seen), &Value::Null).problem(412);
+        send("DELETE", path, ("if-match", "unquoted"), &Value::Null).problem(412);
+        assert_eq!(send("DELETE", path, ("if-match", "*"), &Value::Null).status, 204, "{path}");
+    }
+}

@@ -230,16 +230,17 @@ impl App {
         }
     }
 
-    /// Prunes now and then, if the setting wants that and no other process does.
+    /// Removes what is old now and then: what is kept for a day only, and if the setting wants that and no other process
+    /// does it, what it names.
     fn keep_pruned(&self, drain: &Stop, over: &Receiver<()>, told: &Sender<Event<'static>>) {
         loop {
-            match self.prune_by_setting(PRUNE, drain) {
+            match self.sweep(drain).and_then(|()| self.prune_by_setting(PRUNE, drain)) {
                 Ok(None) => {}
                 Ok(Some(pruned)) => drop(told.send(Event::Pruned(pruned))),
                 // A server that is gone is told of by whoever works.
                 Err(error) if is_disconnection(&error) => {}
                 Err(error) => {
-                    let what = format!("pruning by the setting prune_after: {error}");
+                    let what = format!("removing what is old: {error}");
                     drop(told.send(Event::Trouble(what)));
                 }
             }

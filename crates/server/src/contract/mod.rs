@@ -8,6 +8,7 @@ mod edit;
 mod outcome;
 mod run;
 mod start;
+mod upload;
 mod user;
 
 use rollcall_domain::{Mode, Operator, Outcome, RunState};
@@ -24,8 +25,10 @@ pub(crate) use edit::{NewUser, RemovedItem, UserPatch};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome};
 pub(crate) use run::Run;
 pub(crate) use start::{
-    Application, Beginning, Brakes, NewRun, OfRun, Plan, Resuming, Retrying, Targets, Undoing, Which,
+    Application, Beginning, Brakes, NewRun, OfRun, Plan, Quote, Resuming, Retrying, RowsOf, Targets, Undoing,
+    Which,
 };
+pub(crate) use upload::{BadRow, RowsReport, Upload};
 pub(crate) use user::{Event, User};
 
 /// A part of a listing.

@@ -14,8 +14,49 @@ pub(crate) struct Targets {
     pub(crate) all: Option<bool>,
     /// Those that a filter selects: a condition, or the name of a saved one.
     pub(crate) filter: Option<String>,
+    /// The rows of a file that was sent ahead.
+    pub(crate) rows: Option<RowsOf>,
     /// The targets of an earlier run, with their rows.
     pub(crate) run: Option<OfRun>,
+}
+
+/// The rows of a file that was sent ahead, and how it is read; what is not said is found out.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RowsOf {
+    /// The file's number.
+    pub(crate) upload: i64,
+    /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
+    /// `obj_id`.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+    /// Leave out rows that name no user, or several; otherwise a single one is in the way.
+    #[serde(default)]
+    pub(crate) skip_unmatched: bool,
+    /// Such as `windows-1252`.
+    #[serde(default)]
+    pub(crate) encoding: Option<String>,
+    /// What stands between cells: an ASCII character.
+    #[serde(default)]
+    pub(crate) delimiter: Option<char>,
+    /// What stands around cells: `double`, `single` or `none`.
+    #[serde(default)]
+    pub(crate) quote: Option<Quote>,
+    /// The sheet of an Excel workbook.
+    #[serde(default)]
+    pub(crate) sheet: Option<String>,
+}
+
+/// What stands around cells that hold a delimiter or a line break.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Quote {
+    /// `"`
+    Double,
+    /// `'`
+    Single,
+    /// Quotation marks are text.
+    None,
 }
 
 /// The targets of an earlier run.

@@ -127,8 +127,15 @@ async fn careful(request: Request, next: Next) -> Response {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, rollcall_app::AppError> + Send + 'static,
 ) -> Result<T, Problem> {
+    aside(move || Ok(work()?)).await
+}
+
+/// The same for work that knows itself how to tell what goes wrong.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
+        Ok(done) => done,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }

@@ -6,7 +6,7 @@ use std::io::{Seek, Write};
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, BodyDataStream};
 use axum::http::StatusCode;
 use futures_core::Stream;
 use tokio::time::timeout;
@@ -20,35 +20,49 @@ const STALLED: Duration = Duration::from_secs(30);
 /// So much is collected before a thread writes it.
 const PIECE: usize = 1 << 20;
 
+/// A body in large pieces.
+pub(super) struct Incoming(BodyDataStream);
+
+impl Incoming {
+    pub(super) fn new(body: Body) -> Self {
+        Self(body.into_data_stream())
+    }
+
+    /// The next piece; none: that was all.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Problem> {
+        let mut piece = Vec::new();
+        while piece.len() < PIECE {
+            let next = std::future::poll_fn(|cx| Pin::new(&mut self.0).poll_next(cx));
+            match timeout(STALLED, next).await {
+                Ok(Some(Ok(bytes))) => piece.extend_from_slice(&bytes),
+                Ok(Some(Err(error))) => {
+                    let why = format!("the body was cut off: {error}");
+                    return Err(Problem::new(StatusCode::BAD_REQUEST, why));
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    let why = "nothing more of the body has come for too long";
+                    return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, why));
+                }
+            }
+        }
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+}
+
 /// The whole body, to be read from its start.
 pub(super) async fn spool(body: Body) -> Result<File, Problem> {
     let mut file = write(None, Vec::new()).await?;
-    let mut body = body.into_data_stream();
-    let (mut size, mut piece) = (0, Vec::with_capacity(PIECE));
-    while let Some(bytes) = next(&mut body).await? {
-        size += bytes.len() as u64;
+    let (mut body, mut size) = (Incoming::new(body), 0);
+    while let Some(piece) = body.next().await? {
+        size += piece.len() as u64;
         if size > LONGEST {
             let why = format!("the file is longer than {} GiB: send it in parts", LONGEST >> 30);
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, why));
         }
-        piece.extend_from_slice(&bytes);
-        if piece.len() >= PIECE {
-            file = write(Some(file), std::mem::replace(&mut piece, Vec::with_capacity(PIECE))).await?;
-        }
+        file = write(Some(file), piece).await?;
     }
-    write(Some(file), piece).await
-}
-
-async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
-    let next = timeout(STALLED, std::future::poll_fn(|cx| Pin::new(&mut *body).poll_next(cx))).await;
-    match next {
-        Ok(piece) => piece
-            .transpose()
-            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body was cut off: {error}"))),
-        Err(_) => {
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "nothing more of the body has come for too long"))
-        }
-    }
+    Ok(file)
 }
 
 /// Adds a piece; the file is made where there is none yet.

@@ -37,6 +37,7 @@ use crate::http::problem::Problem;
         (name = "profiles", description = "Named sets of RADIUS items"),
         (name = "filters", description = "Named conditions that select users"),
         (name = "scripts", description = "Scripts that are kept under a name, with every version"),
+        (name = "uploads", description = "Files that are sent ahead of the runs over their rows"),
         (name = "runs", description = "One script, once for every user on a frozen list"),
         (name = "outcomes", description = "What happened to the targets of a run"),
         (name = "administrators", description = "Who works with Rollcall, and what they may do"),

@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use rollcall_app::Counted;
+use axum::response::{IntoResponse, Response};
+use rollcall_app::{Counted, revision};
 use rollcall_domain::SavedFilter;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::conditions::{Seen, tagged};
 use super::page::Part;
 use crate::contract::{Count, Filter, Page};
 use crate::http::blocking;
@@ -34,6 +36,11 @@ pub(super) struct Asked {
     at_most: Option<u64>,
 }
 
+fn answer(status: StatusCode, filter: SavedFilter) -> Response {
+    let state = revision(&filter);
+    tagged((status, Json(Filter::from(filter))).into_response(), &state)
+}
+
 /// Every saved filter that can be seen, by name.
 #[utoipa::path(get, path = "/filters", tag = "filters", params(Part), responses((status = 200, body = Page<Filter>)))]
 pub(super) async fn list(
@@ -50,30 +57,37 @@ pub(super) async fn list(
 
 /// One saved filter. An organization's own is called `ORGANIZATION:NAME` where everybody has one of the same name.
 #[utoipa::path(get, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
-    responses((status = 200, body = Filter)))]
-pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Json<Filter>, Problem> {
+    responses((status = 200, body = Filter, headers(("ETag" = String, description = "of this state")))))]
+pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
     let found = blocking(move || app.saved_filter(&name)).await.map_err(missing)?;
-    Ok(Json(found.into()))
+    Ok(answer(StatusCode::OK, found))
 }
 
 /// Saves a filter under a name, in place of the one that has it.
-#[utoipa::path(put, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
+#[utoipa::path(put, path = "/filters/{name}", tag = "filters", params(("name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done"),
+    ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none yet")),
     request_body = Condition, responses((status = 200, body = Filter), (status = 201, body = Filter)))]
 pub(super) async fn save(
     Caller(app): Caller,
     Path(name): Path<String>,
+    seen: Seen,
     Body(condition): Body<Condition>,
-) -> Result<(StatusCode, Json<Filter>), Problem> {
-    let (new, old) = blocking(move || app.save_filter(&name, &condition.filter)).await?;
-    let status = if old.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(new.into())))
+) -> Result<Response, Problem> {
+    let (new, old) = blocking(move || app.replace_filter(&name, &condition.filter, seen.expected())).await?;
+    Ok(answer(if old.is_some() { StatusCode::OK } else { StatusCode::CREATED }, new))
 }
 
 /// Removes a saved filter. Runs keep the text that they were started with.
-#[utoipa::path(delete, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
+#[utoipa::path(delete, path = "/filters/{name}", tag = "filters", params(("name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
     responses((status = 204)))]
-pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_filter(&name)).await.map_err(missing)?;
+pub(super) async fn remove(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    seen: Seen,
+) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_filter_as(&name, seen.expected())).await.map_err(missing)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::http::aside;
 use crate::http::door::Caller;
 use crate::http::extract::Query;
 use crate::http::problem::{Fault, Problem};
@@ -62,8 +63,7 @@ pub(super) async fn import(
             if faults.is_empty() { problem } else { problem.with(faults) }
         })
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    let done = done.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
+    let done = aside(work).await?;
     Ok((StatusCode::CREATED, Json(Imported { users: done.users, organizations: done.organizations })))
 }
 

@@ -3,6 +3,7 @@
 
 mod administrators;
 mod audit;
+mod conditions;
 mod credentials;
 mod description;
 mod events;
@@ -20,6 +21,7 @@ mod runs;
 mod samples;
 mod scripts;
 mod trials;
+mod uploads;
 mod users;
 
 use std::time::Duration;
@@ -53,7 +55,7 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(organizations::list, organizations::add))
         .routes(routes!(organizations::rename, organizations::remove))
         .routes(routes!(profiles::list, profiles::add))
-        .routes(routes!(profiles::one, profiles::remove))
+        .routes(routes!(profiles::one, profiles::edit, profiles::remove))
         .routes(routes!(filters::list))
         .routes(routes!(filters::one, filters::save, filters::remove))
         .routes(routes!(filters::check))
@@ -64,6 +66,8 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(scripts::restore))
         .routes(routes!(scripts::diff))
         .routes(routes!(scripts::check))
+        .routes(routes!(uploads::list))
+        .routes(routes!(uploads::one, uploads::remove))
         .routes(routes!(trials::attempt))
         .routes(routes!(samples::list))
         .routes(routes!(samples::one))
@@ -96,6 +100,9 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(users::csv))
         .routes(routes!(users::json_lines))
         .routes(routes!(imports::import))
+        .routes(routes!(uploads::add))
+        .routes(routes!(uploads::report))
+        .routes(routes!(uploads::bad_rows))
         .routes(routes!(runs::start))
         .routes(routes!(runs::apply))
         .routes(routes!(runs::undo))

@@ -2,10 +2,13 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use rollcall_domain::ItemKind;
+use axum::response::{IntoResponse, Response};
+use rollcall_app::revision;
+use rollcall_domain::{self as domain, ItemKind};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::conditions::{Seen, tagged};
 use super::page::Part;
 use super::reading::items;
 use crate::contract::{Item, Page, Profile};
@@ -27,6 +30,17 @@ pub(super) struct NewProfile {
     reply: Vec<Item>,
     /// Compared with or added to the request, in order.
     #[serde(default)]
+    check: Vec<Item>,
+}
+
+/// What a profile is to hold.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ProfileItems)]
+pub(super) struct Items {
+    /// Sent in the reply, in order.
+    reply: Vec<Item>,
+    /// Compared with or added to the request, in order.
     check: Vec<Item>,
 }
 
@@ -60,17 +74,42 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(added.await?.into())))
 }
 
+fn answer(profile: domain::Profile) -> Response {
+    let state = revision(&profile);
+    tagged(Json(Profile::from(profile)).into_response(), &state)
+}
+
 /// One profile.
 #[utoipa::path(get, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path)),
     responses((status = 200, body = Profile)))]
-pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Json<Profile>, Problem> {
-    Ok(Json(blocking(move || app.profile(&name)).await?.into()))
+pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(blocking(move || app.profile(&name)).await?))
+}
+
+/// Gives a profile other items. Whoever has it has these from then on.
+#[utoipa::path(put, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
+    request_body = Items, responses((status = 200, body = Profile, headers(("ETag" = String, description = "of the new state")))))]
+pub(super) async fn edit(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    seen: Seen,
+    Body(new): Body<Items>,
+) -> Result<Response, Problem> {
+    let (reply, check) =
+        (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
+    Ok(answer(blocking(move || app.edit_profile(&name, &reply, &check, seen.expected())).await?))
 }
 
 /// Removes a profile that nobody has.
-#[utoipa::path(delete, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path)),
+#[utoipa::path(delete, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
     responses((status = 204)))]
-pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_profile(&name)).await?;
+pub(super) async fn remove(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    seen: Seen,
+) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_profile_as(&name, seen.expected())).await?;
     Ok(StatusCode::NO_CONTENT)
 }

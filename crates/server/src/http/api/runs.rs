@@ -13,20 +13,21 @@ use rollcall_app::runs::{
     Stop, Terms, UndoRequest,
 };
 use rollcall_app::{App, AppError};
-use rollcall_domain::{self as domain, Mode, RunId, RunQuery, RunState};
+use rollcall_domain::{self as domain, Mode, RequestKey, RunId, RunQuery, RunState};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::PREFIX;
+use super::conditions::Once;
 use super::page;
+use super::{PREFIX, uploads};
 use crate::contract::{
-    Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, Run, Targets, Undoing,
-    Which,
+    Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, RowsOf, Run, Targets,
+    Undoing, Which,
 };
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
 use crate::http::problem::{Fault, Problem};
-use crate::http::{Server, blocking};
+use crate::http::{Server, aside, blocking};
 
 /// Which runs are wanted: those that satisfy everything that is given.
 #[derive(Deserialize, IntoParams)]
@@ -79,64 +80,80 @@ pub(super) async fn one(Caller(app): Caller, Path(run): Path<RunId>) -> Result<J
 }
 
 /// Freezes the list of targets of a new run and queues it.
-#[utoipa::path(post, path = "/runs", tag = "runs", request_body = NewRun, responses((status = 201, body = Run)))]
+#[utoipa::path(post, path = "/runs", tag = "runs", params(("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")), request_body = NewRun, responses((status = 201, body = Run)))]
 pub(super) async fn start(
     Caller(app): Caller,
     State(server): State<Server>,
+    once: Once,
     Body(new): Body<NewRun>,
 ) -> Result<Response, Problem> {
-    let choice = choice(new.targets)?;
+    let key = once.key(&new)?;
+    let listed = choice(new.targets)?;
     let params = params(new.params)?;
-    let terms = terms(new.brakes, new.canary, new.hold)?;
+    let terms = terms(new.brakes, new.canary, new.hold, key)?;
     let engine = engine(&server, new.time_limit)?;
     let (name, source, mode, report) = (new.script, new.source, new.mode, new.report);
-    let run = blocking(move || {
+    let run = aside(move || {
         let script = match source {
             Some(source) => Script { name, version: None, source },
             None => saved(&app, &name)?,
         };
+        let choice = match listed {
+            Listed::Known(choice) => choice,
+            Listed::Rows(rows) => Choice::Rows(Box::new(uploads::choose(&app, &rows)?)),
+        };
         let request = Request { script, mode, report, choice, params, engine, terms };
-        app.run(&request, &Stop::default(), &mut Nobody)
+        Ok(app.run(&request, &Stop::default(), &mut Nobody)?)
     });
     made(async { run.await.map_err(|problem| problem.moved("/filter", "/targets/filter")) }).await
 }
 
 /// Writes what a preview has planned, without running its script again. Users who were changed since are in conflict and
 /// stay as they are.
-#[utoipa::path(post, path = "/runs/{run}/apply", tag = "runs", params(("run" = i64, Path)),
+#[utoipa::path(post, path = "/runs/{run}/apply", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
     request_body = Option<Application>, responses((status = 201, body = Run)))]
 pub(super) async fn apply(
     Caller(app): Caller,
     Path(run): Path<RunId>,
+    once: Once,
     Body(wanted): Body<Application>,
 ) -> Result<Response, Problem> {
+    let key = once.key(&wanted)?;
     let request =
-        ApplyRequest { plan: wanted.plan, terms: terms(wanted.brakes, wanted.canary, wanted.hold)? };
+        ApplyRequest { plan: wanted.plan, terms: terms(wanted.brakes, wanted.canary, wanted.hold, key)? };
     made(blocking(move || app.apply_preview(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
 /// Takes back what a run has changed, wherever that is still as the run left it. It is a run of its own.
-#[utoipa::path(post, path = "/runs/{run}/undo", tag = "runs", params(("run" = i64, Path)),
+#[utoipa::path(post, path = "/runs/{run}/undo", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
     request_body = Option<Undoing>, responses((status = 201, body = Run)))]
 pub(super) async fn undo(
     Caller(app): Caller,
     Path(run): Path<RunId>,
+    once: Once,
     Body(wanted): Body<Undoing>,
 ) -> Result<Response, Problem> {
-    let terms = terms(wanted.brakes, wanted.canary, wanted.hold)?;
+    let key = once.key(&wanted)?;
+    let terms = terms(wanted.brakes, wanted.canary, wanted.hold, key)?;
     let request = UndoRequest { mode: wanted.mode, user: wanted.user, terms };
     made(blocking(move || app.undo(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
 /// Executes a run again for some of its targets, as a new run.
-#[utoipa::path(post, path = "/runs/{run}/retry", tag = "runs", params(("run" = i64, Path)),
+#[utoipa::path(post, path = "/runs/{run}/retry", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
     request_body = Retrying, responses((status = 201, body = Run)))]
 pub(super) async fn retry(
     Caller(app): Caller,
     State(server): State<Server>,
     Path(run): Path<RunId>,
+    once: Once,
     Body(wanted): Body<Retrying>,
 ) -> Result<Response, Problem> {
+    let key = once.key(&wanted)?;
     let request = RetryRequest {
         again: match wanted.which {
             Which::Failed => Again::Failed,
@@ -146,7 +163,7 @@ pub(super) async fn retry(
         preview: wanted.preview,
         engine: engine(&server, None)?,
         time_limit: seconds(wanted.time_limit)?,
-        terms: terms(wanted.brakes, wanted.canary, wanted.hold)?,
+        terms: terms(wanted.brakes, wanted.canary, wanted.hold, key)?,
     };
     made(blocking(move || app.retry(run, &request, &Stop::default(), &mut Nobody))).await
 }
@@ -226,20 +243,30 @@ pub(super) fn saved(app: &App, text: &str) -> Result<Script, AppError> {
     Ok(Script { name: found.full_name(), version: Some(found.version), source: found.source })
 }
 
-fn choice(targets: Targets) -> Result<Choice, Problem> {
-    let wrong = |why: &str| Problem::invalid(why).at(Fault::at("/targets", why));
-    match targets {
-        Targets { all: Some(true), filter: None, run: None } => Ok(Choice::All),
-        Targets { all: None, filter: Some(filter), run: None } => Ok(Choice::Filter(filter)),
-        Targets { all: None, filter: None, run: Some(OfRun { run, outcome }) } => {
+/// The users that a run is wanted for, as far as that is known before a file is read.
+enum Listed {
+    Known(Choice),
+    Rows(RowsOf),
+}
+
+fn choice(targets: Targets) -> Result<Listed, Problem> {
+    let choice = match targets {
+        Targets { all: Some(true), filter: None, run: None, rows: None } => Choice::All,
+        Targets { all: None, filter: Some(filter), run: None, rows: None } => Choice::Filter(filter),
+        Targets { all: None, filter: None, run: None, rows: Some(rows) } => return Ok(Listed::Rows(rows)),
+        Targets { all: None, filter: None, run: Some(OfRun { run, outcome }), rows: None } => {
             let outcome = outcome.as_deref().map(str::parse).transpose();
             let outcome = outcome.map_err(|why: domain::Refusal| {
                 Problem::invalid(why.to_string()).at(Fault::at("/targets/run/outcome", why.to_string()))
             })?;
-            Ok(Choice::Outcomes(run, outcome))
+            Choice::Outcomes(run, outcome)
         }
-        _ => Err(wrong("say exactly one of all (true), filter and run")),
-    }
+        _ => {
+            let why = "say exactly one of all (true), filter, rows and run";
+            return Err(Problem::invalid(why).at(Fault::at("/targets", why)));
+        }
+    };
+    Ok(Listed::Known(choice))
 }
 
 /// Parameters as they would be typed.
@@ -265,12 +292,12 @@ pub(super) fn params(given: BTreeMap<String, serde_json::Value>) -> Result<Vec<(
 }
 
 /// Nobody is asked: whoever sends a request has said yes with it.
-fn terms(brakes: Brakes, canary: Option<u64>, hold: bool) -> Result<Terms, Problem> {
+fn terms(brakes: Brakes, canary: Option<u64>, hold: bool, key: Option<RequestKey>) -> Result<Terms, Problem> {
     if canary == Some(0) {
         let why = "a canary is of at least one target";
         return Err(Problem::invalid(why).at(Fault::at("/canary", why)));
     }
-    Ok(Terms { brakes: brakes.into(), canary, confirmed: true, queue: true, hold })
+    Ok(Terms { brakes: brakes.into(), canary, confirmed: true, queue: true, hold, key })
 }
 
 fn seconds(limit: Option<f64>) -> Result<Option<Duration>, Problem> {

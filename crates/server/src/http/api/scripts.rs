@@ -1,13 +1,14 @@
 //! Scripts under names, with every version.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rollcall_app::AppError;
 use rollcall_domain::ScriptVersion;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::conditions::{Seen, tagged};
 use super::page::Part;
 use crate::contract::{Checked, Fault, Page, Script};
 use crate::http::blocking;
@@ -52,12 +53,8 @@ pub(super) struct Between {
 }
 
 fn answer(status: StatusCode, version: ScriptVersion) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", version.version));
-    let mut answer = (status, Json(Script::from(version))).into_response();
-    if let Ok(tag) = tag {
-        answer.headers_mut().insert(header::ETAG, tag);
-    }
-    answer
+    let state = version.version.to_string();
+    tagged((status, Json(Script::from(version))).into_response(), &state)
 }
 
 /// The latest version of every script that can be seen, by name.
@@ -83,22 +80,31 @@ pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result
 }
 
 /// Saves a script as the next version of the one of that name, or as the first.
-#[utoipa::path(put, path = "/scripts/{name}", tag = "scripts", params(("name" = String, Path)), request_body = Text,
+#[utoipa::path(put, path = "/scripts/{name}", tag = "scripts", params(("name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done"),
+    ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none yet")), request_body = Text,
     responses((status = 200, body = Script), (status = 201, body = Script)))]
 pub(super) async fn save(
     Caller(app): Caller,
     Path(name): Path<String>,
+    seen: Seen,
     Body(text): Body<Text>,
 ) -> Result<Response, Problem> {
-    let (saved, _) = blocking(move || app.save_script(&name, &text.source, &text.note)).await?;
+    let save = move || app.save_script_after(&name, &text.source, &text.note, seen.expected());
+    let (saved, _) = blocking(save).await?;
     Ok(answer(if saved.version == 1 { StatusCode::CREATED } else { StatusCode::OK }, saved))
 }
 
 /// Takes a script off the list. Its versions stay, for the runs that name them and to be restored.
-#[utoipa::path(delete, path = "/scripts/{name}", tag = "scripts", params(("name" = String, Path)),
+#[utoipa::path(delete, path = "/scripts/{name}", tag = "scripts", params(("name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
     responses((status = 204)))]
-pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_script(&name)).await?;
+pub(super) async fn remove(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    seen: Seen,
+) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_script_as(&name, seen.expected())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{App, EXPORT_COLUMNS, export_row};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::conditions::{Seen, tagged};
 use super::page::{self, Part};
 use super::reading::{edits, new_user};
 use crate::contract::{Event, NewUser, Page, User, UserPatch};
@@ -97,26 +98,12 @@ pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result
 pub(super) async fn edit(
     Caller(app): Caller,
     Path(username): Path<String>,
-    headers: HeaderMap,
+    seen: Seen,
     Body(patch): Body<UserPatch>,
 ) -> Result<Response, Problem> {
-    let expected = version(&headers)?;
+    let expected = seen.version()?;
     let edits = edits(patch, app.zone())?;
     Ok(answer(blocking(move || Ok(app.edit_user(&username, edits, expected)?.0)).await?))
-}
-
-/// The version that an `If-Match` names; none: any.
-fn version(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
-    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let tag = tag.to_str().unwrap_or_default().trim();
-    if tag == "*" {
-        return Ok(None);
-    }
-    let version =
-        tag.strip_prefix("\"v").and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
-    let wrong =
-        || Problem::new(StatusCode::PRECONDITION_FAILED, format!("no state of a user is called {tag}"));
-    version.map(Some).ok_or_else(wrong)
 }
 
 /// One user. The `ETag` names the state that it is in.
@@ -127,13 +114,9 @@ pub(super) async fn one(Caller(app): Caller, Path(username): Path<String>) -> Re
 }
 
 /// A user with the name of its state.
-pub(super) fn answer(user: rollcall_domain::User) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"v{}\"", user.version));
-    let mut answer = Json(User::from(user)).into_response();
-    if let Ok(tag) = tag {
-        answer.headers_mut().insert(header::ETAG, tag);
-    }
-    answer
+fn answer(user: rollcall_domain::User) -> Response {
+    let state = format!("v{}", user.version);
+    tagged(Json(User::from(user)).into_response(), &state)
 }
 
 /// Removes a user. What was done to it stays in the history, by its number.
@@ -143,9 +126,9 @@ pub(super) fn answer(user: rollcall_domain::User) -> Response {
 pub(super) async fn remove(
     Caller(app): Caller,
     Path(username): Path<String>,
-    headers: HeaderMap,
+    seen: Seen,
 ) -> Result<StatusCode, Problem> {
-    let expected = version(&headers)?;
+    let expected = seen.version()?;
     blocking(move || app.delete_user(&username, expected)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
