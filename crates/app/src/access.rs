@@ -201,8 +201,10 @@ impl App {
     }
 
     /// Who is asked from now on whether a run may go on that they let begin, or go on.
-    pub(crate) fn voucher(&self) -> Voucher {
-        self.actor.id.map_or(Voucher::Account, Voucher::Administrator)
+    pub(crate) fn voucher(&self, run: &Run) -> Option<Voucher> {
+        // Its maker answers for it anyway, and of accounts one may do as much as another.
+        let id = self.actor.id;
+        (id != run.administrator_id).then(|| id.map_or(Voucher::Account, Voucher::Administrator))
     }
 
     /// Whether whoever started a run, or has let it go on since, may still do what it does: asked again when others are to go

@@ -27,7 +27,7 @@ pub struct Settings {
     /// Whether it only reports: a target whose user would be changed fails.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub report: bool,
-    /// Who has let it begin or go on, if that was somebody after it was made: it is they who must be allowed to from then
+    /// Who has let it begin or go on, if that was somebody else than its maker: it is they who must be allowed to from then
     /// on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vouched_by: Option<Voucher>,

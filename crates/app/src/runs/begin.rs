@@ -20,7 +20,7 @@ impl App {
                 run.targets
             ));
         }
-        let settings = Settings { vouched_by: Some(self.voucher()), ..run.settings.clone() };
+        let settings = Settings { vouched_by: self.voucher(&run), ..run.settings.clone() };
         match permit.let_begin(Hold { run: id, token: run.token }, &settings, &self.act()) {
             Ok(()) => self.left_to_workers(id),
             // Somebody else was faster.

@@ -53,7 +53,7 @@ impl App {
                 max_deactivations: max_deactivations.or(run.settings.brakes.max_deactivations),
             },
             time_limit: request.time_limit.map_or(run.settings.time_limit, super::conduct::millis),
-            vouched_by: Some(self.voucher()),
+            vouched_by: self.voucher(&run),
             ..run.settings.clone()
         };
         // Whoever resumes a run that has stopped knows why it did: brakes start anew. A crash releases none.
