@@ -1,5 +1,6 @@
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -7,12 +8,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::runs::Stop;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, EngineArgs, worker};
 use crate::failure::Usage;
-use crate::http::Server;
+use crate::http::{Listen, Listener, Server, Tls};
 use crate::style::tell;
 
 /// How long requests that are under way may take when the server is told to end.
@@ -22,13 +22,20 @@ const LAST_CALL: Duration = Duration::from_secs(30);
 #[command(after_help = "Example:\n  rollcall serve --listen 127.0.0.1:8080\n\n\
                   Where there is no administrator yet it prints a link, which makes the first one, once. It also does what \
                   'rollcall worker' does: runs whose process is gone, and those that were started with --queue, go on by \
-                  themselves. SIGTERM or Ctrl-C lets it answer what was asked, put down what it executes, and end.")]
+                  themselves. SIGTERM or Ctrl-C lets it answer what was asked, put down what it executes, and end. SIGHUP lets \
+                  it read the certificate and its key again.")]
 pub(super) struct Serve {
-    /// Where it listens
+    /// Where it listens: IP:PORT, or unix:/PATH for a proxy of this machine
     #[arg(long, env = "ROLLCALL_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    listen: Listen,
+    /// Speak HTTPS: the certificate and those that lead to its authority, in PEM form
+    #[arg(long, env = "ROLLCALL_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM form
+    #[arg(long, env = "ROLLCALL_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Speak plain HTTP to other machines, too: whoever is on the way there reads passwords and tokens
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tls_cert")]
     plain_http: bool,
     #[command(flatten)]
     engine: EngineArgs,
@@ -39,11 +46,13 @@ impl Serve {
         if context.acting_as.is_some() {
             return Err(Usage("a server acts for whoever signs in: leave --as out".to_owned()).into());
         }
-        if !self.listen.ip().is_loopback() && !self.plain_http {
+        let tls = self.tls()?;
+        if tls.is_none() && !self.listen.is_local() && !self.plain_http {
             let why = format!(
-                "{} is not this machine alone, and this is plain HTTP: put a proxy that speaks HTTPS before 127.0.0.1, \
-                 or say --plain-http if everybody on the way may read passwords",
-                self.listen.ip()
+                "{} is not this machine alone, and this is plain HTTP: name a certificate with --tls-cert and --tls-key, \
+                 put a proxy that speaks HTTPS before 127.0.0.1, or say --plain-http if everybody on the way may read \
+                 passwords",
+                self.listen
             );
             return Err(Usage(why).into());
         }
@@ -52,25 +61,28 @@ impl Serve {
         let drain = Stop::default();
         let server = Server::new(app.clone());
         let runtime = tokio::runtime::Runtime::new().context("cannot start the server")?;
-        let listener = runtime
-            .block_on(TcpListener::bind(self.listen))
-            .with_context(|| format!("cannot listen on {}", self.listen))?;
-        let at = listener.local_addr().context("cannot listen")?;
+        let listener = runtime.block_on(Listener::bind(&self.listen))?;
+        let at = listener.local_addr()?;
+        let at = match &at {
+            Listen::Tcp(at) if tls.is_some() => format!("https://{at}"),
+            Listen::Tcp(at) => format!("http://{at}"),
+            Listen::Unix(_) => at.to_string(),
+        };
         if self.plain_http {
             tell(format_args!(
                 "warning: --plain-http: whoever is between here and a browser reads passwords"
             ));
         }
-        tell(format_args!("Rollcall listens on http://{at}"));
+        tell(format_args!("Rollcall listens on {at}"));
         if let Some(path) = server.set_up_path()? {
             tell(format_args!(
                 "nobody can sign in yet; this makes the first administrator, once, within a day:"
             ));
-            tell(format_args!("  http://{at}{path}"));
+            tell(format_args!("  {at}{path}"));
         }
         thread::scope(|scope| {
             let work = scope.spawn(|| app.work(&engine, &drain, &mut |event| worker::print(&event)));
-            let served = runtime.block_on(serve(server, listener, &drain));
+            let served = runtime.block_on(serve(server, listener, tls, &drain));
             // Whatever ended it.
             drain.store(true, Ordering::Relaxed);
             let worked = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -81,15 +93,27 @@ impl Serve {
             Ok(ExitCode::SUCCESS)
         })
     }
+
+    fn tls(&self) -> anyhow::Result<Option<Arc<Tls>>> {
+        let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
+        let tls = Tls::read(certificate.clone(), key.clone()).context("cannot speak HTTPS")?;
+        Ok(Some(Arc::new(tls)))
+    }
 }
 
 /// Serves until somebody wants the process to end, and a while longer.
-async fn serve(server: Server, listener: TcpListener, drain: &Stop) -> anyhow::Result<()> {
+async fn serve(
+    server: Server,
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
+    drain: &Stop,
+) -> anyhow::Result<()> {
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let (told, mut is_told) = tokio::sync::watch::channel(false);
     let mut late = is_told.clone();
     let stop = async move { drop(is_told.wait_for(|told| *told).await) };
-    let serving = server.serve(listener, stop);
+    let serving = server.serve(listener, tls.clone(), stop);
     let signals = async {
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
         tell(format_args!("ending: what was asked is answered, nothing new is taken"));
@@ -98,13 +122,26 @@ async fn serve(server: Server, listener: TcpListener, drain: &Stop) -> anyhow::R
         // Whoever says it twice does not want to wait.
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
     };
+    let reloads = async {
+        while let (Some(()), Some(tls)) = (hangup.recv().await, &tls) {
+            match tls.reload() {
+                Ok(()) => tell(format_args!("the certificate and its key were read again")),
+                Err(why) => {
+                    tell(format_args!("warning: the certificate and its key stay as they were: {why:#}"));
+                }
+            }
+        }
+        std::future::pending::<()>().await;
+    };
     let last_call = async {
         drop(late.wait_for(|told| *told).await);
         tokio::time::sleep(LAST_CALL).await;
     };
     tokio::select! {
-        done = serving => Ok(done?),
-        () = signals => Ok(()),
-        () = last_call => Ok(()),
+        () = serving => {}
+        () = signals => {}
+        () = reloads => {}
+        () = last_call => {}
     }
+    Ok(())
 }

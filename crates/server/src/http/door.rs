@@ -1,8 +1,8 @@
 //! Who somebody is: a program with a token, or a browser with a session. And that no other page speaks for a browser.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use rollcall_app::{Actor, App};
 use rollcall_domain::Secret;
 
+use super::connections::Peer;
 use super::problem::Problem;
 use super::{Server, blocking};
 
@@ -24,7 +25,7 @@ impl FromRequestParts<Server> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
         let Server { app, credentials } = server.clone();
-        let address = address(parts).to_canonical().to_string();
+        let address = address(parts).to_string();
         let (bearer, session) = (bearer(&parts.headers)?, session(&parts.headers));
         let let_in = blocking(move || {
             let administrator = match (bearer, session) {
@@ -59,8 +60,8 @@ pub(super) fn session(headers: &HeaderMap) -> Option<Secret> {
 
 /// Where a request comes from.
 pub(super) fn address(parts: &Parts) -> IpAddr {
-    let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    from.map_or(IpAddr::from([0, 0, 0, 0]), |from| from.0.ip())
+    let peer = parts.extensions.get::<Peer>();
+    peer.and_then(|peer| peer.address).unwrap_or(Ipv4Addr::LOCALHOST.into())
 }
 
 /// Refuses what another page lets a browser send: a browser shows its session to us whoever has made the request.

@@ -1,14 +1,17 @@
 //! The HTTP door. [`door`] decides who somebody is, once for every request; what they may do is decided below, by the
 //! [`App`] that it gives them. A file an endpoint; [`problem`] is how everything that goes wrong is told.
 
+mod connections;
 mod door;
 mod health;
+mod limits;
+mod listener;
 mod problem;
 mod sessions;
 mod set_up;
+mod tls;
 mod users;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,17 +23,23 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use rollcall_app::App;
 use rollcall_app::sign_in::Credentials;
-use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 
+use connections::{Connections, Peer};
 use problem::Problem;
+
+pub(crate) use listener::{Listen, Listener};
+pub(crate) use tls::Tls;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Browsers that were here by HTTPS come by nothing else for a year.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every request works with.
@@ -57,11 +66,13 @@ impl Server {
     /// Answers requests until `stop` is there, and then those that are under way.
     pub(crate) async fn serve(
         self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        let service = self.routes().into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(stop).await
+        listener: Listener,
+        tls: Option<Arc<Tls>>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let ending = watch::Sender::new(false);
+        let connections = Connections { routes: self.routes(), tls, most: 512, ending };
+        connections.serve(listener, stop).await;
     }
 
     fn routes(self) -> Router {
@@ -115,7 +126,11 @@ async fn careful(request: Request, next: Next) -> Response {
             ),
         ),
     ];
+    let https = request.extensions().get::<Peer>().is_some_and(|peer| peer.https);
     let mut answer = next.run(request).await;
+    if https {
+        answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
     for (name, value) in RULES {
         answer.headers_mut().insert(name, value);
     }
