@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use ipnet::IpNet;
 use rollcall_app::runs::Stop;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, EngineArgs, worker};
 use crate::failure::Usage;
-use crate::http::{Listen, Listener, Server, Tls};
+use crate::http::{Listen, Listener, Proxies, ProxyHeaders, PublicUrl, Server, Site, Tls};
 use crate::style::tell;
 
 /// How long requests that are under way may take when the server is told to end.
@@ -37,6 +38,22 @@ pub(super) struct Serve {
     /// Speak plain HTTP to other machines, too: whoever is on the way there reads passwords and tokens
     #[arg(long, conflicts_with = "tls_cert")]
     plain_http: bool,
+    /// The address by which browsers know this server, such as https://rollcall.example.net
+    #[arg(long, env = "ROLLCALL_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<PublicUrl>,
+    /// A network of proxies that are believed when they say for whom they ask, such as 127.0.0.1 or 10.1.0.0/16; may be
+    /// repeated
+    #[arg(
+        long,
+        env = "ROLLCALL_TRUSTED_PROXY",
+        value_name = "NETWORK",
+        value_parser = network,
+        value_delimiter = ','
+    )]
+    trusted_proxy: Vec<IpNet>,
+    /// How these proxies say it
+    #[arg(long, value_name = "HEADERS", default_value = "x-forwarded")]
+    proxy_headers: ProxyHeaders,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -59,9 +76,11 @@ impl Serve {
         let app = context.app()?;
         let engine = self.engine.engine();
         let drain = Stop::default();
-        let server = Server::new(app.clone());
+        let server = Server::new(app.clone(), self.site());
         let runtime = tokio::runtime::Runtime::new().context("cannot start the server")?;
         let listener = runtime.block_on(Listener::bind(&self.listen))?;
+        // Whoever reads that it listens may tell it to end.
+        let signals = runtime.block_on(async { Signals::listen() })?;
         let at = listener.local_addr()?;
         let at = match &at {
             Listen::Tcp(at) if tls.is_some() => format!("https://{at}"),
@@ -78,20 +97,29 @@ impl Serve {
             tell(format_args!(
                 "nobody can sign in yet; this makes the first administrator, once, within a day:"
             ));
+            let at = self.public_url.as_ref().map_or(at, ToString::to_string);
             tell(format_args!("  {at}{path}"));
         }
         thread::scope(|scope| {
             let work = scope.spawn(|| app.work(&engine, &drain, &mut |event| worker::print(&event)));
-            let served = runtime.block_on(serve(server, listener, tls, &drain));
+            runtime.block_on(serve(server, listener, tls, signals, &drain));
             // Whatever ended it.
             drain.store(true, Ordering::Relaxed);
             let worked = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             runtime.shutdown_timeout(Duration::from_secs(1));
-            served?;
             worked?;
             tell(format_args!("the server has ended"));
             Ok(ExitCode::SUCCESS)
         })
+    }
+
+    fn site(&self) -> Site {
+        let (networks, headers) = (self.trusted_proxy.clone(), self.proxy_headers);
+        Site {
+            local: self.listen.is_local(),
+            public: self.public_url.clone(),
+            proxies: Proxies { networks, headers },
+        }
     }
 
     fn tls(&self) -> anyhow::Result<Option<Arc<Tls>>> {
@@ -101,15 +129,38 @@ impl Serve {
     }
 }
 
+/// `10.1.0.0/16`, or one machine: `10.1.2.3`
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = text.parse::<std::net::IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse())
+        .map_err(|_| format!("{text:?} is no network: write 10.1.0.0/16 or 10.1.2.3"))
+}
+
+/// What this process is told from outside.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Serves until somebody wants the process to end, and a while longer.
 async fn serve(
     server: Server,
     listener: Listener,
     tls: Option<Arc<Tls>>,
+    Signals { mut term, mut interrupt, mut hangup }: Signals,
     drain: &Stop,
-) -> anyhow::Result<()> {
-    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut hangup = signal(SignalKind::hangup())?;
+) {
     let (told, mut is_told) = tokio::sync::watch::channel(false);
     let mut late = is_told.clone();
     let stop = async move { drop(is_told.wait_for(|told| *told).await) };
@@ -143,5 +194,4 @@ async fn serve(
         () = reloads => {}
         () = last_call => {}
     }
-    Ok(())
 }

@@ -2,13 +2,17 @@
 //! [`App`] that it gives them. A file an endpoint; [`problem`] is how everything that goes wrong is told.
 
 mod connections;
+mod cookie;
 mod door;
 mod health;
+mod hosts;
 mod limits;
 mod listener;
 mod problem;
+mod proxy;
 mod sessions;
 mod set_up;
+mod site;
 mod tls;
 mod users;
 
@@ -28,10 +32,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 
-use connections::{Connections, Peer};
+use connections::Connections;
 use problem::Problem;
+use proxy::Client;
 
 pub(crate) use listener::{Listen, Listener};
+pub(crate) use proxy::{Proxies, ProxyHeaders};
+pub(crate) use site::{PublicUrl, Site};
 pub(crate) use tls::Tls;
 
 /// The longest body of a request, in bytes.
@@ -49,12 +56,13 @@ pub(crate) struct Server {
     app: App,
     /// One for the process, since it bounds how much memory passwords take.
     credentials: Arc<Credentials>,
+    site: Arc<Site>,
 }
 
 impl Server {
-    pub(crate) fn new(app: App) -> Self {
+    pub(crate) fn new(app: App, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
-        Self { app, credentials }
+        Self { app, credentials, site: Arc::new(site) }
     }
 
     /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
@@ -95,12 +103,14 @@ impl Server {
             .route("/set-up/{link}", get(set_up::page).post(set_up::form))
             .fallback(nothing)
             .layer(middleware::from_fn(door::same_site))
+            .layer(middleware::from_fn_with_state(self.clone(), hosts::only_ours))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
             }))
             .layer(middleware::from_fn(careful))
+            .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
             .with_state(self)
@@ -126,7 +136,7 @@ async fn careful(request: Request, next: Next) -> Response {
             ),
         ),
     ];
-    let https = request.extensions().get::<Peer>().is_some_and(|peer| peer.https);
+    let https = Client::of(request.extensions()).https;
     let mut answer = next.run(request).await;
     if https {
         answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);

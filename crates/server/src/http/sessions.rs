@@ -4,15 +4,16 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::sign_in::SignIn;
 use rollcall_domain::{Grant, Secret, Session, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::door::{self, COOKIE, Caller};
+use super::door::Caller;
 use super::problem::Problem;
-use super::{Server, blocking};
+use super::proxy::Client;
+use super::{Server, blocking, cookie};
 
 /// What somebody signs in with.
 #[derive(Deserialize)]
@@ -38,6 +39,7 @@ pub(super) struct Me {
 /// Where a request comes from, and what the browser calls itself.
 pub(super) struct Origin {
     address: IpAddr,
+    https: bool,
     agent: String,
 }
 
@@ -46,7 +48,8 @@ impl<S: Sync> FromRequestParts<S> for Origin {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-        Ok(Self { address: door::address(parts), agent: agent.unwrap_or_default().to_owned() })
+        let Client { address, https, .. } = Client::of(&parts.extensions);
+        Ok(Self { address, https, agent: agent.unwrap_or_default().to_owned() })
     }
 }
 
@@ -59,8 +62,8 @@ pub(super) async fn begin(
 ) -> Result<Response, Problem> {
     let Proof { name, password, code } = proof?.0;
     let (password, code) = (Secret::new(password), code.map(Secret::new));
-    let earlier = door::session(&headers);
-    let Origin { address, agent } = origin;
+    let Origin { address, https, agent } = origin;
+    let earlier = cookie::shown(&headers, https);
     let signed_in = blocking(move || {
         server.credentials.sign_in(&SignIn {
             name: &name,
@@ -78,17 +81,21 @@ pub(super) async fn begin(
         expires_at: Some(signed_in.session.expires_at),
     };
     let mut answer = (StatusCode::CREATED, Json(me)).into_response();
-    set_cookie(&mut answer, signed_in.token.reveal(), Session::LONGEST.as_secs());
+    cookie::set(&mut answer, https, signed_in.token.reveal(), Session::LONGEST.as_secs());
     Ok(answer)
 }
 
 /// Ends the session that a browser shows; of one that is over, nothing.
-pub(super) async fn end(State(server): State<Server>, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = door::session(&headers) {
+pub(super) async fn end(
+    State(server): State<Server>,
+    Origin { https, .. }: Origin,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if let Some(token) = cookie::shown(&headers, https) {
         blocking(move || server.credentials.sign_out(&token)).await?;
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut answer, "", 0);
+    cookie::set(&mut answer, https, "", 0);
     Ok(answer)
 }
 
@@ -97,12 +104,4 @@ pub(super) async fn me(Caller(app): Caller) -> Json<Me> {
     let actor = app.actor();
     let (administrator, grants) = (actor.name().to_owned(), actor.rights().grants().collect());
     Json(Me { administrator, grants, expires_at: None })
-}
-
-fn set_cookie(answer: &mut Response, token: &str, seconds: u64) {
-    let cookie = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax");
-    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
-        cookie.set_sensitive(true);
-        answer.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
 }

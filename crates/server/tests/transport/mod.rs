@@ -14,12 +14,34 @@ use nix::unistd::Pid;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{Desk, wait_until};
 
 /// Nothing that is waited for here takes nearly so long.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const PASSWORD: &str = "long enough for me";
+
+/// A few users; ana may do everything.
+pub fn site() -> Desk {
+    let desk = Desk::with_users(3);
+    desk.write("password", format!("{PASSWORD}\n"));
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    desk.shell("rollcall administrators password ana < password").exits(0);
+    desk
+}
+
+/// What a program sends that may do this in the name of ana: a line of its head.
+pub fn token(desk: &Desk, scope: &str) -> String {
+    let made = desk.ok(&["tokens", "add", "ana", "test", "--scope", scope]);
+    format!("Authorization: Bearer {}\r\n", made.out.trim())
+}
+
+/// What ana signs in with.
+pub fn proof() -> Value {
+    json!({"name": "ana", "password": PASSWORD})
+}
 
 /// A server that runs, and what it has said.
 pub struct Served {
