@@ -13,11 +13,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, EngineArgs, worker};
 use crate::failure::Usage;
-use crate::http::{Listen, Listener, Proxies, ProxyHeaders, PublicUrl, Server, Site, Tls};
+use crate::http::{Listen, Listener, Proxies, ProxyHeaders, PublicUrl, Server, Site, Tls, limits};
 use crate::style::tell;
-
-/// How long requests that are under way may take when the server is told to end.
-const LAST_CALL: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall serve --listen 127.0.0.1:8080\n\n\
@@ -54,6 +51,22 @@ pub(super) struct Serve {
     /// How these proxies say it
     #[arg(long, value_name = "HEADERS", default_value = "x-forwarded")]
     proxy_headers: ProxyHeaders,
+    /// Connections at the same time; more have to wait
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    max_connections: u32,
+    /// Connections from one address at the same time; more are refused, unless it is a trusted proxy
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 128,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    max_connections_per_address: u32,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -119,6 +132,8 @@ impl Serve {
             local: self.listen.is_local(),
             public: self.public_url.clone(),
             proxies: Proxies { networks, headers },
+            most: self.max_connections,
+            most_from_one: self.max_connections_per_address,
         }
     }
 
@@ -186,7 +201,7 @@ async fn serve(
     };
     let last_call = async {
         drop(late.wait_for(|told| *told).await);
-        tokio::time::sleep(LAST_CALL).await;
+        tokio::time::sleep(limits::last_call()).await;
     };
     tokio::select! {
         () = serving => {}

@@ -1,10 +1,11 @@
 //! The connections: who comes in, how many at a time, how long they may stay, and how they end.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -13,17 +14,22 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use rollcall_domain::BackOff;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tower_service::Service as _;
 
 use super::limits;
 use super::listener::{Listener, Stream};
+use super::site::Site;
 use super::tls::Tls;
 use crate::style::tell;
 
 /// Between two attempts to take a connection where the system has no room for one.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Between two warnings that there are too many.
+const REMIND: Duration = Duration::from_secs(60);
 
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -59,15 +65,16 @@ impl Drop for One {
 pub(super) struct Connections {
     pub(super) routes: Router,
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) most: u32,
+    pub(super) site: Arc<Site>,
     /// Tells what is under way that the server is about to end.
     pub(super) ending: watch::Sender<bool>,
+    pub(super) guests: Guests,
 }
 
 impl Connections {
     /// Takes connections until `stop` is there, and then lets those end that are left.
     pub(super) async fn serve(self, listener: Listener, stop: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(self.most as usize));
+        let places = Arc::new(Semaphore::new(self.site.most as usize));
         let all = Arc::new(self);
         tokio::select! {
             () = stop => {}
@@ -76,7 +83,17 @@ impl Connections {
         drop(listener);
         all.ending.send_replace(true);
         // Each connection has one of them.
-        drop(places.acquire_many(all.most).await);
+        drop(places.acquire_many(all.site.most).await);
+    }
+
+    /// Lets somebody in who has not too many connections. Proxies have those of everybody.
+    fn admit(&self, address: Option<IpAddr>) -> Option<Option<Guest>> {
+        match address {
+            Some(one) if !self.site.proxies.trusts(address) => {
+                self.guests.admit(one, self.site.most_from_one).map(Some)
+            }
+            _ => Some(None),
+        }
     }
 
     async fn converse(&self, stream: Box<dyn Stream>, address: Option<IpAddr>) {
@@ -128,10 +145,33 @@ impl Connections {
 }
 
 async fn accept(all: &Arc<Connections>, listener: &Listener, places: &Arc<Semaphore>) {
+    let mut told: Option<Instant> = None;
     loop {
-        let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+        let place = match Arc::clone(places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                if told.is_none_or(|told| told.elapsed() > REMIND) {
+                    told = Some(Instant::now());
+                    let most = all.site.most;
+                    tell(format_args!(
+                        "warning: all {most} connections of --max-connections are taken: others wait"
+                    ));
+                }
+                let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+                place
+            }
+        };
         match listener.accept(limits::stall()).await {
-            Ok((stream, address)) => drop(tokio::spawn(one(Arc::clone(all), stream, address, place))),
+            Ok((stream, address)) => {
+                // Whoever has enough of them is not answered, as if there were none left.
+                if let Some(guest) = all.admit(address) {
+                    let all = Arc::clone(all);
+                    tokio::spawn(async move {
+                        all.converse(stream, address).await;
+                        drop((guest, place));
+                    });
+                }
+            }
             Err(error) if is_theirs(&error) => {}
             Err(error) => {
                 tell(format_args!("warning: cannot take a connection: {error}"));
@@ -141,14 +181,40 @@ async fn accept(all: &Arc<Connections>, listener: &Listener, places: &Arc<Semaph
     }
 }
 
-async fn one(
-    all: Arc<Connections>,
-    stream: Box<dyn Stream>,
-    address: Option<IpAddr>,
-    place: OwnedSemaphorePermit,
-) {
-    all.converse(stream, address).await;
-    drop(place);
+/// How many connections each address has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guests(Arc<Mutex<HashMap<String, u32>>>);
+
+/// One of them.
+struct Guest {
+    of: Guests,
+    key: String,
+}
+
+impl Guests {
+    fn admit(&self, address: IpAddr, most: u32) -> Option<Guest> {
+        // What counts as one address for those who sign in counts as one here.
+        let key = BackOff::key_of_address(address);
+        let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = guests.entry(key.clone()).or_default();
+        if *here >= most {
+            return None;
+        }
+        *here += 1;
+        Some(Guest { of: self.clone(), key })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut guests = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(here) = guests.get_mut(&self.key) {
+            *here -= 1;
+            if *here == 0 {
+                guests.remove(&self.key);
+            }
+        }
+    }
 }
 
 /// Whether the other end has thought better of it.

@@ -4,9 +4,10 @@
 mod connections;
 mod cookie;
 mod door;
+mod flow;
 mod health;
 mod hosts;
-mod limits;
+pub(crate) mod limits;
 mod listener;
 mod problem;
 mod proxy;
@@ -17,7 +18,6 @@ mod tls;
 mod users;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -30,9 +30,8 @@ use rollcall_app::sign_in::Credentials;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 
-use connections::Connections;
+use connections::{Connections, Guests};
 use problem::Problem;
 use proxy::Client;
 
@@ -43,8 +42,6 @@ pub(crate) use tls::Tls;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Browsers that were here by HTTPS come by nothing else for a year.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,12 +54,14 @@ pub(crate) struct Server {
     /// One for the process, since it bounds how much memory passwords take.
     credentials: Arc<Credentials>,
     site: Arc<Site>,
+    /// Tells what is under way that the server is about to end.
+    ending: watch::Sender<bool>,
 }
 
 impl Server {
     pub(crate) fn new(app: App, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
-        Self { app, credentials, site: Arc::new(site) }
+        Self { app, credentials, site: Arc::new(site), ending: watch::Sender::new(false) }
     }
 
     /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
@@ -78,8 +77,8 @@ impl Server {
         tls: Option<Arc<Tls>>,
         stop: impl Future<Output = ()>,
     ) {
-        let ending = watch::Sender::new(false);
-        let connections = Connections { routes: self.routes(), tls, most: 512, ending };
+        let (site, ending) = (Arc::clone(&self.site), self.ending.clone());
+        let connections = Connections { routes: self.routes(), tls, site, ending, guests: Guests::default() };
         connections.serve(listener, stop).await;
     }
 
@@ -105,11 +104,12 @@ impl Server {
             .layer(middleware::from_fn(door::same_site))
             .layer(middleware::from_fn_with_state(self.clone(), hosts::only_ours))
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
+            .layer(middleware::from_fn(limits::be_patient))
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
             }))
             .layer(middleware::from_fn(careful))
+            .layer(middleware::from_fn_with_state(self.clone(), flow::keep_flowing))
             .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
@@ -151,7 +151,15 @@ async fn careful(request: Request, next: Next) -> Response {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, rollcall_app::AppError> + Send + 'static,
 ) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
+    let seat = limits::seat().await;
+    let done = tokio::task::spawn_blocking(move || {
+        fail::fail_point!("http_blocking");
+        let done = work();
+        // Whoever has asked may be gone by now, but this thread was at work all the same.
+        drop(seat);
+        done
+    });
+    match done.await {
         Ok(done) => Ok(done?),
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }

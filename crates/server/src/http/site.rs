@@ -15,6 +15,9 @@ pub(crate) struct Site {
     pub(crate) local: bool,
     pub(crate) public: Option<PublicUrl>,
     pub(crate) proxies: Proxies,
+    /// Connections at the same time, in total and from one address.
+    pub(crate) most: u32,
+    pub(crate) most_from_one: u32,
 }
 
 /// Under which address browsers know this server.
