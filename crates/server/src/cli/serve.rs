@@ -13,8 +13,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, EngineArgs, worker};
 use crate::failure::Usage;
-use crate::http::{Listen, Listener, Proxies, ProxyHeaders, PublicUrl, Server, Site, Tls, limits};
-use crate::style::tell;
+use crate::http::{Listen, Listener, LogFormat, Proxies, ProxyHeaders, PublicUrl, Server, Site, Tls, limits};
+use crate::style::{tell, tell_programs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall serve --listen 127.0.0.1:8080\n\n\
@@ -67,12 +67,18 @@ pub(super) struct Serve {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     max_connections_per_address: u32,
+    /// How standard error tells what happens: a line for every request, and whatever else there is
+    #[arg(long, env = "ROLLCALL_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
     #[command(flatten)]
     engine: EngineArgs,
 }
 
 impl Serve {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        if self.log_format == LogFormat::Json {
+            tell_programs();
+        }
         if context.acting_as.is_some() {
             return Err(Usage("a server acts for whoever signs in: leave --as out".to_owned()).into());
         }
@@ -115,11 +121,12 @@ impl Serve {
         }
         thread::scope(|scope| {
             let work = scope.spawn(|| app.work(&engine, &drain, &mut |event| worker::print(&event)));
-            runtime.block_on(serve(server, listener, tls, signals, &drain));
+            runtime.block_on(serve(server.clone(), listener, tls, signals, &drain));
             // Whatever ended it.
             drain.store(true, Ordering::Relaxed);
             let worked = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             runtime.shutdown_timeout(Duration::from_secs(1));
+            server.finish_telling();
             worked?;
             tell(format_args!("the server has ended"));
             Ok(ExitCode::SUCCESS)
@@ -134,6 +141,7 @@ impl Serve {
             proxies: Proxies { networks, headers },
             most: self.max_connections,
             most_from_one: self.max_connections_per_address,
+            log: self.log_format,
         }
     }
 

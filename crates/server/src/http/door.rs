@@ -10,7 +10,7 @@ use rollcall_domain::Secret;
 
 use super::problem::Problem;
 use super::proxy::Client;
-use super::{Server, blocking, cookie, hosts};
+use super::{Server, blocking, cookie, hosts, log};
 
 /// Rollcall for whoever sends a request: with their rights as they are now.
 pub(super) struct Caller(pub(super) App);
@@ -30,9 +30,11 @@ impl FromRequestParts<Server> for Caller {
             };
             Ok(Some(app.acting(Actor::administrator(&administrator).acting_from(address.to_string()))))
         });
-        let_in.await?.map(Self).ok_or_else(|| {
+        let app = let_in.await?.ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "sign in, or send a token: 'Authorization: Bearer TOKEN'")
-        })
+        })?;
+        log::note_who(&parts.extensions, app.actor().name());
+        Ok(Self(app))
     }
 }
 

@@ -9,6 +9,7 @@ mod health;
 mod hosts;
 pub(crate) mod limits;
 mod listener;
+mod log;
 mod problem;
 mod proxy;
 mod sessions;
@@ -29,13 +30,14 @@ use rollcall_app::App;
 use rollcall_app::sign_in::Credentials;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
 use connections::{Connections, Guests};
+use log::Lines;
 use problem::Problem;
 use proxy::Client;
 
 pub(crate) use listener::{Listen, Listener};
+pub(crate) use log::LogFormat;
 pub(crate) use proxy::{Proxies, ProxyHeaders};
 pub(crate) use site::{PublicUrl, Site};
 pub(crate) use tls::Tls;
@@ -44,7 +46,6 @@ pub(crate) use tls::Tls;
 const MAX_BODY: usize = 1 << 20;
 /// Browsers that were here by HTTPS come by nothing else for a year.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every request works with.
 #[derive(Clone)]
@@ -56,12 +57,14 @@ pub(crate) struct Server {
     site: Arc<Site>,
     /// Tells what is under way that the server is about to end.
     ending: watch::Sender<bool>,
+    lines: Lines,
 }
 
 impl Server {
     pub(crate) fn new(app: App, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
-        Self { app, credentials, site: Arc::new(site), ending: watch::Sender::new(false) }
+        let lines = Lines::new(site.log);
+        Self { app, credentials, site: Arc::new(site), ending: watch::Sender::new(false), lines }
     }
 
     /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
@@ -80,6 +83,11 @@ impl Server {
         let (site, ending) = (Arc::clone(&self.site), self.ending.clone());
         let connections = Connections { routes: self.routes(), tls, site, ending, guests: Guests::default() };
         connections.serve(listener, stop).await;
+    }
+
+    /// Waits until what there is to tell of requests is told.
+    pub(crate) fn finish_telling(&self) {
+        self.lines.finish();
     }
 
     fn routes(self) -> Router {
@@ -110,9 +118,8 @@ impl Server {
             }))
             .layer(middleware::from_fn(careful))
             .layer(middleware::from_fn_with_state(self.clone(), flow::keep_flowing))
+            .layer(middleware::from_fn_with_state(self.clone(), log::tell_requests))
             .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
-            .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-            .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
             .with_state(self)
     }
 }

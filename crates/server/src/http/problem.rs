@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use rollcall_app::{AppError, Kind};
 use serde_json::json;
 
+use super::log;
 use crate::style::tell;
 
 /// Why a request was not done.
@@ -42,8 +43,11 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self { status, detail, wait } = self;
         let title = status.canonical_reason().unwrap_or_default();
-        let body =
+        let mut body =
             json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
+        if let Some(id) = log::request_id() {
+            body["request_id"] = id.into();
+        }
         let mut answer = (status, Json(body)).into_response();
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -55,6 +59,11 @@ impl IntoResponse for Problem {
         }
         answer
     }
+}
+
+/// For whoever looks for what a problem names.
+fn of_request() -> String {
+    log::request_id().map_or_else(String::new, |id| format!(" (request {id})"))
 }
 
 impl From<AppError> for Problem {
@@ -72,12 +81,12 @@ impl From<AppError> for Problem {
             Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             // What these say may name the database: that is for whoever looks after this installation.
             Kind::Busy => {
-                tell(format_args!("warning: {error}"));
+                tell(format_args!("warning: {error}{}", of_request()));
                 let (status, wait) = (StatusCode::SERVICE_UNAVAILABLE, Some(1));
                 return Self { status, detail: "the database is busy or away: try again".to_owned(), wait };
             }
             Kind::Internal => {
-                tell(format_args!("error: {error}"));
+                tell(format_args!("error: {error}{}", of_request()));
                 return Self::internal();
             }
         };

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use axum::http::Uri;
 use axum::http::uri::{Authority, Scheme};
 
+use super::log::LogFormat;
 use super::proxy::Proxies;
 
 /// What whoever starts the server says about its surroundings.
@@ -18,6 +19,7 @@ pub(crate) struct Site {
     /// Connections at the same time, in total and from one address.
     pub(crate) most: u32,
     pub(crate) most_from_one: u32,
+    pub(crate) log: LogFormat,
 }
 
 /// Under which address browsers know this server.

@@ -21,7 +21,7 @@ use crate::common::{Desk, wait_until};
 /// Nothing that is waited for here takes nearly so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const PASSWORD: &str = "long enough for me";
+pub const PASSWORD: &str = "long enough for me";
 
 /// A few users; ana may do everything.
 pub fn site() -> Desk {

@@ -1,0 +1,147 @@
+//! What the server tells of what it does: a line a request, and numbers.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+mod transport;
+
+use std::io::Read;
+use std::time::Duration;
+
+use common::wait_until;
+use serde_json::{Value, json};
+use transport::{PASSWORD, Served, proof, site, token};
+
+fn lines(said: &str) -> Vec<Value> {
+    said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+}
+
+/// The line of the request that this route was asked by, once it is there.
+fn line(server: &Served, route: &str) -> Value {
+    let of = |said: &str| lines(said).into_iter().find(|line| line["route"] == route);
+    wait_until("the request is told of", || of(&server.said()).is_some());
+    of(&server.said()).unwrap()
+}
+
+#[test]
+fn a_request_is_a_line_without_a_secret() {
+    let desk = site();
+    let server = Served::on(&desk, &["--log-format", "json"]);
+    let bearer = token(&desk, "look");
+    let answer = server.get("/api/v1/users/user001?secret=in-a-query", &bearer);
+    assert_eq!(answer.status, 200);
+    let asked = line(&server, "/api/v1/users/{username}");
+    assert_eq!(asked["request_id"], answer.header("x-request-id").unwrap());
+    assert_eq!(
+        [
+            &asked["message"],
+            &asked["method"],
+            &asked["status"],
+            &asked["who"],
+            &asked["address"],
+            &asked["whole"]
+        ],
+        [&json!("request"), &json!("GET"), &json!(200), &json!("ana"), &json!("127.0.0.1"), &json!(true)]
+    );
+    assert_eq!(asked["bytes"], answer.body.len());
+    assert!(asked["millis"].is_u64() && asked["time"].as_str().unwrap().ends_with('Z'), "{asked}");
+    assert_eq!(server.post("/api/v1/sessions", "", &proof()).status, 201);
+    assert_eq!(server.get("/set-up/a-secret-link", "").status, 403);
+    for prefix in ["", "/api/v1"] {
+        assert_eq!(server.get(&format!("{prefix}/a-secret-address"), "").status, 404);
+    }
+    assert_eq!(server.get("/healthz", "").status, 200);
+    assert_eq!(line(&server, "/set-up/{link}")["who"], Value::Null);
+    let said = server.end();
+    let all = lines(&said);
+    assert!(all.iter().all(|line| line["level"].is_string() && line["message"].is_string()), "{said}");
+    let unknown = |line: &&Value| line["route"].is_null() && line["status"] == 404;
+    assert_eq!(all.iter().filter(unknown).count(), 2, "{said}");
+    let secret = bearer.trim().rsplit(' ').next().unwrap();
+    for secret in [secret, PASSWORD, "in-a-query", "a-secret-link", "a-secret-address", "user001", "healthz"]
+    {
+        assert!(!said.contains(secret), "{secret} in {said}");
+    }
+    assert_eq!(all.last().unwrap()["message"], "the server has ended");
+}
+
+#[test]
+fn people_are_told_in_a_line_that_they_can_read() {
+    let desk = site();
+    let server = Served::on(&desk, &[]);
+    let answer = server.get("/api/v1/me", &token(&desk, "look"));
+    let id = answer.header("x-request-id").unwrap();
+    server.hears(id);
+    let said = server.said();
+    let line = said.lines().find(|line| line.contains(id)).unwrap();
+    let words: Vec<_> = line.split(' ').skip(1).take(5).collect();
+    assert_eq!(words, ["127.0.0.1", "ana", "GET", "/api/v1/me", "200"], "{line}");
+    assert!(line.ends_with(&format!(" ms, {} bytes ({id})", answer.body.len())), "{line}");
+    server.get("/nothing", "").problem(404);
+    server.hears("127.0.0.1 - GET - 404 ");
+}
+
+#[test]
+fn a_request_has_one_number_wherever_it_is_named() {
+    let desk = site();
+    let given = "X-Request-Id: 7f3a-from.the:proxy\r\n";
+    let server = Served::on(&desk, &[]);
+    let answer = server.get("/api/v1/me", given);
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    assert_eq!(id.len(), 36, "a number of our own: {id}");
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(problem["request_id"], id.as_str());
+    server.hears(&id);
+    assert!(!server.said().contains("from.the:proxy"));
+    let server = Served::on(&desk, &["--trusted-proxy", "127.0.0.1"]);
+    assert_eq!(server.get("/api/v1/me", given).header("x-request-id"), Some("7f3a-from.the:proxy"));
+    server.hears("(7f3a-from.the:proxy)");
+    for odd in ["", "a b", "a\u{e9}", "\"", &"x".repeat(129)] {
+        let answer = server.get("/api/v1/me", &format!("X-Request-Id: {odd}\r\n"));
+        assert_eq!(answer.header("x-request-id").unwrap().len(), 36, "{odd:?}");
+    }
+    // What goes wrong here is told here, by the same number.
+    let file = desk.path("rollcall.db");
+    if file.exists() {
+        std::fs::write(&file, "no database any more").unwrap();
+        let answer = server.get("/readyz", "");
+        answer.problem(500);
+        server.hears(&format!("(request {})", answer.header("x-request-id").unwrap()));
+    }
+}
+
+#[test]
+fn whoever_is_gone_is_told_of_too() {
+    let desk = site();
+    let server = Served::with_points(&desk, &["--log-format", "json"], "http_blocking=sleep(500)");
+    let mut wire = server.tcp();
+    wire.says(&format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
+    wire.0.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    drop(wire.0.read(&mut [0]));
+    drop(wire);
+    let gone = line(&server, "/readyz");
+    assert_eq!((&gone["status"], &gone["whole"]), (&Value::Null, &json!(false)));
+}
+
+#[test]
+fn nobody_waits_for_whoever_reads_the_log() {
+    let desk = site();
+    let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut process = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(process.stderr.take().unwrap());
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut said, &mut first).unwrap();
+    // From here on nobody reads; a pipe takes 64 KiB.
+    let host = first.trim().rsplit('/').next().unwrap();
+    let request = format!("GET /nothing HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let mut wire = transport::Wire(std::net::TcpStream::connect(host).unwrap());
+    wire.0.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    for _ in 0..1_500 {
+        wire.says(&request);
+        assert_eq!(wire.next().status, 404);
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(rest.lines().count() < 1_500, "the pipe was full");
+}
