@@ -24,6 +24,7 @@ pub mod runs;
 pub mod sample;
 pub mod scripts;
 pub mod sign_in;
+mod statistics;
 mod table;
 mod users;
 
@@ -36,6 +37,7 @@ use rollcall_store::Store;
 
 use access::Vault;
 use news::News;
+use statistics::Counts;
 
 pub use access::Actor;
 pub use csv_text::defuse;
@@ -44,6 +46,7 @@ pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::ReadFilter;
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
+pub use statistics::Statistics;
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
 
 /// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy
@@ -60,6 +63,7 @@ pub struct App {
     lease: Duration,
     /// Outcomes that this process has committed.
     committed: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     news: Arc<News>,
 }
 
@@ -74,6 +78,7 @@ impl App {
             actor,
             lease: LEASE,
             committed: Arc::default(),
+            counts: Arc::default(),
             news: Arc::default(),
         }
     }

@@ -4,6 +4,7 @@
 mod common;
 mod transport;
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::time::Duration;
 
@@ -144,4 +145,96 @@ fn nobody_waits_for_whoever_reads_the_log() {
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
     assert!(rest.lines().count() < 1_500, "the pipe was full");
+}
+
+/// The numbers, by what they are about.
+fn numbers(server: &Served, bearer: &str) -> HashMap<String, f64> {
+    let answer = server.get("/metrics", bearer);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let text = answer.text();
+    let described = text.lines().filter(|line| line.starts_with("# HELP rollcall_")).count();
+    assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE rollcall_")).count(), described);
+    let number = |line: &str| {
+        let (what, number) = line.rsplit_once(' ').unwrap();
+        (what.to_owned(), number.parse().unwrap())
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(number).collect()
+}
+
+#[test]
+fn numbers_tell_what_happens() {
+    let desk = site();
+    let script =
+        "import os\nif user.obj_id == 1: fail('no')\nif user.obj_id == 2: os._exit(7)\nuser.klass = 'seen'";
+    desk.write("script.py", script);
+    desk.ok(&["run", "script.py", "--all", "--apply", "--yes", "--queue"]);
+    let server = Served::on(&desk, &[]);
+    wait_until("the run is done", || desk.runs()[0]["state"] == "finished");
+    let bearer = token(&desk, "look");
+    assert_eq!(server.get("/api/v1/users/user001", &bearer).status, 200);
+    assert_eq!(server.get("/api/v1/users/user002", &bearer).status, 200);
+    assert_eq!(server.tcp().ask("BREW", "/coffee", "Host: localhost\r\n", "").status, 404);
+    let all = numbers(&server, &bearer);
+    for (what, number) in [
+        ("rollcall_targets_total{outcome=\"changed\"}", 1.0),
+        ("rollcall_targets_total{outcome=\"failed\"}", 2.0),
+        ("rollcall_targets_total{outcome=\"conflict\"}", 0.0),
+        ("rollcall_runs{state=\"finished\"}", 1.0),
+        ("rollcall_runs{state=\"running\"}", 0.0),
+        ("rollcall_targets_left", 0.0),
+        ("rollcall_sandboxes_died_total", 1.0),
+        ("rollcall_http_connections", 1.0),
+        ("rollcall_database_places", 32.0),
+        ("rollcall_database_places_taken", 0.0),
+        (
+            "rollcall_http_requests_total{route=\"/api/v1/users/{username}\",method=\"GET\",status=\"200\"}",
+            2.0,
+        ),
+        ("rollcall_http_requests_total{route=\"none\",method=\"other\",status=\"404\"}", 1.0),
+        (
+            "rollcall_http_request_duration_seconds_count{route=\"/api/v1/users/{username}\",method=\"GET\"}",
+            2.0,
+        ),
+    ] {
+        assert_eq!(all.get(what), Some(&number), "{what} of {all:#?}");
+    }
+    assert!(all["rollcall_sandboxes_started_total"] >= 2.0);
+    let commits = all["rollcall_commit_duration_seconds_count"];
+    assert!(commits >= 1.0 && all["rollcall_commit_duration_seconds_sum"] > 0.0);
+    assert_eq!(all["rollcall_commit_duration_seconds_bucket{le=\"+Inf\"}"], commits);
+}
+
+#[test]
+fn numbers_are_for_those_who_may_look_everywhere() {
+    let desk = site();
+    let server = Served::on(&desk, &[]);
+    server.get("/metrics", "").problem(401);
+    server.get("/metrics", &token(&desk, "edit-scripts")).problem(403);
+    desk.ok(&["organizations", "add", "North"]);
+    desk.ok(&["administrators", "add", "olga", "--grant", "operator@North"]);
+    let made = desk.ok(&["tokens", "add", "olga", "test", "--scope", "look"]);
+    server.get("/metrics", &format!("Authorization: Bearer {}\r\n", made.out.trim())).problem(403);
+    numbers(&server, &token(&desk, "look"));
+}
+
+#[test]
+fn whoever_is_kept_out_is_counted() {
+    let desk = site();
+    let authority = transport::authority(&desk);
+    let bearer = token(&desk, "look");
+    let args = ["--tls-cert", "one.pem", "--tls-key", "one.key", "--max-connections-per-address", "2"];
+    let server = Served::on(&desk, &args);
+    server.tcp().ask("GET", "/healthz", "", "");
+    let mut inside: Vec<_> = (0..2).map(|_| server.tls(&authority)).collect();
+    for wire in &mut inside {
+        wire.says("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(wire.next().status, 200);
+    }
+    assert_eq!(server.tcp().rest().status, 0);
+    drop(inside.pop());
+    let asked = inside.pop().unwrap().ask("GET", "/metrics", &format!("Host: localhost\r\n{bearer}"), "");
+    for line in ["rollcall_http_connections_refused_total 1", "rollcall_http_handshakes_failed_total 1"] {
+        assert!(asked.text().lines().any(|each| each == line), "{line} in {}", asked.text());
+    }
 }

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use prometheus_client::metrics::gauge::Gauge;
 use rollcall_domain::BackOff;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -21,6 +22,7 @@ use tower_service::Service as _;
 
 use super::limits;
 use super::listener::{Listener, Stream};
+use super::metrics::Metrics;
 use super::site::Site;
 use super::tls::Tls;
 use crate::style::tell;
@@ -69,6 +71,7 @@ pub(super) struct Connections {
     /// Tells what is under way that the server is about to end.
     pub(super) ending: watch::Sender<bool>,
     pub(super) guests: Guests,
+    pub(super) metrics: Metrics,
 }
 
 impl Connections {
@@ -103,6 +106,7 @@ impl Connections {
         };
         // Whoever speaks no TLS, or knows another authority, finds that out at the other end.
         let Ok(Ok(stream)) = timeout(limits::handshake(), tls.acceptor().accept(stream)).await else {
+            self.metrics.failed_handshakes.inc();
             return;
         };
         let builder = auto::Builder::new(TokioExecutor::new());
@@ -166,10 +170,13 @@ async fn accept(all: &Arc<Connections>, listener: &Listener, places: &Arc<Semaph
                 // Whoever has enough of them is not answered, as if there were none left.
                 if let Some(guest) = all.admit(address) {
                     let all = Arc::clone(all);
+                    let open = Open::new(all.metrics.connections.clone());
                     tokio::spawn(async move {
                         all.converse(stream, address).await;
-                        drop((guest, place));
+                        drop((guest, open, place));
                     });
+                } else {
+                    all.metrics.refused_connections.inc();
                 }
             }
             Err(error) if is_theirs(&error) => {}
@@ -178,6 +185,22 @@ async fn accept(all: &Arc<Connections>, listener: &Listener, places: &Arc<Semaph
                 tokio::time::sleep(RETRY).await;
             }
         }
+    }
+}
+
+/// Counts a connection as long as it is there.
+struct Open(Gauge);
+
+impl Open {
+    fn new(all: Gauge) -> Self {
+        all.inc();
+        Self(all)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -75,13 +75,25 @@ pub(super) fn of_connection(builder: &mut auto::Builder<TokioExecutor>, timer: T
         .max_header_list_size(MAX_HEAD);
 }
 
+static FREE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(seats()));
+static WAITS: AtomicU64 = AtomicU64::new(0);
+
 /// A place among those who are at work for the database, for as long as somebody has it.
 pub(super) async fn seat() -> Option<SemaphorePermit<'static>> {
-    static FREE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(seats()));
+    if let Ok(seat) = FREE.try_acquire() {
+        return Some(seat);
+    }
+    WAITS.fetch_add(1, Ordering::Relaxed);
     FREE.acquire().await.ok()
 }
 
-fn seats() -> usize {
+/// How many of these places are taken, and how many had to wait for one.
+pub(super) fn taken_seats() -> (u64, u64) {
+    ((seats() - FREE.available_permits()) as u64, WAITS.load(Ordering::Relaxed))
+}
+
+/// How many there are.
+pub(super) fn seats() -> usize {
     fail::fail_point!("http_seats", |seats| seats.and_then(|seats| seats.parse().ok()).unwrap_or(SEATS));
     SEATS
 }

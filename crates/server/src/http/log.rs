@@ -22,6 +22,7 @@ use tower_http::request_id::{MakeRequestId as _, MakeRequestUuid};
 
 use super::Server;
 use super::connections::UnderWay;
+use super::metrics::Metrics;
 use super::proxy::Client;
 use crate::style::tell;
 
@@ -33,7 +34,7 @@ const WAITING: usize = 10_000;
 /// How long the end waits for what is not written yet.
 const FINISH: Duration = Duration::from_secs(1);
 /// Routes that are asked all the time, by machines: told of only where something is wrong.
-const QUIET: [&str; 2] = ["/healthz", "/readyz"];
+const QUIET: [&str; 3] = ["/healthz", "/metrics", "/readyz"];
 
 /// How the lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -74,6 +75,7 @@ pub(super) async fn tell_requests(State(server): State<Server>, request: Request
     parts.extensions.insert(who.clone());
     let mut asked = Asked {
         lines: server.lines.clone(),
+        metrics: server.metrics.clone(),
         began: Instant::now(),
         under_way: parts.extensions.remove(),
         id: id.clone(),
@@ -86,7 +88,9 @@ pub(super) async fn tell_requests(State(server): State<Server>, request: Request
         address: client.address,
     };
     let mut answer = ID.scope(id.clone(), next.run(Request::from_parts(parts, body))).await;
-    asked.status = Some(answer.status().as_u16());
+    let status = answer.status().as_u16();
+    asked.status = Some(status);
+    server.metrics.answered(asked.route.as_deref(), &asked.method, status, asked.began.elapsed());
     if let Ok(id) = HeaderValue::from_str(&id) {
         answer.headers_mut().insert(REQUEST_ID, id);
     }
@@ -113,6 +117,7 @@ fn route(extensions: &Extensions) -> Option<String> {
 /// One request. It is told of when nobody has it any more.
 struct Asked {
     lines: Lines,
+    metrics: Metrics,
     began: Instant,
     /// Until here its connection has something to do.
     under_way: Option<UnderWay>,
@@ -131,6 +136,9 @@ struct Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         drop(self.under_way.take());
+        if self.status.is_none() {
+            self.metrics.abandoned();
+        }
         let fine = self.status.is_some_and(|status| status < 400);
         if fine && self.route.as_deref().is_some_and(|route| QUIET.contains(&route)) {
             return;

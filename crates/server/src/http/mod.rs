@@ -10,6 +10,7 @@ mod hosts;
 pub(crate) mod limits;
 mod listener;
 mod log;
+mod metrics;
 mod problem;
 mod proxy;
 mod sessions;
@@ -33,6 +34,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use connections::{Connections, Guests};
 use log::Lines;
+use metrics::Metrics;
 use problem::Problem;
 use proxy::Client;
 
@@ -58,13 +60,21 @@ pub(crate) struct Server {
     /// Tells what is under way that the server is about to end.
     ending: watch::Sender<bool>,
     lines: Lines,
+    metrics: Metrics,
 }
 
 impl Server {
     pub(crate) fn new(app: App, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
         let lines = Lines::new(site.log);
-        Self { app, credentials, site: Arc::new(site), ending: watch::Sender::new(false), lines }
+        Self {
+            app,
+            credentials,
+            site: Arc::new(site),
+            ending: watch::Sender::new(false),
+            lines,
+            metrics: Metrics::new(),
+        }
     }
 
     /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
@@ -81,7 +91,14 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) {
         let (site, ending) = (Arc::clone(&self.site), self.ending.clone());
-        let connections = Connections { routes: self.routes(), tls, site, ending, guests: Guests::default() };
+        let connections = Connections {
+            routes: self.clone().routes(),
+            tls,
+            site,
+            ending,
+            guests: Guests::default(),
+            metrics: self.metrics.clone(),
+        };
         connections.serve(listener, stop).await;
     }
 
@@ -106,6 +123,7 @@ impl Server {
             .nest("/api/v1", api)
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
+            .route("/metrics", get(metrics::show))
             .route("/style.css", get(set_up::style))
             .route("/set-up/{link}", get(set_up::page).post(set_up::form))
             .fallback(nothing)
