@@ -5,6 +5,7 @@ mod common;
 mod transport;
 
 use std::fs;
+use std::io::Read;
 
 use common::Desk;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -312,4 +313,91 @@ fn no_page_of_another_site_asks_in_the_name_of_a_browser() {
     let asks = "Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n";
     let asked = server.tcp().ask("OPTIONS", "/api/v1/sessions", &format!("Host: {host}\r\n{asks}"), "");
     assert_eq!((asked.status, asked.header("access-control-allow-origin")), (403, None));
+}
+
+/// The body that a chunked answer has.
+fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|part| part == b"\r\n").unwrap();
+        let length = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&bytes[end + 2..end + 2 + length]);
+        bytes = &bytes[end + 4 + length..];
+    }
+}
+
+#[test]
+fn text_is_compressed_for_whoever_takes_it_so() {
+    let desk = site();
+    let server = Served::on(&desk, &[]);
+    let bearer = token(&desk, "look");
+    let rows: String = (100..200).map(|n| format!("u{n},u{n}@example.net\n")).collect();
+    desk.import(format!("username,email\n{rows}"));
+    let path = "/api/v1/users?limit=100";
+    let plain = server.get(path, &bearer);
+    assert_eq!(plain.header("content-encoding"), None);
+    assert!(plain.header("vary").unwrap().contains("accept-encoding"));
+    let packed = server.get(path, &format!("{bearer}Accept-Encoding: br, gzip\r\n"));
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    let bytes = unchunked(&packed.body);
+    assert!(bytes.len() * 5 < plain.body.len(), "{} of {}", bytes.len(), plain.body.len());
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, plain.text());
+    // What is short stays as it is, and so does what nobody asked to be packed.
+    let short = server.get("/api/v1/me", &format!("{bearer}Accept-Encoding: gzip\r\n"));
+    assert_eq!((short.status, short.header("content-encoding")), (200, None));
+    let refused = server.get(path, &format!("{bearer}Accept-Encoding: gzip;q=0\r\n"));
+    assert_eq!(refused.header("content-encoding"), None);
+    // What is sent to the server is taken as it is: a small body must not become a large one.
+    let mut packed = flate2::read::GzEncoder::new("{}".as_bytes(), flate2::Compression::fast());
+    let mut body = Vec::new();
+    packed.read_to_end(&mut body).unwrap();
+    let mut wire = server.tcp();
+    let head = "Content-Type: application/json\r\nContent-Encoding: gzip\r\nConnection: close\r\n";
+    let host = server.host();
+    wire.says(&format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: {host}\r\n{head}Content-Length: {}\r\n\r\n",
+        body.len()
+    ));
+    std::io::Write::write_all(&mut wire.0, &body).unwrap();
+    wire.rest().problem(400);
+}
+
+#[test]
+fn browsers_are_told_to_be_careful() {
+    let desk = site();
+    let server = Served::on(&desk, &[]);
+    let bearer = token(&desk, "look");
+    for (path, status) in [
+        ("/api/v1/me", 200),
+        ("/api/v1/nothing", 404),
+        ("/nothing", 404),
+        ("/healthz", 200),
+        ("/metrics", 200),
+        ("/set-up/nothing", 403),
+        ("/style.css", 200),
+    ] {
+        let answer = server.get(path, &bearer);
+        assert_eq!(answer.status, status, "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"));
+        assert_eq!(answer.header("server"), None);
+    }
+    // Those who are kept out are told the same.
+    let out = server.tcp().ask("GET", "/api/v1/me", "Host: evil.example\r\n", "");
+    assert_eq!((out.status, out.header("x-content-type-options")), (421, Some("nosniff")));
 }

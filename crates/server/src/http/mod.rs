@@ -1,10 +1,12 @@
 //! The HTTP door. [`door`] decides who somebody is, once for every request; what they may do is decided below, by the
 //! [`App`] that it gives them. A file an endpoint; [`problem`] is how everything that goes wrong is told.
 
+mod compress;
 mod connections;
 mod cookie;
 mod door;
 mod flow;
+mod headers;
 mod health;
 mod hosts;
 pub(crate) mod limits;
@@ -22,10 +24,10 @@ mod users;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use rollcall_app::App;
 use rollcall_app::sign_in::Credentials;
@@ -36,7 +38,6 @@ use connections::{Connections, Guests};
 use log::Lines;
 use metrics::Metrics;
 use problem::Problem;
-use proxy::Client;
 
 pub(crate) use listener::{Listen, Listener};
 pub(crate) use log::LogFormat;
@@ -46,8 +47,6 @@ pub(crate) use tls::Tls;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// Browsers that were here by HTTPS come by nothing else for a year.
-const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What every request works with.
 #[derive(Clone)]
@@ -134,7 +133,8 @@ impl Server {
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
             }))
-            .layer(middleware::from_fn(careful))
+            .layer(compress::layer())
+            .layer(middleware::from_fn(headers::be_careful))
             .layer(middleware::from_fn_with_state(self.clone(), flow::keep_flowing))
             .layer(middleware::from_fn_with_state(self.clone(), log::tell_requests))
             .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
@@ -144,32 +144,6 @@ impl Server {
 
 async fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
-}
-
-/// What browsers are told about every answer: to keep none, to guess nothing, to load nothing, to tell nobody.
-async fn careful(request: Request, next: Next) -> Response {
-    const RULES: [(HeaderName, HeaderValue); 5] = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
-                 frame-ancestors 'none'",
-            ),
-        ),
-    ];
-    let https = Client::of(request.extensions()).https;
-    let mut answer = next.run(request).await;
-    if https {
-        answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
-    }
-    for (name, value) in RULES {
-        answer.headers_mut().insert(name, value);
-    }
-    answer
 }
 
 /// Runs what waits for the database where nobody else has to wait for it.
