@@ -3,6 +3,7 @@
 mod cli;
 mod failure;
 mod http;
+mod lines;
 mod outcomes;
 mod output;
 mod progress;

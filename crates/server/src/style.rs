@@ -1,12 +1,13 @@
 //! Colours, and lines for people on standard error. `anstream` leaves the colours out where no terminal shows them.
 
 use std::fmt::Arguments;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use rollcall_domain::{Clock as _, SystemClock};
 use serde_json::json;
+
+use crate::lines;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -31,9 +32,16 @@ pub(crate) fn tell_programs() {
 
 /// A line on standard error, for whoever watches. That it cannot be written changes nothing about the work.
 pub(crate) fn tell(line: Arguments<'_>) {
-    let line = line.to_string();
-    let line = if FOR_PROGRAMS.load(Ordering::Relaxed) { as_object(&line) } else { line };
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
+    lines::write(told(line.to_string()));
+}
+
+/// From now on nobody waits until what they tell is read.
+pub(crate) fn tell_apart() {
+    lines::write_apart(|lost| told(format!("warning: {lost} lines are missing here: nobody has read them")));
+}
+
+fn told(line: String) -> String {
+    if FOR_PROGRAMS.load(Ordering::Relaxed) { as_object(&line) } else { line }
 }
 
 fn as_object(line: &str) -> String {

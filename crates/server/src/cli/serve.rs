@@ -14,7 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Context, EngineArgs, worker};
 use crate::failure::Usage;
 use crate::http::{Listen, Listener, LogFormat, Proxies, ProxyHeaders, PublicUrl, Server, Site, Tls, limits};
-use crate::style::{tell, tell_programs};
+use crate::lines;
+use crate::style::{tell, tell_apart, tell_programs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall serve --listen 127.0.0.1:8080\n\n\
@@ -119,14 +120,15 @@ impl Serve {
             let at = self.public_url.as_ref().map_or(at, ToString::to_string);
             tell(format_args!("  {at}{path}"));
         }
+        tell_apart();
         thread::scope(|scope| {
             let work = scope.spawn(|| app.work(&engine, &drain, &mut |event| worker::print(&event)));
-            runtime.block_on(serve(server.clone(), listener, tls, signals, &drain));
+            runtime.block_on(serve(server, listener, tls, signals, &drain));
             // Whatever ended it.
             drain.store(true, Ordering::Relaxed);
             let worked = work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             runtime.shutdown_timeout(Duration::from_secs(1));
-            server.finish_telling();
+            lines::finish();
             worked?;
             tell(format_args!("the server has ended"));
             Ok(ExitCode::SUCCESS)

@@ -1,14 +1,11 @@
 //! A line for every request, once it is over. It names what was asked by its route and not by its address, and nothing that
 //! was sent or answered: links, queries and bodies may hold secrets.
 
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
@@ -24,15 +21,11 @@ use super::Server;
 use super::connections::UnderWay;
 use super::metrics::Metrics;
 use super::proxy::Client;
-use crate::style::tell;
+use crate::lines;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest number that a proxy may give a request.
 const MAX_ID: usize = 128;
-/// Lines that wait to be written. Where standard error is stuck, the server goes on without.
-const WAITING: usize = 10_000;
-/// How long the end waits for what is not written yet.
-const FINISH: Duration = Duration::from_secs(1);
 /// Routes that are asked all the time, by machines: told of only where something is wrong.
 const QUIET: [&str; 3] = ["/healthz", "/metrics", "/readyz"];
 
@@ -74,7 +67,7 @@ pub(super) async fn tell_requests(State(server): State<Server>, request: Request
     let who = Who::default();
     parts.extensions.insert(who.clone());
     let mut asked = Asked {
-        lines: server.lines.clone(),
+        format: server.site.log,
         metrics: server.metrics.clone(),
         began: Instant::now(),
         under_way: parts.extensions.remove(),
@@ -116,7 +109,7 @@ fn route(extensions: &Extensions) -> Option<String> {
 
 /// One request. It is told of when nobody has it any more.
 struct Asked {
-    lines: Lines,
+    format: LogFormat,
     metrics: Metrics,
     began: Instant,
     /// Until here its connection has something to do.
@@ -157,7 +150,10 @@ impl Drop for Asked {
             who: self.who.0.get().map(String::as_str),
             address: self.address,
         };
-        self.lines.write(&line);
+        lines::write(match self.format {
+            LogFormat::Text => line.for_people(),
+            LogFormat::Json => serde_json::to_string(&line).unwrap_or_default(),
+        });
     }
 }
 
@@ -186,62 +182,6 @@ impl Line<'_> {
         format!(
             "{time} {address} {who} {method} {route} {status} {millis} ms, {bytes} bytes{cut_off} ({request_id})"
         )
-    }
-}
-
-/// Where the lines go: to a thread that writes them, so that nobody waits for whoever reads standard error.
-#[derive(Clone)]
-pub(super) struct Lines {
-    format: LogFormat,
-    to: SyncSender<Order>,
-    /// Those for which there was no room.
-    lost: Arc<AtomicU64>,
-}
-
-enum Order {
-    Write(String),
-    /// Say when all before is written.
-    Say(SyncSender<()>),
-}
-
-impl Lines {
-    pub(super) fn new(format: LogFormat) -> Self {
-        let (to, orders) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let missing = Arc::clone(&lost);
-        std::thread::spawn(move || {
-            for order in orders {
-                match order {
-                    Order::Write(line) => drop(writeln!(std::io::stderr().lock(), "{line}")),
-                    Order::Say(to) => drop(to.try_send(())),
-                }
-                match missing.swap(0, Ordering::Relaxed) {
-                    0 => {}
-                    lost => tell(format_args!(
-                        "warning: {lost} requests are not told of: standard error was stuck"
-                    )),
-                }
-            }
-        });
-        Self { format, to, lost }
-    }
-
-    fn write(&self, line: &Line<'_>) {
-        let line = match self.format {
-            LogFormat::Text => line.for_people(),
-            LogFormat::Json => serde_json::to_string(line).unwrap_or_default(),
-        };
-        if self.to.try_send(Order::Write(line)).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Waits until all is written, if that can be done at all.
-    pub(super) fn finish(&self) {
-        let (say, said) = sync_channel(1);
-        if self.to.try_send(Order::Say(say)).is_ok() {
-            let _ = said.recv_timeout(FINISH);
-        }
     }
 }
 

@@ -35,7 +35,6 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use connections::{Connections, Guests};
-use log::Lines;
 use metrics::Metrics;
 use problem::Problem;
 
@@ -58,20 +57,17 @@ pub(crate) struct Server {
     site: Arc<Site>,
     /// Tells what is under way that the server is about to end.
     ending: watch::Sender<bool>,
-    lines: Lines,
     metrics: Metrics,
 }
 
 impl Server {
     pub(crate) fn new(app: App, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
-        let lines = Lines::new(site.log);
         Self {
             app,
             credentials,
             site: Arc::new(site),
             ending: watch::Sender::new(false),
-            lines,
             metrics: Metrics::new(),
         }
     }
@@ -99,11 +95,6 @@ impl Server {
             metrics: self.metrics.clone(),
         };
         connections.serve(listener, stop).await;
-    }
-
-    /// Waits until what there is to tell of requests is told.
-    pub(crate) fn finish_telling(&self) {
-        self.lines.finish();
     }
 
     fn routes(self) -> Router {
