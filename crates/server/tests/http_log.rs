@@ -115,13 +115,22 @@ fn a_request_has_one_number_wherever_it_is_named() {
 #[test]
 fn whoever_is_gone_is_told_of_too() {
     let desk = site();
-    let server = Served::with_points(&desk, &["--log-format", "json"], "http_blocking=sleep(500)");
+    let server = Served::with_points(&desk, &["--log-format", "json"], "http_blocking=sleep(60000)");
+    let proof = proof().to_string();
     let mut wire = server.tcp();
-    wire.says(&format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
-    wire.0.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    drop(wire.0.read(&mut [0]));
+    wire.says(&format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        server.host(),
+        proof.len()
+    ));
+    // It is said once somebody is at work for it.
+    let mut begun = [0; 25];
+    wire.0.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 100 Continue\r\n\r\n");
+    wire.says(&proof);
     drop(wire);
-    let gone = line(&server, "/readyz");
+    let gone = line(&server, "/api/v1/sessions");
     assert_eq!((&gone["status"], &gone["whole"]), (&Value::Null, &json!(false)));
 }
 
