@@ -133,13 +133,15 @@ fn a_socket_in_the_file_system_is_there_as_long_as_the_server() {
     let at = format!("unix:{}", desk.path("rollcall.sock").display());
     let server = Served::on(&desk, &["--listen", &at]);
     assert_eq!(server.at, at);
+    server.hears("  http://localhost/set-up/");
     assert_eq!(server.unix().ask("GET", "/healthz", "Host: localhost\r\n", "").status, 200);
     let second = desk.call(&["serve", "--listen", &at]).exits(1);
     assert!(second.err.contains("somebody listens there already"), "{second:?}");
     // What a killed one leaves behind is in nobody's way.
     server.signal(Signal::SIGKILL);
     drop(server);
-    let server = Served::on(&desk, &["--listen", &at]);
+    let server = Served::on(&desk, &["--listen", &at, "--public-url", "https://rollcall.example.net"]);
+    server.hears("  https://rollcall.example.net/set-up/");
     server.end();
     assert!(!desk.path("rollcall.sock").exists());
     desk.write("file", "mine");

@@ -117,7 +117,9 @@ impl Serve {
             tell(format_args!(
                 "nobody can sign in yet; this makes the first administrator, once, within a day:"
             ));
-            let at = self.public_url.as_ref().map_or(at, ToString::to_string);
+            // A socket is asked by that name, if by no other.
+            let here = if at.starts_with("unix:") { "http://localhost".to_owned() } else { at };
+            let at = self.public_url.as_ref().map_or(here, ToString::to_string);
             tell(format_args!("  {at}{path}"));
         }
         tell_apart();
