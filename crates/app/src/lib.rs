@@ -25,6 +25,7 @@ pub mod runs;
 pub mod sample;
 pub mod scripts;
 pub mod sign_in;
+mod statistics;
 mod table;
 mod uploads;
 mod users;
@@ -39,6 +40,7 @@ use rollcall_store::Store;
 use access::Vault;
 use news::News;
 use runs::Kept;
+use statistics::Counts;
 
 pub use access::Actor;
 pub use csv_text::defuse;
@@ -48,6 +50,7 @@ pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::{Counted, ReadFilter};
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
+pub use statistics::Statistics;
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
 pub use uploads::Uploading;
 pub use users::{Found, NewUser, SearchKey, UserEdit};
@@ -70,6 +73,7 @@ pub struct App {
     trials: Arc<AtomicUsize>,
     /// The sandbox of a process that stays, with workers that wait for a script.
     kept: Arc<Mutex<Option<Kept>>>,
+    counts: Arc<Counts>,
     news: Arc<News>,
 }
 
@@ -86,6 +90,7 @@ impl App {
             committed: Arc::default(),
             trials: Arc::default(),
             kept: Arc::default(),
+            counts: Arc::default(),
             news: Arc::default(),
         }
     }

@@ -375,6 +375,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("watch", Right::Look, One, |app, of| app.watch(of.run, &Stop::default(), &mut Quiet).map(drop)),
     ("has_workers", Right::Look, Own, |app, _| app.has_workers().map(drop)),
     ("workers", Right::Look, Everywhere, |app, _| app.workers().map(drop)),
+    ("statistics", Right::Look, Everywhere, |app, _| app.statistics().map(drop)),
     ("work", Right::Execute, Everywhere, |app, _| app.work(&engine(), &Arc::new(true.into()), &mut |_| {})),
 ];
 

@@ -11,6 +11,7 @@ mod job;
 mod lockdown;
 mod marshal;
 mod process;
+mod processes;
 mod report;
 mod warm;
 mod worker;
@@ -20,6 +21,7 @@ use std::sync::OnceLock;
 
 pub use interpreter::Interpreter;
 pub use job::{Job, Limits, RunFacts, Target};
+pub use processes::{Processes, processes};
 pub use report::{Ending, Report};
 pub use worker::{Broken, Prepared, StartError, SyntaxFault, Worker};
 

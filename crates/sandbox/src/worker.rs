@@ -6,6 +6,7 @@ use rollcall_domain::ScriptError;
 
 use crate::marshal::{Garbled, Reader, Value, Writer};
 use crate::process::Process;
+use crate::processes;
 use crate::report::{Ending, Report};
 use crate::{Job, RunFacts, Sandbox, Target};
 
@@ -251,6 +252,7 @@ impl<'a> Worker<'a> {
             reports.push((waiting.target, Report::of_the_dead(ending, spent)));
             self.probation = self.probation.saturating_sub(1);
         }
+        processes::count_death();
         self.process = self.start_again()?;
         self.process.send(&self.facts.frame());
         self.watch = Watch::new();
@@ -333,6 +335,7 @@ fn start(sandbox: &Sandbox, job: &Job) -> Result<Process, StartError> {
 /// Starts a process up to the point where it waits for a script.
 pub(crate) fn locked_down(sandbox: &Sandbox) -> Result<Process, StartError> {
     let mut process = Process::start(sandbox).map_err(Broken::from)?;
+    processes::count_start();
     expect(&mut process, LOADED)?;
     let mut frame = Writer::default();
     match &sandbox.lockdown {

@@ -4,6 +4,7 @@ mod cli;
 mod contract;
 mod failure;
 mod http;
+mod lines;
 mod outcomes;
 mod output;
 mod progress;

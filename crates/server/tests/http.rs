@@ -192,8 +192,7 @@ fn what_cannot_be_meant_is_told() {
     let long = |extra: usize| json!({"name": "ana", "password": "x".repeat((1 << 20) - empty + extra)});
     server.post("/api/v1/sessions", &[], &long(1)).problem(413);
     server.post("/api/v1/sessions", &[], &long(0)).problem(401);
-    let answer = server.get("/healthz", &[("x-request-id", "mine")]);
-    assert_eq!((answer.text.as_str(), &answer.headers["x-request-id"]), ("ok\n", &"mine".parse().unwrap()));
+    assert_eq!(server.get("/healthz", &[]).text, "ok\n");
     assert_eq!(server.get("/readyz", &[]).text, "ready\n");
 }
 

@@ -61,7 +61,7 @@ pub use import::{Added, Import, Newcomer};
 pub use load::{Loaded, Planned};
 pub use outcomes::{Commit, Settled, Stretch, name_taken};
 pub use pg_url::PgUrl;
-pub use runs::{Hold, List, NewRun, RunEnd, Takeover};
+pub use runs::{Hold, List, NewRun, RunEnd, RunStates, Takeover};
 pub use scripts::SavedScript;
 pub use search::Look;
 pub use seen::Seen;

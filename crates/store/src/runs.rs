@@ -72,6 +72,7 @@ sql! {
     FOUND = concat!(found!(), covered!("?7"), " ORDER BY id DESC LIMIT ?8")
         => concat!(found!(), covered!(postgres "?7"), " ORDER BY id DESC LIMIT ?8");
     BEGUN = concat!("SELECT ", run_columns!(), " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
+    ENDED = "SELECT state, count(*) FROM runs WHERE state NOT IN ('selecting', 'running') GROUP BY state";
     // One that was called off before it had done anything is none.
     APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
     // One that is to take back what the run did to some of its users only is none either.
@@ -306,6 +307,15 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
 
 pub(crate) fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
     tx.first(ONE, args![id], run)
+}
+
+/// In which states runs are.
+#[derive(Debug)]
+pub struct RunStates {
+    /// How many have ended in each.
+    pub ended: Vec<(RunState, u64)>,
+    /// Those that have not.
+    pub begun: Vec<Run>,
 }
 
 /// Runs that have not ended.
@@ -569,6 +579,16 @@ impl Store {
     /// One run.
     pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         self.read(|tx| one(tx, id))
+    }
+
+    /// In which states runs are.
+    pub fn run_states(&self) -> Result<RunStates, StoreError> {
+        let counted = |row: &Row<'_>| {
+            let state: String = row.get(0)?;
+            let state = RunState::parse(&state).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            Ok((state, row.get::<i64>(1)?.unsigned_abs()))
+        };
+        self.read(|tx| Ok(RunStates { ended: tx.all(ENDED, &[], counted)?, begun: begun(tx)? }))
     }
 
     /// The next runs before run `before`, newest first.

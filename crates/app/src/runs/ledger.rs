@@ -91,6 +91,15 @@ struct Turn {
     avoided: Vec<RunId>,
 }
 
+/// What these outcomes have become, of which the changes of some were refused.
+fn committed(outcomes: &[Settled], refused: &[i64], instead: Outcome) -> Tally {
+    let mut tally = Tally::default();
+    for outcome in outcomes.iter().map(Settled::outcome) {
+        tally.count(if refused.contains(&outcome.target) { instead } else { outcome.outcome });
+    }
+    tally
+}
+
 pub(super) struct Ledger<'a> {
     app: &'a App,
     run: &'a Run,
@@ -293,8 +302,11 @@ impl<'a> Ledger<'a> {
                 millis: self.millis(),
                 pace: self.pace(last),
             };
+            let began = Instant::now();
             match self.app.engine().commit_chunk(&of, outcomes) {
                 Ok(Commit::Done { tally, refused, stopped }) => {
+                    let done = committed(outcomes, &refused, of.refused);
+                    self.app.counts.committed(&done, began.elapsed());
                     self.chunk = Some(Chunk { done: last, ..chunk });
                     self.tally = tally;
                     self.renewed = Instant::now();

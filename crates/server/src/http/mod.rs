@@ -2,39 +2,56 @@
 //! [`App`] that it gives them. A file an endpoint; [`problem`] is how everything that goes wrong is told.
 
 mod api;
+mod compress;
+mod connections;
+mod cookie;
 mod door;
 mod extract;
+mod flow;
+mod headers;
 mod health;
+mod hosts;
+pub(crate) mod limits;
+mod listener;
+mod log;
+mod metrics;
 mod pages;
 mod problem;
+mod proxy;
 mod sessions;
 mod set_up;
+mod site;
 mod spool;
 mod stream;
+mod tls;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use rollcall_app::App;
 use rollcall_app::runs::Engine;
 use rollcall_app::sign_in::Credentials;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 
+use connections::{Connections, Guests};
+use metrics::Metrics;
 use problem::Problem;
 use stream::Streams;
 
+pub(crate) use listener::{Listen, Listener};
+pub(crate) use log::LogFormat;
+pub(crate) use proxy::{Proxies, ProxyHeaders};
+pub(crate) use site::{PublicUrl, Site};
+pub(crate) use tls::Tls;
+
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every request works with.
 #[derive(Clone)]
@@ -46,8 +63,10 @@ pub(crate) struct Server {
     /// How scripts are executed here.
     engine: Engine,
     streams: Streams,
-    /// Whether this process ends.
-    ends: watch::Receiver<bool>,
+    site: Arc<Site>,
+    /// Tells what is under way that the server is about to end.
+    ending: watch::Sender<bool>,
+    metrics: Metrics,
 }
 
 impl FromRef<Server> for Streams {
@@ -57,10 +76,17 @@ impl FromRef<Server> for Streams {
 }
 
 impl Server {
-    /// Answers until `ends` says so.
-    pub(crate) fn new(app: App, engine: Engine, ends: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(app: App, engine: Engine, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
-        Self { app, credentials, engine, streams: Streams::default(), ends }
+        Self {
+            app,
+            credentials,
+            engine,
+            streams: Streams::default(),
+            site: Arc::new(site),
+            ending: watch::Sender::new(false),
+            metrics: Metrics::new(),
+        }
     }
 
     /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
@@ -69,58 +95,52 @@ impl Server {
         Ok(link.map(|link| format!("/set-up/{}", link.reveal())))
     }
 
-    /// Answers requests until the process ends, and then those that are under way.
-    pub(crate) async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        let mut ends = self.ends.clone();
-        let stop = async move { drop(ends.wait_for(|ends| *ends).await) };
-        let service = self.routes().into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(stop).await
+    /// Answers requests until `stop` is there, and then those that are under way.
+    pub(crate) async fn serve(
+        self,
+        listener: Listener,
+        tls: Option<Arc<Tls>>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let (site, ending) = (Arc::clone(&self.site), self.ending.clone());
+        let connections = Connections {
+            routes: self.clone().routes(),
+            tls,
+            site,
+            ending,
+            guests: Guests::default(),
+            metrics: self.metrics.clone(),
+        };
+        connections.serve(listener, stop).await;
     }
 
     fn routes(self) -> Router {
         Router::new()
-            .nest(api::PREFIX, api::routes())
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
+            .route("/metrics", get(metrics::show))
             .route("/style.css", get(set_up::style))
             .route("/set-up/{link}", get(set_up::page).post(set_up::form))
+            .layer(middleware::from_fn(limits::be_patient))
+            .nest(api::PREFIX, api::routes())
             .fallback(nothing)
             .layer(middleware::from_fn(door::same_site))
+            .layer(middleware::from_fn_with_state(self.clone(), hosts::only_ours))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
             }))
-            .layer(middleware::from_fn(careful))
-            .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-            .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+            .layer(compress::layer())
+            .layer(middleware::from_fn(headers::be_careful))
+            .layer(middleware::from_fn_with_state(self.clone(), flow::keep_flowing))
+            .layer(middleware::from_fn_with_state(self.clone(), log::tell_requests))
+            .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
             .with_state(self)
     }
 }
 
 async fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
-}
-
-/// What browsers are told about every answer: to keep none, to guess nothing, to load nothing, to tell nobody.
-async fn careful(request: Request, next: Next) -> Response {
-    const RULES: [(HeaderName, HeaderValue); 5] = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
-                 frame-ancestors 'none'",
-            ),
-        ),
-    ];
-    let mut answer = next.run(request).await;
-    for (name, value) in RULES {
-        answer.headers_mut().insert(name, value);
-    }
-    answer
 }
 
 /// Runs what waits for the database where nobody else has to wait for it.
@@ -134,7 +154,15 @@ async fn blocking<T: Send + 'static>(
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
+    let seat = limits::seat().await;
+    let done = tokio::task::spawn_blocking(log::for_this_request(move || {
+        fail::fail_point!("http_blocking");
+        let done = work();
+        // Whoever has asked may be gone by now, but this thread was at work all the same.
+        drop(seat);
+        done
+    }));
+    match done.await {
         Ok(done) => done,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }

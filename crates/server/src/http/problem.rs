@@ -9,6 +9,7 @@ use rollcall_app::{AppError, Kind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::log;
 use crate::style::tell;
 
 /// Why a request was not done (RFC 9457).
@@ -16,9 +17,11 @@ use crate::style::tell;
 pub(crate) struct Problem {
     /// `about:blank`: the status says of which kind it is.
     #[serde(rename = "type")]
-    kind: String,
+    #[schema(value_type = String)]
+    kind: Box<str>,
     /// What the status is called.
-    title: String,
+    #[schema(value_type = String)]
+    title: Box<str>,
     #[serde(with = "number")]
     #[schema(value_type = u16)]
     status: StatusCode,
@@ -27,6 +30,10 @@ pub(crate) struct Problem {
     /// Where something is wrong, all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    /// The number of the request, by which whoever looks after the server finds it in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    request_id: Option<Box<str>>,
     /// Seconds after which it may be tried again.
     #[serde(skip)]
     wait: Option<u64>,
@@ -81,9 +88,10 @@ mod number {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or_default().to_owned();
+        let title = status.canonical_reason().unwrap_or_default().into();
         let detail = detail.into();
-        Self { kind: "about:blank".to_owned(), title, status, detail, errors: Vec::new(), wait: None }
+        let kind = "about:blank".into();
+        Self { kind, title, status, detail, errors: Vec::new(), request_id: None, wait: None }
     }
 
     /// The same, with a place where something is wrong.
@@ -125,7 +133,8 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        self.request_id = log::request_id().map(Into::into);
         let mut answer = (self.status, Json(&self)).into_response();
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -137,6 +146,11 @@ impl IntoResponse for Problem {
         }
         answer
     }
+}
+
+/// For whoever looks for what a problem names.
+fn of_request() -> String {
+    log::request_id().map_or_else(String::new, |id| format!(" (request {id})"))
 }
 
 impl From<AppError> for Problem {
@@ -157,13 +171,13 @@ impl From<AppError> for Problem {
             Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             // What these say may name the database: that is for whoever looks after this installation.
             Kind::Busy => {
-                tell(format_args!("warning: {error}"));
+                tell(format_args!("warning: {error}{}", of_request()));
                 let busy =
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is busy or away: try again");
                 return Self { wait: Some(1), ..busy };
             }
             Kind::Internal => {
-                tell(format_args!("error: {error}"));
+                tell(format_args!("error: {error}{}", of_request()));
                 return Self::internal();
             }
         };

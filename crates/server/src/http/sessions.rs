@@ -4,16 +4,15 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
 use rollcall_app::sign_in::{SignIn, SignedIn};
 use rollcall_domain::Secret;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::door::{self, COOKIE};
 use super::problem::Problem;
+use super::proxy::Client;
 use super::{Server, blocking};
 
 /// What somebody signs in with.
@@ -31,6 +30,7 @@ pub(super) struct Proof {
 /// Where a request comes from, and what the browser calls itself.
 pub(super) struct Origin {
     address: IpAddr,
+    pub(super) https: bool,
     agent: String,
 }
 
@@ -39,7 +39,8 @@ impl<S: Sync> FromRequestParts<S> for Origin {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-        Ok(Self { address: door::address(parts), agent: agent.unwrap_or_default().to_owned() })
+        let Client { address, https, .. } = Client::of(&parts.extensions);
+        Ok(Self { address, https, agent: agent.unwrap_or_default().to_owned() })
     }
 }
 
@@ -52,7 +53,7 @@ pub(super) async fn sign_in(
 ) -> Result<SignedIn, Problem> {
     let Proof { name, password, code } = proof;
     let (password, code) = (Secret::new(password), code.map(Secret::new));
-    let Origin { address, agent } = origin;
+    let Origin { address, agent, .. } = origin;
     blocking(move || {
         server.credentials.sign_in(&SignIn {
             name: &name,
@@ -64,13 +65,4 @@ pub(super) async fn sign_in(
         })
     })
     .await
-}
-
-/// Gives a browser its session; an empty one that is over at once takes it.
-pub(super) fn set_cookie(answer: &mut Response, token: &str, seconds: u64) {
-    let cookie = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax");
-    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
-        cookie.set_sensitive(true);
-        answer.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
 }

@@ -14,6 +14,7 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::log;
 use super::problem::Problem;
 use crate::style::tell;
 
@@ -50,7 +51,7 @@ impl Streams {
         })?;
         let (pieces, mut read) = mpsc::channel(AHEAD);
         let runtime = Handle::current();
-        tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(log::for_this_request(move || {
             let mut out = Pieces { pieces, runtime, piece: Vec::with_capacity(PIECE), _permit: permit };
             let written = write(&mut out).and_then(|()| Ok(out.flush()?));
             if let Err(error) = written {
@@ -61,7 +62,7 @@ impl Streams {
                     drop(out.send(Err(error)));
                 }
             }
-        });
+        }));
         // The first piece tells whether there is an answer at all.
         let first = match read.recv().await {
             Some(Ok(piece)) => piece,

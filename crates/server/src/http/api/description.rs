@@ -15,7 +15,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::reference::Reference;
 use crate::http::Server;
-use crate::http::door::COOKIE;
+
 use crate::http::pages::html;
 use crate::http::problem::Problem;
 
@@ -59,7 +59,10 @@ impl Modify for Doors {
         let components = described.components.get_or_insert_default();
         let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("ID.SECRET").build();
         components.add_security_scheme("token", SecurityScheme::Http(token));
-        let session = ApiKeyValue::with_description(COOKIE, "what signing in sets");
+        let session = ApiKeyValue::with_description(
+            "__Host-rollcall",
+            "what signing in sets; by plain HTTP it is called rollcall",
+        );
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     }
 }

@@ -3,20 +3,18 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use rollcall_app::App;
 use rollcall_domain::{self as domain, RunId};
-use tokio::sync::watch;
 
 use crate::contract::Run;
+use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::Path;
 use crate::http::problem::Problem;
-use crate::http::{Server, blocking};
 
 /// Between two looks at a run.
 const EVERY: Duration = Duration::from_millis(400);
@@ -32,14 +30,13 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(super) async fn events(
     Caller(app): Caller,
-    State(server): State<Server>,
     Path(run): Path<RunId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     // Whether there is such a run is told before the events begin.
     let first = look(&app, run).await?;
-    let watched = Watched { app, run, seen, next: Some(first), ends: server.ends.clone() };
+    let watched = Watched { app, run, seen, next: Some(first) };
     let events = Sse::new(events_of(watched)).keep_alive(KeepAlive::new().interval(ALIVE));
     Ok(events.into_response())
 }
@@ -51,7 +48,6 @@ struct Watched {
     seen: Option<String>,
     /// What was seen and is to be told, if that is new.
     next: Option<domain::Run>,
-    ends: watch::Receiver<bool>,
 }
 
 async fn look(app: &App, run: RunId) -> Result<domain::Run, Problem> {
@@ -71,10 +67,7 @@ impl Watched {
             let run = match self.next.take() {
                 Some(run) => run,
                 None => {
-                    tokio::select! {
-                        () = tokio::time::sleep(EVERY) => {}
-                        _ = self.ends.wait_for(|ends| *ends) => return None,
-                    }
+                    tokio::time::sleep(EVERY).await;
                     // A database that is away comes back, or the reader goes.
                     let Ok(run) = look(&self.app, self.run).await else { continue };
                     run

@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 
 use super::users::organizations;
 use crate::contract::Me;
-use crate::http::door::{self, Caller};
+use crate::http::cookie;
+use crate::http::door::Caller;
 use crate::http::extract::Body;
 use crate::http::problem::Problem;
-use crate::http::sessions::{Origin, Proof, set_cookie, sign_in};
+use crate::http::sessions::{Origin, Proof, sign_in};
 use crate::http::{Server, blocking};
 
 /// Who the first administrator is to be.
@@ -54,8 +55,8 @@ pub(super) async fn begin(
     headers: HeaderMap,
     Body(proof): Body<Proof>,
 ) -> Result<Response, Problem> {
-    let app = server.app.clone();
-    let signed_in = sign_in(server, origin, door::session(&headers), proof).await?;
+    let (app, https) = (server.app.clone(), origin.https);
+    let signed_in = sign_in(server, origin, cookie::shown(&headers, https), proof).await?;
     let administrator = signed_in.administrator;
     let names = {
         let app = app.acting(rollcall_app::Actor::administrator(&administrator));
@@ -64,18 +65,22 @@ pub(super) async fn begin(
     let me = Me::of(&administrator.name, &administrator.rights, &names);
     let me = Me { expires_at: Some(signed_in.session.expires_at), ..me };
     let mut answer = (StatusCode::CREATED, Json(me)).into_response();
-    set_cookie(&mut answer, signed_in.token.reveal(), Session::LONGEST.as_secs());
+    cookie::set(&mut answer, https, signed_in.token.reveal(), Session::LONGEST.as_secs());
     Ok(answer)
 }
 
 /// Ends the session that is shown; of one that is over, nothing.
 #[utoipa::path(delete, path = "/sessions/current", tag = "sessions", security(()), responses((status = 204)))]
-pub(super) async fn end(State(server): State<Server>, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = door::session(&headers) {
+pub(super) async fn end(
+    State(server): State<Server>,
+    Origin { https, .. }: Origin,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if let Some(token) = cookie::shown(&headers, https) {
         blocking(move || server.credentials.sign_out(&token)).await?;
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut answer, "", 0);
+    cookie::set(&mut answer, https, "", 0);
     Ok(answer)
 }
 

@@ -24,23 +24,18 @@ mod trials;
 mod uploads;
 mod users;
 
-use std::time::Duration;
-
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use tower_http::timeout::TimeoutLayer;
+use axum::middleware;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Server;
+use super::limits;
 use super::problem::Problem;
 
 /// Where it lies.
 pub(super) const PREFIX: &str = "/api/v1";
-
-/// How long a request may take that does not have to write or read much.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every route with its description.
 fn described() -> OpenApiRouter<Server> {
@@ -94,8 +89,8 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(installation::settings))
         .routes(routes!(installation::set, installation::unset))
         .routes(routes!(installation::workers))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE));
-    // What takes as long as there are users: each bounds by itself how long it waits for whoever it talks to.
+        .layer(middleware::from_fn(limits::be_patient));
+    // What takes as long as there are users.
     let long = OpenApiRouter::new()
         .routes(routes!(users::csv))
         .routes(routes!(users::json_lines))
@@ -114,7 +109,7 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(audit::export))
         .routes(routes!(audit::check))
         .routes(routes!(installation::prune))
-        .layer(DefaultBodyLimit::max(super::MAX_BODY));
+        .layer(middleware::from_fn(limits::be_very_patient));
     OpenApiRouter::with_openapi(description::frame()).merge(quick).merge(long)
 }
 
