@@ -119,7 +119,7 @@ pub(crate) struct NewRun {
     /// Wait, with the list frozen, until somebody lets it begin.
     #[serde(default)]
     pub(crate) hold: bool,
-    /// How many seconds the script may take for one user; missing: 2.
+    /// How many seconds the script may take for one user; missing: 5.
     #[serde(default)]
     #[schema(minimum = 0.01, maximum = 3600.0)]
     pub(crate) time_limit: Option<f64>,

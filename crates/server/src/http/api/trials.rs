@@ -33,7 +33,7 @@ pub(super) struct Trial {
     /// What the script finds in `row`: column and cell.
     #[serde(default)]
     row: BTreeMap<String, String>,
-    /// How many seconds the script may take; missing: 2.
+    /// How many seconds the script may take; missing: 5.
     #[serde(default)]
     #[schema(minimum = 0.01, maximum = 3600.0)]
     time_limit: Option<f64>,
