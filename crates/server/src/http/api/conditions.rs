@@ -37,7 +37,7 @@ impl<S: Sync> FromRequestParts<S> for Seen {
                 Some(state) if !state.contains('"') => Some(state.to_owned()),
                 _ => {
                     let why = "If-Match: give the ETag of the state that was seen, in its quotation marks";
-                    return Err(Problem::new(StatusCode::PRECONDITION_FAILED, why));
+                    return Err(Problem::new(StatusCode::BAD_REQUEST, why));
                 }
             },
         };

@@ -14,7 +14,10 @@ use crate::contract::{Count, Filter, Page};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
-use crate::http::problem::Problem;
+use crate::http::problem::{Fault, Problem};
+
+/// Whoever counts to more counts all.
+const MOST: u64 = 1_000_000_000;
 
 /// A condition.
 #[derive(Deserialize, ToSchema)]
@@ -33,6 +36,7 @@ pub(super) struct Asked {
     filter: Option<String>,
     /// Stop counting at so many: whoever types a condition does not wait for millions. Null or missing: count all.
     #[serde(default)]
+    #[schema(maximum = 1_000_000_000)]
     at_most: Option<u64>,
 }
 
@@ -103,6 +107,10 @@ fn missing(problem: Problem) -> Problem {
 #[utoipa::path(post, path = "/filter-checks", tag = "filters", request_body = Option<Asked>,
     responses((status = 200, body = Count)))]
 pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Result<Json<Count>, Problem> {
+    if asked.at_most.is_some_and(|most| most > MOST) {
+        let why = format!("at_most: say {MOST} or less");
+        return Err(Problem::invalid(&why).at(Fault::at("/at_most", why)));
+    }
     let count = blocking(move || {
         let filter = asked.filter.as_deref().map(|text| app.filter(text)).transpose()?;
         let tree = filter.as_ref().map(|filter| &filter.tree);

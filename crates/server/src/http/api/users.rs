@@ -101,8 +101,8 @@ pub(super) async fn edit(
     seen: Seen,
     Body(patch): Body<UserPatch>,
 ) -> Result<Response, Problem> {
-    let expected = seen.version()?;
     let edits = edits(patch, app.zone())?;
+    let expected = seen.version()?;
     Ok(answer(blocking(move || Ok(app.edit_user(&username, edits, expected)?.0)).await?))
 }
 
