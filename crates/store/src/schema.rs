@@ -25,7 +25,8 @@ migrations!(
     "0007_audit",
     "0008_credentials",
     "0009_owners",
-    "0010_approvals"
+    "0010_approvals",
+    "0013_radius"
 );
 
 /// The version that this program needs.
