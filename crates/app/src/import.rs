@@ -7,8 +7,8 @@ use std::io::Read;
 use encoding_rs::{Encoding, UTF_8};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use rollcall_domain::{
-    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Organization, OrganizationId,
-    Refusal, Right, Scope, Timestamp, User, UserId, Zone, did_you_mean,
+    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal, Right,
+    Scope, Timestamp, User, UserId, UserPassword, Zone, did_you_mean,
 };
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
@@ -183,7 +183,7 @@ struct Waiting {
     line: u64,
     id: Option<UserId>,
     user: User,
-    password: Option<String>,
+    password: Option<UserPassword>,
     claims: bool,
 }
 
@@ -191,7 +191,7 @@ struct Waiting {
 struct Draft {
     user: User,
     id: Option<UserId>,
-    password: Option<String>,
+    password: Option<UserPassword>,
     /// Nobody says so: then it follows from the name.
     length_given: bool,
     organization: Option<String>,
@@ -370,12 +370,7 @@ impl Rows<'_, '_> {
                 Ok(())
             }
             Column::Password => {
-                if cell.len() > MAX_ITEM_BYTES || cell.chars().any(char::is_control) {
-                    return Err(Refusal::new(format!(
-                        "a password has at most {MAX_ITEM_BYTES} bytes and no control characters"
-                    )));
-                }
-                draft.password = Some(cell.to_owned());
+                draft.password = Some(UserPassword::parse(cell)?);
                 Ok(())
             }
             Column::Profiles => profiles(&mut draft.user, cell, &self.catalogue),
@@ -468,7 +463,7 @@ impl Waiting {
         if *claims {
             return Newcomer::Claim { line: *line, username: &user.username };
         }
-        Newcomer::User { line: *line, id: *id, user, password: password.as_deref() }
+        Newcomer::User { line: *line, id: *id, user, password: password.as_ref() }
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_domain::filter::Filter;
-use rollcall_domain::{Change, Edit, Field, Refusal, Right, User, UserId, diff};
+use rollcall_domain::{Change, Edit, Field, Refusal, Right, User, UserId, UserPassword, diff};
 use rollcall_store::{Edited, HandEdit, StoreError};
 
 use crate::access::Permit;
@@ -100,6 +100,12 @@ impl App {
             Edited::Stale => Err(StoreError::Stale(format!("user {username:?}")).into()),
             Edited::NameTaken => Err(StoreError::Taken(format!("the username {:?}", after.username)).into()),
         }
+    }
+
+    /// Gives a user another password for RADIUS, or none. It cannot be read back.
+    pub fn set_user_password(&self, username: &str, password: Option<&UserPassword>) -> Result<(), AppError> {
+        let (permit, user) = self.user_to_edit(username)?;
+        Ok(permit.set_user_password(&user, password, &self.act())?)
     }
 
     /// Removes a user as it was seen.

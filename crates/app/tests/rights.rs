@@ -118,6 +118,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("users_after", Right::Look, Own, |app, _| app.users_after(None, 1)?.try_for_each(|user| user.map(drop))),
     ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
     ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
+    ("set_user_password", Right::EditUsers, One, |app, of| app.set_user_password(of.user, None)),
     ("remove_user", Right::EditUsers, One, |app, of| {
         let user = app.user(of.user)?;
         // As somebody else has seen it: it stays.

@@ -43,6 +43,7 @@ actions! {
     SignOut "sign-out" "Somebody has signed out.";
     UserAdd "user-add" "A user was added.";
     UserEdit "user-edit" "A user was edited by hand.";
+    UserPassword "user-password" "A user's password was set, or removed.";
     UserRemove "user-remove" "A user was removed.";
     Import "import" "Users were imported.";
     Export "export" "Users were exported.";

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use rollcall_domain::{Act, Action, Catalogue, Deed, ItemKind, OrganizationId, User, UserId};
+use rollcall_domain::{
+    Act, Action, Catalogue, Deed, ItemKind, OrganizationId, PasswordScheme, User, UserId, UserPassword,
+};
 
 use crate::db::{Sql, Tx, args};
 use crate::profiles::{self, kind_number};
@@ -10,7 +12,8 @@ use crate::{Store, StoreError, audit, import_set, organizations, sql};
 sql! {
     INSERT_USER = "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
                    is_active, date_joined, expiration, last_update, organization_id, avatar_url, description, \
-                   password) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+                   password, password_scheme) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
                    ON CONFLICT DO NOTHING RETURNING id";
     INSERT_LOGIN = "INSERT INTO user_logins (user_id, first_login, last_login) VALUES (?1, ?2, ?3)";
     INSERT_PROFILE = "INSERT INTO user_profiles (user_id, profile_id, priority) VALUES (?1, ?2, ?3)";
@@ -49,8 +52,8 @@ pub enum Newcomer<'a> {
         id: Option<UserId>,
         /// The user.
         user: &'a User,
-        /// The password, as RADIUS needs it.
-        password: Option<&'a str>,
+        /// The password.
+        password: Option<&'a UserPassword>,
     },
     /// The username of a row that cannot be imported for another reason: so that its being taken is told, too.
     Claim {
@@ -145,7 +148,7 @@ impl Import<'_> {
         line: u64,
         id: Option<UserId>,
         user: &User,
-        password: Option<&str>,
+        password: Option<&UserPassword>,
     ) -> Result<Added, StoreError> {
         let values = args![
             id,
@@ -163,7 +166,8 @@ impl Import<'_> {
             user.organization_id,
             &user.avatar_url,
             &user.description,
-            password,
+            password.map(UserPassword::value),
+            scheme(password).attribute(),
         ];
         let given = id;
         let inserted: Option<UserId> = self.tx.first(INSERT_USER, values, |row| row.get(0))?;
@@ -212,6 +216,11 @@ impl Import<'_> {
         self.tx.execute(INSERT_LINE, args![username, None::<UserId>, signed(line)])?;
         Ok(None)
     }
+}
+
+/// The scheme of a password, and of none: the column always has one.
+pub(crate) fn scheme(password: Option<&UserPassword>) -> PasswordScheme {
+    password.map_or(PasswordScheme::Cleartext, UserPassword::scheme)
 }
 
 pub(crate) fn signed(line: u64) -> i64 {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rollcall_domain::{
     Act, Assignment, Brakes, Counts, Edit, Field, Grant, Item, ItemKind, Mode, Outcome, Role, Run, RunState,
-    Scope, Selection, Settings, TargetOutcome, Timestamp, User, Zone, diff,
+    Scope, Selection, Settings, TargetOutcome, Timestamp, User, UserPassword, Zone, diff,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -130,6 +130,7 @@ fn fill(store: &Store, count: i64) {
     }
     let done = store.import(|import| {
         let organization = import.organization("default")?;
+        let secret = UserPassword::parse("secret").unwrap();
         for n in 1..=count {
             let mut user = User::new(0, &format!("user{n}"), organization, now());
             user.email = format!("user{n}@example.com");
@@ -137,7 +138,7 @@ fn fill(store: &Store, count: i64) {
             user.attributes.push(rollcall_domain::ItemRow::new(item, 1));
             user.profiles.push(Assignment { id: 1, short_name: "plan-1".into(), priority: 1 });
             let user =
-                Newcomer::User { line: n.unsigned_abs(), id: None, user: &user, password: Some("secret") };
+                Newcomer::User { line: n.unsigned_abs(), id: None, user: &user, password: Some(&secret) };
             assert_eq!(import.add_all(&[user])?, [Some(Added::As(n))]);
         }
         Ok(Ok::<(), ()>(()))
