@@ -20,6 +20,7 @@ mod news;
 mod owned;
 mod pages;
 mod prune;
+pub mod radius;
 pub mod runs;
 pub mod sample;
 pub mod scripts;

@@ -211,6 +211,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.prune("99y".parse()?, &Stop::default(), |_| {}).map(drop)
     }),
     ("prune_after", Right::Look, Own, |app, _| app.prune_after().map(drop)),
+    ("radius_config", Right::Administer, Everywhere, |app, _| app.radius_config("freeradius").map(drop)),
     ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
     ("migrate", Right::Administer, Everywhere, |app, _| {
         let nowhere = Location::Sqlite("/nowhere/at/all.db".into());

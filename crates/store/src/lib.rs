@@ -27,6 +27,7 @@ mod pg_url;
 mod postgres;
 mod profiles;
 mod prune;
+mod radius;
 mod runs;
 mod saved_filters;
 mod schema;

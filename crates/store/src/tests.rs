@@ -17,7 +17,7 @@ mod server;
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
     StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks, copy, credentials,
-    history, import, import_set, installation, load, organizations, outcomes, profiles, prune, runs,
+    history, import, import_set, installation, load, organizations, outcomes, profiles, prune, radius, runs,
     saved_filters, scripts, staging, users, workers, write, write_set,
 };
 
@@ -314,6 +314,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         outcomes::STATEMENTS,
         profiles::STATEMENTS,
         prune::STATEMENTS,
+        radius::STATEMENTS,
         runs::STATEMENTS,
         saved_filters::STATEMENTS,
         scripts::STATEMENTS,

@@ -11,6 +11,7 @@ mod migrate;
 mod organizations;
 mod profiles;
 mod prune;
+mod radius;
 mod rows;
 mod run;
 mod runs;
@@ -128,6 +129,9 @@ enum Command {
     /// The processes that do
     #[command(subcommand)]
     Workers(workers::Workers),
+    /// What FreeRADIUS needs to serve these users
+    #[command(subcommand)]
+    Radius(radius::Radius),
     /// Remove the outcomes and journals of old runs, to make room
     Prune(prune::Prune),
     /// What holds for this installation
@@ -167,6 +171,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(&context),
         Command::Worker(command) => command.run(&context),
         Command::Workers(command) => command.run(&context),
+        Command::Radius(command) => command.run(&context),
         Command::Prune(command) => command.run(&context),
         Command::Settings(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),

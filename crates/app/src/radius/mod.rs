@@ -1,0 +1,5 @@
+//! FreeRADIUS on Rollcall's database: what it is configured with, and whether it finds what it needs.
+
+mod config;
+
+pub use config::{ConfigFile, DEFAULT_ROLE};

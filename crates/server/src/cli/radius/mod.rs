@@ -1,0 +1,23 @@
+mod config;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Context;
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  rollcall radius config --dir /tmp/freeradius")]
+pub(super) enum Radius {
+    /// Write what FreeRADIUS 3.2 is configured with to serve the users of this database
+    Config(config::Config),
+}
+
+impl Radius {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        match self {
+            Self::Config(command) => command.run(&app),
+        }
+    }
+}
