@@ -75,8 +75,8 @@ schemes! {
     Ssha384 "SSHA2-384-Password" Form::Salted(48), ["ssha384"];
     /// SHA-512 with a salt.
     Ssha512 "SSHA2-512-Password" Form::Salted(64), ["ssha512"];
-    /// PBKDF2.
-    Pbkdf2 "PBKDF2-Password" Form::Pbkdf2, ["x-pbkdf2", "pbkdf2"];
+    /// PBKDF2, under the name by which FreeRADIUS 3.2 takes it: it overlooks `PBKDF2-Password`.
+    Pbkdf2 "Password-With-Header" Form::Pbkdf2, ["x-pbkdf2", "pbkdf2"];
 }
 
 impl fmt::Display for PasswordScheme {
@@ -90,7 +90,8 @@ impl FromStr for PasswordScheme {
 
     /// Reads the name of FreeRADIUS's attribute.
     fn from_str(name: &str) -> Result<Self, Refusal> {
-        let aliases = [("SHA1-Password", Self::Sha), ("SSHA1-Password", Self::Ssha)];
+        let aliases =
+            [("SHA1-Password", Self::Sha), ("SSHA1-Password", Self::Ssha), ("PBKDF2-Password", Self::Pbkdf2)];
         let known = Self::ALL.iter().map(|scheme| (scheme.attribute(), *scheme)).chain(aliases);
         known
             .into_iter()
@@ -132,7 +133,7 @@ impl UserPassword {
             Form::Crypt => crypt(value)?.to_owned(),
             Form::Digest(lengths) => digest(scheme, value, |length| lengths.contains(&length))?,
             Form::Salted(length) => digest(scheme, value, |found| found > length)?,
-            Form::Pbkdf2 => pbkdf2(value)?.to_owned(),
+            Form::Pbkdf2 => format!("{{x-pbkdf2}}{}", pbkdf2(value)?),
         };
         if value.len() > MAX_ITEM_BYTES {
             return Err(Refusal::new(format!("a password has at most {MAX_ITEM_BYTES} bytes")));
@@ -192,7 +193,7 @@ fn pbkdf2(text: &str) -> Result<&str, Refusal> {
     let is_base64 = |text: &&str| BASE64_NOPAD.decode(text.trim_end_matches('=').as_bytes()).is_ok();
     if parts.len() != 4 || !parts[0].starts_with("HMACSHA") || !parts[1..].iter().all(is_base64) {
         return Err(Refusal::new(
-            "PBKDF2-Password takes digest:iterations:salt:hash, such as HMACSHA2+256:AAAnEA:…, all but the digest in base64",
+            "PBKDF2 takes digest:iterations:salt:hash, such as HMACSHA2+256:AAAnEA:…, all but the digest in base64",
         ));
     }
     Ok(text)

@@ -84,7 +84,13 @@ fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
             ("{elapsed}", "(${....event_timestamp} - acctstarttime) / 1000000"),
         ],
     );
-    let name = "replace(replace('%{${key}}', '=27', ''''), '=3D', '=')";
+    // What FreeRADIUS writes for characters that it does not let through, and what it escapes.
+    let plain = |text: &str| {
+        format!(
+            "replace(replace(replace(replace('{text}', '=27', ''''), '=3D', '='), char(92, 34), char(34)), \
+             char(92, 92), char(92))"
+        )
+    };
     let counters = fill(
         include_str!("templates/sqlcounter.conf"),
         &[
@@ -99,7 +105,7 @@ fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
                 "SELECT coalesce(max(CAST((julianday('now') - 2440587.5) * 86400 AS INTEGER) - acctstarttime / 1000000), 0) \
                  FROM radacct WHERE username = {name}",
             ),
-            ("{name}", name),
+            ("{name}", &plain("%{${key}}")),
         ],
     );
     let notes_of_file =
@@ -118,7 +124,14 @@ fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
         ),
         ConfigFile::new(
             QUERIES,
-            fill(include_str!("templates/queries-sqlite.conf"), &[("{accounting}", &accounting)]),
+            fill(
+                include_str!("templates/queries-sqlite.conf"),
+                &[
+                    ("{accounting}", &accounting),
+                    ("{user}", &plain("%{SQL-User-Name}")),
+                    ("{group}", &plain("%{SQL-Group}")),
+                ],
+            ),
         ),
         ConfigFile::new("mods-available/sqlcounter", counters),
         ConfigFile::new("README.md", notes),
@@ -130,6 +143,9 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
         let why = format!("{role:?} cannot be the name of the role: take small letters, digits and _");
         return Err(Refusal::new(why).into());
     }
+    let plain = |text: &str| {
+        format!("replace(replace('{text}', chr(92) || chr(34), chr(34)), chr(92) || chr(92), chr(92))")
+    };
     let password = random::letters::<20>()?;
     let accounting = fill(
         include_str!("templates/accounting.conf"),
@@ -145,14 +161,15 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
             (
                 "{query}",
                 "SELECT CAST(coalesce(sum(acctsessiontime - greatest(%%b - extract(epoch FROM acctstarttime), 0)), 0) AS BIGINT) \
-                 FROM radacct WHERE username = '%{${key}}' AND extract(epoch FROM acctstarttime) + acctsessiontime > %%b",
+                 FROM radacct WHERE username = {name} AND extract(epoch FROM acctstarttime) + acctsessiontime > %%b",
             ),
-            ("{total}", "SELECT coalesce(sum(acctsessiontime), 0) FROM radacct WHERE username = '%{${key}}'"),
+            ("{total}", "SELECT coalesce(sum(acctsessiontime), 0) FROM radacct WHERE username = {name}"),
             (
                 "{since_first}",
                 "SELECT CAST(coalesce(max(extract(epoch FROM now() - acctstarttime)), 0) AS BIGINT) FROM radacct \
-                 WHERE username = '%{${key}}'",
+                 WHERE username = {name}",
             ),
+            ("{name}", &plain("%{${key}}")),
         ],
     );
     let shown = url.to_string();
@@ -182,7 +199,14 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
         ),
         ConfigFile::new(
             QUERIES,
-            fill(include_str!("templates/queries-postgresql.conf"), &[("{accounting}", &accounting)]),
+            fill(
+                include_str!("templates/queries-postgresql.conf"),
+                &[
+                    ("{accounting}", &accounting),
+                    ("{user}", &plain("%{SQL-User-Name}")),
+                    ("{group}", &plain("%{SQL-Group}")),
+                ],
+            ),
         ),
         ConfigFile::new("mods-available/sqlcounter", counters),
         ConfigFile::new("README.md", notes),
