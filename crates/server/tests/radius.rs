@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::Desk;
 use common::freeradius::FreeRadius;
+use common::{Desk, finish, start};
 use serde_json::Value;
 
 fn served(csv: &str, profiles: &[&[&str]]) -> (Desk, FreeRadius) {
@@ -176,13 +176,16 @@ fn names_are_found_as_they_are_written() {
         "x;y--",
         "日本",
     ];
-    let csv: String = names
-        .iter()
-        .map(|name| format!("\"{}\",secret,\"Reply-Message = {}\"\n", name.replace('"', "\"\""), "here"))
-        .collect();
-    let (desk, radius) = served(&format!("username,password,attributes\n{csv}"), &[]);
+    let cell = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let profile = "it's \"ok\" =27";
+    let rows = names.map(|name| format!("{},secret,Reply-Message = here,{}\n", cell(name), cell(profile)));
+    let (desk, radius) = served(
+        &format!("username,password,attributes,profiles\n{}", rows.concat()),
+        &[&[profile, "--reply", "Session-Timeout := 60"]],
+    );
     for name in names {
-        assert_eq!(radius.ask(name, "secret").accepted().all("Reply-Message"), ["here"], "{name}");
+        let answer = radius.ask(name, "secret").accepted();
+        assert_eq!(answer.items, ["Reply-Message = \"here\"", "Session-Timeout = 60"], "{name}");
         assert!(!desk.user(name)["last_login"].is_null(), "{name}");
     }
     for other in ["ana", "o''brien", "' OR '1'='1", "a'b"] {
@@ -205,4 +208,110 @@ fn an_accept_is_a_login_and_a_reject_is_none() {
     assert_eq!(second["first_login"], first["first_login"]);
     assert!(second["last_login"].as_str() > first["last_login"].as_str());
     assert_eq!(second["last_update"], before["last_update"], "a login changes nobody");
+}
+
+#[test]
+fn nobody_is_rejected_while_a_run_writes_a_hundred_thousand_users() {
+    const USERS: usize = 100_000;
+    let user = |n: usize| (format!("user{n:06}"), format!("secret-{n}"));
+    let rows = (1..=USERS).map(user).map(|(name, password)| format!("{name},{password},base,Class = a\n"));
+    let csv = format!("username,password,profiles,attributes\n{}", rows.collect::<String>());
+    let (desk, radius) = served(&csv, &[&["base", "--reply", "Idle-Timeout := 600"], &["plus"]]);
+    desk.write(
+        "write.py",
+        "user.description = f'{user.description} seen'\nuser.profile_add(short_name='plus')\n\
+         user.attribute_add('Session-Timeout', 3600, ':=')\n",
+    );
+    let mut run = start(&mut desk.command(&["run", "write.py", "--all", "--apply", "--yes", "--json"]));
+    let mut dice = fastrand::Rng::with_seed(13);
+    let (mut accepted, mut others) = (0, [0, 0]);
+    // One round more when the run has ended: on what it has written.
+    let mut ended = false;
+    while !ended {
+        ended = run.try_wait().unwrap().is_some();
+        let asked: Vec<_> = (0..400).map(|_| user(dice.usize(1..=USERS))).collect();
+        let [yes, no, none] = radius.ask_for_all(&asked, 8, 30);
+        accepted += yes;
+        others = [others[0] + no, others[1] + none];
+    }
+    let run = finish(run).exits(0).object();
+    assert_eq!(run["outcomes"]["changed"], USERS);
+    assert_eq!(
+        others,
+        [0, 0],
+        "rejects and requests without an answer, beside {accepted} accepts: {}",
+        radius.log()
+    );
+    assert!(accepted >= 800, "{accepted}");
+    let (name, password) = user(USERS);
+    let last = radius.ask(&name, &password).accepted();
+    assert_eq!(last.items, ["Class = 0x61", "Session-Timeout = 3600", "Idle-Timeout = 600"]);
+    eprintln!("{accepted} accepts in {} s", run["seconds"]);
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let date = std::process::Command::new("date").arg("+%s").output().unwrap();
+    String::from_utf8(date.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn time_that_was_used_counts_against_limits() {
+    let desk = Desk::new();
+    desk.ok(&["profiles", "add", "hour-a-day", "--check", "Max-Daily-Session := 3600"]);
+    desk.import(
+        "username,password,profiles,check_attributes\n\
+         o'ana,secret,hour-a-day,\nbo,secret,,Max-Monthly-Session == 5000\ncy,secret,,Max-All-Session := 50\n\
+         di,secret,,Expire-After := 1000\neve,secret,,Max-Weekly-Session := 4000\n",
+    );
+    // It is noon for the server, so that no day, week or month begins meanwhile.
+    let midnight_ago = 43_200;
+    let seconds = 43_200 - now() % 86_400;
+    let sign = if seconds < 0 { '+' } else { '-' };
+    let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
+    let zone = format!("TST{sign}{hours}:{minutes:02}:{:02}", seconds.abs() % 60);
+    let radius = FreeRadius::serving(&desk, &[("TZ", &zone)]);
+    let left = |user: &str| radius.ask(user, "secret").accepted().number("Session-Timeout");
+    // A session as its NAS tells of it, whose packets say when they were made.
+    let session = |user: &str, id: &str, began_ago: i64, lasted: i64| {
+        let common = format!("User-Name = \"{user}\", Acct-Session-Id = {id}, NAS-IP-Address = 192.0.2.1");
+        let at = |ago: i64| format!("Event-Timestamp = {}", now() - ago);
+        radius.account(&format!("{common}, Acct-Status-Type = Start, {}", at(began_ago)));
+        radius.account(&format!(
+            "{common}, Acct-Status-Type = Interim-Update, Acct-Session-Time = {}, {}",
+            lasted / 2,
+            at(began_ago - lasted / 2)
+        ));
+        radius.account(&format!(
+            "{common}, Acct-Status-Type = Stop, Acct-Session-Time = {lasted}, Acct-Input-Gigawords = 1, {}",
+            at(began_ago - lasted)
+        ));
+    };
+    assert_eq!(left("o'ana"), 3600);
+    session("o'ana", "a1", 5_000, 1_000);
+    assert_eq!(left("o'ana"), 2600);
+    // Over midnight: what was before belongs to yesterday.
+    session("o'ana", "a2", midnight_ago + 700, 1_000);
+    let after = left("o'ana");
+    assert!((2295..=2305).contains(&after), "{after}");
+    session("o'ana", "a3", 100_000, 10_000);
+    assert_eq!(left("o'ana"), after);
+    session("o'ana", "a4", 3_000, 2_700);
+    radius.ask("o'ana", "secret").rejected();
+    assert_eq!(left("bo"), 5000);
+    session("bo", "b1", 3_000, 2_000);
+    assert_eq!(left("bo"), 3000);
+    session("eve", "e1", 3_000, 1_500);
+    assert_eq!(left("eve"), 2500);
+    session("cy", "c1", 10_000_000, 40);
+    assert_eq!(left("cy"), 10);
+    session("cy", "c2", 20, 10);
+    radius.ask("cy", "secret").rejected();
+    session("di", "d1", 600, 5);
+    assert!((390..=400).contains(&left("di")));
+    session("di", "d2", 2_000, 5);
+    radius.ask("di", "secret").rejected();
+    // A packet that is sent twice, and one that comes late, count once.
+    session("bo", "b1", 3_000, 2_000);
+    assert_eq!(left("bo"), 3000);
 }

@@ -144,7 +144,13 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
         return Err(Refusal::new(why).into());
     }
     let plain = |text: &str| {
-        format!("replace(replace('{text}', chr(92) || chr(34), chr(34)), chr(92) || chr(92), chr(92))")
+        format!("replace(replace({text}, chr(92) || chr(34), chr(34)), chr(92) || chr(92), chr(92))")
+    };
+    // Where FreeRADIUS does not take PostgreSQL's quoting.
+    let coded = |text: &str| {
+        let signs = [("=27", "chr(39)"), ("=5C", "chr(92)"), ("=22", "chr(34)"), ("=3D", "'='")];
+        let decode = |text: String, (code, sign): (&str, &str)| format!("replace({text}, '{code}', {sign})");
+        plain(&signs.into_iter().fold(format!("'{text}'"), decode))
     };
     let password = random::letters::<20>()?;
     let accounting = fill(
@@ -169,7 +175,7 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
                 "SELECT CAST(coalesce(max(extract(epoch FROM now() - acctstarttime)), 0) AS BIGINT) FROM radacct \
                  WHERE username = {name}",
             ),
-            ("{name}", &plain("%{${key}}")),
+            ("{name}", &coded("%{${key}}")),
         ],
     );
     let shown = url.to_string();
@@ -203,8 +209,9 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
                 include_str!("templates/queries-postgresql.conf"),
                 &[
                     ("{accounting}", &accounting),
-                    ("{user}", &plain("%{SQL-User-Name}")),
-                    ("{group}", &plain("%{SQL-Group}")),
+                    ("{user}", &plain("'%{SQL-User-Name}'")),
+                    ("{group}", &plain("'%{SQL-Group}'")),
+                    ("{coded_user}", &coded("%{SQL-User-Name}")),
                 ],
             ),
         ),
