@@ -11,6 +11,7 @@ mod change;
 mod clock;
 mod columns;
 mod credentials;
+mod dictionary;
 mod edit;
 mod field;
 pub mod filter;
@@ -37,6 +38,7 @@ pub use credentials::{
     ApiToken, BackOff, MAX_PASSWORD_BYTES, NOTED_EVERY, Scopes, Secret, Session, SessionId, TokenId,
     TokenText, check_password,
 };
+pub use dictionary::{Dictionary, DictionaryEntry, DictionarySource, ValueType};
 pub use edit::Edit;
 pub use field::{Field, Kind, Value, ValueRef, did_you_mean};
 pub use item::{Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Operator};
