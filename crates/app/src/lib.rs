@@ -28,6 +28,7 @@ pub mod sign_in;
 mod table;
 mod users;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub struct App {
     /// Outcomes that this process has committed.
     committed: Arc<AtomicU64>,
     news: Arc<News>,
+    /// Where the dictionaries of this machine's FreeRADIUS are.
+    dictionaries: Option<PathBuf>,
 }
 
 impl App {
@@ -76,6 +79,7 @@ impl App {
             lease: LEASE,
             committed: Arc::default(),
             news: Arc::default(),
+            dictionaries: None,
         }
     }
 
@@ -83,6 +87,12 @@ impl App {
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
+    }
+
+    /// The same, where the dictionaries of a FreeRADIUS are in a folder of this machine.
+    #[must_use]
+    pub fn with_dictionaries(self, folder: Option<PathBuf>) -> Self {
+        Self { dictionaries: folder, ..self }
     }
 
     /// The same, where dates without an offset are in another zone.

@@ -378,7 +378,7 @@ impl<'a> Case<'a> {
             1 | 2 => self.somebody().map(|id| Meanwhile::Edit(id, self.random_fields())),
             _ => None,
         };
-        (Terms { brakes, canary, confirmed, queue: false }, trouble, meanwhile)
+        (Terms { brakes, canary, confirmed, ..Terms::default() }, trouble, meanwhile)
     }
 
     fn trouble(&mut self) -> Option<Trouble> {

@@ -47,7 +47,7 @@ enum Reach {
 use Reach::{Everywhere, Own, Theirs as One};
 
 /// Use cases that take no right: they reach no database, or only say what `App` is made of.
-const NONE: [&str; 9] = [
+const NONE: [&str; 10] = [
     "acting",
     "acting_as",
     "actor",
@@ -55,6 +55,7 @@ const NONE: [&str; 9] = [
     "has_administrators",
     "new",
     "read_script",
+    "with_dictionaries",
     "with_lease",
     "zone",
 ];
@@ -211,6 +212,17 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.prune("99y".parse()?, &Stop::default(), |_| {}).map(drop)
     }),
     ("prune_after", Right::Look, Own, |app, _| app.prune_after().map(drop)),
+    ("dictionary", Right::Look, Own, |app, _| app.dictionary().map(drop)),
+    ("load_dictionary", Right::Administer, Everywhere, |app, _| {
+        let nothing = app.load_dictionary(std::path::Path::new("/nowhere/at/all"));
+        nothing.map(drop).or_else(|error| match error {
+            AppError::File { .. } => Ok(()),
+            error => Err(error),
+        })
+    }),
+    ("forget_dictionary", Right::Administer, Everywhere, |app, _| app.forget_dictionary()),
+    ("is_strict", Right::Look, Own, |app, _| app.is_strict().map(drop)),
+    ("set_strict", Right::Administer, Everywhere, |app, _| app.set_strict(false)),
     ("radius_config", Right::Administer, Everywhere, |app, _| app.radius_config("freeradius").map(drop)),
     ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
     ("migrate", Right::Administer, Everywhere, |app, _| {

@@ -74,6 +74,7 @@ actions! {
     TokenAdd "token-add" "A token was made.";
     TokenRevoke "token-revoke" "A token was revoked.";
     SessionRevoke "session-revoke" "A session was ended by somebody else.";
+    DictionaryLoad "dictionary-load" "A dictionary of RADIUS attributes was loaded, or forgotten.";
     SettingSet "setting-set" "A setting was set, or unset.";
     Prune "prune" "What old runs did was removed.";
     Migrate "migrate" "Everything was copied from another database.";

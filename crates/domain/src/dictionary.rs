@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Refusal, did_you_mean};
+use crate::{Item, Operator, Refusal, did_you_mean};
 
 /// What the value of an attribute is (`man 5 dictionary`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,8 @@ impl ValueType {
     }
 
     /// What a value has to be, in a few words.
-    fn noun(self) -> &'static str {
+    #[must_use]
+    pub fn noun(self) -> &'static str {
         match self {
             Self::Text | Self::Other => "a text",
             Self::Octets => "0x and pairs of hexadecimal digits, or a text",
@@ -193,12 +194,15 @@ pub enum DictionarySource {
 /// All attributes that FreeRADIUS knows, as far as is known here.
 #[derive(Debug)]
 pub struct Dictionary {
-    entries: BTreeMap<String, DictionaryEntry>,
+    /// By name in small letters: FreeRADIUS makes no difference.
+    entries: BTreeMap<String, (String, DictionaryEntry)>,
     source: DictionarySource,
     /// What unknown names were probably meant to be: found once each.
     near: Mutex<HashMap<String, Option<String>>>,
 }
 
+/// From here on an unknown name is a known one that was mistyped, by its Jaro-Winkler similarity.
+const RESEMBLES: f64 = 0.9;
 /// So many unknown names are remembered.
 const MOST_NEAR: usize = 1_000;
 /// Attributes of FreeRADIUS's own that no dictionary of it has: those of its modules.
@@ -231,14 +235,15 @@ impl Dictionary {
                 (words.next(), words.next(), words.next(), words.next())
             {
                 let entry = DictionaryEntry { value: ValueType::parse(kind), choices: Vec::new() };
-                entries.insert(name.to_owned(), entry);
+                entries.insert(name.to_ascii_lowercase(), (name.to_owned(), entry));
             }
         }
         // A value may be named before its attribute is.
         for line in lines() {
             let mut words = line.split_ascii_whitespace();
             if let (Some("VALUE"), Some(name), Some(choice)) = (words.next(), words.next(), words.next())
-                && let Some(DictionaryEntry { choices, .. }) = entries.get_mut(name)
+                && let Some((_, DictionaryEntry { choices, .. })) =
+                    entries.get_mut(&name.to_ascii_lowercase())
             {
                 choices.push(choice.to_owned());
             }
@@ -251,7 +256,8 @@ impl Dictionary {
         source: DictionarySource,
         entries: impl IntoIterator<Item = (String, DictionaryEntry)>,
     ) -> Self {
-        Self { entries: entries.into_iter().collect(), source, near: Mutex::default() }
+        let keyed = entries.into_iter().map(|(name, entry)| (name.to_ascii_lowercase(), (name, entry)));
+        Self { entries: keyed.collect(), source, near: Mutex::default() }
     }
 
     /// Where it comes from.
@@ -262,14 +268,15 @@ impl Dictionary {
 
     /// Every attribute, by name.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (&str, &DictionaryEntry)> {
-        self.entries.iter().map(|(name, entry)| (name.as_str(), entry))
+        self.entries.values().map(|(name, entry)| (name.as_str(), entry))
     }
 
     fn entry(&self, name: &str) -> Option<&DictionaryEntry> {
         // `Tunnel-Type:1` is that of the first tunnel.
         let untagged =
             || name.rsplit_once(':').filter(|(_, tag)| tag.parse::<u8>().is_ok_and(|tag| tag < 32));
-        self.entries.get(name).or_else(|| self.entries.get(untagged()?.0))
+        let of = |name: &str| self.entries.get(&name.to_ascii_lowercase()).map(|(_, entry)| entry);
+        of(name).or_else(|| of(untagged()?.0))
     }
 
     /// The name that an unknown one was probably meant to be.
@@ -278,15 +285,33 @@ impl Dictionary {
         if let Some(found) = near.get(name) {
             return found.clone();
         }
-        let found = did_you_mean(name, self.entries.keys().map(String::as_str)).map(str::to_owned);
+        let found = did_you_mean(name, self.entries().map(|(name, _)| name)).map(str::to_owned);
         if near.len() < MOST_NEAR {
             near.insert(name.to_owned(), found.clone());
         }
         found
     }
 
-    /// Says why FreeRADIUS would reject a user who has an item of this name and value.
-    pub fn check(&self, name: &str, value: &str) -> Result<(), Refusal> {
+    /// Says why FreeRADIUS would reject whoever has this item.
+    pub fn check_item(&self, item: &Item) -> Result<(), Refusal> {
+        use Operator::{Absent, Match, NotMatch, Present};
+        // A pattern is none of the attribute's values, and where one only has to be there it does not matter.
+        let any = matches!(item.operation, Match | NotMatch | Present | Absent);
+        self.check(&item.attr, (!any).then_some(item.value.as_str()))
+    }
+
+    /// The same, where an unknown name is no fault as long as vendors' are not known here: unless it looks like a known
+    /// one that is written in another way.
+    pub fn warn_of(&self, item: &Item) -> Result<(), Refusal> {
+        let unknown = || self.source == DictionarySource::BuiltIn && self.entry(&item.attr).is_none();
+        let resembles = |near: String| strsim::jaro_winkler(&item.attr, &near) > RESEMBLES;
+        if unknown() && !self.near(&item.attr).is_some_and(resembles) {
+            return Ok(());
+        }
+        self.check_item(item)
+    }
+
+    fn check(&self, name: &str, value: Option<&str>) -> Result<(), Refusal> {
         let Some(DictionaryEntry { value: kind, choices }) = self.entry(name) else {
             // What it calls an attribute that it does not know.
             let by_number = name.strip_prefix("Attr-");
@@ -298,22 +323,18 @@ impl Dictionary {
                 "FreeRADIUS has no attribute {name} and rejects whoever has it{near}"
             )));
         };
-        if kind.fits(value) || kind.is_number() && choices.iter().any(|choice| choice == value) {
-            return Ok(());
-        }
+        let named =
+            |value: &str| kind.is_number() && choices.iter().any(|choice| choice.eq_ignore_ascii_case(value));
+        let Some(value) = value.filter(|value| !kind.fits(value) && !named(value)) else { return Ok(()) };
         let mut wanted = kind.noun().to_owned();
         if kind.is_number() && !choices.is_empty() {
             let close = did_you_mean(value, choices.iter().map(String::as_str));
             let some = close.unwrap_or(&choices[0]);
             wanted.push_str(&format!(" or a name such as {some}"));
         }
-        Err(Refusal::new(format!("{name} takes {wanted}; FreeRADIUS rejects whoever has it with {value:?}")))
-    }
-
-    /// Whether an unknown name is a fault: the built-in dictionary has the vendors' attributes not.
-    #[must_use]
-    pub fn knows_vendors(&self) -> bool {
-        self.source != DictionarySource::BuiltIn
+        Err(Refusal::new(format!(
+            "{name} takes {wanted}; FreeRADIUS rejects whoever has it with {value:?}, or takes that for something else"
+        )))
     }
 }
 
@@ -322,7 +343,7 @@ mod tests {
     use super::*;
 
     fn says(dictionary: &Dictionary, name: &str, value: &str) -> String {
-        dictionary.check(name, value).map_or_else(|why| why.to_string(), |()| "fits".to_owned())
+        dictionary.check(name, Some(value)).map_or_else(|why| why.to_string(), |()| "fits".to_owned())
     }
 
     #[test]
@@ -359,6 +380,18 @@ mod tests {
         ] {
             assert_ne!(says(&dictionary, name, value), "fits", "{name} {value}");
         }
+    }
+
+    #[test]
+    fn the_built_in_dictionary_warns_of_no_vendors_names() {
+        let dictionary = Dictionary::built_in();
+        let item = |text: &str| Item::parse(crate::ItemKind::Check, text).unwrap();
+        assert!(dictionary.warn_of(&item("WISPr-Bandwidth-Max-Down := 1000")).is_ok());
+        assert!(dictionary.check_item(&item("WISPr-Bandwidth-Max-Down := 1000")).is_err());
+        assert!(dictionary.warn_of(&item("Username := ana")).is_err());
+        assert!(dictionary.warn_of(&item("Session-Timeout := long")).is_err());
+        assert!(dictionary.warn_of(&item("NAS-Port =~ ^[0-9]+$")).is_ok());
+        assert!(dictionary.warn_of(&item("NAS-Port =* any")).is_ok());
     }
 
     #[test]

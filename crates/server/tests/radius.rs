@@ -315,3 +315,95 @@ fn time_that_was_used_counts_against_limits() {
     session("bo", "b1", 3_000, 2_000);
     assert_eq!(left("bo"), 3000);
 }
+
+/// What FreeRADIUS takes for something else than what is written: it is a fault all the same.
+const MISTAKEN: &[(&str, &str)] = &[
+    ("Session-Timeout", "4294967296"),
+    ("Session-Timeout", "-1"),
+    ("Session-Timeout", ""),
+    ("Framed-IP-Address", "192.0.2"),
+];
+
+/// What FreeRADIUS makes of names and values; the last of each says whether it lets in who has it.
+const ITEMS: &[(&str, &str, bool)] = &[
+    ("Session-Timeout", "3600", true),
+    ("Session-Timeout", "0x10", true),
+    ("Session-Timeout", "4294967295", true),
+    ("Session-Timeout", "1h", false),
+    ("Session-Timeout", "1.5", false),
+    ("session-timeout", "60", true),
+    ("Service-Type", "Framed-User", true),
+    ("Service-Type", "framed-user", true),
+    ("Service-Type", "2", true),
+    ("Service-Type", "Framed-Abuser", false),
+    ("Framed-IP-Address", "192.0.2.1", true),
+    ("Framed-IP-Address", "192.0.2.256", false),
+    ("Framed-IP-Address", "", false),
+    ("Framed-IPv6-Address", "2001:db8::1", true),
+    ("Framed-IPv6-Address", "192.0.2.1", false),
+    ("Framed-IPv6-Prefix", "2001:db8::/48", true),
+    ("Framed-IPv6-Prefix", "2001:db8::/129", false),
+    ("PMIP6-Home-IPv4-HoA", "192.0.2.0/24", true),
+    ("PMIP6-Home-IPv4-HoA", "192.0.2.0/33", false),
+    ("Framed-Interface-Id", "1:2:3:4", true),
+    ("Framed-Interface-Id", "1:2:3", false),
+    ("Framed-Interface-Id", "1:2:3:g", false),
+    ("Class", "0x0a", true),
+    ("Class", "0x0", false),
+    ("Class", "0xzz", false),
+    ("Class", "plain", true),
+    ("Reply-Message", "anything, 'really' \"so\" \\ %{User-Name}", true),
+    ("Reply-Message", "", true),
+    ("Tunnel-Type:1", "VLAN", true),
+    ("Tunnel-Type:1", "Nothing", false),
+    ("Tunnel-Private-Group-Id", "7", true),
+    ("Tunnel-Private-Group-Id:33", "7", false),
+    ("Event-Timestamp", "1700000000", true),
+    ("Event-Timestamp", "Jan 31 2027 12:00:00 UTC", true),
+    ("Event-Timestamp", "Jan 31 2027", true),
+    ("Event-Timestamp", "2027-01-31", false),
+    ("Cisco-AVPair", "ip:inacl#1=permit ip any any", true),
+    ("WISPr-Bandwidth-Max-Down", "1000000", true),
+    ("Mikrotik-Rate-Limit", "1M/2M", true),
+    ("Ascend-Data-Rate", "x", false),
+    ("Username", "zequenze", false),
+    ("No-Such-Thing-Anywhere", "1", false),
+    ("Attr-250", "0x01", true),
+    ("Max-Daily-Session", "60", true),
+    ("Max-Daily-Session", "a day", false),
+    ("DHCP-Gateway-IP-Address", "192.0.2.1", true),
+];
+
+#[test]
+fn items_are_judged_as_freeradius_judges_them() {
+    let desk = Desk::new();
+    desk.ok(&["radius", "dictionary", "load", "/usr/share/freeradius"]);
+    let mistaken = MISTAKEN.iter().map(|(attr, value)| (*attr, *value, [true, false, false]));
+    let items: Vec<_> =
+        ITEMS.iter().map(|(attr, value, fits)| (*attr, *value, [*fits; 3])).chain(mistaken).collect();
+    let users: String = (1..=items.len()).map(|n| format!("{},secret\n", common::name(n))).collect();
+    desk.import(format!("username,password\n{users}"));
+    let cell = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let rows = (1..)
+        .zip(&items)
+        .map(|(n, (attr, value, _))| format!("{},{},{}\n", common::name(n), cell(attr), cell(value)));
+    desk.write("items.csv", format!("username,attr,value\n{}", rows.collect::<String>()));
+    let script = "result['added'], result['why'] = user.attribute_add(row['attr'], row['value'])";
+    let strict = desk.run(script, &["--csv", "items.csv", "--strict"]).exits(0).object();
+    let strict = desk.outcomes(&strict);
+    let written = desk.run(script, &["--csv", "items.csv", "--apply", "--yes"]).exits(0).object();
+    let written = desk.outcomes(&written);
+    let radius = FreeRadius::serving(&desk, &[]);
+    let mut wrong = Vec::new();
+    for (at, (attr, value, expected)) in items.iter().enumerate() {
+        let said = [
+            radius.ask(&common::name(at + 1), "secret").accepted,
+            written[at]["warnings"].as_array().unwrap().is_empty(),
+            strict[at]["result"]["added"] == true,
+        ];
+        if said != *expected {
+            wrong.push(format!("{attr} = {value:?}: {said:?}, {}", strict[at]["result"]["why"]));
+        }
+    }
+    assert!(wrong.is_empty(), "FreeRADIUS, the warning and strict mode say: {wrong:#?}");
+}

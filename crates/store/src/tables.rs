@@ -84,6 +84,7 @@ tables! {
         acctinputoctets Int, acctoutputoctets Int, calledstationid Text, callingstationid Text, acctterminatecause Text,
         servicetype Text, framedprotocol Text, framedipaddress Text, framedipv6address Text, framedipv6prefix Text,
         framedinterfaceid Text, delegatedipv6prefix Text, class Text;
+    radius_dictionary, key 1: name Text, type Text, choices Text;
     audit, key 1: id Int, at Time, who Text, administrator_id Int, organization_id Int, action Text, subject Text,
         detail Text, address Text, previous Text, hash Text;
     audit_head, key 1: id Int, number Int, hash Text;

@@ -27,6 +27,8 @@ pub struct Terms {
     pub confirmed: bool,
     /// It is left to workers.
     pub queue: bool,
+    /// Items that FreeRADIUS would reject a user for are refused, instead of warned of.
+    pub strict: bool,
 }
 
 /// A run to be made.
@@ -101,6 +103,7 @@ impl App {
                 canary: terms.canary,
                 zone: Some(self.zone.name().to_owned()),
                 report: new.report,
+                strict: terms.strict,
             },
             applies: new.applies,
             undoes: new.undoes,

@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunState, Scope, Selection, Tally, TargetOutcome,
-    Timestamp,
+    Dictionary, Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunState, Scope, Selection, Tally,
+    TargetOutcome, Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
 use rollcall_store::{List, StoreError};
@@ -132,6 +132,13 @@ pub trait Observer {
     fn progress(&mut self, progress: Progress);
 }
 
+/// A script, and what is held against its wishes.
+struct RunJob {
+    job: Job,
+    /// What FreeRADIUS knows.
+    dictionary: Arc<Dictionary>,
+}
+
 /// Set by whoever wants a run to end early.
 pub type Stop = Arc<AtomicBool>;
 
@@ -177,7 +184,8 @@ impl App {
         }
         let whose = earlier.as_ref().map_or(&permit.scope, |earlier| &earlier.scope);
         let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
-        let job = self.job(&request.script, params.clone(), whose, &request.engine)?;
+        let terms = Terms { strict: request.terms.strict || self.strict_here()?, ..request.terms };
+        let job = self.job(&request.script, params.clone(), whose, &request.engine, terms.strict)?;
         std::thread::scope(|scope| {
             let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
             read?;
@@ -195,7 +203,7 @@ impl App {
                 report: request.report || self.may(Right::Execute).is_err(),
                 time_limit: request.engine.limits.time,
             };
-            self.start(&new, request.terms, Some(&crew), stop, observer)
+            self.start(&new, terms, Some(&crew), stop, observer)
         })
     }
 
@@ -206,15 +214,19 @@ impl App {
         params: ParamValues,
         scope: &Scope,
         engine: &Engine,
-    ) -> Result<Job, AppError> {
-        Ok(Job {
+        strict: bool,
+    ) -> Result<RunJob, AppError> {
+        let dictionary = Arc::new(self.known_attributes()?);
+        let job = Job {
             name: script.name.clone(),
             source: script.source.clone(),
             params,
             profiles: self.engine().catalogue()?.within(scope),
             zone: self.zone.clone(),
             limits: engine.limits.clone(),
-        })
+            dictionary: strict.then(|| Arc::clone(&dictionary)),
+        };
+        Ok(RunJob { job, dictionary })
     }
 
     /// A run that nobody is at.

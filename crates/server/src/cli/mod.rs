@@ -149,12 +149,14 @@ pub(crate) struct Context {
     location: Option<String>,
     acting_as: Option<String>,
     zone: Zone,
+    dictionaries: Option<PathBuf>,
 }
 
 /// Runs the command that was given.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let zone = cli.time_zone.parse().map_err(|error| Usage(format!("--time-zone: {error}")))?;
-    let context = Context { location: cli.database, acting_as: cli.acting_as, zone };
+    let context =
+        Context { location: cli.database, acting_as: cli.acting_as, zone, dictionaries: dictionaries() };
     match cli.command {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
@@ -177,6 +179,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
+}
+
+/// Where FreeRADIUS's packages put its dictionaries.
+const DICTIONARIES: &str = "/usr/share/freeradius";
+
+/// The dictionaries of this machine's FreeRADIUS: in a folder that is named in the environment, where an empty name means
+/// none, or in the usual one.
+fn dictionaries() -> Option<PathBuf> {
+    let folder = std::env::var_os("ROLLCALL_DICTIONARIES").unwrap_or_else(|| DICTIONARIES.into());
+    (!folder.is_empty()).then(|| folder.into())
 }
 
 impl Context {
@@ -204,7 +216,9 @@ impl Context {
 
     /// Rollcall on `store`, for the account that runs this process, or with the rights of an administrator.
     fn app_on(&self, store: Store) -> anyhow::Result<App> {
-        let app = App::new(store, Arc::new(SystemClock), self.zone.clone(), Actor::account(account()));
+        let actor = Actor::account(account());
+        let app = App::new(store, Arc::new(SystemClock), self.zone.clone(), actor)
+            .with_dictionaries(self.dictionaries.clone());
         match &self.acting_as {
             Some(name) => Ok(app.acting_as(name)?),
             None => Ok(app),

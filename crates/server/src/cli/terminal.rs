@@ -75,7 +75,8 @@ pub(super) struct TermsArgs {
 
 impl TermsArgs {
     pub(super) fn terms(&self, answer: &Answer) -> Terms {
-        Terms { brakes: self.brakes.brakes(), canary: self.canary, confirmed: answer.yes, queue: self.queue }
+        let (brakes, canary) = (self.brakes.brakes(), self.canary);
+        Terms { brakes, canary, confirmed: answer.yes, queue: self.queue, strict: false }
     }
 }
 

@@ -117,3 +117,11 @@ CREATE TABLE radacct (
 
 CREATE INDEX radacct_by_username ON radacct (username, acctstarttime);
 CREATE INDEX radacct_open ON radacct (nasipaddress) WHERE acctstoptime IS NULL;
+
+-- The attributes that FreeRADIUS knows, where its dictionaries were loaded, so that every machine has the same ones. The names
+-- of values are separated by blanks.
+CREATE TABLE radius_dictionary (
+    name    TEXT COLLATE "C" PRIMARY KEY,
+    type    TEXT COLLATE "C" NOT NULL,
+    choices TEXT COLLATE "C" NOT NULL
+);

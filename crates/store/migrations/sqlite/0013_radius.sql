@@ -116,3 +116,11 @@ CREATE TABLE radacct (
 -- For counters, for sessions that are open, and for a NAS that starts anew.
 CREATE INDEX radacct_by_username ON radacct (username, acctstarttime);
 CREATE INDEX radacct_open ON radacct (nasipaddress) WHERE acctstoptime IS NULL;
+
+-- The attributes that FreeRADIUS knows, where its dictionaries were loaded, so that every machine has the same ones. The names
+-- of values are separated by blanks.
+CREATE TABLE radius_dictionary (
+    name    TEXT PRIMARY KEY,
+    type    TEXT NOT NULL,
+    choices TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,4 +1,5 @@
 mod config;
+mod dictionary;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,9 @@ use super::Context;
 pub(super) enum Radius {
     /// Write what FreeRADIUS 3.2 is configured with to serve the users of this database
     Config(config::Config),
+    /// The attributes that FreeRADIUS knows, with the types of their values
+    #[command(subcommand)]
+    Dictionary(dictionary::Dictionary),
 }
 
 impl Radius {
@@ -18,6 +22,7 @@ impl Radius {
         let app = context.app()?;
         match self {
             Self::Config(command) => command.run(&app),
+            Self::Dictionary(command) => command.run(&app),
         }
     }
 }
