@@ -42,6 +42,10 @@ impl App {
     ) -> Result<ProfileId, AppError> {
         let (permit, organization) = self.may_own(Right::Administer, organization)?;
         Profile::check_name(short_name)?;
+        if self.strict_here()? {
+            let dictionary = self.known_attributes()?;
+            reply.iter().chain(check).try_for_each(|item| dictionary.check_item(item))?;
+        }
         let owner = organization.map(|organization| organization.id);
         Ok(permit.add_profile(short_name, owner, [reply, check], &self.act())?)
     }

@@ -407,3 +407,41 @@ fn items_are_judged_as_freeradius_judges_them() {
     }
     assert!(wrong.is_empty(), "FreeRADIUS, the warning and strict mode say: {wrong:#?}");
 }
+
+#[test]
+fn what_freeradius_would_reject_is_warned_of_or_refused() {
+    let desk = Desk::with_users(1);
+    desk.ok(&["radius", "dictionary", "load", "/usr/share/freeradius"]);
+    let unknown = "FreeRADIUS has no attribute Username and rejects whoever has it; did you mean User-Name?";
+    // The product's documented sample goes on to work as it does.
+    let documented = "result['said'] = user.attribute_add(attr='Username', value='zequenze', operation='+=')";
+    let run = desk.run(documented, &["--all"]).exits(0).object();
+    let outcome = &desk.outcomes(&run)[0];
+    assert_eq!(outcome["outcome"], "changed");
+    assert_eq!(outcome["warnings"], serde_json::json!([unknown]));
+    let host = desk.ok(&["profiles", "add", "host", "--reply", "Framed-IP-Address := example.com"]);
+    assert!(host.err.starts_with("warning: Framed-IP-Address takes an IPv4 address"), "{host:?}");
+    let imported = desk.import("username,attributes\nana,Username := x\n");
+    assert!(imported.err.contains(&format!("warning: {unknown}")), "{imported:?}");
+
+    desk.ok(&["settings", "set", "strict_attributes", "yes"]);
+    let run = desk.run(documented, &["--all"]).exits(0).object();
+    let outcome = &desk.outcomes(&run)[0];
+    assert_eq!(outcome["outcome"], "unchanged");
+    assert_eq!(outcome["result"]["said"], serde_json::json!([false, unknown]));
+    let refused =
+        desk.call(&["profiles", "add", "host2", "--reply", "Framed-IP-Address := example.com"]).exits(1);
+    assert!(refused.sentence().starts_with("Framed-IP-Address takes"), "{refused:?}");
+    desk.write("more.csv", "username,attributes\nbo,Username := x\n");
+    let refused = desk.call(&["users", "import", "more.csv"]).exits(1);
+    assert!(refused.err.contains(&format!("line 2, attributes: {unknown}")), "{refused:?}");
+    // Backquotes are refused whatever the mode.
+    desk.ok(&["settings", "unset", "strict_attributes"]);
+    let run =
+        desk.run("result['said'] = user.attribute_add('Reply-Message', '`reboot`')", &["--all"]).object();
+    let said = &desk.outcomes(&run)[0]["result"]["said"];
+    assert_eq!(
+        *said,
+        serde_json::json!([false, "Reply-Message: FreeRADIUS would execute a value in backquotes"])
+    );
+}
