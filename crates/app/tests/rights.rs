@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{NOW, request};
+use rollcall_app::radius::TakeOver;
 use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
     RowsRequest, Stop, Terms, UndoRequest,
@@ -223,6 +224,14 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("forget_dictionary", Right::Administer, Everywhere, |app, _| app.forget_dictionary()),
     ("is_strict", Right::Look, Own, |app, _| app.is_strict().map(drop)),
     ("set_strict", Right::Administer, Everywhere, |app, _| app.set_strict(false)),
+    ("take_over_freeradius", Right::Administer, Everywhere, |app, _| {
+        let from = &Location::Sqlite("/nowhere/at/all.db".into());
+        let wanted = TakeOver { from, organization: "North", rehearse: true };
+        app.take_over_freeradius(wanted, &mut |_, _| {}).map(drop).or_else(|error| match error {
+            AppError::Store(StoreError::Missing(_)) => Ok(()),
+            error => Err(error),
+        })
+    }),
     ("radius_config", Right::Administer, Everywhere, |app, _| app.radius_config("freeradius").map(drop)),
     ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
     ("migrate", Right::Administer, Everywhere, |app, _| {

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
 use rollcall_domain::{
-    Act, Action, Catalogue, Deed, ItemKind, OrganizationId, PasswordScheme, User, UserId, UserPassword,
+    Act, Action, Catalogue, Deed, Item, ItemKind, OrganizationId, PasswordScheme, ProfileId, User, UserId,
+    UserPassword,
 };
 
 use crate::db::{Sql, Tx, args};
@@ -92,6 +93,8 @@ pub struct Import<'a> {
     tx: &'a Tx<'a>,
     organizations: HashMap<String, OrganizationId>,
     made: Vec<String>,
+    /// The profiles that were added.
+    profiles: Vec<String>,
     catalogue: Catalogue,
 }
 
@@ -112,10 +115,21 @@ impl Import<'_> {
         Ok(id)
     }
 
+    /// Adds a profile for everybody's users; its number. That it was added goes into the audit log with the users.
+    pub fn add_profile(&mut self, short_name: &str, items: [&[Item]; 2]) -> Result<ProfileId, StoreError> {
+        let id = profiles::insert(self.tx, short_name, None, items)?;
+        self.profiles.push(short_name.to_owned());
+        self.catalogue = profiles::catalogue(self.tx)?;
+        Ok(id)
+    }
+
     /// Adds to the audit log that users were imported, if they then are.
     pub fn record(&self, act: &Act<'_>, users: u64) -> Result<(), StoreError> {
         let made = self.made.clone();
-        let deed = Deed::new(Action::Import, "users").with("users", users).with("organizations", made);
+        let mut deed = Deed::new(Action::Import, "users").with("users", users).with("organizations", made);
+        if !self.profiles.is_empty() {
+            deed = deed.with("profiles", self.profiles.clone());
+        }
         audit::record(self.tx, act, &deed)
     }
 
@@ -248,7 +262,13 @@ impl Store {
             tx.execute(CREATE_LINES, &[])?;
             tx.execute(FORGET_LINES, &[])?;
             let catalogue = profiles::catalogue(tx)?;
-            let mut import = Import { tx, organizations: HashMap::new(), made: Vec::new(), catalogue };
+            let mut import = Import {
+                tx,
+                organizations: HashMap::new(),
+                made: Vec::new(),
+                profiles: Vec::new(),
+                catalogue,
+            };
             let done = work(&mut import)?;
             tx.execute(FORGET_LINES, &[])?;
             if done.is_err() {

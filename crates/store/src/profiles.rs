@@ -61,6 +61,26 @@ fn deed(action: Action, name: &str) -> Deed {
     Deed::new(action, format!("profile {name}"))
 }
 
+/// Adds a profile with its items; its number.
+pub(crate) fn insert(
+    tx: &Tx<'_>,
+    short_name: &str,
+    organization: Option<OrganizationId>,
+    [reply, check]: [&[Item]; 2],
+) -> Result<ProfileId, StoreError> {
+    let id: ProfileId = tx.value(INSERT, args![short_name, organization]).map_err(|error| {
+        if error.is_taken() { StoreError::Taken(format!("the profile name {short_name:?}")) } else { error }
+    })?;
+    for (kind, items) in [(ItemKind::Reply, reply), (ItemKind::Check, check)] {
+        for (position, item) in (1_i64..).zip(items) {
+            let operation = item.operation.as_str();
+            let values = args![id, kind_number(kind), position, &item.attr, operation, &item.value];
+            tx.execute(INSERT_ITEM, values)?;
+        }
+    }
+    Ok(id)
+}
+
 impl Store {
     /// Adds a profile with its items, of an organization or everybody's; its number.
     pub fn add_profile(
@@ -71,20 +91,7 @@ impl Store {
         act: &Act<'_>,
     ) -> Result<ProfileId, StoreError> {
         self.write(|tx| {
-            let id: ProfileId = tx.value(INSERT, args![short_name, organization]).map_err(|error| {
-                if error.is_taken() {
-                    StoreError::Taken(format!("the profile name {short_name:?}"))
-                } else {
-                    error
-                }
-            })?;
-            for (kind, items) in [(ItemKind::Reply, reply), (ItemKind::Check, check)] {
-                for (position, item) in (1_i64..).zip(items) {
-                    let operation = item.operation.as_str();
-                    let values = args![id, kind_number(kind), position, &item.attr, operation, &item.value];
-                    tx.execute(INSERT_ITEM, values)?;
-                }
-            }
+            let id = insert(tx, short_name, organization, [reply, check])?;
             let deed = deed(Action::ProfileAdd, short_name).within(organization);
             audit::record(tx, act, &deed.with("id", id))?;
             Ok(id)

@@ -2,5 +2,7 @@
 
 mod config;
 mod dictionary;
+mod import;
 
 pub use config::{ConfigFile, DEFAULT_ROLE};
+pub use import::{TakeOver, TakenOver};

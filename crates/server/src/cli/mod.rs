@@ -6,6 +6,7 @@ mod completions;
 mod credentials;
 mod demo;
 mod filters;
+mod import;
 mod init;
 mod migrate;
 mod organizations;
@@ -96,6 +97,9 @@ enum Command {
     Init(init::Init),
     /// Copy everything into another database, such as from a file to a server
     Migrate(migrate::Migrate),
+    /// Take users over from another system
+    #[command(subcommand)]
+    Import(import::Import),
     /// Who works with Rollcall, and what they may do
     #[command(subcommand)]
     Administrators(administrators::Administrators),
@@ -161,6 +165,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
+        Command::Import(command) => command.run(&context),
         Command::Administrators(command) => command.run(&context),
         Command::Organizations(command) => command.run(&context),
         Command::Tokens(command) => command.run(&context),
