@@ -232,6 +232,12 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
             error => Err(error),
         })
     }),
+    ("radius_reply", Right::Look, One, |app, of| app.radius_reply(&app.user(of.user)?).map(drop)),
+    ("planned_reply", Right::Look, One, |app, of| {
+        app.outcomes(&app.find_run(of.preview)?, None)?
+            .try_for_each(|outcome| app.planned_reply(&outcome?).map(drop))
+    }),
+    ("planned_reply_to", Right::Look, One, |app, of| app.planned_reply_to(of.preview, of.user).map(drop)),
     ("radius_config", Right::Administer, Everywhere, |app, _| app.radius_config("freeradius").map(drop)),
     ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
     ("migrate", Right::Administer, Everywhere, |app, _| {

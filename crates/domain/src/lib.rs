@@ -22,6 +22,7 @@ mod password;
 mod plan;
 mod profile;
 mod refusal;
+mod reply;
 mod rights;
 mod run;
 mod saved;
@@ -48,6 +49,7 @@ pub use password::{PasswordScheme, UserPassword};
 pub use plan::PlanHash;
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
 pub use refusal::Refusal;
+pub use reply::{Answered, Reply};
 pub use rights::{
     Administrator, AdministratorId, Grant, Right, Rights, Role, Scope, check_administrator_name,
 };

@@ -445,3 +445,74 @@ fn what_freeradius_would_reject_is_warned_of_or_refused() {
         serde_json::json!([false, "Reply-Message: FreeRADIUS would execute a value in backquotes"])
     );
 }
+
+#[test]
+fn what_a_preview_says_of_the_answer_is_what_freeradius_answers() {
+    let (desk, radius) = served(
+        "username,password,profiles,expiration,attributes\n\
+         ana,secret,plus;static,,\"Reply-Message = a\nReply-Message = b\nReply-Message ^= c\nReply-Message += d\"\n\
+         bo,secret,static;plus,,\"Session-Timeout := 60\nIdle-Timeout = 5\nsession-timeout := 70\nFilter-Id += x\"\n\
+         cy,secret,plus;plus2,2090-01-01,\nlate,secret,plus,2001-01-01,\n",
+        &[
+            &[
+                "plus",
+                "--reply",
+                "Session-Timeout := 3600",
+                "--reply",
+                "Reply-Message = e",
+                "--reply",
+                "Idle-Timeout = 600",
+            ],
+            &[
+                "plus2",
+                "--reply",
+                "Idle-Timeout := 7",
+                "--reply",
+                "Filter-Id ^= first",
+                "--reply",
+                "Filter-Id += last",
+            ],
+            &["static", "--reply", "Framed-IP-Address := 192.0.2.7", "--reply", "Reply-Message += f"],
+        ],
+    );
+    let said = |reply: &Value| -> Vec<String> {
+        let items = reply["items"].as_array().unwrap().iter();
+        let mut items: Vec<_> = items
+            .map(|item| format!("{} = {}", item["attr"].as_str().unwrap(), item["value"].as_str().unwrap()))
+            .collect();
+        // The order of different attributes means nothing, and how FreeRADIUS spells a name is the dictionary's.
+        items.sort_by_key(|item| item.split(' ').next().unwrap().to_lowercase());
+        items.iter().map(|item| item.replace("session-timeout", "Session-Timeout")).collect()
+    };
+    let answered = |user: &str| -> Vec<String> {
+        let mut items: Vec<_> = radius.ask(user, "secret").accepted().items;
+        items.sort_by_key(|item| item.split(' ').next().unwrap().to_lowercase());
+        items.iter().map(|item| item.replace('"', "")).collect()
+    };
+    let script = "user.profile_add(short_name='plus2')\nuser.attribute_add('Reply-Message', 'new', '+=')";
+    let preview = desk.run(script, &["--all"]).exits(0).object()["run"].to_string();
+    let shown = desk.ok(&["runs", "show", &preview]).out;
+    assert!(
+        shown.contains("FreeRADIUS answers now: Access-Accept, ") && shown.contains("answers then: "),
+        "{shown}"
+    );
+    let users = ["ana", "bo", "cy"];
+    let planned =
+        users.map(|user| desk.ok(&["radius", "reply", user, "--preview", &preview, "--json"]).object());
+    for (user, planned) in users.iter().zip(&planned) {
+        let now = desk.ok(&["radius", "reply", user, "--json"]).object();
+        assert_eq!(
+            now["items"].as_array().unwrap().len(),
+            planned["before"]["items"].as_array().unwrap().len()
+        );
+        if *user != "cy" {
+            assert_eq!(said(&planned["before"]), answered(user), "{user}");
+        }
+    }
+    let late = desk.ok(&["radius", "reply", "late"]).out;
+    assert_eq!(late, "Access-Reject: the user has expired\n");
+    desk.ok(&["runs", "apply", &preview, "--yes"]);
+    for (user, planned) in users.iter().zip(&planned) {
+        assert_eq!(said(&planned["after"]), answered(user), "{user}");
+    }
+}

@@ -1,11 +1,14 @@
 //! What FreeRADIUS finds in the database (see `migrations/*/0013_radius.sql`), and what is known of its attributes.
 
-use rollcall_domain::{Act, Action, Deed, Dictionary, DictionaryEntry, DictionarySource, ValueType};
+use rollcall_domain::{
+    Act, Action, Change, Deed, Dictionary, DictionaryEntry, DictionarySource, RunId, UserId, ValueType,
+};
 
 use crate::db::args;
-use crate::{Store, StoreError, audit, sql};
+use crate::{Store, StoreError, audit, json, sql};
 
 sql! {
+    PLANNED = "SELECT journal FROM outcomes WHERE run_id = ?1 AND user_id = ?2 AND journal IS NOT NULL ORDER BY seq";
     SCHEMA = "SELECT 'main'" => "SELECT CAST(current_schema() AS TEXT)";
     ENTRIES = "SELECT name, type, choices FROM radius_dictionary";
     FORGET = "DELETE FROM radius_dictionary";
@@ -16,6 +19,13 @@ impl Store {
     /// The schema in which everything is.
     pub fn schema(&self) -> Result<String, StoreError> {
         self.read(|tx| tx.value(SCHEMA, &[]))
+    }
+
+    /// All that a run has recorded as changes of a user.
+    pub fn changes_planned_for(&self, run: RunId, user: UserId) -> Result<Vec<Change>, StoreError> {
+        let journals: Vec<Vec<Change>> =
+            self.read(|tx| tx.all(PLANNED, args![run, user], |row| json::read(row.text(0)?)))?;
+        Ok(journals.concat())
     }
 
     /// The dictionary that was loaded, if one was.

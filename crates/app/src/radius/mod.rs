@@ -3,6 +3,7 @@
 mod config;
 mod dictionary;
 mod import;
+mod reply;
 
 pub use config::{ConfigFile, DEFAULT_ROLE};
 pub use import::{TakeOver, TakenOver};

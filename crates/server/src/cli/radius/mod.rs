@@ -1,5 +1,6 @@
 mod config;
 mod dictionary;
+mod reply;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,8 @@ use super::Context;
 pub(super) enum Radius {
     /// Write what FreeRADIUS 3.2 is configured with to serve the users of this database
     Config(config::Config),
+    /// What FreeRADIUS answers to a user, now or once a preview is applied
+    Reply(reply::ReplyTo),
     /// The attributes that FreeRADIUS knows, with the types of their values
     #[command(subcommand)]
     Dictionary(dictionary::Dictionary),
@@ -22,6 +25,7 @@ impl Radius {
         let app = context.app()?;
         match self {
             Self::Config(command) => command.run(&app),
+            Self::Reply(command) => command.run(&app),
             Self::Dictionary(command) => command.run(&app),
         }
     }
