@@ -238,6 +238,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
             .try_for_each(|outcome| app.planned_reply(&outcome?).map(drop))
     }),
     ("planned_reply_to", Right::Look, One, |app, of| app.planned_reply_to(of.preview, of.user).map(drop)),
+    ("radius_check", Right::Administer, Everywhere, |app, _| app.radius_check("nobody", None).map(drop)),
     ("radius_config", Right::Administer, Everywhere, |app, _| app.radius_config("freeradius").map(drop)),
     ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
     ("migrate", Right::Administer, Everywhere, |app, _| {

@@ -516,3 +516,57 @@ fn what_a_preview_says_of_the_answer_is_what_freeradius_answers() {
         assert_eq!(said(&planned["after"]), answered(user), "{user}");
     }
 }
+
+#[test]
+fn what_freeradius_lacks_is_found() {
+    let desk = Desk::with_users(1);
+    let lacks = |args: &[&str]| -> Vec<String> {
+        let done = desk.call(&[&["radius", "check"], args].concat());
+        let lines: Vec<_> =
+            done.out.lines().filter_map(|line| line.strip_prefix("missing ")).map(str::to_owned).collect();
+        let done = done.exits(if lines.is_empty() { 0 } else { 1 });
+        assert!(done.out.contains("note    1 of the active users have no password"), "{done:?}");
+        lines
+    };
+    if desk.url().starts_with("sqlite:") {
+        let only_owner = lacks(&[]);
+        assert!(
+            only_owner.len() == 1 && only_owner[0].starts_with("only the owner can write "),
+            "{only_owner:?}"
+        );
+        for place in ["", "rollcall.db", "rollcall.db-wal", "rollcall.db-shm"] {
+            let opened =
+                std::process::Command::new("chmod").arg("g+w").arg(desk.path(place)).output().unwrap();
+            assert!(opened.status.success() || place.len() > 11, "{opened:?}");
+        }
+        assert_eq!(lacks(&[]), [] as [&str; 0]);
+    } else {
+        let role = format!("radius_check_{}", std::process::id());
+        assert!(lacks(&["--role", &role])[0].starts_with(&format!("there is no role {role}")));
+        desk.ok(&["radius", "config", "--dir", "out", "--role", &role]);
+        let again = desk.call(&["radius", "config", "--dir", "out"]).exits(1);
+        assert!(again.sentence().contains("is there already; --force"), "{again:?}");
+        desk.sql(&std::fs::read_to_string(desk.path("out/role.sql")).unwrap());
+        assert_eq!(lacks(&["--dir", "out"]), [] as [&str; 0]);
+        desk.sql(&format!(
+            "GRANT SELECT ON users TO {role}; REVOKE INSERT (reply, username) ON radpostauth FROM {role}"
+        ));
+        assert_eq!(
+            lacks(&["--dir", "out"]),
+            [
+                format!(
+                    "{role} lacks a right: GRANT INSERT ON radpostauth TO {role}, or execute role.sql again"
+                ),
+                format!("{role} has a right that it does not need: REVOKE SELECT ON users FROM {role}"),
+            ]
+        );
+        desk.sql(&format!("REVOKE ALL ON users FROM {role}"));
+        desk.sql(&std::fs::read_to_string(desk.path("out/role.sql")).unwrap());
+    }
+    desk.ok(&["profiles", "add", "odd", "--reply", "Session-Timeout := long"]);
+    desk.run("user.attribute_add('Username', 'x')", &["--all", "--apply", "--yes"]).exits(0);
+    let lacks = lacks(if desk.url().starts_with("sqlite:") { &[] } else { &["--dir", "out"] });
+    assert_eq!(lacks.len(), 2, "{lacks:?}");
+    assert!(lacks[0].starts_with("1 attribute of users: FreeRADIUS has no attribute Username"), "{lacks:?}");
+    assert!(lacks[1].starts_with("profile odd: Session-Timeout takes a number"), "{lacks:?}");
+}

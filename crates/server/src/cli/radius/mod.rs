@@ -1,3 +1,4 @@
+mod check;
 mod config;
 mod dictionary;
 mod reply;
@@ -13,6 +14,8 @@ use super::Context;
 pub(super) enum Radius {
     /// Write what FreeRADIUS 3.2 is configured with to serve the users of this database
     Config(config::Config),
+    /// See whether FreeRADIUS finds all that it needs in this database, and say what is missing
+    Check(check::Check),
     /// What FreeRADIUS answers to a user, now or once a preview is applied
     Reply(reply::ReplyTo),
     /// The attributes that FreeRADIUS knows, with the types of their values
@@ -26,6 +29,7 @@ impl Radius {
         match self {
             Self::Config(command) => command.run(&app),
             Self::Reply(command) => command.run(&app),
+            Self::Check(command) => command.run(&app),
             Self::Dictionary(command) => command.run(&app),
         }
     }
