@@ -94,6 +94,7 @@ fn full(place: Place) -> Fixture {
     // Somebody whose name was another one's when that one came in.
     let earlier = "UPDATE user_logins SET first_login = NULL, last_login = ?1 WHERE user_id = 3";
     store.write(|tx| tx.execute(earlier, args![Timestamp::MIN])).unwrap();
+    store.load_dictionary(&rollcall_domain::Dictionary::built_in(), &act()).unwrap();
     let session = "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) \
                    VALUES ('s1', 'u1', 'user1', '192.0.2.1', ?1)";
     store.write(|tx| tx.execute(session, args![now()])).unwrap();
