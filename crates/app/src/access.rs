@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rollcall_domain::filter::{Comparison, Expr, Filter, Literal, Test, UserTest};
 use rollcall_domain::{
-    Administrator, AdministratorId, Field, Mode, Organization, Right, Rights, Run, Scope, User,
+    Administrator, AdministratorId, Field, Mode, Organization, Right, Rights, Run, Scope, User, Voucher,
 };
 use rollcall_store::{Store, StoreError};
 
@@ -20,6 +20,8 @@ pub struct Actor {
     rights: Rights,
     /// From where they act.
     address: Option<String>,
+    /// A program acts for them, with a token that may do less than they may.
+    by_token: bool,
 }
 
 impl Actor {
@@ -27,20 +29,31 @@ impl Actor {
     /// everything anyway.
     #[must_use]
     pub fn account(name: String) -> Self {
-        Self { name, id: None, rights: Rights::all(), address: None }
+        Self { name, id: None, rights: Rights::all(), address: None, by_token: false }
     }
 
     /// An administrator, with what is granted to them now.
     #[must_use]
     pub fn administrator(administrator: &Administrator) -> Self {
         let Administrator { id, name, rights, .. } = administrator;
-        Self { name: name.clone(), id: Some(*id), rights: rights.clone(), address: None }
+        Self { name: name.clone(), id: Some(*id), rights: rights.clone(), address: None, by_token: false }
     }
 
     /// The same, acting from somewhere: a network's address, or the account that acts in their name.
     #[must_use]
     pub fn acting_from(self, address: String) -> Self {
         Self { address: Some(address), ..self }
+    }
+
+    /// The same, where a program shows a token of theirs.
+    #[must_use]
+    pub fn by_token(self) -> Self {
+        Self { by_token: true, ..self }
+    }
+
+    /// Whether it is they themselves.
+    pub(crate) fn is_present(&self) -> bool {
+        self.id.is_some() && !self.by_token
     }
 
     /// As they are recorded.
@@ -187,9 +200,24 @@ impl App {
         self.may_with(if run.settings.report { Right::Report } else { Right::Execute }, run)
     }
 
-    /// Whether whoever started a run may still do what it does: asked again when others are to go on with it.
+    /// Who is asked from now on whether a run may go on that they let begin, or go on.
+    pub(crate) fn voucher(&self, run: &Run) -> Option<Voucher> {
+        // Its maker answers for it anyway, and of accounts one may do as much as another.
+        let id = self.actor.id;
+        (id != run.administrator_id).then(|| id.map_or(Voucher::Account, Voucher::Administrator))
+    }
+
+    /// Whether whoever started a run, or has let it go on since, may still do what it does: asked again when others are to go
+    /// on with it.
     pub(crate) fn is_still_allowed(&self, run: &Run) -> Result<bool, AppError> {
-        let Some(id) = run.administrator_id else { return Ok(true) };
+        let id = match run.settings.vouched_by {
+            Some(Voucher::Account) => return Ok(true),
+            Some(Voucher::Administrator(id)) => id,
+            None => match run.administrator_id {
+                Some(id) => id,
+                None => return Ok(true),
+            },
+        };
         let Some(administrator) = self.engine().administrator_by_id(id)? else { return Ok(false) };
         let by = Self { actor: Actor::administrator(&administrator), ..self.clone() };
         Ok(by.may_run_again(run).is_ok())

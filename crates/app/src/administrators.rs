@@ -1,6 +1,7 @@
 use rollcall_domain::{Administrator, AdministratorId, Grant, Right, Scope, check_administrator_name};
 use rollcall_store::StoreError;
 
+use crate::pages::{first, pages};
 use crate::{App, AppError};
 
 impl App {
@@ -20,6 +21,18 @@ impl App {
         let permit = self.may(Right::Administer)?;
         let all = permit.administrators()?;
         Ok(all.into_iter().filter(|each| is_within(each, &permit.scope)).collect())
+    }
+
+    /// The next of them after administrator `after`, by number.
+    pub fn administrators_after(
+        &self,
+        after: Option<AdministratorId>,
+        limit: u32,
+    ) -> Result<Vec<Administrator>, AppError> {
+        let permit = self.may(Right::Administer)?;
+        let page = |after| Ok(permit.administrators_page(after, limit)?);
+        let all = pages(after.unwrap_or(0), page, |administrator: &Administrator| administrator.id);
+        first(all.filter(|each| each.as_ref().map_or(true, |each| is_within(each, &permit.scope))), limit)
     }
 
     /// The administrator of this name.

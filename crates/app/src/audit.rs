@@ -27,6 +27,28 @@ impl App {
         Ok(pages(i64::MAX, page, |entry: &AuditEntry| entry.number))
     }
 
+    /// The next rows of the audit log after row `after`, oldest first.
+    pub fn audit_after(
+        &self,
+        query: &AuditQuery,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, AppError> {
+        let permit = self.may_everywhere(Right::Administer)?;
+        Ok(permit.audit_after(query, after.unwrap_or(0), limit)?)
+    }
+
+    /// The next rows of the audit log before row `before`, newest first.
+    pub fn audit_before(
+        &self,
+        query: &AuditQuery,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, AppError> {
+        let permit = self.may_everywhere(Right::Administer)?;
+        Ok(permit.audit_page(query, before.unwrap_or(i64::MAX), limit)?)
+    }
+
     /// The head of the audit log, to be kept elsewhere.
     pub fn audit_head(&self) -> Result<Head, AppError> {
         Ok(self.may_everywhere(Right::Administer)?.audit_head()?)
@@ -46,7 +68,7 @@ impl App {
         permit.record(&self.act(), &Deed::new(Action::AuditExport, "audit log").with("to", to))?;
         let head = self.audit_head()?;
         let last = head.number;
-        let page = move |after| Ok(permit.audit_after(after, PAGE)?);
+        let page = move |after| Ok(permit.audit_after(&AuditQuery::default(), after, PAGE)?);
         let entries = pages(0, page, |entry: &AuditEntry| entry.number);
         Ok((head, entries.take_while(move |entry| !matches!(entry, Ok(entry) if entry.number > last))))
     }

@@ -16,6 +16,9 @@ pub enum AppError {
     /// A rule of the domain.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// How something stands, which is not what is asked for.
+    #[error("{0}")]
+    Conflict(Refusal),
     /// Who asks is not let in.
     #[error(transparent)]
     NotLetIn(#[from] Denied),
@@ -25,6 +28,16 @@ pub enum AppError {
     /// The filter's text.
     #[error(transparent)]
     Filter(#[from] ParseError),
+    /// It is not as whoever asked has seen it.
+    #[error("{what} is at version {found}, not {expected}: it was changed meanwhile; look again and repeat")]
+    Outdated {
+        /// What was to be changed.
+        what: String,
+        /// The version that they have seen.
+        expected: String,
+        /// The version that is there.
+        found: String,
+    },
     /// Whoever asked may not do that.
     #[error("{}", show_denied(.who, *.right, *.elsewhere))]
     Denied {
@@ -123,6 +136,10 @@ pub enum Kind {
     Missing,
     /// It does not go with what is there.
     Conflict,
+    /// What is there is not the version that they have seen.
+    Outdated,
+    /// The key of their request was used for another request.
+    Reused,
     /// What they say cannot be meant.
     Invalid,
     /// Not now.
@@ -146,12 +163,16 @@ impl AppError {
                 | StoreError::Stale(_)
                 | StoreError::RunLost(_)
                 | StoreError::AlreadyApplied { .. }
+                | StoreError::AlreadyMade(_)
                 | StoreError::Unapproved(_)
                 | StoreError::Pruned(_) => Kind::Conflict,
+                StoreError::KeyReused(_) => Kind::Reused,
                 StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Full => Kind::Busy,
                 _ => Kind::Internal,
             },
+            Self::Conflict(_) => Kind::Conflict,
             Self::Starved(_) => Kind::Busy,
+            Self::Outdated { .. } => Kind::Outdated,
             Self::NotLetIn(Denied::Code)
             | Self::Refused(_)
             | Self::Filter(_)
@@ -166,6 +187,11 @@ impl AppError {
             Self::Unavailable(_) | Self::Broken(_) | Self::CrewLost | Self::File { .. } => Kind::Internal,
         }
     }
+}
+
+/// Refuses what does not go with how something stands.
+pub(crate) fn conflict<T>(why: impl Into<String>) -> Result<T, AppError> {
+    Err(AppError::Conflict(Refusal::new(why)))
 }
 
 fn show_denied(who: &str, right: Right, elsewhere: bool) -> String {

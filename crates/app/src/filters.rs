@@ -2,7 +2,9 @@ use rollcall_domain::filter::{self, Filter};
 use rollcall_domain::{
     Right, SavedFilter, SavedName, Timestamp, check_saved_name, did_you_mean, is_saved_name,
 };
+use rollcall_store::StoreError;
 
+use crate::expected::{Expected, revision};
 use crate::{App, AppError};
 
 /// A filter that is ready to be used.
@@ -14,6 +16,15 @@ pub struct ReadFilter {
     pub text: String,
     /// What it means now.
     pub tree: Filter,
+}
+
+/// How many users there are, as far as they were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Counted {
+    /// So many.
+    pub users: u64,
+    /// There are more.
+    pub more: bool,
 }
 
 impl App {
@@ -50,6 +61,16 @@ impl App {
         name: &str,
         text: &str,
     ) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
+        self.replace_filter(name, text, Expected::Anything)
+    }
+
+    /// The same, if what it replaces is as `expected`.
+    pub fn replace_filter(
+        &self,
+        name: &str,
+        text: &str,
+        expected: Expected<'_>,
+    ) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
         let SavedName { organization, name } = SavedName::read(name);
         let (permit, organization) = self.may_own(Right::EditScripts, organization)?;
         check_saved_name("a filter", name)?;
@@ -62,8 +83,20 @@ impl App {
             administrator: self.actor.name().to_owned(),
             saved_at: now,
         };
-        let old = permit.save_filter(&new, &self.act())?;
-        Ok((new, old))
+        let what = format!("filter {:?}", new.full_name());
+        let find = || -> Result<_, AppError> {
+            let named = permit.filters_named(name)?;
+            Ok(named.into_iter().find(|filter| filter.organization == new.organization))
+        };
+        let found = find()?;
+        let seen = expected.seen(&what, found.as_ref(), revision)?;
+        match permit.save_filter(&new, seen, &self.act()) {
+            Err(error @ StoreError::Stale(_)) => {
+                expected.seen(&what, find()?.as_ref(), revision)?;
+                Err(error.into())
+            }
+            saved => Ok((new, saved?)),
+        }
     }
 
     /// The filter that is saved under this name.
@@ -94,10 +127,22 @@ impl App {
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
+    /// The next of them after the one with this full name.
+    pub fn saved_filters_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<SavedFilter>, AppError> {
+        let permit = self.may(Right::Look)?;
+        Ok(permit.saved_filters_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
+    }
+
     /// Removes a saved filter. Runs keep the text that they were started with.
     pub fn remove_filter(&self, name: &str) -> Result<(), AppError> {
+        self.remove_filter_as(name, Expected::Anything)
+    }
+
+    /// The same, if it is as `expected`.
+    pub fn remove_filter_as(&self, name: &str, expected: Expected<'_>) -> Result<(), AppError> {
         self.may(Right::EditScripts)?;
         let filter = self.saved_filter(name)?;
+        expected.seen(&format!("filter {:?}", filter.full_name()), Some(&filter), revision)?;
         let permit = self.may_change(Right::EditScripts, filter.organization.as_ref())?;
         if permit.remove_filter(&filter, &self.act())? { Ok(()) } else { Err(self.no_such_filter(name)) }
     }
@@ -106,5 +151,12 @@ impl App {
     pub fn count_users(&self, filter: Option<&Filter>) -> Result<u64, AppError> {
         let permit = self.may(Right::Look)?;
         Ok(permit.count_users(permit.narrow(filter).as_ref())?)
+    }
+
+    /// The same for whoever cannot wait: counting ends at `most`.
+    pub fn count_users_to(&self, filter: Option<&Filter>, most: u64) -> Result<Counted, AppError> {
+        let permit = self.may(Right::Look)?;
+        let users = permit.count_users_to(permit.narrow(filter).as_ref(), most.saturating_add(1))?;
+        Ok(Counted { users: users.min(most), more: users > most })
     }
 }

@@ -1,10 +1,15 @@
-use rollcall_domain::{Right, Scope, Timestamp, User, UserId};
-use rollcall_store::{Event, StoreError};
+use std::cmp::Reverse;
 
+use rollcall_domain::{Right, Scope, Timestamp, User, UserId};
+use rollcall_store::{Event, EventKey, Store, StoreError};
+
+use crate::pages::pages;
 use crate::{App, AppError};
 
 /// Events are read in pages of this many.
 const PAGE: u32 = 100;
+/// Comes before every event.
+const START: EventKey = (Timestamp::MAX, i64::MAX, i64::MAX);
 
 impl App {
     /// The user of this number.
@@ -19,38 +24,35 @@ impl App {
         &self,
         user: UserId,
     ) -> Result<impl Iterator<Item = Result<Event, AppError>> + '_, AppError> {
-        let store = self.engine();
-        if self.may(Right::Look)?.scope != Scope::Everywhere && self.user_by_id(user)?.is_none() {
+        let store = self.may_remember(user)?;
+        let page = move |after| Ok(events(store, user, after, PAGE)?);
+        Ok(pages(START, page, |event: &Event| event.key))
+    }
+
+    /// The next of it after the event with this key.
+    pub fn history_after(
+        &self,
+        user: UserId,
+        after: Option<EventKey>,
+        limit: u32,
+    ) -> Result<Vec<Event>, AppError> {
+        Ok(events(self.may_remember(user)?, user, after.unwrap_or(START), limit)?)
+    }
+
+    fn may_remember(&self, user: UserId) -> Result<&Store, AppError> {
+        let permit = self.may(Right::Look)?;
+        if permit.scope != Scope::Everywhere && self.user_by_id(user)?.is_none() {
             return Err(StoreError::NoSuch(format!("user {user}")).into());
         }
-        let runs = events(move |before| store.changes_by_runs(user, before, PAGE));
-        let edits = events(move |(_, before, _)| store.changes_by_hand(user, before, PAGE));
-        let (mut runs, mut edits) = (runs.peekable(), edits.peekable());
-        Ok(std::iter::from_fn(move || {
-            let by_hand_next = match (runs.peek(), edits.peek()) {
-                (Some(Ok(run)), Some(Ok(edit))) => edit.at > run.at,
-                (None, _) | (_, Some(Err(_))) => true,
-                _ => false,
-            };
-            let next = if by_hand_next { edits.next() } else { runs.next() };
-            next.map(|event| event.map_err(AppError::from))
-        }))
+        Ok(permit.into_store())
     }
 }
 
-/// Every event that `page` gives, page by page, each from where the last one ended.
-fn events(
-    page: impl Fn((Timestamp, i64, i64)) -> Result<Vec<Event>, StoreError>,
-) -> impl Iterator<Item = Result<Event, StoreError>> {
-    let mut next = Some((Timestamp::MAX, i64::MAX, i64::MAX));
-    std::iter::from_fn(move || {
-        let events = page(next?);
-        next = events.as_ref().ok().and_then(|events| events.last()).map(|event| event.key);
-        match events {
-            Ok(events) if events.is_empty() => None,
-            Ok(events) => Some(events.into_iter().map(Ok).collect()),
-            Err(error) => Some(vec![Err(error)]),
-        }
-    })
-    .flatten()
+/// The next events of both kinds after this key.
+fn events(store: &Store, user: UserId, after: EventKey, limit: u32) -> Result<Vec<Event>, StoreError> {
+    let mut events = store.changes_by_runs(user, after, limit)?;
+    events.extend(store.changes_by_hand(user, after, limit)?);
+    events.sort_by_key(|event| Reverse(event.key));
+    events.truncate(limit as usize);
+    Ok(events)
 }

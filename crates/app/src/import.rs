@@ -12,13 +12,11 @@ use rollcall_domain::{
 };
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
-use crate::csv_text::restore;
+use crate::csv_text::{csv_error, restore};
 use crate::export::EXPORT_COLUMNS;
 use crate::lines::{Lines, note_lines};
+use crate::users::DEFAULT_ORGANIZATION;
 use crate::{App, AppError};
-
-/// Where users of a file without an `organization` column go.
-const DEFAULT_ORGANIZATION: &str = "default";
 
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,7 +239,7 @@ impl Rows<'_, '_> {
             match reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) => return Ok(Err(into_io(error))),
+                Err(error) => return Ok(Err(csv_error(error))),
             }
             let line = lines.after(record.position().map_or(0, csv::Position::byte));
             let Some(columns) = &header else {
@@ -523,12 +521,5 @@ fn profiles(user: &mut User, cell: &str, catalogue: &Catalogue) -> Result<(), Re
             "there are no profiles {}; add them with 'rollcall profiles add'",
             many.join(", ")
         ))),
-    }
-}
-
-fn into_io(error: csv::Error) -> std::io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
     }
 }

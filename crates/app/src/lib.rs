@@ -9,6 +9,7 @@ mod audit;
 mod catalogue;
 mod csv_text;
 mod error;
+mod expected;
 mod export;
 mod filters;
 mod history;
@@ -25,12 +26,14 @@ pub mod runs;
 pub mod sample;
 pub mod scripts;
 pub mod sign_in;
+mod statistics;
 mod table;
+mod uploads;
 mod users;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rollcall_domain::{Clock, Zone};
@@ -38,15 +41,21 @@ use rollcall_store::Store;
 
 use access::Vault;
 use news::News;
+use runs::Kept;
+use statistics::Counts;
 
 pub use access::Actor;
 pub use csv_text::defuse;
 pub use error::{AppError, Kind};
+pub use expected::{Expected, revision};
 pub use export::{EXPORT_COLUMNS, export_row};
-pub use filters::ReadFilter;
+pub use filters::{Counted, ReadFilter};
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
+pub use statistics::Statistics;
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
+pub use uploads::Uploading;
+pub use users::{Found, NewUser, SearchKey, UserEdit};
 
 /// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy
 /// or swaps, short enough for whoever waits for one that is gone.
@@ -62,6 +71,11 @@ pub struct App {
     lease: Duration,
     /// Outcomes that this process has committed.
     committed: Arc<AtomicU64>,
+    /// How many scripts this process tries at this moment.
+    trials: Arc<AtomicUsize>,
+    /// The sandbox of a process that stays, with workers that wait for a script.
+    kept: Arc<Mutex<Option<Kept>>>,
+    counts: Arc<Counts>,
     news: Arc<News>,
     /// Where the dictionaries of this machine's FreeRADIUS are.
     dictionaries: Option<PathBuf>,
@@ -78,6 +92,9 @@ impl App {
             actor,
             lease: LEASE,
             committed: Arc::default(),
+            trials: Arc::default(),
+            kept: Arc::default(),
+            counts: Arc::default(),
             news: Arc::default(),
             dictionaries: None,
         }

@@ -1,14 +1,14 @@
 use crate::AppError;
 
 /// Everything that `page` gives, page by page, where `key` of the last item asks for the next page.
-pub(crate) fn pages<'a, T: 'a>(
-    first: i64,
-    mut page: impl FnMut(i64) -> Result<Vec<T>, AppError> + 'a,
-    key: impl Fn(&T) -> i64 + 'a,
+pub(crate) fn pages<'a, T: 'a, K: 'a>(
+    first: K,
+    mut page: impl FnMut(K) -> Result<Vec<T>, AppError> + 'a,
+    key: impl Fn(&T) -> K + 'a,
 ) -> impl Iterator<Item = Result<T, AppError>> + 'a {
     let mut next = Some(first);
     std::iter::from_fn(move || {
-        let items = page(next?);
+        let items = page(next.take()?);
         next = items.as_ref().ok().and_then(|items| items.last()).map(&key);
         match items {
             Ok(items) if items.is_empty() => None,
@@ -17,4 +17,12 @@ pub(crate) fn pages<'a, T: 'a>(
         }
     })
     .flatten()
+}
+
+/// The first of them, at most `limit`.
+pub(crate) fn first<T>(
+    items: impl Iterator<Item = Result<T, AppError>>,
+    limit: u32,
+) -> Result<Vec<T>, AppError> {
+    items.take(limit as usize).collect()
 }

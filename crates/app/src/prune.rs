@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rollcall_domain::{Refusal, Right, Timestamp};
 
+use crate::access::Permit;
 use crate::runs::Stop;
 use crate::{App, AppError};
 
@@ -72,16 +73,43 @@ pub struct Pruned {
 }
 
 impl App {
-    /// Removes the targets, outcomes and journals of what ended longer than `age` ago, in small steps. Between two of them
+    /// Removes the targets, outcomes and journals of what ended longer than `age` ago, in small steps, and uploads that have
+    /// expired. Between two of them
     /// `progress` is told how many rows are gone, and `stop` is heard; what is left then goes the next time.
-    pub fn prune(&self, age: Age, stop: &Stop, mut progress: impl FnMut(u64)) -> Result<Pruned, AppError> {
+    pub fn prune(&self, age: Age, stop: &Stop, progress: impl FnMut(u64)) -> Result<Pruned, AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
-        let now = self.clock.now();
+        self.prune_before(&permit, self.before(age)?, None, stop, progress)
+    }
+
+    /// The same by the setting, in a process that stays: nothing if it is not set, if another process has done it within
+    /// `every`, or if nothing is that old.
+    pub(crate) fn prune_by_setting(&self, every: Duration, stop: &Stop) -> Result<Option<Pruned>, AppError> {
+        // Whoever lends a hand with runs need not be somebody who may.
+        let Ok(permit) = self.may_everywhere(Right::Administer) else { return Ok(None) };
+        let Some(age) = self.prune_after()? else { return Ok(None) };
+        let cutoff = self.before(age)?;
+        if !permit.is_anything_to_prune(cutoff)? || !permit.claim_pruning(every)? {
+            return Ok(None);
+        }
+        self.prune_before(&permit, cutoff, Some(SETTING), stop, |_| {}).map(Some)
+    }
+
+    /// The moment that lies `age` ago.
+    fn before(&self, age: Age) -> Result<Timestamp, AppError> {
         let before = i64::try_from(age.seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        let too_old = || Refusal::new(format!("{age} ago is before the calendar starts"));
-        let cutoff =
-            now.as_micros().checked_sub(before).and_then(Timestamp::from_micros).ok_or_else(too_old)?;
-        let (runs, kept) = permit.mark_pruned(cutoff, &self.act())?;
+        let moment = self.clock.now().as_micros().checked_sub(before).and_then(Timestamp::from_micros);
+        Ok(moment.ok_or_else(|| Refusal::new(format!("{age} ago is before the calendar starts")))?)
+    }
+
+    fn prune_before(
+        &self,
+        permit: &Permit<'_>,
+        cutoff: Timestamp,
+        setting: Option<&str>,
+        stop: &Stop,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Pruned, AppError> {
+        let (runs, kept) = permit.mark_pruned(cutoff, setting, &self.act())?;
         let mut pruned = Pruned { runs, rows: 0, kept };
         let mut count = |removed: u64, pruned: &mut Pruned| {
             pruned.rows += removed;
@@ -94,7 +122,15 @@ impl App {
         {
             while count(permit.prune_run(run, STEP)?, &mut pruned) {}
         }
+        self.sweep(stop)?;
         Ok(pruned)
+    }
+
+    /// Removes what is kept for a day only: files that were sent ahead, and which requests have made a run.
+    pub(crate) fn sweep(&self, stop: &Stop) -> Result<(), AppError> {
+        let now = self.clock.now();
+        while self.engine().forget_run_keys(now)? > 0 && !stop.load(Ordering::Relaxed) {}
+        self.sweep_uploads(&mut |_| !stop.load(Ordering::Relaxed))
     }
 
     /// The age at which things are pruned here, if that was set.

@@ -762,7 +762,8 @@ impl<'a> Case<'a> {
         let (Terms { brakes, .. }, trouble, meanwhile) = self.terms();
         let id = log.id;
         self.note(format!("resume {id}, a {:?} run, with {brakes:?}", log.state));
-        let request = ResumeRequest { engine: engine(), time_limit: None, brakes, confirmed: true };
+        let request =
+            ResumeRequest { engine: engine(), time_limit: None, brakes, confirmed: true, queue: false };
         if !allowed {
             return self.refused(|app, stop, watch| app.resume(id, &request, stop, watch));
         }

@@ -13,10 +13,12 @@ use common::{NOW, request};
 use rollcall_app::radius::TakeOver;
 use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
-    RowsRequest, Stop, Terms, UndoRequest,
+    RowsRequest, Stop, Terms, TrialRequest, UndoRequest,
 };
-use rollcall_app::{Actor, App, AppError, Table, TableOptions};
-use rollcall_domain::{AuditQuery, Brakes, Grant, Mode, Right, Role, Run, RunId, UserId, Zone};
+use rollcall_app::{Actor, App, AppError, Expected, NewUser, Table, TableOptions, UserEdit};
+use rollcall_domain::{
+    AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, RunQuery, UploadId, UserId, Value, Zone,
+};
 use rollcall_store::{Location, StoreError};
 use rollcall_testkit::{TestClock, TestDatabase};
 
@@ -26,6 +28,7 @@ struct Theirs {
     id: UserId,
     preview: RunId,
     run: RunId,
+    upload: UploadId,
     administrator: &'static str,
     organization: &'static str,
     /// A filter and a script.
@@ -75,6 +78,23 @@ fn run(app: &App, mode: Mode, choice: Choice) -> Result<(), AppError> {
     app.run(&wanted, &Stop::default(), &mut Quiet).map(drop)
 }
 
+/// A user who is there already cannot be added; that an organization is not there is a fault of what was said.
+fn taken_or_unknown(added: Result<(), AppError>) -> Result<(), AppError> {
+    match added {
+        Err(AppError::Store(StoreError::Taken(_))) => Ok(()),
+        Err(AppError::Refused(why)) => Err(StoreError::NoSuch(why.to_string()).into()),
+        other => other,
+    }
+}
+
+/// It is theirs, and stays for others, since it is not as they have said.
+fn outdated(done: Result<(), AppError>) -> Result<(), AppError> {
+    match done {
+        Err(AppError::Outdated { .. }) => Ok(()),
+        other => other,
+    }
+}
+
 fn table() -> Table {
     let file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
     std::fs::write(file.path(), "username\nzz\n").unwrap();
@@ -121,6 +141,21 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
     ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
     ("set_user_password", Right::EditUsers, One, |app, of| app.set_user_password(of.user, None)),
+    ("count_users_to", Right::Look, Own, |app, _| app.count_users_to(None, 9).map(drop)),
+    ("search_users", Right::Look, One, |app, of| {
+        let found = app.search_users(of.user, None, 9)?;
+        found.first().map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
+    }),
+    ("edit_user", Right::EditUsers, One, |app, of| {
+        let edit = UserEdit::Set(Field::Klass, Value::Text("x".to_owned()));
+        app.edit_user(of.user, vec![edit], None).map(drop)
+    }),
+    ("add_user", Right::EditUsers, One, |app, of| {
+        let fields = vec![(Field::Username, Value::Text("north".to_owned()))];
+        let new = NewUser { organization: Some(of.organization.to_owned()), fields, ..NewUser::default() };
+        taken_or_unknown(app.add_user(&new).map(drop))
+    }),
+    ("delete_user", Right::EditUsers, One, |app, of| outdated(app.delete_user(of.user, Some(0)))),
     ("remove_user", Right::EditUsers, One, |app, of| {
         let user = app.user(of.user)?;
         // As somebody else has seen it: it stays.
@@ -133,6 +168,10 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
         app.history(of.id)?.try_for_each(|event| event.map(drop))
     }),
+    ("history_after", Right::Look, One, |app, of| {
+        app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
+        app.history_after(of.id, None, 9).map(drop)
+    }),
     ("export", Right::Look, Own, |app, _| app.export(None)?.try_for_each(|user| user.map(drop))),
     ("download", Right::Look, One, |app, of| {
         app.download(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
@@ -144,11 +183,21 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("filter", Right::Look, One, |app, of| app.filter(of.saved).map(drop)),
     ("saved_filter", Right::Look, One, |app, of| app.saved_filter(of.saved).map(drop)),
     ("saved_filters", Right::Look, Own, |app, _| app.saved_filters().map(drop)),
+    ("saved_filters_after", Right::Look, Own, |app, _| app.saved_filters_after(None, 9).map(drop)),
     ("save_filter", Right::EditScripts, Everywhere, |app, _| {
         app.save_filter(":gold", "klass eq \"gold\"").map(drop)
     }),
     ("save_filter", Right::EditScripts, One, |app, of| {
         app.save_filter(of.saved, "klass eq \"gold\"").map(drop)
+    }),
+    ("replace_filter", Right::EditScripts, Everywhere, |app, _| {
+        app.replace_filter(":gold", "klass eq \"gold\"", Expected::Anything).map(drop)
+    }),
+    ("replace_filter", Right::EditScripts, One, |app, of| {
+        app.replace_filter(of.saved, "klass eq \"gold\"", Expected::Anything).map(drop)
+    }),
+    ("remove_filter_as", Right::EditScripts, One, |app, of| {
+        outdated(app.remove_filter_as(of.saved, Expected::Revision("another")))
     }),
     ("remove_filter", Right::EditScripts, Everywhere, |app, _| {
         app.remove_filter(":gold")?;
@@ -165,8 +214,21 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("scripts", Right::Look, Own, |app, _| app.scripts().map(drop)),
     ("script_history", Right::Look, One, |app, of| app.script_history(of.saved).map(drop)),
+    ("scripts_after", Right::Look, Own, |app, _| app.scripts_after(None, 9).map(drop)),
+    ("script_history_after", Right::Look, One, |app, of| {
+        app.script_history_after(of.saved, None, 9).map(drop)
+    }),
     ("save_script", Right::EditScripts, Everywhere, |app, _| app.save_script(":saved", "pass", "").map(drop)),
     ("save_script", Right::EditScripts, One, |app, of| app.save_script(of.saved, "pass", "").map(drop)),
+    ("save_script_after", Right::EditScripts, Everywhere, |app, _| {
+        app.save_script_after(":saved", "pass", "", Expected::Anything).map(drop)
+    }),
+    ("save_script_after", Right::EditScripts, One, |app, of| {
+        app.save_script_after(of.saved, "pass", "", Expected::Anything).map(drop)
+    }),
+    ("remove_script_as", Right::EditScripts, One, |app, of| {
+        outdated(app.remove_script_as(of.saved, Expected::Revision("0")))
+    }),
     ("restore_script", Right::EditScripts, Everywhere, |app, _| {
         app.restore_script(":saved", 1, "").map(drop)
     }),
@@ -180,10 +242,12 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.save_script(of.saved, "pass", "").map(drop)
     }),
     ("organizations", Right::Look, Own, |app, _| app.organizations().map(drop)),
+    ("organizations_after", Right::Look, Own, |app, _| app.organizations_after(None, 9).map(drop)),
     ("add_organization", Right::Administer, Everywhere, |app, _| app.add_organization("North").map(drop)),
     ("rename_organization", Right::Administer, Everywhere, |app, _| app.rename_organization("none", "x")),
     ("remove_organization", Right::Administer, Everywhere, |app, _| app.remove_organization("none")),
     ("profiles", Right::Look, Own, |app, _| app.profiles().map(drop)),
+    ("profiles_after", Right::Look, Own, |app, _| app.profiles_after(None, 9).map(drop)),
     ("profile", Right::Look, Own, |app, _| app.profile("plus").map(drop)),
     ("profile", Right::Look, One, |app, of| app.profile(of.profile).map(drop)),
     ("add_profile", Right::Administer, Everywhere, |app, _| {
@@ -191,6 +255,15 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("add_profile", Right::Administer, One, |app, of| {
         app.add_profile(of.profile, Some(of.organization), &[], &[]).map(drop)
+    }),
+    ("edit_profile", Right::Administer, Everywhere, |app, _| {
+        app.edit_profile("plus", &[], &[], Expected::Anything).map(drop)
+    }),
+    ("edit_profile", Right::Administer, One, |app, of| {
+        app.edit_profile(of.profile, &[], &[], Expected::Anything).map(drop)
+    }),
+    ("remove_profile_as", Right::Administer, One, |app, of| {
+        outdated(app.remove_profile_as(of.profile, Expected::Revision("another")))
     }),
     ("remove_profile", Right::Administer, Everywhere, |app, _| {
         app.remove_profile("plus")?;
@@ -202,6 +275,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("administrator", Right::Administer, One, |app, of| app.administrator(of.administrator).map(drop)),
     ("administrators", Right::Administer, Own, |app, _| app.administrators().map(drop)),
+    ("administrators_after", Right::Administer, Own, |app, _| app.administrators_after(None, 9).map(drop)),
     ("add_administrator", Right::Administer, Own, |app, _| {
         app.add_administrator("taken", &[within(app)]).map(drop)
     }),
@@ -248,6 +322,12 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("audit", Right::Administer, Everywhere, |app, _| {
         app.audit(&AuditQuery::default())?.try_for_each(|entry| entry.map(drop))
     }),
+    ("audit_after", Right::Administer, Everywhere, |app, _| {
+        app.audit_after(&AuditQuery::default(), None, 9).map(drop)
+    }),
+    ("audit_before", Right::Administer, Everywhere, |app, _| {
+        app.audit_before(&AuditQuery::default(), None, 9).map(drop)
+    }),
     ("audit_head", Right::Administer, Everywhere, |app, _| app.audit_head().map(drop)),
     ("verify_audit", Right::Administer, Everywhere, |app, _| app.verify_audit(None, |_| {}).map(drop)),
     ("export_audit", Right::Administer, Everywhere, |app, _| app.export_audit("nowhere").map(drop)),
@@ -260,10 +340,28 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         let wanted = RowsRequest { file: "x.csv", key: None, skip_unmatched: true };
         app.read_rows(table(), &wanted, &mut Rows).map(drop)
     }),
+    ("upload", Right::Report, Own, |app, _| app.upload("x.csv", Cursor::new("username\n")).map(drop)),
+    ("begin_upload", Right::Report, Own, |app, _| app.begin_upload("x.csv").map(drop)),
+    ("uploads_after", Right::Report, Own, |app, _| app.uploads_after(None, 9).map(drop)),
+    ("find_upload", Right::Report, One, |app, of| app.find_upload(of.upload).map(drop)),
+    ("open_upload", Right::Report, One, |app, of| app.open_upload(of.upload).map(drop)),
+    ("read_upload", Right::Report, One, |app, of| {
+        app.read_upload(of.upload, &TableOptions::default(), None, true, &mut Rows).map(drop)
+    }),
+    // One of its own, so that this one stays for others.
+    ("remove_upload", Right::Report, One, |app, of| {
+        app.find_upload(of.upload)?;
+        let another = app.upload("x.csv", Cursor::new("username\n"))?.id;
+        app.remove_upload(another)
+    }),
     ("find_run", Right::Look, One, |app, of| app.find_run(of.run).map(drop)),
     ("runs", Right::Look, Own, |app, _| app.runs()?.try_for_each(|run| run.map(drop))),
     ("outcomes", Right::Look, One, |app, of| {
         app.outcomes(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
+    }),
+    ("runs_after", Right::Look, Own, |app, _| app.runs_after(&RunQuery::default(), None, 9).map(drop)),
+    ("outcomes_after", Right::Look, One, |app, of| {
+        app.outcomes_after(&app.find_run(of.run)?, None, None, 9).map(drop)
     }),
     ("histogram", Right::Look, One, |app, of| app.histogram(&app.find_run(of.run)?, 9).map(drop)),
     ("has_results", Right::Look, One, |app, of| app.has_results(&app.find_run(of.run)?).map(drop)),
@@ -293,13 +391,21 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("resume", Right::Execute, One, |app, of| {
         let (engine, brakes) = (engine(), Brakes::default());
-        let wanted = ResumeRequest { engine, time_limit: None, brakes, confirmed: true };
+        let wanted = ResumeRequest { engine, time_limit: None, brakes, confirmed: true, queue: false };
         app.resume(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
     }),
+    ("try_script", Right::Report, One, |app, of| {
+        let script = request("user.klass = 'x'", Mode::Preview).script;
+        let (username, engine) = (of.user.to_owned(), engine());
+        let wanted = TrialRequest { script, username, params: Vec::new(), row: Vec::new(), engine };
+        app.try_script(&wanted).map(drop)
+    }),
+    ("begin", Right::Execute, One, |app, of| app.begin(of.run, 2).map(drop)),
     ("cancel", Right::Execute, One, |app, of| app.cancel(of.run).map(drop)),
     ("watch", Right::Look, One, |app, of| app.watch(of.run, &Stop::default(), &mut Quiet).map(drop)),
     ("has_workers", Right::Look, Own, |app, _| app.has_workers().map(drop)),
     ("workers", Right::Look, Everywhere, |app, _| app.workers().map(drop)),
+    ("statistics", Right::Look, Everywhere, |app, _| app.statistics().map(drop)),
     ("work", Right::Execute, Everywhere, |app, _| app.work(&engine(), &Arc::new(true.into()), &mut |_| {})),
 ];
 
@@ -357,7 +463,8 @@ fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
                 });
                 let [preview, run] = made;
                 let id = root.user(user).unwrap().id;
-                Theirs { user, id, preview, run, administrator: user, organization, saved, profile }
+                let upload = app.upload("x.csv", Cursor::new("username\nzz\n")).unwrap().id;
+                Theirs { user, id, preview, run, upload, administrator: user, organization, saved, profile }
             },
         );
     let [north, south] = &theirs;

@@ -319,7 +319,8 @@ match row['n']:
     let undo = app.undo(applied.id, &wanted, &Stop::default(), &mut Silent).unwrap();
     app.set_user("user1", &["description=by hand".to_owned()]).unwrap();
     let engine = request("", Mode::Apply).engine;
-    let wanted = ResumeRequest { engine, time_limit: None, brakes: Brakes::default(), confirmed: true };
+    let wanted =
+        ResumeRequest { engine, time_limit: None, brakes: Brakes::default(), confirmed: true, queue: false };
     let undo = app.resume(undo.id, &wanted, &Stop::default(), &mut Silent).unwrap();
     check(&app, &undo);
     use Outcome::{Changed, Conflict};

@@ -56,10 +56,14 @@ actions! {
     RunApply "run-apply" "A preview was applied.";
     RunUndo "run-undo" "A run was taken back.";
     RunRetry "run-retry" "A run was repeated for those that had failed.";
+    RunBegin "run-begin" "A run that was held was let begin.";
     RunResume "run-resume" "A run was told to go on.";
     RunCancel "run-cancel" "A run was cancelled.";
     RunApprove "run-approve" "Somebody has said yes to the plan of a preview.";
+    UploadAdd "upload-add" "A file was sent, to be used later.";
+    UploadRemove "upload-remove" "A file that was sent was removed before its time.";
     ProfileAdd "profile-add" "A profile was added.";
+    ProfileEdit "profile-edit" "A profile got other items.";
     ProfileRemove "profile-remove" "A profile was removed.";
     OrganizationAdd "organization-add" "An organization was added.";
     OrganizationRename "organization-rename" "An organization got another name.";

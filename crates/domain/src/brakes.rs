@@ -2,7 +2,7 @@ use std::ops::{AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Field, FieldChange, Outcome, Tally, Value};
+use crate::{AdministratorId, Change, Field, FieldChange, Outcome, Tally, Value};
 
 /// Without a number of its own, a run stops once more than this many targets have failed...
 const FAILURES: u64 = 100;
@@ -30,6 +30,20 @@ pub struct Settings {
     /// Whether items that FreeRADIUS would reject a user for are refused, instead of warned of.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub strict: bool,
+    /// Who has let it begin or go on, if that was somebody else than its maker: it is they who must be allowed to from then
+    /// on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched_by: Option<Voucher>,
+}
+
+/// Whose rights a run goes on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voucher {
+    /// An account of the operating system, which may do everything.
+    Account,
+    /// An administrator.
+    Administrator(AdministratorId),
 }
 
 /// When a run stops by itself.

@@ -138,6 +138,34 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Reads a value of this field as a program writes it, in JSON. As in scripts, a text field takes whole numbers as
+    /// their text and `null` as no text; times without an offset are in `zone`.
+    pub fn read_json(self, json: &serde_json::Value, zone: &Zone) -> Result<Value, Refusal> {
+        use serde_json::Value as Json;
+        let value = match (self.kind(), json) {
+            (Kind::Text, Json::String(text)) => Some(Value::Text(text.clone())),
+            (Kind::Text, Json::Null) => Some(Value::Text(String::new())),
+            (Kind::Text, Json::Number(number)) if number.is_i64() || number.is_u64() => {
+                Some(Value::Text(number.to_string()))
+            }
+            (Kind::Int, Json::Number(number)) => number.as_i64().map(Value::Int),
+            (Kind::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
+            (Kind::Time, Json::Null) if self.nullable() => Some(Value::Time(None)),
+            (Kind::Time, Json::String(text)) if !text.trim().is_empty() => return self.parse(text, zone),
+            _ => None,
+        };
+        let wanted = match self.kind() {
+            Kind::Text => "a text",
+            Kind::Int => "a whole number",
+            Kind::Bool => "true or false",
+            Kind::Time if self.nullable() => "a time such as \"2026-12-01T00:00:00Z\", or null",
+            Kind::Time => "a time such as \"2026-12-01T00:00:00Z\"",
+        };
+        value.ok_or_else(|| Refusal::new(format!("{self}: {json} is not {wanted}")))
+    }
+}
+
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -250,6 +278,30 @@ mod tests {
         let refusal = "expiraton".parse::<Field>().unwrap_err().to_string();
         assert_eq!(refusal, "no user field is called \"expiraton\"; did you mean expiration?");
         assert_eq!("zzz".parse::<Field>().unwrap_err().to_string(), "no user field is called \"zzz\"");
+    }
+
+    #[test]
+    fn values_are_read_from_json_by_the_kind_of_the_field() {
+        use serde_json::json;
+        let read = |field: Field, json| field.read_json(&json, &Zone::utc()).map_err(|why| why.to_string());
+        assert_eq!(read(Field::Klass, json!("gold")), Ok(Value::Text("gold".to_owned())));
+        assert_eq!(read(Field::Klass, json!(null)), Ok(Value::Text(String::new())));
+        assert_eq!(read(Field::ExternalId, json!(4711)), Ok(Value::Text("4711".to_owned())));
+        assert_eq!(read(Field::UsernameLength, json!(7)), Ok(Value::Int(7)));
+        assert_eq!(read(Field::IsActive, json!(false)), Ok(Value::Bool(false)));
+        assert_eq!(read(Field::Expiration, json!(null)), Ok(Value::Time(None)));
+        let at = Timestamp::parse("2026-12-01", &Zone::utc()).unwrap();
+        assert_eq!(read(Field::Expiration, json!("2026-12-01")), Ok(Value::Time(Some(at))));
+        for (field, json, why) in [
+            (Field::Klass, json!(1.5), "klass: 1.5 is not a text"),
+            (Field::IsActive, json!("yes"), "is_active: \"yes\" is not true or false"),
+            (Field::UsernameLength, json!(0.5), "username_length: 0.5 is not a whole number"),
+            (Field::Expiration, json!(""), "expiration: \"\" is not a time such as"),
+            (Field::LastUpdate, json!(null), "last_update: null is not a time such as"),
+        ] {
+            let told = read(field, json).unwrap_err();
+            assert!(told.starts_with(why), "{told}");
+        }
     }
 
     #[test]

@@ -23,15 +23,17 @@ mod plan;
 mod profile;
 mod refusal;
 mod reply;
+mod request_key;
 mod rights;
 mod run;
 mod saved;
 mod time;
+mod upload;
 mod user;
 
 pub use approval::{Above, Approval, Missing, Unapproved};
 pub use audit::{Act, Action, AuditEntry, AuditQuery, Chain, Deed, Flaw, Head, Verdict};
-pub use brakes::{Brakes, Counts, Settings, Tripped};
+pub use brakes::{Brakes, Counts, Settings, Tripped, Voucher};
 pub use change::{Change, FieldChange, Mismatch, diff, inverse};
 pub use clock::{Clock, SystemClock};
 pub use columns::ColumnHash;
@@ -50,13 +52,15 @@ pub use plan::PlanHash;
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
 pub use refusal::Refusal;
 pub use reply::{Answered, Reply};
+pub use request_key::RequestKey;
 pub use rights::{
     Administrator, AdministratorId, Grant, Right, Rights, Role, Scope, check_administrator_name,
 };
-pub use run::{Mode, Replay, Run, RunId, RunState, Selection};
+pub use run::{Mode, Replay, Run, RunId, RunQuery, RunState, Selection};
 pub use saved::{
     MAX_SCRIPT_BYTES, SavedFilter, SavedName, ScriptVersion, check_saved_name, full_name, is_saved_name,
     nearest,
 };
 pub use time::{CivilDate, Timestamp, Zone};
+pub use upload::{Upload, UploadId};
 pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};

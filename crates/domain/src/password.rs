@@ -141,6 +141,11 @@ impl UserPassword {
         Ok(Self { scheme, value: Secret::new(value) })
     }
 
+    /// The same of what somebody has typed or sent; nothing is no password.
+    pub fn read(given: &Secret) -> Result<Option<Self>, Refusal> {
+        if given.reveal().is_empty() { Ok(None) } else { Self::parse(given.reveal()).map(Some) }
+    }
+
     /// In which form it is kept.
     #[must_use]
     pub fn scheme(&self) -> PasswordScheme {
@@ -171,7 +176,7 @@ fn crypt(hash: &str) -> Result<&str, Refusal> {
     let of_crypt = |c: char| c.is_ascii_alphanumeric() || "./$=,-_".contains(c);
     if !hash.chars().all(of_crypt) || !(hash.starts_with('$') || hash.len() == 13) {
         return Err(Refusal::new(
-            "what crypt(3) makes begins with $, such as $6$salt$…, or has 13 characters",
+            "a password that crypt(3) made begins with $, such as $6$salt$…, or has 13 characters",
         ));
     }
     Ok(hash)
@@ -184,7 +189,9 @@ fn digest(scheme: PasswordScheme, text: &str, fits: impl Fn(usize) -> bool) -> R
     let bytes = read.into_iter().flatten().find(|bytes| fits(bytes.len()));
     // In hexadecimal digits FreeRADIUS cannot take it for anything else.
     bytes.map(|bytes| format!("0x{}", HEXLOWER.encode(&bytes))).ok_or_else(|| {
-        Refusal::new(format!("{scheme} takes a digest of its length in hexadecimal digits or base64"))
+        Refusal::new(format!(
+            "a password kept as {scheme} is a digest of its length in hexadecimal digits or base64"
+        ))
     })
 }
 
@@ -193,7 +200,7 @@ fn pbkdf2(text: &str) -> Result<&str, Refusal> {
     let is_base64 = |text: &&str| BASE64_NOPAD.decode(text.trim_end_matches('=').as_bytes()).is_ok();
     if parts.len() != 4 || !parts[0].starts_with("HMACSHA") || !parts[1..].iter().all(is_base64) {
         return Err(Refusal::new(
-            "PBKDF2 takes digest:iterations:salt:hash, such as HMACSHA2+256:AAAnEA:…, all but the digest in base64",
+            "a password of PBKDF2 is digest:iterations:salt:hash, such as HMACSHA2+256:AAAnEA:…, all but the digest in base64",
         ));
     }
     Ok(text)

@@ -8,7 +8,7 @@ use crate::{AdministratorId, Counts, Field, Outcome, Refusal, Scope, Settings, T
 pub type RunId = i64;
 
 /// Whether a run writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Records what would change.
@@ -258,6 +258,19 @@ pub struct Run {
     pub note: Option<String>,
 }
 
+/// Which runs are wanted: those that satisfy everything that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunQuery {
+    /// Where they stand.
+    pub state: Option<RunState>,
+    /// What their script is called.
+    pub script: Option<String>,
+    /// Whether they write.
+    pub mode: Option<Mode>,
+    /// Who has started them.
+    pub administrator: Option<String>,
+}
+
 impl Run {
     /// Whether this somebody has started it. Numbers tell administrators apart, since a name may be given again.
     #[must_use]
@@ -276,6 +289,13 @@ impl Run {
             (None, Some(run)) => Some(Replay::Inverse(run)),
             (None, None) => None,
         }
+    }
+
+    /// Whether it waits, with its list frozen, for somebody to let it begin. What waits for the answer of whoever sits at a
+    /// terminal has a holder.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.state == RunState::Selecting && self.holder.is_none()
     }
 
     /// How many targets had no turn yet.

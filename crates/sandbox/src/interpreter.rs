@@ -1,6 +1,7 @@
 use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +23,16 @@ pub struct Interpreter {
     /// See `probe.py` for what is in it; sealed, so that no worker can change it for another.
     pub(crate) image: OwnedFd,
     version: [i64; 3],
+    /// What the executable was when it was looked at.
+    stamp: Option<Stamp>,
+}
+
+/// Another file has another one.
+type Stamp = (u64, u64, u64, i64, i64);
+
+fn stamp(executable: &Path) -> Option<Stamp> {
+    let file = std::fs::metadata(executable).ok()?;
+    Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
 }
 
 impl Interpreter {
@@ -29,6 +40,13 @@ impl Interpreter {
     #[must_use]
     pub fn version(&self) -> String {
         self.version.map(|part| part.to_string()).join(".")
+    }
+
+    /// Whether the executable is still the file that was looked at: an upgrade brings another one, which the library in
+    /// memory does not fit.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        stamp(&self.executable) == self.stamp
     }
 
     pub(crate) fn find(python: &Path) -> Result<Self, Unavailable> {
@@ -80,8 +98,10 @@ impl Interpreter {
             .iter()
             .filter_map(|path| if let Value::Text(path) = path { Some(PathBuf::from(&**path)) } else { None })
             .collect();
+        let executable = PathBuf::from(&*executable);
         Some(Self {
-            executable: PathBuf::from(&*executable),
+            stamp: stamp(&executable),
+            executable,
             folders,
             image,
             version: version.try_into().ok()?,

@@ -77,23 +77,15 @@ pub struct Target {
 }
 
 impl Job {
-    /// The first frame that a worker gets; the two descriptors are numbers in the worker.
-    pub(crate) fn settings(&self, image: RawFd, counter: RawFd) -> Vec<u8> {
+    /// What a worker that is locked down hears of the script.
+    pub(crate) fn frame(&self) -> Vec<u8> {
         let mut w = Writer::default();
         w.dict();
         for (name, number) in [
-            ("image", i64::from(image)),
-            ("counter", i64::from(counter)),
             ("time_limit_ns", i64::try_from(self.limits.time.as_nanos()).unwrap_or(i64::MAX)),
             ("memory", i64::try_from(self.limits.memory).unwrap_or(i64::MAX)),
             ("max_output", int(self.limits.output)),
             ("max_result", int(self.limits.result)),
-            ("max_username", int(MAX_USERNAME_BYTES)),
-            ("max_text", int(MAX_TEXT_BYTES)),
-            ("max_item", int(MAX_ITEM_BYTES)),
-            ("max_edits", int(MAX_EDITS)),
-            ("earliest", Timestamp::MIN.as_micros()),
-            ("latest", Timestamp::MAX.as_micros()),
         ] {
             w.text(name);
             w.int(number);
@@ -110,26 +102,6 @@ impl Job {
             w.tuple(3);
             w.text(name);
             param(value, &mut w);
-        }
-        w.text("fields");
-        w.list(Field::ALL.len());
-        for field in Field::ALL {
-            w.tuple(4);
-            w.text(field.name());
-            w.int(match field.kind() {
-                Kind::Int => 0,
-                Kind::Text => 1,
-                Kind::Bool => 2,
-                Kind::Time => 3,
-            });
-            w.bool(field.writable());
-            w.bool(field.nullable());
-        }
-        w.text("operators");
-        w.list(ItemKind::ALL.len());
-        for kind in ItemKind::ALL {
-            w.list(kind.operators().len());
-            kind.operators().iter().for_each(|operator| w.text(operator.as_str()));
         }
         w.text("profiles");
         w.list(self.profiles.iter().count());
@@ -160,6 +132,47 @@ impl Job {
         w.end_dict();
         w.bytes
     }
+}
+
+/// The first frame that a worker gets: what holds for every script. The two descriptors are numbers in the worker.
+pub(crate) fn settings(image: RawFd, counter: RawFd) -> Vec<u8> {
+    let mut w = Writer::default();
+    w.dict();
+    for (name, number) in [
+        ("image", i64::from(image)),
+        ("counter", i64::from(counter)),
+        ("max_username", int(MAX_USERNAME_BYTES)),
+        ("max_text", int(MAX_TEXT_BYTES)),
+        ("max_item", int(MAX_ITEM_BYTES)),
+        ("max_edits", int(MAX_EDITS)),
+        ("earliest", Timestamp::MIN.as_micros()),
+        ("latest", Timestamp::MAX.as_micros()),
+    ] {
+        w.text(name);
+        w.int(number);
+    }
+    w.text("fields");
+    w.list(Field::ALL.len());
+    for field in Field::ALL {
+        w.tuple(4);
+        w.text(field.name());
+        w.int(match field.kind() {
+            Kind::Int => 0,
+            Kind::Text => 1,
+            Kind::Bool => 2,
+            Kind::Time => 3,
+        });
+        w.bool(field.writable());
+        w.bool(field.nullable());
+    }
+    w.text("operators");
+    w.list(ItemKind::ALL.len());
+    for kind in ItemKind::ALL {
+        w.list(kind.operators().len());
+        kind.operators().iter().for_each(|operator| w.text(operator.as_str()));
+    }
+    w.end_dict();
+    w.bytes
 }
 
 /// How the worker makes its value, and of what.

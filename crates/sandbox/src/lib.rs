@@ -11,17 +11,22 @@ mod job;
 mod lockdown;
 mod marshal;
 mod process;
+mod processes;
 mod report;
+mod warm;
 mod worker;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 pub use interpreter::Interpreter;
 pub use job::{Job, Limits, RunFacts, Target};
+pub use processes::{Processes, processes};
 pub use report::{Ending, Report};
 pub use worker::{Broken, Prepared, StartError, SyntaxFault, Worker};
 
 use lockdown::Lockdown;
+use warm::Warm;
 
 /// Whether workers are locked down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +63,7 @@ pub enum Unavailable {
 pub struct Sandbox {
     interpreter: Interpreter,
     lockdown: Option<Lockdown>,
+    warm: OnceLock<Warm>,
 }
 
 impl Sandbox {
@@ -71,7 +77,7 @@ impl Sandbox {
             Isolation::Full => Some(Lockdown::new(&interpreter)?),
             Isolation::None => None,
         };
-        Ok(Self { interpreter, lockdown })
+        Ok(Self { interpreter, lockdown, warm: OnceLock::new() })
     }
 
     /// The interpreter that runs the scripts.

@@ -17,9 +17,10 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::Sandbox;
+use crate::job::settings;
 use crate::lockdown::Lockdown;
 use crate::marshal::Garbled;
-use crate::{Job, Sandbox};
 
 /// No frame of a worker is larger: a flush of 64 KiB and one report with its output, result and edits fit twice.
 const MAX_FRAME: usize = 8 << 20;
@@ -51,8 +52,8 @@ pub(crate) type Frame = (u8, Vec<u8>);
 
 /// A running worker process.
 ///
-/// The kernel kills it when the *thread* that started it ends (`PR_SET_PDEATHSIG`), so it must not outlive or leave
-/// that thread: the type is not [`Send`].
+/// The kernel kills it when the *thread* that started it ends (`PR_SET_PDEATHSIG`), so it must not outlive that thread:
+/// the type is not [`Send`]. One that waits for a script can be handed on nevertheless, see [`crate::warm`].
 pub(crate) struct Process {
     child: Child,
     input: ChildStdin,
@@ -71,7 +72,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a worker in the first stage of the lock-down and gives it its program and settings.
-    pub(crate) fn start(sandbox: &Sandbox, job: &Job) -> io::Result<Self> {
+    pub(crate) fn start(sandbox: &Sandbox) -> io::Result<Self> {
         let (counter, counter_fd) = Counter::new()?;
         let image = sandbox.interpreter.image.as_raw_fd();
         let shared = [image, counter_fd.as_raw_fd()];
@@ -127,7 +128,7 @@ impl Process {
             stays_on_its_thread: PhantomData,
         };
         process.send(WORKER.as_bytes());
-        process.send(&job.settings(shared[0], shared[1]));
+        process.send(&settings(shared[0], shared[1]));
         Ok(process)
     }
 

@@ -6,6 +6,7 @@ use rollcall_domain::ScriptError;
 
 use crate::marshal::{Garbled, Reader, Value, Writer};
 use crate::process::Process;
+use crate::processes;
 use crate::report::{Ending, Report};
 use crate::{Job, RunFacts, Sandbox, Target};
 
@@ -13,6 +14,8 @@ const LOADED: u8 = 1;
 const READY: u8 = 2;
 const REJECTED: u8 = 3;
 const REPORTS: u8 = 4;
+const LOCKED: u8 = 5;
+const TAKEN: u8 = 6;
 
 /// An interpreter that is not ready by then never will be.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -249,6 +252,7 @@ impl<'a> Worker<'a> {
             reports.push((waiting.target, Report::of_the_dead(ending, spent)));
             self.probation = self.probation.saturating_sub(1);
         }
+        processes::count_death();
         self.process = self.start_again()?;
         self.process.send(&self.facts.frame());
         self.watch = Watch::new();
@@ -316,18 +320,43 @@ impl Death {
     }
 }
 
-/// Starts a process up to the point where it has compiled the script.
+/// Starts a process, or takes one that waits, up to the point where it has compiled the script.
 fn start(sandbox: &Sandbox, job: &Job) -> Result<Process, StartError> {
-    let mut process = Process::start(sandbox, job).map_err(Broken::from)?;
+    if let Some(process) = sandbox.take_warm() {
+        match give(process, sandbox, job) {
+            // It has died while it waited.
+            Err(StartError::Broken(_)) => {}
+            given => return given,
+        }
+    }
+    give(locked_down(sandbox)?, sandbox, job)
+}
+
+/// Starts a process up to the point where it waits for a script.
+pub(crate) fn locked_down(sandbox: &Sandbox) -> Result<Process, StartError> {
+    let mut process = Process::start(sandbox).map_err(Broken::from)?;
+    processes::count_start();
     expect(&mut process, LOADED)?;
     let mut frame = Writer::default();
     match &sandbox.lockdown {
-        Some(lockdown) => {
-            process.limit_memory(job.limits.memory).map_err(Broken::from)?;
-            frame.bytes(&lockdown.second);
-        }
+        Some(lockdown) => frame.bytes(&lockdown.second),
         None => frame.none(),
     }
+    process.send(&frame.bytes);
+    expect(&mut process, LOCKED)?;
+    Ok(process)
+}
+
+/// Gives a waiting process its script.
+fn give(mut process: Process, sandbox: &Sandbox, job: &Job) -> Result<Process, StartError> {
+    process.send(&job.frame());
+    expect(&mut process, TAKEN)?;
+    // What the job takes is not the script's.
+    if sandbox.lockdown.is_some() {
+        process.limit_memory(job.limits.memory).map_err(Broken::from)?;
+    }
+    let mut frame = Writer::default();
+    frame.none();
     process.send(&frame.bytes);
     expect(&mut process, READY)?;
     Ok(process)

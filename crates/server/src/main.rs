@@ -1,8 +1,10 @@
 //! `rollcall`: the one binary. Each command is a file below [`cli`], each address of the server one below [`http`].
 
 mod cli;
+mod contract;
 mod failure;
 mod http;
+mod lines;
 mod outcomes;
 mod output;
 mod progress;

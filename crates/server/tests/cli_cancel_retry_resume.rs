@@ -351,8 +351,10 @@ fn a_run_to_which_nobody_has_said_yes_asks_when_it_is_resumed() {
     let desk = Desk::on_file().and_users(2);
     desk.run("user.klass = 'x'", &["--all", "--apply", "--yes", "--canary", "1"]).exits(1);
     // As if its process had died at the question: no test sits at a terminal.
-    let question = "UPDATE runs SET state = 'selecting', holder = NULL, ended_at = NULL";
-    desk.database().execute(question, []).unwrap();
+    let host = nix::unistd::gethostname().unwrap();
+    let before_the_machine_was_restarted = format!("another:1@{}/1/1", host.to_string_lossy());
+    let question = "UPDATE runs SET state = 'selecting', holder = ?1, ended_at = NULL";
+    desk.database().execute(question, [before_the_machine_was_restarted]).unwrap();
     assert_eq!(column(&desk.runs(), "state"), ["interrupted"]);
     let refusal = runs(&desk, "resume", 1, &[]).exits(2);
     assert_eq!(

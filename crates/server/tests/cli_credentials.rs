@@ -6,13 +6,12 @@ mod common;
 use std::io::Write;
 use std::process::Stdio;
 
+use common::server::PASSWORD;
 use common::terminal::{at_terminal, sit_down};
 use common::{Desk, Done, finish, keys, start, wait_until};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use rollcall_domain::{Secret, TokenText};
 use serde_json::json;
-
-const PASSWORD: &str = "correct horse battery";
 
 /// A desk with the administrator ana.
 fn desk() -> Desk {

@@ -220,10 +220,10 @@ fn a_file_may_come_through_standard_input() {
 #[test]
 fn a_password_goes_in_and_is_never_shown() {
     let desk = Desk::on_file();
-    desk.import("username,password\nana,s3cret-word\n");
+    desk.import("username,password\nana,canary-of-a-user\n");
     let stored: String =
         desk.database().query_row("SELECT password FROM users", [], |row| row.get(0)).unwrap();
-    assert_eq!(stored, "s3cret-word");
+    assert_eq!(stored, "canary-of-a-user");
     let script = "result['all'] = [str(getattr(user, name)) for name in dir(user) if name[0] != '_']";
     desk.run(script, &["--all"]).exits(0);
     for args in [
@@ -233,7 +233,7 @@ fn a_password_goes_in_and_is_never_shown() {
         &["users", "export", "--format", "json"],
         &["runs", "outcomes", "1", "--format", "json"],
     ] {
-        assert!(!desk.ok(args).out.contains("s3cret-word"), "{args:?}");
+        assert!(!desk.ok(args).out.contains("canary-of-a-user"), "{args:?}");
     }
 }
 

@@ -19,7 +19,8 @@ impl Move {
     fn new() -> Self {
         let desk = Desk::on_file();
         desk.ok(&["profiles", "add", "plus"]);
-        let row = |n| format!("{0},secret-{n},2026-01-0{1},plus,Class := {n}\n", name(n), n % 9 + 1);
+        let row =
+            |n| format!("{0},canary-of-a-user-{n},2026-01-0{1},plus,Class := {n}\n", name(n), n % 9 + 1);
         let rows: String = (1..=USERS).map(row).collect();
         desk.import(format!("username,password,last_login,profiles,attributes\n{rows}"));
         Self { desk, server: PgDatabase::fresh() }
@@ -160,7 +161,7 @@ fn everything_moves_and_goes_on_in_its_new_place() {
         query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     };
     assert_eq!(passwords("back.db"), passwords("rollcall.db"));
-    assert_eq!(passwords("back.db")[1], (name(2), "secret-2".to_owned()));
+    assert_eq!(passwords("back.db")[1], (name(2), "canary-of-a-user-2".to_owned()));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{Desk, Done, column, finish, name, start};
+use common::workers::Worker;
+use common::{Desk, Done, column, finish, name, start, wait_until};
 use serde_json::{Value, json};
 
 fn prune(desk: &Desk, age: &str) -> Value {
@@ -192,6 +193,38 @@ fn only_what_ended_before_the_age_goes() {
     pruned(&desk, 3);
     let lines = desk.ok(&["users", "history", &name(1), "--format", "json"]).objects();
     assert_eq!(column(&lines, "after"), ["b"], "what is left of it");
+}
+
+#[test]
+fn a_worker_prunes_by_the_setting() {
+    let desk = Desk::with_users(2);
+    let shown = |run: i64| runs(&desk, &["show", &run.to_string(), "--format", "json"]).exits(0).object();
+    let prunings = || desk.ok(&["audit", "list", "--action", "prune", "--format", "json"]).objects();
+    desk.apply("user.klass = 'a'", 0);
+    let worker = Worker::start(&desk);
+    // It has looked, and nothing is set: whatever it then does for a run comes later than that.
+    desk.run("pass", &["--all", "--queue"]).exits(0);
+    runs(&desk, &["watch", "2"]).exits(0);
+    worker.drain().exits(0);
+    assert_eq!(shown(1)["pruned_at"], Value::Null);
+
+    desk.ok(&["settings", "set", "prune_after", "0s"]);
+    let worker = Worker::start(&desk);
+    wait_until("it has pruned", || {
+        [1, 2].iter().all(|run| shown(*run)["pruned_at"] != Value::Null)
+            && runs(&desk, &["outcomes", "1", "--format", "json"]).exits(0).out.is_empty()
+    });
+    let said = prunings();
+    assert_eq!((said.len(), &said[0]["detail"]["setting"]), (1, &json!("prune_after")), "{said:?}");
+    // Another one knows that it was done within the hour.
+    desk.apply("user.klass = 'b'", 0);
+    let other = Worker::start(&desk);
+    desk.run("pass", &["--all", "--queue"]).exits(0);
+    runs(&desk, &["watch", "4"]).exits(0);
+    let said = [worker, other].map(|worker| worker.drain().exits(0).err);
+    assert!(said[0].contains("2 runs pruned, as the setting prune_after wants"), "{said:?}");
+    assert_eq!(shown(3)["pruned_at"], Value::Null);
+    assert_eq!(prunings().len(), 1);
 }
 
 #[test]

@@ -113,6 +113,27 @@ fn what_a_killed_command_was_at_is_done_by_a_worker_of_its_machine_at_once() {
 }
 
 #[test]
+fn what_a_killed_server_was_at_goes_on_when_it_is_started_again() {
+    let desk = Desk::with_users(200);
+    let serve = || {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--workers", "1"];
+        Worker::of(&mut desk.command(&args))
+    };
+    let server = serve();
+    let run = queue(&desk, &format!("user.username_length = 7\n{SLOW}"), &QUEUE);
+    wait_for(&desk, run, 1);
+    server.kill();
+    let killed = desk.store().run(run).unwrap().unwrap();
+    assert!(killed.left() > 0, "{:?}", killed.tally);
+    assert_eq!(show(&desk, run)["state"], "interrupted");
+    let server = serve();
+    wait_until("it goes on with it by itself", || show(&desk, run)["state"] == "finished");
+    let done = done_by(&server.drain().exits(0));
+    assert_eq!(done + killed.tally.total(), 200, "what was done was not done again");
+    assert_counted_once(&desk, 200);
+}
+
+#[test]
 fn a_command_and_a_worker_share_a_run() {
     let desk = Desk::with_users(300);
     desk.write("script.py", format!("user.username_length = 7\n{SLOW}"));
@@ -172,6 +193,30 @@ fn a_canary_is_a_canary_for_workers_too() {
     for worker in workers {
         worker.drain().exits(0);
     }
+}
+
+#[test]
+fn a_small_run_is_not_stuck_behind_a_large_one() {
+    let desk = Desk::with_users(900);
+    let large = queue(&desk, SLOW, &QUEUE);
+    let worker = Worker::start(&desk);
+    wait_for(&desk, large, 1);
+    let small = queue(&desk, "user.klass = 'x'", &["--filter", "obj_id le 3", "--apply", "--yes", "--queue"]);
+    assert_eq!(watch(&desk, small).exits(0).object()["outcomes"]["changed"], 3);
+    let behind = desk.store().run(large).unwrap().unwrap();
+    assert!(behind.left() > 0, "the small one has ended first: {:?}", behind.tally);
+    // The large one goes on; a second one like it has its turns, too.
+    let second = queue(&desk, SLOW, &["--all", "--queue"]);
+    wait_for(&desk, second, 1);
+    let at = desk.store().run(large).unwrap().unwrap();
+    assert!(at.left() > 0, "{:?}", at.tally);
+    wait_for(&desk, large, at.tally.total() + 1);
+    assert!(desk.store().run(second).unwrap().unwrap().left() > 0);
+    for run in [large, second] {
+        desk.ok(&["runs", "cancel", &run.to_string()]);
+    }
+    let ended = [large, second, small].map(|run| desk.store().run(run).unwrap().unwrap().tally.total());
+    assert_eq!(done_by(&worker.drain().exits(0)), ended.iter().sum::<u64>(), "nothing was done twice");
 }
 
 #[test]

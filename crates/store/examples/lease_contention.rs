@@ -350,6 +350,7 @@ fn make_run(store: &Store, load: Load, targets: i64) -> Run {
         state: RunState::Running,
         holder: None,
         leased_until: SystemClock.now(),
+        key: None,
     };
     store.create_run(&new).unwrap()
 }

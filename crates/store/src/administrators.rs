@@ -9,6 +9,7 @@ use crate::{Store, StoreError, audit, credentials, sql};
 sql! {
     INSERT = "INSERT INTO administrators (name, created_at) VALUES (?1, ?2) RETURNING id";
     LIST = "SELECT id, name, created_at FROM administrators WHERE removed_at IS NULL ORDER BY id";
+    PAGE = "SELECT id, name, created_at FROM administrators WHERE removed_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
     BY_ID = "SELECT id, name, created_at FROM administrators WHERE id = ?1 AND removed_at IS NULL";
     BY_NAME = "SELECT id, name, created_at FROM administrators WHERE name = ?1 AND removed_at IS NULL";
     ANYBODY = "SELECT 1 FROM administrators WHERE removed_at IS NULL LIMIT 1";
@@ -104,6 +105,18 @@ impl Store {
     pub fn administrators(&self) -> Result<Vec<Administrator>, StoreError> {
         self.read(|tx| {
             let rows = tx.all(LIST, &[], read)?;
+            rows.into_iter().map(|row| administrator(tx, row)).collect()
+        })
+    }
+
+    /// The next administrators who are there, after number `after`.
+    pub fn administrators_page(
+        &self,
+        after: AdministratorId,
+        limit: u32,
+    ) -> Result<Vec<Administrator>, StoreError> {
+        self.read(|tx| {
+            let rows = tx.all(PAGE, args![after, limit], read)?;
             rows.into_iter().map(|row| administrator(tx, row)).collect()
         })
     }

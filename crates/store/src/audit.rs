@@ -7,7 +7,7 @@
 
 use rollcall_domain::{Act, Action, AuditEntry, AuditQuery, Chain, Deed, Flaw, Head, Timestamp, Verdict};
 
-use crate::db::{Row, Tx, args};
+use crate::db::{Row, Sql, Tx, args};
 use crate::{Store, StoreError, sql};
 
 macro_rules! entries {
@@ -29,7 +29,8 @@ sql! {
               previous, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     HEAD = "SELECT number, hash FROM audit_head";
     ALL = entries!("ORDER BY id");
-    AFTER = entries!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+    AFTER = entries!("WHERE id > ?1 AND at >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR who = ?3) \
+                      AND (CAST(?4 AS TEXT) IS NULL OR action = ?4) ORDER BY id LIMIT ?5");
     BEFORE = entries!("WHERE id < ?1 AND at >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR who = ?3) \
                        AND (CAST(?4 AS TEXT) IS NULL OR action = ?4) ORDER BY id DESC LIMIT ?5");
 }
@@ -126,15 +127,30 @@ impl Store {
         before: i64,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        let AuditQuery { who, action, since } = query;
-        let since = since.unwrap_or(Timestamp::MIN);
-        let action = action.map(Action::name);
-        self.read(|tx| tx.all(BEFORE, args![before, since, who.as_deref(), action, limit], entry))
+        self.audit_beside(BEFORE, query, before, limit)
     }
 
     /// Rows of the audit log with a number above `after`, oldest first.
-    pub fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        self.read(|tx| tx.all(AFTER, args![after, limit], entry))
+    pub fn audit_after(
+        &self,
+        query: &AuditQuery,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.audit_beside(AFTER, query, after, limit)
+    }
+
+    fn audit_beside(
+        &self,
+        side: Sql,
+        query: &AuditQuery,
+        number: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let AuditQuery { who, action, since } = query;
+        let since = since.unwrap_or(Timestamp::MIN);
+        let action = action.map(Action::name);
+        self.read(|tx| tx.all(side, args![number, since, who.as_deref(), action, limit], entry))
     }
 
     /// The head that the audit log itself knows.

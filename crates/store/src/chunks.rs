@@ -63,7 +63,7 @@ sql! {
         => concat!("INSERT INTO chunks (run_id, done, last, holder, leased_until) VALUES (?1, ?2, ?3, ?4, ", pg_until!("?5"), ") \
                     RETURNING id");
     IS_HELD = "UPDATE runs SET holder = ?2, leased_until = ?3 WHERE id = ?1 AND state = 'running'";
-    PUT_DOWN = "UPDATE chunks SET holder = NULL, leased_until = NULL WHERE id = ?1";
+    PUT_DOWN = "DELETE FROM chunks WHERE id = ?1 RETURNING run_id, done, last";
     IS_LEFT = "UPDATE runs SET holder = NULL, leased_until = NULL WHERE id = ?1 AND state = 'running' AND holder = ?2";
     RENEW = concat!("UPDATE chunks SET leased_until = ", now!(), " + ?2 WHERE id = ?1 RETURNING last")
         => concat!("UPDATE chunks SET leased_until = ", pg_until!("?2"), " WHERE id = ?1 RETURNING last");
@@ -227,10 +227,13 @@ impl Store {
         })
     }
 
-    /// Gives back what is left of a chunk, for whoever wants it.
+    /// Gives back what is left of a chunk, for whoever wants it: its run queues up behind those that wait.
     pub fn put_down_chunk(&self, chunk: &Chunk, holder: &str) -> Result<(), StoreError> {
         self.write(|tx| {
-            tx.execute(PUT_DOWN, args![chunk.id])?;
+            let left =
+                tx.first(PUT_DOWN, args![chunk.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            let Some((run, done, last)) = left else { return Ok(()) };
+            open(tx, run, done, last)?;
             tx.announce()?;
             tx.execute(IS_LEFT, args![chunk.run, holder]).map(drop)
         })

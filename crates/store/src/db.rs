@@ -28,6 +28,7 @@ pub(crate) enum Arg<'a> {
     Bool(bool),
     Text(&'a str),
     Owned(String),
+    Bytes(&'a [u8]),
     /// Microseconds on SQLite, `timestamptz` on PostgreSQL.
     Time(Timestamp),
 }
@@ -53,6 +54,7 @@ arg_from! {
     &'a str => |value| Self::Text(value);
     &'a String => |value| Self::Text(value);
     String => |value| Self::Owned(value);
+    &'a [u8] => |value| Self::Bytes(value);
     Timestamp => |value| Self::Time(value);
 }
 
@@ -73,6 +75,7 @@ impl rusqlite::ToSql for Arg<'_> {
             Self::Bool(value) => ValueRef::Integer((*value).into()),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Owned(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
             Self::Time(time) => ValueRef::Integer(time.as_micros()),
         }))
     }
@@ -119,6 +122,7 @@ impl ToSql for Arg<'_> {
             Self::Bool(value) => value.to_sql_checked(ty, out),
             Self::Text(text) => text.to_sql_checked(ty, out),
             Self::Owned(text) => text.to_sql_checked(ty, out),
+            Self::Bytes(bytes) => bytes.to_sql_checked(ty, out),
             Self::Time(time) => Moment(*time).to_sql_checked(ty, out),
         }
     }
@@ -159,7 +163,7 @@ macro_rules! column {
     };
 }
 
-column!(bool, String, Option<bool>, Option<String>);
+column!(bool, String, Vec<u8>, Option<bool>, Option<String>);
 
 /// A whole number of whatever size the column has.
 struct Int(i64);

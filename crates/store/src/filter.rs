@@ -224,7 +224,7 @@ impl Condition {
 }
 
 /// The first text, by code point, that comes after every text that starts with `prefix`; none if there is none.
-fn after_all_that_start_with(prefix: &str) -> Option<String> {
+pub(crate) fn after_all_that_start_with(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
         if last != char::MAX {

@@ -9,8 +9,9 @@ sql! {
                  r.undoes FROM outcomes o JOIN runs r ON r.id = o.run_id \
                  WHERE o.user_id = ?1 AND o.written_at IS NOT NULL AND (o.written_at, o.run_id, o.seq) < (?2, ?3, ?4) \
                  ORDER BY o.written_at DESC, o.run_id DESC, o.seq DESC LIMIT ?5";
-    EDITS_PAGE = "SELECT at, journal, id, administrator FROM edits WHERE user_id = ?1 AND id < ?2 \
-                  ORDER BY id DESC LIMIT ?3";
+    // An edit comes after what runs have written at the same moment.
+    EDITS_PAGE = "SELECT at, journal, id, administrator FROM edits WHERE user_id = ?1 AND (at, id) < (?2, ?3) \
+                  ORDER BY at DESC, id DESC LIMIT ?4";
     HAS_CHANGED = "SELECT 1 FROM outcomes WHERE user_id = ?2 AND run_id = ?1 AND written_at IS NOT NULL";
     FORMER_ID = "SELECT user_id FROM outcomes WHERE run_id = ?1 AND username = ?2 ORDER BY seq LIMIT 1";
 }
@@ -26,9 +27,13 @@ pub struct Event {
     pub by: Option<ByRun>,
     /// What was changed.
     pub changes: Vec<Change>,
-    /// Where the next page goes on.
-    pub key: (Timestamp, i64, i64),
+    /// Where the next page goes on: a moment, and what was written at it. Events come in the order of their keys, from the
+    /// highest to the lowest.
+    pub key: EventKey,
 }
+
+/// When, by which run (0: by hand), for which of its targets (or the number of the edit).
+pub type EventKey = (Timestamp, i64, i64);
 
 /// The run behind an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +61,7 @@ impl Store {
     pub fn changes_by_runs(
         &self,
         user: UserId,
-        before: (Timestamp, i64, i64),
+        before: EventKey,
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
         self.read(|tx| {
@@ -80,16 +85,23 @@ impl Store {
         })
     }
 
-    /// The next edits of a user by hand, newest first, before edit `before`.
-    pub fn changes_by_hand(&self, user: UserId, before: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+    /// The next edits of a user by hand, newest first, before those of this key.
+    pub fn changes_by_hand(
+        &self,
+        user: UserId,
+        (before, run, number): EventKey,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let number = if run > 0 { i64::MAX } else { number };
         self.read(|tx| {
-            tx.all(EDITS_PAGE, args![user, before, limit], |row| {
+            tx.all(EDITS_PAGE, args![user, before, number, limit], |row| {
+                let at = row.get(0)?;
                 Ok(Event {
-                    at: row.get(0)?,
+                    at,
                     administrator: row.get(3)?,
                     by: None,
                     changes: changes(row)?,
-                    key: (Timestamp::MAX, row.get(2)?, 0),
+                    key: (at, 0, row.get(2)?),
                 })
             })
         })

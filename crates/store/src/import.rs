@@ -8,7 +8,7 @@ use rollcall_domain::{
 use crate::db::{Sql, Tx, args};
 use crate::profiles::{self, kind_number};
 use crate::sqlite::{BUSY, Verdict};
-use crate::{Store, StoreError, audit, import_set, organizations, sql};
+use crate::{Store, StoreError, audit, import_set, organizations, sql, users};
 
 sql! {
     INSERT_USER = "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
@@ -259,18 +259,7 @@ impl Store {
     ) -> Result<Result<T, E>, StoreError> {
         self.write_or_take_back(BUSY, |tx| {
             tx.batch(NO_HURRY)?;
-            tx.execute(CREATE_LINES, &[])?;
-            tx.execute(FORGET_LINES, &[])?;
-            let catalogue = profiles::catalogue(tx)?;
-            let mut import = Import {
-                tx,
-                organizations: HashMap::new(),
-                made: Vec::new(),
-                profiles: Vec::new(),
-                catalogue,
-            };
-            let done = work(&mut import)?;
-            tx.execute(FORGET_LINES, &[])?;
+            let done = importing(tx, work)?;
             if done.is_err() {
                 return Ok(Verdict::TakeBack(done));
             }
@@ -278,4 +267,46 @@ impl Store {
             Ok(Verdict::Keep(done))
         })
     }
+
+    /// Adds one user, with this number or the next free one, and a password.
+    pub fn add_user(
+        &self,
+        user: &User,
+        id: Option<UserId>,
+        password: Option<&UserPassword>,
+        act: &Act<'_>,
+    ) -> Result<Added, StoreError> {
+        let newcomer = Newcomer::User { line: 1, id, user, password };
+        let added = self.write_or_take_back(BUSY, |tx| {
+            let added = importing(tx, |import| import.add_all(&[newcomer]))?;
+            match added.into_iter().flatten().next() {
+                Some(Added::As(id)) => {
+                    let user = User { id, ..user.clone() };
+                    audit::record(tx, act, &users::deed(Action::UserAdd, &user))?;
+                    Ok(Verdict::Keep(Added::As(id)))
+                }
+                Some(taken) => Ok(Verdict::TakeBack(taken)),
+                None => Err(StoreError::Corrupt("a user who was neither added nor refused".to_owned())),
+            }
+        });
+        added.map_err(|error| match error.is_referenced() {
+            true => StoreError::NoSuch("organization or profile of that name any more".to_owned()),
+            false => error,
+        })
+    }
+}
+
+/// Lets `work` add users in a transaction.
+fn importing<T>(
+    tx: &Tx<'_>,
+    work: impl FnOnce(&mut Import<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    tx.execute(CREATE_LINES, &[])?;
+    tx.execute(FORGET_LINES, &[])?;
+    let catalogue = profiles::catalogue(tx)?;
+    let mut import =
+        Import { tx, organizations: HashMap::new(), made: Vec::new(), profiles: Vec::new(), catalogue };
+    let done = work(&mut import)?;
+    tx.execute(FORGET_LINES, &[])?;
+    Ok(done)
 }

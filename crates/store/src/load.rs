@@ -161,6 +161,20 @@ pub(crate) fn by_id(tx: &Tx<'_>, id: UserId) -> Result<Option<User>, StoreError>
     Ok(Some(user))
 }
 
+/// Those of these users who are there; on a server by number.
+pub(crate) fn by_ids(tx: &Tx<'_>, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    match tx {
+        Tx::Sqlite(_) => ids.iter().filter_map(|id| by_id(tx, *id).transpose()).collect(),
+        Tx::Postgres(pg) => {
+            let rows = pg.query(USERS_OF, &[&ids])?;
+            let mut users =
+                rows.iter().map(|row| user(&Row::Postgres(row))).collect::<Result<Vec<_>, _>>()?;
+            complete_all(tx, &mut users)?;
+            Ok(users)
+        }
+    }
+}
+
 /// A target as a chunk is loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
@@ -272,16 +286,7 @@ impl Store {
 
     /// Users by number, as they are now; those that are gone are missing.
     pub fn load_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        self.read(|tx| match tx {
-            Tx::Sqlite(_) => ids.iter().filter_map(|id| by_id(tx, *id).transpose()).collect(),
-            Tx::Postgres(pg) => {
-                let rows = pg.query(USERS_OF, &[&ids])?;
-                let mut users =
-                    rows.iter().map(|row| user(&Row::Postgres(row))).collect::<Result<Vec<_>, _>>()?;
-                complete_all(tx, &mut users)?;
-                Ok(users)
-            }
-        })
+        self.read(|tx| by_ids(tx, ids))
     }
 
     /// How many bytes the longest row of a run's targets has; 0 if they have no rows.

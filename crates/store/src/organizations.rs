@@ -1,12 +1,14 @@
-use rollcall_domain::{Act, Action, Deed, Organization, OrganizationId};
+use rollcall_domain::{Act, Action, Deed, Organization, OrganizationId, Scope};
 
 use crate::db::{Row, Sql, Tx, args};
+use crate::scope::{self, has};
 use crate::{Store, StoreError, audit, sql};
 
 sql! {
     INSERT = "INSERT INTO organizations (name) VALUES (?1) RETURNING id";
     BY_NAME = "SELECT id FROM organizations WHERE name = ?1";
     LIST = "SELECT id, name FROM organizations ORDER BY id";
+    PAGE = concat!("SELECT id, name FROM organizations WHERE id > ?1 AND ", has!("?2", "id"), " ORDER BY id LIMIT ?3");
     RENAME = "UPDATE organizations SET name = ?2 WHERE name = ?1";
     REMOVE = "DELETE FROM organizations WHERE id = ?1";
     HAS_USERS = "SELECT 1 FROM users WHERE organization_id = ?1";
@@ -65,6 +67,17 @@ impl Store {
     /// Every organization, by number.
     pub fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
         self.read(|tx| tx.all(LIST, &[], |row| Ok(Organization { id: row.get(0)?, name: row.get(1)? })))
+    }
+
+    /// The next organizations of a scope after number `after`.
+    pub fn organizations_page(
+        &self,
+        scope: &Scope,
+        after: OrganizationId,
+        limit: u32,
+    ) -> Result<Vec<Organization>, StoreError> {
+        let values = args![after, scope::text(scope), limit];
+        self.read(|tx| tx.all(PAGE, values, |row| Ok(Organization { id: row.get(0)?, name: row.get(1)? })))
     }
 
     /// Gives an organization another name.

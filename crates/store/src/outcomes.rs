@@ -487,7 +487,9 @@ fn write_users(
     Ok(stale)
 }
 
-pub(crate) fn name_taken(username: &str) -> String {
+/// What is told of a target that would be given the name of another user.
+#[must_use]
+pub fn name_taken(username: &str) -> String {
     format!("the username {username:?} is taken")
 }
 

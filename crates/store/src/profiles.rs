@@ -1,9 +1,11 @@
 use rollcall_domain::{
     Act, Action, Catalogue, Deed, Item, ItemKind, Operator, Organization, OrganizationId, Profile, ProfileId,
+    Scope,
 };
 
 use crate::db::{Row, Tx, args};
 use crate::organizations::owner;
+use crate::scope::{self, shows};
 use crate::{Store, StoreError, audit, sql};
 
 macro_rules! profile_columns {
@@ -18,8 +20,12 @@ sql! {
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     CATALOGUE = "SELECT id, short_name, organization_id FROM profiles ORDER BY id";
     LIST = concat!(profile_columns!(), "ORDER BY p.id");
+    PAGE = concat!(profile_columns!(), "WHERE p.id > ?1 AND ", shows!("?2", "p.organization_id"), " ORDER BY p.id LIMIT ?3");
     BY_NAME = concat!(profile_columns!(), "WHERE p.short_name = ?1");
     ITEMS = "SELECT attr, operation, value FROM profile_items WHERE profile_id = ?1 AND kind = ?2 ORDER BY position";
+    // Of two who edit a profile the second sees what the first has written.
+    LOCK = "SELECT 1 FROM profiles WHERE id = ?1" => "SELECT 1 FROM profiles WHERE id = ?1 FOR NO KEY UPDATE";
+    REMOVE_ITEMS = "DELETE FROM profile_items WHERE profile_id = ?1";
     REMOVE = "DELETE FROM profiles WHERE short_name = ?1";
     COUNT_USERS = "SELECT count(*) FROM user_profiles p JOIN profiles n ON n.id = p.profile_id WHERE n.short_name = ?1";
 }
@@ -57,6 +63,28 @@ pub(crate) fn catalogue(tx: &Tx<'_>) -> Result<Catalogue, StoreError> {
     Ok(tx.all(CATALOGUE, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.into_iter().collect())
 }
 
+fn insert_items(tx: &Tx<'_>, id: ProfileId, [reply, check]: [&[Item]; 2]) -> Result<(), StoreError> {
+    for (kind, items) in [(ItemKind::Reply, reply), (ItemKind::Check, check)] {
+        for (position, item) in (1_i64..).zip(items) {
+            let operation = item.operation.as_str();
+            let values = args![id, kind_number(kind), position, &item.attr, operation, &item.value];
+            tx.execute(INSERT_ITEM, values)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to go on with a profile that is not as it was seen.
+fn check_unchanged(tx: &Tx<'_>, seen: &Profile) -> Result<(), StoreError> {
+    tx.first(LOCK, args![seen.id], |_| Ok(()))?;
+    let found = tx.first(BY_NAME, args![&seen.short_name], without_items)?;
+    match found.map(|profile| with_items(tx, profile)).transpose()? {
+        None => Err(StoreError::NoSuch(format!("profile {:?}", seen.short_name))),
+        Some(found) if found == *seen => Ok(()),
+        Some(_) => Err(StoreError::Stale(format!("profile {:?}", seen.short_name))),
+    }
+}
+
 fn deed(action: Action, name: &str) -> Deed {
     Deed::new(action, format!("profile {name}"))
 }
@@ -66,18 +94,12 @@ pub(crate) fn insert(
     tx: &Tx<'_>,
     short_name: &str,
     organization: Option<OrganizationId>,
-    [reply, check]: [&[Item]; 2],
+    items: [&[Item]; 2],
 ) -> Result<ProfileId, StoreError> {
     let id: ProfileId = tx.value(INSERT, args![short_name, organization]).map_err(|error| {
         if error.is_taken() { StoreError::Taken(format!("the profile name {short_name:?}")) } else { error }
     })?;
-    for (kind, items) in [(ItemKind::Reply, reply), (ItemKind::Check, check)] {
-        for (position, item) in (1_i64..).zip(items) {
-            let operation = item.operation.as_str();
-            let values = args![id, kind_number(kind), position, &item.attr, operation, &item.value];
-            tx.execute(INSERT_ITEM, values)?;
-        }
-    }
+    insert_items(tx, id, items)?;
     Ok(id)
 }
 
@@ -87,11 +109,11 @@ impl Store {
         &self,
         short_name: &str,
         organization: Option<OrganizationId>,
-        [reply, check]: [&[Item]; 2],
+        items: [&[Item]; 2],
         act: &Act<'_>,
     ) -> Result<ProfileId, StoreError> {
         self.write(|tx| {
-            let id = insert(tx, short_name, organization, [reply, check])?;
+            let id = insert(tx, short_name, organization, items)?;
             let deed = deed(Action::ProfileAdd, short_name).within(organization);
             audit::record(tx, act, &deed.with("id", id))?;
             Ok(id)
@@ -103,6 +125,19 @@ impl Store {
         self.read(|tx| {
             let all = tx.all(LIST, &[], without_items)?;
             all.into_iter().map(|profile| with_items(tx, profile)).collect()
+        })
+    }
+
+    /// The next profiles that a scope shows after number `after`, with their items.
+    pub fn profiles_page(
+        &self,
+        scope: &Scope,
+        after: ProfileId,
+        limit: u32,
+    ) -> Result<Vec<Profile>, StoreError> {
+        self.read(|tx| {
+            let page = tx.all(PAGE, args![after, scope::text(scope), limit], without_items)?;
+            page.into_iter().map(|profile| with_items(tx, profile)).collect()
         })
     }
 
@@ -119,11 +154,25 @@ impl Store {
         self.read(catalogue)
     }
 
-    /// Removes a profile that no user has.
+    /// Gives a profile other items, as it was seen: whoever has it has these from then on.
+    pub fn edit_profile(&self, seen: &Profile, items: [&[Item]; 2], act: &Act<'_>) -> Result<(), StoreError> {
+        let owner = seen.organization.as_ref().map(|organization| organization.id);
+        self.write(|tx| {
+            check_unchanged(tx, seen)?;
+            tx.execute(REMOVE_ITEMS, args![seen.id])?;
+            insert_items(tx, seen.id, items)?;
+            let shown = |items: &[Item]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let deed = deed(Action::ProfileEdit, &seen.short_name).within(owner).with("id", seen.id);
+            audit::record(tx, act, &deed.with("reply", shown(items[0])).with("check", shown(items[1])))
+        })
+    }
+
+    /// Removes a profile that no user has, as it was seen.
     pub fn remove_profile(&self, profile: &Profile, act: &Act<'_>) -> Result<(), StoreError> {
         let short_name = profile.short_name.as_str();
         let owner = profile.organization.as_ref().map(|organization| organization.id);
         self.write(|tx| {
+            check_unchanged(tx, profile)?;
             let users: i64 = tx.value(COUNT_USERS, args![short_name])?;
             let in_use = |users: &str| {
                 StoreError::InUse(format!(

@@ -1,17 +1,38 @@
 //! Removing what is old: targets, outcomes with their journals, and the journals of edits by hand. The runs themselves
 //! stay, with their counters, and say that they were pruned.
 
+use std::time::Duration;
+
 use rollcall_domain::{Act, Action, Deed, RunId, Timestamp};
 
+use crate::chunks::now;
 use crate::db::{Sql, args};
 use crate::{Store, StoreError, audit, sql};
 
+// Runs that go on some day keep what they need: their own targets, and the journal of the run that they replay.
+macro_rules! is_old {
+    () => {
+        "pruned_at IS NULL AND ended_at < ?1 \
+         AND (state IN ('finished', 'cancelled') OR (state = 'stopped' AND cursor = targets)) \
+         AND NOT EXISTS (SELECT 1 FROM runs r WHERE runs.id = coalesce(r.applies, r.undoes) \
+                         AND r.state NOT IN ('finished', 'cancelled') AND r.cursor < r.targets)"
+    };
+}
+
 sql! {
-    // Runs that go on some day keep what they need: their own targets, and the journal of the run that they replay.
-    MARK = "UPDATE runs SET pruned_at = ?2 WHERE pruned_at IS NULL AND ended_at < ?1 \
-            AND (state IN ('finished', 'cancelled') OR (state = 'stopped' AND cursor = targets)) \
-            AND NOT EXISTS (SELECT 1 FROM runs r WHERE runs.id = coalesce(r.applies, r.undoes) \
-                            AND r.state NOT IN ('finished', 'cancelled') AND r.cursor < r.targets)";
+    MARK = concat!("UPDATE runs SET pruned_at = ?2 WHERE ", is_old!());
+    ANY = concat!("SELECT 1 WHERE EXISTS (SELECT 1 FROM runs WHERE ", is_old!(), ") \
+                   OR EXISTS (SELECT 1 FROM edits WHERE at < ?1) \
+                   OR EXISTS (SELECT 1 FROM runs r WHERE pruned_at IS NOT NULL \
+                              AND EXISTS (SELECT 1 FROM targets WHERE run_id = r.id))");
+    // When it was last begun, in microseconds by the clock of the database.
+    CLAIM = concat!("INSERT INTO installation (name, value) VALUES ('pruning', CAST(", now!(), " AS TEXT)) \
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value \
+                     WHERE CAST(installation.value AS INTEGER) + ?1 <= CAST(excluded.value AS INTEGER)")
+        => "INSERT INTO installation (name, value) \
+            VALUES ('pruning', CAST(CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) AS TEXT)) \
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value \
+            WHERE CAST(installation.value AS BIGINT) + ?1 <= CAST(excluded.value AS BIGINT)";
     KEPT = "SELECT count(*) FROM runs WHERE created_at < ?1 AND pruned_at IS NULL";
     NEXT = "SELECT id FROM runs r WHERE pruned_at IS NOT NULL \
             AND EXISTS (SELECT 1 FROM targets WHERE run_id = r.id) ORDER BY id LIMIT 1";
@@ -30,8 +51,14 @@ const ALONE: Sql = Sql { sqlite: "", postgres: "LOCK TABLE runs IN SHARE ROW EXC
 
 impl Store {
     /// Marks every run that ended before `cutoff` as pruned, except those that still may go on and those whose journal
-    /// such a run needs: how many, and how many older ones stay as they are.
-    pub fn mark_pruned(&self, cutoff: Timestamp, act: &Act<'_>) -> Result<(u64, u64), StoreError> {
+    /// such a run needs: how many, and how many older ones stay as they are. `setting` is the one that wants it, if it is
+    /// nobody in person.
+    pub fn mark_pruned(
+        &self,
+        cutoff: Timestamp,
+        setting: Option<&str>,
+        act: &Act<'_>,
+    ) -> Result<(u64, u64), StoreError> {
         self.write(|tx| {
             // No run is made meanwhile that would need one that is being marked.
             tx.batch(ALONE)?;
@@ -39,9 +66,24 @@ impl Store {
             let kept: i64 = tx.value(KEPT, args![cutoff])?;
             let deed =
                 Deed::new(Action::Prune, "old runs").with("before", cutoff.to_string()).with("runs", marked);
+            let deed = match setting {
+                Some(setting) => deed.with("setting", setting),
+                None => deed,
+            };
             audit::record(tx, act, &deed)?;
             Ok((marked, kept.unsigned_abs()))
         })
+    }
+
+    /// Whether anything from before `cutoff` is there to be removed.
+    pub fn is_anything_to_prune(&self, cutoff: Timestamp) -> Result<bool, StoreError> {
+        self.read(|tx| tx.exists(ANY, args![cutoff]))
+    }
+
+    /// Whether this process is the one to prune by a setting: whoever asks first once `every` is over since the last one.
+    pub fn claim_pruning(&self, every: Duration) -> Result<bool, StoreError> {
+        let micros = i64::try_from(every.as_micros()).unwrap_or(i64::MAX);
+        self.write(|tx| Ok(tx.execute(CLAIM, args![micros])? > 0))
     }
 
     /// A run that is marked as pruned and still has something to be removed.

@@ -1,13 +1,14 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
-    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, Run, RunId, RunState, Scope,
-    Selection, Settings, Tally, Timestamp, UserId,
+    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, RequestKey, Run, RunId, RunQuery,
+    RunState, Scope, Selection, Settings, Tally, Timestamp, UserId,
 };
 
 use crate::db::{Arg, Row, Tx, args};
 use crate::filter::{Condition, Shape};
+use crate::scope::covered;
 use crate::staging::Staging;
-use crate::{Store, StoreError, approvals, audit, chunks, json, outcomes, sql};
+use crate::{Store, StoreError, approvals, audit, chunks, json, outcomes, run_keys, sql};
 
 /// The counters of a run, as [`read_counters`] reads them.
 macro_rules! counters {
@@ -29,6 +30,18 @@ macro_rules! run_columns {
     };
 }
 
+macro_rules! found {
+    () => {
+        concat!(
+            "SELECT ",
+            run_columns!(),
+            " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
+             AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
+             AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND "
+        )
+    };
+}
+
 macro_rules! nothing_done {
     () => {
         "changed + unchanged + skipped + failed + timed_out + conflict = 0"
@@ -42,6 +55,8 @@ sql! {
     SCOPE = "SELECT organizations FROM runs WHERE id = ?1";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
     BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3, holder = ?4 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
+    LET_BEGIN = "UPDATE runs SET state = 'running', settings = ?3 \
+                 WHERE id = ?1 AND state = 'selecting' AND token = ?2 AND holder IS NULL";
     // Only the run that was looked at: neither its holder nor anybody else has touched it since.
     TAKE = "UPDATE runs SET state = 'running', holder = ?3, leased_until = ?4, braked_from = ?5, settings = ?6, \
             token = token + 1, ended_at = NULL, note = NULL \
@@ -53,7 +68,11 @@ sql! {
     SET_PLAN = "UPDATE runs SET plan = ?2, planned = ?3 WHERE id = ?1";
     ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
     PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    // Of a scope are runs that touch nobody else's users.
+    FOUND = concat!(found!(), covered!("?7"), " ORDER BY id DESC LIMIT ?8")
+        => concat!(found!(), covered!(postgres "?7"), " ORDER BY id DESC LIMIT ?8");
     BEGUN = concat!("SELECT ", run_columns!(), " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
+    ENDED = "SELECT state, count(*) FROM runs WHERE state NOT IN ('selecting', 'running') GROUP BY state";
     // One that was called off before it had done anything is none.
     APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
     // One that is to take back what the run did to some of its users only is none either.
@@ -137,6 +156,8 @@ pub struct NewRun<'a> {
     pub holder: Option<&'a str>,
     /// When others may take it over.
     pub leased_until: Timestamp,
+    /// The request that makes it, if it is to make only one: see [`StoreError::AlreadyMade`].
+    pub key: Option<RequestKey>,
 }
 
 /// A run that processes execute, until another one takes it over: then the token is no longer the run's, and nothing is
@@ -152,8 +173,8 @@ pub struct Hold {
 /// A run is to be taken over.
 #[derive(Debug)]
 pub struct Takeover<'a> {
-    /// The process that goes on with it.
-    pub holder: &'a str,
+    /// The process that goes on with it; none if that is left to workers.
+    pub holder: Option<&'a str>,
     /// When others may take it over.
     pub leased_until: Timestamp,
     /// Where its brakes start to count.
@@ -228,7 +249,7 @@ pub(crate) fn read_counters(row: &Row<'_>, first: usize) -> Result<Tally, StoreE
     Ok(tally)
 }
 
-fn read_scope(organizations: Option<&str>) -> Result<Scope, StoreError> {
+pub(crate) fn read_scope(organizations: Option<&str>) -> Result<Scope, StoreError> {
     organizations.map_or(Ok(Scope::Everywhere), |list| Ok(Scope::Within(json::read(list)?)))
 }
 
@@ -237,7 +258,7 @@ pub(crate) fn scope(tx: &Tx<'_>, run: RunId) -> Result<Scope, StoreError> {
     tx.first(SCOPE, args![run], |row| read_scope(row.maybe_text(0)?))?.ok_or(StoreError::RunLost(run))
 }
 
-fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
+pub(crate) fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
     match scope {
         Scope::Everywhere => Ok(None),
         Scope::Within(organizations) => json::write(organizations).map(Some),
@@ -288,6 +309,15 @@ pub(crate) fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
     tx.first(ONE, args![id], run)
 }
 
+/// In which states runs are.
+#[derive(Debug)]
+pub struct RunStates {
+    /// How many have ended in each.
+    pub ended: Vec<(RunState, u64)>,
+    /// Those that have not.
+    pub begun: Vec<Run>,
+}
+
 /// Runs that have not ended.
 pub(crate) fn begun(tx: &Tx<'_>) -> Result<Vec<Run>, StoreError> {
     tx.all(BEGUN, &[], run)
@@ -307,6 +337,8 @@ pub(crate) fn check_unapplied(tx: &Tx<'_>, preview: RunId) -> Result<(), StoreEr
 }
 
 fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
+    let by = (new.administrator, new.administrator_id);
+    let claim = new.key.map(|key| run_keys::claim(tx, by, &key, new.created_at)).transpose()?;
     let source = new.list.source();
     let columns = match new.list {
         List::Staged(_, columns) => Some(columns),
@@ -347,6 +379,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
     approvals::check(tx, &run)?;
     chunks::open(tx, id, 0, chunks::until(&run))?;
+    claim.map_or(Ok(()), |claim| claim.serves(tx, id))?;
     tx.announce()?;
     let deed = deed(new.action(), &run).with("mode", run.mode.name()).with("script", run.script.as_str());
     audit::record(tx, &new.act(), &deed.with("targets", run.targets))?;
@@ -372,6 +405,15 @@ impl NewRun<'_> {
             (_, None, None) => Action::RunStart,
         }
     }
+}
+
+/// What is done with a run that was let begin, if one was.
+fn begun_as(tx: &Tx<'_>, id: RunId, updated: u64) -> Result<Run, StoreError> {
+    let run = one(tx, id)?.filter(|_| updated > 0).ok_or(StoreError::RunLost(id))?;
+    // The question may have stood there for long.
+    approvals::check(tx, &run)?;
+    tx.announce()?;
+    Ok(run)
 }
 
 fn start(repeats: bool) -> &'static str {
@@ -439,12 +481,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             let until = holder.map(|_| leased_until);
-            match tx.execute(BEGIN, args![hold.run, hold.token, until, holder])? {
-                0 => return Err(StoreError::RunLost(hold.run)),
-                // The question may have stood there for long.
-                _ => approvals::check(tx, &one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run))?)?,
-            }
-            tx.announce()
+            begun_as(tx, hold.run, tx.execute(BEGIN, args![hold.run, hold.token, until, holder])?).map(drop)
+        })
+    }
+
+    /// Lets a run begin that is held, with these settings: it is left to workers. [`StoreError::RunLost`] if it is not
+    /// held any more. An approval that it needs must still count.
+    pub fn let_begin(&self, hold: Hold, settings: &Settings, act: &Act<'_>) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let settings = json::write(settings)?;
+            let run = begun_as(tx, hold.run, tx.execute(LET_BEGIN, args![hold.run, hold.token, settings])?)?;
+            audit::record(tx, act, &deed(Action::RunBegin, &run).with("targets", run.targets))
         })
     }
 
@@ -457,7 +504,7 @@ impl Store {
                 seen.id,
                 seen.token,
                 by.holder,
-                by.leased_until,
+                by.holder.map(|_| by.leased_until),
                 json::write(&by.braked_from)?,
                 json::write(by.settings)?,
                 seen.leased_until
@@ -534,8 +581,48 @@ impl Store {
         self.read(|tx| one(tx, id))
     }
 
+    /// In which states runs are.
+    pub fn run_states(&self) -> Result<RunStates, StoreError> {
+        let counted = |row: &Row<'_>| {
+            let state: String = row.get(0)?;
+            let state = RunState::parse(&state).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            Ok((state, row.get::<i64>(1)?.unsigned_abs()))
+        };
+        self.read(|tx| Ok(RunStates { ended: tx.all(ENDED, &[], counted)?, begun: begun(tx)? }))
+    }
+
     /// The next runs before run `before`, newest first.
     pub fn runs_page(&self, before: RunId, limit: u32) -> Result<Vec<Run>, StoreError> {
         self.read(|tx| tx.all(PAGE, args![before, limit], run))
+    }
+
+    /// The same of those that a scope covers and `query` asks for. What is stored of a state does not tell who is at a run,
+    /// so some of them may be in a state that is near the one that was asked for.
+    pub fn find_runs(
+        &self,
+        query: &RunQuery,
+        scope: &Scope,
+        before: RunId,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let RunQuery { state, script, mode, administrator } = query;
+        let states = match state {
+            // It may have been that before.
+            Some(RunState::Interrupted) => Some([RunState::Running, RunState::Selecting]),
+            Some(RunState::Queued | RunState::Running) => Some([RunState::Running; 2]),
+            other => other.map(|state| [state; 2]),
+        };
+        let states = states.map(|states| states.map(RunState::name));
+        let values = args![
+            before,
+            states.map(|states| states[0]),
+            states.map(|states| states[1]),
+            script.as_deref(),
+            mode.map(Mode::name),
+            administrator.as_deref(),
+            write_scope(scope)?,
+            limit
+        ];
+        self.read(|tx| tx.all(FOUND, values, run))
     }
 }

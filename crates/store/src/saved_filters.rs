@@ -1,8 +1,9 @@
-use rollcall_domain::{Act, Action, Deed, SavedFilter};
+use rollcall_domain::{Act, Action, Deed, SavedFilter, SavedName, Scope};
 
-use crate::db::{Row, args};
+use crate::db::{Row, Sql, args};
 use crate::organizations::owner;
-use crate::{Store, StoreError, audit, sql};
+use crate::scope::{self, shows};
+use crate::{Seen, Store, StoreError, audit, sql};
 
 macro_rules! filter_columns {
     () => {
@@ -18,6 +19,8 @@ sql! {
     ONE = concat!(filter_columns!(), "WHERE f.name = ?1 AND f.organization_id IS NOT DISTINCT FROM ?2");
     NAMED = concat!(filter_columns!(), "WHERE f.name = ?1 ORDER BY o.name");
     ALL = concat!(filter_columns!(), "ORDER BY f.name, coalesce(o.name, '')");
+    PAGE = concat!(filter_columns!(), "WHERE (f.name, coalesce(o.name, '')) > (?1, ?2) AND ",
+                   shows!("?3", "f.organization_id"), " ORDER BY f.name, coalesce(o.name, '') LIMIT ?4");
     REMOVE = "DELETE FROM filters WHERE name = ?1 AND organization_id IS NOT DISTINCT FROM ?2";
 }
 
@@ -36,12 +39,28 @@ fn deed(action: Action, filter: &SavedFilter) -> Deed {
         .within(filter.organization.as_ref().map(|organization| organization.id))
 }
 
+/// Of two who save a filter the second sees what the first has saved. SQLite has one writer anyway.
+const ALONE: Sql = Sql { sqlite: "", postgres: "LOCK TABLE filters IN SHARE ROW EXCLUSIVE MODE" };
+
+fn stale(filter: &SavedFilter) -> StoreError {
+    StoreError::Stale(format!("filter {:?}", filter.full_name()))
+}
+
 impl Store {
-    /// Saves a filter under its name; the one that was there comes back.
-    pub fn save_filter(&self, new: &SavedFilter, act: &Act<'_>) -> Result<Option<SavedFilter>, StoreError> {
+    /// Saves a filter under its name; the one that was there comes back. [`StoreError::Stale`] if that is not what was seen.
+    pub fn save_filter(
+        &self,
+        new: &SavedFilter,
+        seen: Seen<'_, SavedFilter>,
+        act: &Act<'_>,
+    ) -> Result<Option<SavedFilter>, StoreError> {
         self.write(|tx| {
+            tx.batch(ALONE)?;
             let owner = new.organization.as_ref().map(|organization| organization.id);
             let old = tx.first(ONE, args![&new.name, owner], filter)?;
+            if !seen.is(old.as_ref()) {
+                return Err(stale(new));
+            }
             tx.execute(SAVE, args![owner, &new.name, &new.filter, &new.administrator, new.saved_at])?;
             audit::record(tx, act, &deed(Action::FilterSave, new).with("filter", new.filter.as_str()))?;
             Ok(old)
@@ -58,15 +77,30 @@ impl Store {
         self.read(|tx| tx.all(ALL, &[], filter))
     }
 
-    /// Removes a filter; says whether it was there. Runs keep the text that they were started with.
+    /// The next saved filters that a scope shows after this name, an organization's or everybody's, by name.
+    pub fn saved_filters_page(
+        &self,
+        scope: &Scope,
+        after: SavedName<'_>,
+        limit: u32,
+    ) -> Result<Vec<SavedFilter>, StoreError> {
+        let after = [after.name, after.organization.unwrap_or_default()];
+        self.read(|tx| tx.all(PAGE, args![after[0], after[1], scope::text(scope), limit], filter))
+    }
+
+    /// Removes a filter as it was seen; says whether it was there. Runs keep the text that they were started with.
     pub fn remove_filter(&self, old: &SavedFilter, act: &Act<'_>) -> Result<bool, StoreError> {
         self.write(|tx| {
+            tx.batch(ALONE)?;
             let owner = old.organization.as_ref().map(|organization| organization.id);
-            let removed = tx.execute(REMOVE, args![&old.name, owner])? > 0;
-            if removed {
-                audit::record(tx, act, &deed(Action::FilterRemove, old))?;
+            match tx.first(ONE, args![&old.name, owner], filter)? {
+                None => return Ok(false),
+                Some(found) if found != *old => return Err(stale(old)),
+                Some(_) => {}
             }
-            Ok(removed)
+            tx.execute(REMOVE, args![&old.name, owner])?;
+            audit::record(tx, act, &deed(Action::FilterRemove, old))?;
+            Ok(true)
         })
     }
 }

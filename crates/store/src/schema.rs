@@ -26,6 +26,8 @@ migrations!(
     "0008_credentials",
     "0009_owners",
     "0010_approvals",
+    "0011_uploads",
+    "0012_run_keys",
     "0013_radius"
 );
 

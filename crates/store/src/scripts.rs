@@ -1,8 +1,11 @@
-use rollcall_domain::{Act, Action, Deed, Organization, OrganizationId, ScriptVersion, full_name};
+use rollcall_domain::{
+    Act, Action, Deed, Organization, OrganizationId, SavedName, Scope, ScriptVersion, full_name,
+};
 
-use crate::db::{Row, args};
+use crate::db::{Row, Sql, args};
 use crate::organizations::owner;
-use crate::{Store, StoreError, audit, sql};
+use crate::scope::{self, shows};
+use crate::{Seen, Store, StoreError, audit, sql};
 
 /// A script, whatever its versions are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,8 @@ sql! {
     // A removed script of that name comes back, and its numbering goes on.
     REVIVE = "INSERT INTO scripts (organization_id, name) VALUES (?1, ?2) \
               ON CONFLICT (name, coalesce(organization_id, 0)) DO UPDATE SET removed_at = NULL RETURNING id";
+    CURRENT = "SELECT max(v.number) FROM scripts s JOIN script_versions v ON v.script_id = s.id \
+               WHERE s.name = ?1 AND s.organization_id IS NOT DISTINCT FROM ?2 AND s.removed_at IS NULL";
     NEXT = "SELECT coalesce(max(number), 0) + 1 FROM script_versions WHERE script_id = ?1";
     INSERT = "INSERT INTO script_versions (script_id, number, source, administrator, saved_at, note) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -38,6 +43,10 @@ sql! {
     HISTORY = concat!(version_columns!(), "WHERE s.id = ?1 ORDER BY v.number DESC");
     ALL = concat!(version_columns!(), "WHERE s.removed_at IS NULL AND v.number = \
                   (SELECT max(number) FROM script_versions WHERE script_id = s.id) ORDER BY s.name, coalesce(o.name, '')");
+    PAGE = concat!(version_columns!(), "WHERE (s.name, coalesce(o.name, '')) > (?1, ?2) AND ",
+                   shows!("?3", "s.organization_id"), " AND s.removed_at IS NULL AND v.number = \
+                   (SELECT max(number) FROM script_versions WHERE script_id = s.id) ORDER BY s.name, coalesce(o.name, '') LIMIT ?4");
+    HISTORY_PAGE = concat!(version_columns!(), "WHERE s.id = ?1 AND v.number < ?2 ORDER BY v.number DESC LIMIT ?3");
     REMOVE = "UPDATE scripts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
 }
 
@@ -65,11 +74,31 @@ fn id(organization: Option<&Organization>) -> Option<OrganizationId> {
     organization.map(|organization| organization.id)
 }
 
+/// Nobody saves a script meanwhile. SQLite has one writer anyway.
+const ALONE: Sql = Sql { sqlite: "", postgres: "LOCK TABLE scripts IN SHARE ROW EXCLUSIVE MODE" };
+
+fn stale(organization: Option<&Organization>, name: &str) -> StoreError {
+    StoreError::Stale(format!("script {:?}", full_name(organization, name)))
+}
+
 impl Store {
     /// Saves `new` as the next version of its script, whatever number it has; the number that it got comes back.
-    pub fn save_script(&self, new: &ScriptVersion, act: &Act<'_>) -> Result<i64, StoreError> {
+    /// [`StoreError::Stale`] if the latest version of what is on the list is not the one that was seen.
+    pub fn save_script(
+        &self,
+        new: &ScriptVersion,
+        seen: Seen<'_, i64>,
+        act: &Act<'_>,
+    ) -> Result<i64, StoreError> {
         self.write(|tx| {
             let organization = new.organization.as_ref();
+            if seen != Seen::Anything {
+                tx.batch(ALONE)?;
+            }
+            let current: Option<i64> = tx.value(CURRENT, args![&new.script, id(organization)])?;
+            if !seen.is(current.as_ref()) {
+                return Err(stale(organization, &new.script));
+            }
             let script: i64 = tx.value(REVIVE, args![id(organization), &new.script])?;
             let number: i64 = tx.value(NEXT, args![script])?;
             let ScriptVersion { source, administrator, saved_at, note, .. } = new;
@@ -98,14 +127,49 @@ impl Store {
         self.read(|tx| tx.all(ALL, &[], version))
     }
 
+    /// The next scripts that a scope shows after this name, an organization's or everybody's, by name: the latest versions.
+    pub fn scripts_page(
+        &self,
+        scope: &Scope,
+        after: SavedName<'_>,
+        limit: u32,
+    ) -> Result<Vec<ScriptVersion>, StoreError> {
+        let after = [after.name, after.organization.unwrap_or_default()];
+        self.read(|tx| tx.all(PAGE, args![after[0], after[1], scope::text(scope), limit], version))
+    }
+
+    /// The next versions of script `id` before version `before`, newest first, also if it was removed.
+    pub fn script_history_page(
+        &self,
+        id: i64,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<ScriptVersion>, StoreError> {
+        self.read(|tx| tx.all(HISTORY_PAGE, args![id, before, limit], version))
+    }
+
     /// Every version of script `id`, newest first, also if it was removed.
     pub fn script_history(&self, id: i64) -> Result<Vec<ScriptVersion>, StoreError> {
         self.read(|tx| tx.all(HISTORY, args![id], version))
     }
 
-    /// Takes a script off the list; says whether it was there. Its versions stay.
-    pub fn remove_script(&self, script: &SavedScript, act: &Act<'_>) -> Result<bool, StoreError> {
+    /// Takes a script off the list; says whether it was there. Its versions stay. [`StoreError::Stale`] if its latest
+    /// version is not the one that was seen.
+    pub fn remove_script(
+        &self,
+        script: &SavedScript,
+        seen: Seen<'_, i64>,
+        act: &Act<'_>,
+    ) -> Result<bool, StoreError> {
         self.write(|tx| {
+            let organization = script.organization.as_ref();
+            if seen != Seen::Anything {
+                tx.batch(ALONE)?;
+            }
+            let current: Option<i64> = tx.value(CURRENT, args![&script.name, id(organization)])?;
+            if !seen.is(current.as_ref()) {
+                return Err(stale(organization, &script.name));
+            }
             let removed = tx.execute(REMOVE, args![script.id, act.at])? > 0;
             if removed {
                 let deed = deed(Action::ScriptRemove, script.organization.as_ref(), &script.name);

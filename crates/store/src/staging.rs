@@ -8,6 +8,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 use crate::db::{Own, Row, Tx, args};
 use crate::postgres::{PgConnection, in_transaction};
+use crate::scope::{self, has};
 use crate::sqlite::Verdict;
 use crate::{Store, StoreError, crash_point, json, sql};
 
@@ -15,24 +16,11 @@ use crate::{Store, StoreError, crash_point, json, sql};
 pub(crate) const TABLE: &str =
     "CREATE TEMP TABLE staged (seq BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, cells TEXT NOT NULL)";
 
-/// Users of the organizations in a list such as `,3,4,`; null: all.
-macro_rules! own {
-    ($organizations:literal) => {
-        concat!(
-            "(CAST(",
-            $organizations,
-            " AS TEXT) IS NULL OR ",
-            $organizations,
-            " LIKE '%,' || organization_id || ',%')"
-        )
-    };
-}
-
 sql! {
-    BY_ID = concat!("SELECT id, username FROM users WHERE id = ?1 AND ", own!("?2"));
-    BY_USERNAME = concat!("SELECT id, username FROM users WHERE username = ?1 AND ", own!("?2"));
-    BY_EXTERNAL_ID = concat!("SELECT id, username FROM users WHERE external_id = ?1 AND ", own!("?2"), " ORDER BY id LIMIT ?3");
-    BY_EMAIL = concat!("SELECT id, username FROM users WHERE email = ?1 AND ", own!("?2"), " ORDER BY id LIMIT ?3");
+    BY_ID = concat!("SELECT id, username FROM users WHERE id = ?1 AND ", has!("?2", "organization_id"));
+    BY_USERNAME = concat!("SELECT id, username FROM users WHERE username = ?1 AND ", has!("?2", "organization_id"));
+    BY_EXTERNAL_ID = concat!("SELECT id, username FROM users WHERE external_id = ?1 AND ", has!("?2", "organization_id"), " ORDER BY id LIMIT ?3");
+    BY_EMAIL = concat!("SELECT id, username FROM users WHERE email = ?1 AND ", has!("?2", "organization_id"), " ORDER BY id LIMIT ?3");
     PUSH = "INSERT INTO staged (seq, user_id, cells) VALUES (?1, ?2, ?3)";
     DISTINCT = "SELECT count(DISTINCT user_id) FROM staged";
 }
@@ -87,24 +75,21 @@ pub const MOST_NAMED: u32 = 5;
 #[derive(Debug)]
 pub struct Staging {
     connection: Own,
-    /// The organizations whose users are looked for; none: all.
-    own: Option<Vec<OrganizationId>>,
+    /// Whose users are looked for.
+    scope: Scope,
     targets: i64,
 }
 
 impl Store {
     /// Starts a list of users of this scope. All its look-ups see the users of one moment.
     pub fn stage(&self, scope: &Scope) -> Result<Staging, StoreError> {
-        let own = match scope {
-            Scope::Everywhere => None,
-            Scope::Within(organizations) => Some(organizations.iter().copied().collect()),
-        };
+        let scope = scope.clone();
         match self {
             Self::Sqlite(sqlite) => {
                 let connection = sqlite.another()?;
                 connection.execute_batch(TABLE)?;
                 connection.execute_batch("BEGIN")?;
-                Ok(Staging { connection: Own::Sqlite(connection), own, targets: 0 })
+                Ok(Staging { connection: Own::Sqlite(connection), scope, targets: 0 })
             }
             Self::Postgres(postgres) => {
                 let connection = postgres.another()?;
@@ -112,7 +97,7 @@ impl Store {
                 // The file may come from a program that takes its time.
                 connection.batch("SET idle_in_transaction_session_timeout = 0")?;
                 connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ")?;
-                Ok(Staging { connection: Own::Postgres(Box::new(connection)), own, targets: 0 })
+                Ok(Staging { connection: Own::Postgres(Box::new(connection)), scope, targets: 0 })
             }
         }
     }
@@ -125,7 +110,11 @@ impl Staging {
         match &self.connection {
             Own::Sqlite(_) => keys.iter().map(|key| self.find(field, key)).collect(),
             Own::Postgres(pg) => {
-                let found = find_set(pg, field, keys, self.own.as_deref())?;
+                let own: Option<Vec<_>> = match &self.scope {
+                    Scope::Everywhere => None,
+                    Scope::Within(organizations) => Some(organizations.iter().copied().collect()),
+                };
+                let found = find_set(pg, field, keys, own.as_deref())?;
                 let named = |key: &&str| match field {
                     // 007 is 7.
                     Field::ObjId => found.get(&key.parse::<UserId>().ok()?.to_string()),
@@ -138,8 +127,7 @@ impl Staging {
 
     fn find(&self, field: Field, key: &str) -> Result<Vec<(UserId, String)>, StoreError> {
         let most = MOST_NAMED + 1;
-        let own =
-            self.own.as_ref().map(|own| own.iter().fold(",".to_owned(), |list, id| format!("{list}{id},")));
+        let own = scope::text(&self.scope);
         let query = match field {
             Field::ObjId => BY_ID,
             Field::Username => BY_USERNAME,

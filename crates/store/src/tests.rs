@@ -12,13 +12,15 @@ mod approvals;
 mod audits;
 mod copies;
 mod filters;
+mod searches;
 mod server;
 
 use crate::{
-    Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks, copy, credentials,
-    history, import, import_set, installation, load, organizations, outcomes, profiles, prune, radius, runs,
-    saved_filters, scripts, staging, users, workers, write, write_set,
+    Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, PasswordEdit, RunEnd,
+    Settled, Store, StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks,
+    copy, credentials, history, import, import_set, installation, load, organizations, outcomes, profiles,
+    prune, radius, run_keys, runs, saved_filters, scripts, search, staging, uploads, users, workers, write,
+    write_set,
 };
 
 const HOLDER: &str = "test";
@@ -190,6 +192,7 @@ fn make(store: &Store, mode: Mode) -> Run {
         state: RunState::Selecting,
         holder: Some(HOLDER),
         leased_until: now(),
+        key: None,
     };
     let run = store.create_run(&new).unwrap();
     store.begin_run(hold(&run), Some(HOLDER), now()).unwrap();
@@ -315,10 +318,13 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         profiles::STATEMENTS,
         prune::STATEMENTS,
         radius::STATEMENTS,
+        run_keys::STATEMENTS,
         runs::STATEMENTS,
         saved_filters::STATEMENTS,
         scripts::STATEMENTS,
+        search::STATEMENTS,
         staging::STATEMENTS,
+        uploads::STATEMENTS,
         users::STATEMENTS,
         workers::STATEMENTS,
         write::STATEMENTS,
@@ -376,6 +382,7 @@ fn a_user_who_changed_since_stops_the_whole_chunk() {
         after: &edited,
         changes: &diff(&seen[1], &edited),
         last_update: now(),
+        password: PasswordEdit::Keep,
         act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
@@ -466,6 +473,29 @@ fn a_chunk_is_committed_once_and_by_its_holder_only() {
 }
 
 #[test]
+fn whoever_was_served_longest_ago_comes_first() {
+    let Fixture { store, folder: _folder } = fixture(8);
+    let runs: Vec<_> = (0..3).map(|_| start(&store, Mode::Preview)).collect();
+    let ids = |at: [usize; 3]| at.map(|n| runs[n].run.id).to_vec();
+    assert!(store.runs_waiting(9).unwrap().is_empty(), "somebody is at each");
+    for started in [&runs[1], &runs[0], &runs[2]] {
+        store.put_down_chunk(&started.chunk, HOLDER).unwrap();
+    }
+    assert_eq!(store.runs_waiting(9).unwrap(), ids([0, 1, 2]));
+    assert_eq!(store.runs_to_do(9).unwrap(), ids([1, 0, 2]));
+    let chunk = store.lease_chunk(hold(&runs[1]), &lessee("b")).unwrap().unwrap();
+    assert_eq!((chunk.done, chunk.last), (0, 8), "what was put down is what is had");
+    assert_eq!(store.runs_to_do(9).unwrap(), [runs[0].id, runs[2].id]);
+    assert_eq!(store.runs_waiting(1).unwrap(), [runs[0].id]);
+    store.put_down_chunk(&chunk, "b").unwrap();
+    // It is another chunk by now, whoever still thinks to have it.
+    store.put_down_chunk(&chunk, "b").unwrap();
+    assert_eq!(store.runs_to_do(9).unwrap(), ids([0, 2, 1]));
+    assert_eq!(store.glance(runs[1].id).unwrap().chunks, 1);
+    assert_eq!(store.renew_chunk(&chunk, &lessee("b")).unwrap(), None);
+}
+
+#[test]
 fn of_a_run_others_get_their_share_and_nobody_writes_what_is_not_theirs() {
     let Fixture { store, folder: _folder } = fixture(8);
     let seen = users_of(&store);
@@ -502,7 +532,7 @@ fn of_a_run_others_get_their_share_and_nobody_writes_what_is_not_theirs() {
     // Whoever goes on gets what is left, and nothing else.
     let seen_run = store.run(one.id).unwrap().unwrap();
     let by = Takeover {
-        holder: "c",
+        holder: Some("c"),
         leased_until: now(),
         braked_from: Counts::default(),
         settings: &Settings::default(),

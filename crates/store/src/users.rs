@@ -31,6 +31,9 @@ const SELECT: Sql = Sql {
 const IDS: &str = "SELECT u.id FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 const COUNT: &str = "SELECT count(*) FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 
+const COUNT_SOME: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
+
 /// What is done to one user.
 pub(crate) fn deed(action: Action, user: &User) -> Deed {
     let deed = Deed::new(action, format!("user {}", user.username));
@@ -84,6 +87,18 @@ impl Store {
         self.read(|tx| {
             let Condition { mut sql, values, .. } = Condition::new(filter, Shape::Whole, tx.dialect());
             sql.insert_str(0, COUNT);
+            let count: i64 = tx.value(&sql, &values)?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
+    /// The same, where counting ends at `most`.
+    pub fn count_users_to(&self, filter: Option<&Filter>, most: u64) -> Result<u64, StoreError> {
+        self.read(|tx| {
+            let Condition { mut sql, mut values, .. } = Condition::new(filter, Shape::Whole, tx.dialect());
+            sql.insert_str(0, COUNT_SOME);
+            sql.push_str(" LIMIT ?) AS counted");
+            values.push(Arg::Int(i64::try_from(most).unwrap_or(i64::MAX)));
             let count: i64 = tx.value(&sql, &values)?;
             Ok(count.unsigned_abs())
         })

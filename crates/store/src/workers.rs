@@ -20,18 +20,27 @@ sql! {
         => "SELECT id, started_at, seen_at, CAST(extract(epoch FROM clock_timestamp() - seen_at) AS BIGINT), crew, run_id, \
             committed, speed, draining FROM workers ORDER BY started_at, id";
     REMOVE = "DELETE FROM workers WHERE id = ?1";
-    // Whoever fewest are at comes first, then whoever has waited longest. A run of which nothing is left has to be ended.
+    // Whoever fewest are at comes first, then whoever was served longest ago: chunks get their numbers when they are leased
+    // and when they are put down. A run of which nothing is left has to be ended.
     TO_DO = concat!("SELECT r.id FROM runs r WHERE r.state = 'running' \
                      AND (NOT EXISTS (SELECT 1 FROM chunks WHERE run_id = r.id) \
                           OR EXISTS (SELECT 1 FROM chunks WHERE run_id = r.id AND (holder IS NULL OR leased_until <= ", now!(), ")) \
                           OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("r.id"), ")) \
-                     ORDER BY (SELECT count(holder) FROM chunks WHERE run_id = r.id), r.id LIMIT ?1")
+                     ORDER BY (SELECT count(holder) FROM chunks WHERE run_id = r.id), \
+                              (SELECT coalesce(max(id), 0) FROM chunks WHERE run_id = r.id), r.id LIMIT ?1")
         => concat!("SELECT r.id FROM runs r WHERE r.state = 'running' \
                     AND (NOT EXISTS (SELECT 1 FROM chunks WHERE run_id = r.id) \
                          OR EXISTS (SELECT 1 FROM chunks WHERE run_id = r.id \
                                     AND (holder IS NULL OR leased_until <= clock_timestamp())) \
                          OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("r.id"), ")) \
-                    ORDER BY (SELECT count(holder) FROM chunks WHERE run_id = r.id), r.id LIMIT ?1");
+                    ORDER BY (SELECT count(holder) FROM chunks WHERE run_id = r.id), \
+                             (SELECT coalesce(max(id), 0) FROM chunks WHERE run_id = r.id), r.id LIMIT ?1");
+    WAITING = concat!("SELECT r.id FROM runs r WHERE r.state = 'running' AND NOT EXISTS \
+                       (SELECT 1 FROM chunks WHERE run_id = r.id AND holder IS NOT NULL AND leased_until > ", now!(), ") \
+                       ORDER BY r.id LIMIT ?1")
+        => "SELECT r.id FROM runs r WHERE r.state = 'running' AND NOT EXISTS \
+            (SELECT 1 FROM chunks WHERE run_id = r.id AND holder IS NOT NULL AND leased_until > clock_timestamp()) \
+            ORDER BY r.id LIMIT ?1";
 }
 
 /// What a worker says of itself.
@@ -110,5 +119,10 @@ impl Store {
     /// Runs that have something to do for a worker who has nothing, the most urgent first; at most `most`.
     pub fn runs_to_do(&self, most: u32) -> Result<Vec<RunId>, StoreError> {
         self.read(|tx| tx.all(TO_DO, args![most], |row| row.get(0)))
+    }
+
+    /// Runs that are to be executed and that nobody is at; at most `most`.
+    pub fn runs_waiting(&self, most: u32) -> Result<Vec<RunId>, StoreError> {
+        self.read(|tx| tx.all(WAITING, args![most], |row| row.get(0)))
     }
 }

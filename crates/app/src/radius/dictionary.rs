@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rollcall_domain::{Dictionary, DictionarySource, Right};
+use rollcall_domain::{Dictionary, DictionarySource, Item, Right};
 use rollcall_store::StoreError;
 
 use crate::{App, AppError};
@@ -60,6 +60,20 @@ impl App {
     /// The same for whatever was allowed already.
     pub(crate) fn strict_here(&self) -> Result<bool, StoreError> {
         Ok(self.engine().setting(STRICT)?.is_some())
+    }
+
+    /// The attributes that FreeRADIUS knows, if what it would reject a user for is refused.
+    pub(crate) fn strict_attributes(&self) -> Result<Option<Dictionary>, StoreError> {
+        if self.strict_here()? { self.known_attributes().map(Some) } else { Ok(None) }
+    }
+
+    /// Refuses items that FreeRADIUS would reject a user for, if that is wanted.
+    pub(crate) fn check_attributes<'a>(
+        &self,
+        mut items: impl Iterator<Item = &'a Item>,
+    ) -> Result<(), AppError> {
+        let Some(dictionary) = self.strict_attributes()? else { return Ok(()) };
+        Ok(items.try_for_each(|item| dictionary.check_item(item))?)
     }
 
     /// Decides about that.

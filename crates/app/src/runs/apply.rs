@@ -3,6 +3,7 @@ use rollcall_store::{List, StoreError};
 
 use super::conduct::{New, Terms};
 use super::{Observer, Stop};
+use crate::error::conflict;
 use crate::{App, AppError};
 
 /// So many digits of a plan's hash are enough to name it.
@@ -27,6 +28,16 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.apply_now(id, request, stop, observer))
+    }
+
+    fn apply_now(
+        &self,
+        id: RunId,
+        request: &ApplyRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
         let preview = self.find_run(id)?;
         self.may_with(Right::Execute, &preview)?;
         self.check_plan(&preview, request.plan.as_deref(), "apply")?;
@@ -42,7 +53,7 @@ impl App {
     /// Refuses a run that has no whole plan, or another one than `wanted`, to whoever wants to `act` on it.
     pub(super) fn check_plan(&self, preview: &Run, wanted: Option<&str>, act: &str) -> Result<(), AppError> {
         let id = preview.id;
-        let refuse = |why: String| Err(Refusal::new(why).into());
+        let refuse = |why: String| conflict(why);
         if preview.mode != Mode::Preview {
             return refuse(format!("run {id} is no preview: it has written its changes itself"));
         }
@@ -70,7 +81,14 @@ impl App {
             return Err(StoreError::Pruned(id).into());
         }
         if let Some(by) = self.applied_by(id)? {
-            if !self.find_run(by)?.confirmed {
+            let by_run = self.find_run(by)?;
+            if by_run.is_held() {
+                return refuse(format!(
+                    "run {by} is to apply preview {id} and is held: let it begin, with 'rollcall runs begin {by}', or end it, \
+                     with 'rollcall runs cancel {by}'"
+                ));
+            }
+            if !by_run.confirmed {
                 return refuse(format!(
                     "run {by} is to apply preview {id} and waits for somebody to say yes: go on with it, with 'rollcall runs \
                      resume {by}', or end it, with 'rollcall runs cancel {by}'"
@@ -83,9 +101,9 @@ impl App {
         };
         if let Some(wanted) = wanted {
             if wanted.len() < LEAST_DIGITS {
-                return refuse(format!(
-                    "{wanted:?} is too short to name a plan: give at least {LEAST_DIGITS} digits"
-                ));
+                let why =
+                    format!("{wanted:?} is too short to name a plan: give at least {LEAST_DIGITS} digits");
+                return Err(Refusal::new(why).into());
             }
             if !plan.starts_with(&wanted.to_ascii_lowercase()) {
                 return refuse(format!(

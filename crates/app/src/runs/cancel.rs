@@ -1,6 +1,7 @@
-use rollcall_domain::{Refusal, Run, RunId, RunState};
+use rollcall_domain::{Run, RunId, RunState};
 use rollcall_store::StoreError;
 
+use crate::error::conflict;
 use crate::{App, AppError};
 
 impl App {
@@ -19,6 +20,6 @@ impl App {
             },
         };
         let how = if run.state == RunState::Finished { "has finished" } else { "was cancelled" };
-        Err(Refusal::new(format!("run {id} {how} already")).into())
+        conflict(format!("run {id} {how} already"))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_domain::{Brakes, Mode, Run, RunId, RunState, Scope, Selection, Settings};
+use rollcall_domain::{Brakes, Mode, RequestKey, Run, RunId, RunState, Scope, Selection, Settings};
 use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
 
 use super::crew::Crew;
@@ -29,6 +29,11 @@ pub struct Terms {
     pub queue: bool,
     /// Items that FreeRADIUS would reject a user for are refused, instead of warned of.
     pub strict: bool,
+    /// It is left to workers as well, but not before somebody lets it begin ([`App::begin`]): whoever is no terminal looks
+    /// at the frozen list first.
+    pub hold: bool,
+    /// The request that makes the run, if it is to make only one, however often it is sent within a day.
+    pub key: Option<RequestKey>,
 }
 
 /// A run to be made.
@@ -74,7 +79,7 @@ pub(super) fn millis(time: Duration) -> u64 {
 
 impl App {
     /// Makes a run and executes it; with the crew that executes its script, if it has one. The run that comes back has
-    /// ended.
+    /// ended, unless it is left to workers.
     pub(super) fn start(
         &self,
         new: &New<'_>,
@@ -83,7 +88,7 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        let confirmed = terms.confirmed || new.mode == Mode::Preview;
+        let confirmed = !terms.hold && (terms.confirmed || new.mode == Mode::Preview);
         let me = holder::current();
         let run = self.engine().create_run(&NewRun {
             mode: new.mode,
@@ -104,16 +109,21 @@ impl App {
                 zone: Some(self.zone.name().to_owned()),
                 report: new.report,
                 strict: terms.strict,
+                vouched_by: None,
             },
             applies: new.applies,
             undoes: new.undoes,
             state: if confirmed { RunState::Running } else { RunState::Selecting },
             // Somebody has to be there for the answer.
-            holder: if terms.queue && confirmed { None } else { Some(&me) },
+            holder: if terms.hold || terms.queue && confirmed { None } else { Some(&me) },
             leased_until: lease(self),
+            key: terms.key,
         })?;
-        if confirmed && terms.queue {
+        if terms.hold {
             return self.find_run(run.id);
+        }
+        if confirmed && terms.queue {
+            return self.left_to_workers(run.id);
         }
         if confirmed {
             return self.conduct(&run, crew, stop, observer);
@@ -123,7 +133,7 @@ impl App {
             return self.end(hold, RunState::Cancelled, Some("not confirmed"), run.millis);
         }
         match self.engine().begin_run(hold, (!terms.queue).then_some(&me), lease(self)) {
-            Ok(()) if terms.queue => self.find_run(run.id),
+            Ok(()) if terms.queue => self.left_to_workers(run.id),
             Ok(()) => self.conduct(&run, crew, stop, observer),
             Err(StoreError::Unapproved(why)) => {
                 self.end(hold, RunState::Cancelled, Some("not approved"), run.millis)?;
@@ -133,6 +143,12 @@ impl App {
             Err(StoreError::RunLost(id)) => self.find_run(id),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A run that workers are to take, as it stands. The one of this process need not look for it.
+    pub(super) fn left_to_workers(&self, id: RunId) -> Result<Run, AppError> {
+        self.news.tell();
+        self.find_run(id)
     }
 
     /// Executes a run that was started for this process, and ends it. Others may help.

@@ -137,17 +137,27 @@ impl Crew {
         }
     }
 
-    /// Calls back what was sent and is not wanted any more, so that the next chunk begins with an idle crew. It takes no
+    /// Calls back what is not wanted any more, and throws away what was begun of it, so that the next chunk begins with an idle crew. It takes no
     /// longer than one target, of which each of the crew has one at most that was begun... or `until` says that all
     /// is over.
     pub(super) fn rest(&self, until: impl Fn() -> bool) -> Result<(), AppError> {
-        while self.queue.try_recv().is_ok() {
-            self.work.under_way.fetch_sub(1, Ordering::Relaxed);
-        }
-        while self.work.under_way.load(Ordering::Relaxed) > 0 && !until() {
+        self.call_back();
+        while self.is_busy() && !until() {
             self.receive(Duration::from_millis(50))?;
         }
         Ok(())
+    }
+
+    /// Calls back what was sent and nobody has begun.
+    pub(super) fn call_back(&self) {
+        while self.queue.try_recv().is_ok() {
+            self.work.under_way.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something has not come back.
+    pub(super) fn is_busy(&self) -> bool {
+        self.work.under_way.load(Ordering::Relaxed) > 0
     }
 
     /// Tells every worker which run it is for.

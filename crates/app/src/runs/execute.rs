@@ -25,6 +25,8 @@ const WINDOW_BYTES: i64 = 256 << 20;
 const PART: i64 = 12;
 /// Outcomes wait at most this long for others to be committed with.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What was begun when a turn is over is waited for at most this long.
+const AT_LAST: Duration = Duration::from_secs(2);
 /// A user that is changed by others this many times in a row, between loading and commit, is left alone.
 const TRIES: u32 = 5;
 
@@ -222,7 +224,24 @@ impl Committer<'_, '_> {
                 break;
             }
         }
+        if self.ledger.yields() {
+            self.finish_begun(crew)?;
+        }
         Ok(())
+    }
+
+    /// Commits what the crew is at, too, before another run has its turn: of slow targets much would be done again.
+    fn finish_begun(&mut self, crew: &Crew) -> Result<(), AppError> {
+        let since = Instant::now();
+        while since.elapsed() < AT_LAST && crew.is_busy() && !self.ledger.is_told() {
+            crew.call_back();
+            for evaluated in crew.receive(Duration::from_millis(50))? {
+                self.take(evaluated, &crew.work)?;
+            }
+            self.ledger.keep_chunk()?;
+        }
+        let ready = self.ready();
+        self.commit(ready, &crew.work)
     }
 
     fn take(&mut self, evaluated: Evaluated, work: &Work) -> Result<(), AppError> {

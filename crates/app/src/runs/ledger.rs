@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_domain::{Outcome, Run, RunState, Tally, Timestamp, Tripped};
+use rollcall_domain::{Outcome, Run, RunId, RunState, Tally, Timestamp, Tripped};
 use rollcall_store::{Chunk, Commit, Hold, Lessee, Settled, StoreError, Stretch};
 
 use super::{Observer, Progress, Stop};
@@ -23,6 +23,13 @@ const SOON: Duration = Duration::from_millis(20);
 const DOUBLED: u32 = 6;
 /// How often whoever watches is told.
 const TELL: Duration = Duration::from_millis(200);
+
+/// A worker is at one run for so long at least, while others wait for somebody...
+const TURN: Duration = Duration::from_secs(2);
+/// ...and looks so often whether some do.
+const LOOK_ROUND: Duration = Duration::from_millis(500);
+/// Runs that wait, of which some may not concern this process.
+const WAITING: u32 = 50;
 
 /// Until when a process that executes a run keeps it.
 pub(super) fn lease(app: &App) -> Timestamp {
@@ -70,6 +77,27 @@ pub(super) enum End {
     Ended,
     /// Others have what is left.
     Shared,
+    /// Its turn is over, and other runs wait for somebody.
+    Yields,
+}
+
+/// How long a worker is at a run already that takes turns with others.
+struct Turn {
+    since: Instant,
+    looked: Instant,
+    /// Whether it has committed something: a turn must bring the run further.
+    moved: bool,
+    /// Runs that cannot be executed here, wait as they may.
+    avoided: Vec<RunId>,
+}
+
+/// What these outcomes have become, of which the changes of some were refused.
+fn committed(outcomes: &[Settled], refused: &[i64], instead: Outcome) -> Tally {
+    let mut tally = Tally::default();
+    for outcome in outcomes.iter().map(Settled::outcome) {
+        tally.count(if refused.contains(&outcome.target) { instead } else { outcome.outcome });
+    }
+    tally
 }
 
 pub(super) struct Ledger<'a> {
@@ -92,6 +120,8 @@ pub(super) struct Ledger<'a> {
     /// Up to which news.
     heard: u64,
     told: Instant,
+    /// None: the run does not take turns.
+    turn: Option<Turn>,
     end: Option<End>,
 }
 
@@ -120,8 +150,35 @@ impl<'a> Ledger<'a> {
             looked: now,
             heard: 0,
             told: now,
+            turn: None,
             end: None,
         }
+    }
+
+    /// The same, which makes room when other runs wait, but for those that are `avoided`.
+    pub(super) fn in_turns(self, avoided: Vec<RunId>) -> Self {
+        let now = Instant::now();
+        Self { turn: Some(Turn { since: now, looked: now, moved: false, avoided }), ..self }
+    }
+
+    /// Whether it ends because other runs wait. What was begun may be brought to its end.
+    pub(super) fn yields(&self) -> bool {
+        self.end == Some(End::Yields)
+    }
+
+    /// Whether this process was told to stop.
+    pub(super) fn is_told(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn turn_is_over(&mut self) -> Result<bool, AppError> {
+        let Some(turn) = &mut self.turn else { return Ok(false) };
+        if !turn.moved || turn.since.elapsed() < TURN || turn.looked.elapsed() < LOOK_ROUND {
+            return Ok(false);
+        }
+        turn.looked = Instant::now();
+        let waiting = self.app.engine().runs_waiting(WAITING)?;
+        Ok(waiting.iter().any(|run| *run != self.run.id && !turn.avoided.contains(run)))
     }
 
     /// Every target of the chunk up to here is committed.
@@ -186,7 +243,7 @@ impl<'a> Ledger<'a> {
         if self.end.is_some() {
             return Ok(true);
         }
-        if self.stop.load(Ordering::Relaxed) {
+        if self.is_told() {
             self.end = Some(End::Told);
         } else if self.app.news.any_since(&mut self.heard) || self.looked.elapsed() >= self.patience() {
             self.looked = Instant::now();
@@ -196,7 +253,18 @@ impl<'a> Ledger<'a> {
                 self.end = Some(End::Ended);
             }
         }
-        if let (None, Some(chunk)) = (&self.end, self.chunk)
+        if self.end.is_none() && self.turn_is_over()? {
+            self.end = Some(End::Yields);
+        }
+        if self.end.is_none() {
+            self.keep_chunk()?;
+        }
+        Ok(self.end.is_some())
+    }
+
+    /// Keeps the chunk from being given to somebody else.
+    pub(super) fn keep_chunk(&mut self) -> Result<(), AppError> {
+        if let Some(chunk) = self.chunk
             && self.renewed.elapsed() >= self.app.lease / RENEWALS
         {
             self.renewed = Instant::now();
@@ -208,7 +276,7 @@ impl<'a> Ledger<'a> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(self.end.is_some())
+        Ok(())
     }
 
     /// Commits the outcomes of the next targets of the chunk, as far as the brakes allow.
@@ -234,12 +302,18 @@ impl<'a> Ledger<'a> {
                 millis: self.millis(),
                 pace: self.pace(last),
             };
+            let began = Instant::now();
             match self.app.engine().commit_chunk(&of, outcomes) {
                 Ok(Commit::Done { tally, refused, stopped }) => {
+                    let done = committed(outcomes, &refused, of.refused);
+                    self.app.counts.committed(&done, began.elapsed());
                     self.chunk = Some(Chunk { done: last, ..chunk });
                     self.tally = tally;
                     self.renewed = Instant::now();
                     self.app.count_committed(outcomes.len() as u64);
+                    if let Some(turn) = &mut self.turn {
+                        turn.moved = true;
+                    }
                     if stopped.is_some() {
                         self.end = Some(End::Ended);
                     }
@@ -355,7 +429,7 @@ impl<'a> Ledger<'a> {
                     format!("cancelled by {}; what was done before stays done", self.app.actor().name());
                 self.end_run(RunState::Cancelled, Some(&note))?;
             }
-            (End::Told, Role::Helper) => self.put_down()?,
+            (End::Told, Role::Helper) | (End::Yields, _) => self.put_down()?,
             (End::Ended | End::Shared, _) => {}
         }
         Ok(end)

@@ -7,6 +7,8 @@
 
 mod apply;
 mod approve;
+mod bad_rows;
+mod begin;
 mod cancel;
 mod chains;
 mod conduct;
@@ -14,12 +16,15 @@ mod crew;
 mod evaluate;
 mod execute;
 mod histogram;
+mod kept;
 mod ledger;
+mod once;
 mod replay;
 mod results;
 mod resume;
 mod retry;
 mod rows;
+mod trial;
 mod undo;
 mod watch;
 mod work;
@@ -29,24 +34,28 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Dictionary, Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunState, Scope, Selection, Tally,
+    Dictionary, Mode, Outcome, ParamValues, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
     TargetOutcome, Timestamp,
 };
-use rollcall_sandbox::{Isolation, Job, Limits, Sandbox};
+use rollcall_sandbox::{Isolation, Job, Limits};
 use rollcall_store::{List, StoreError};
 
-use crate::pages::pages;
+use crate::error::conflict;
+use crate::pages::{first, pages};
 use crate::{App, AppError, ReadFilter, holder};
 pub use apply::ApplyRequest;
 pub use approve::Approved;
+pub use bad_rows::BadRowsFile;
 use conduct::New;
 pub use conduct::Terms;
 use crew::Crew;
 pub use histogram::{Group, Histogram};
+pub(crate) use kept::Kept;
 pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
 pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
 pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
+pub use trial::TrialRequest;
 pub use undo::UndoRequest;
 pub use work::{Event, WorkerInfo};
 
@@ -139,13 +148,29 @@ struct RunJob {
     dictionary: Arc<Dictionary>,
 }
 
+/// Nobody who could be asked, or would watch: for what is left to workers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn confirm(&mut self, _: &Run) -> bool {
+        false
+    }
+
+    fn progress(&mut self, _: Progress) {}
+}
+
 /// Set by whoever wants a run to end early.
 pub type Stop = Arc<AtomicBool>;
 
 impl App {
-    /// Runs a script over the users that `request` selects. The run that comes back has ended; an error before its
-    /// targets were frozen leaves no run behind.
+    /// Runs a script over the users that `request` selects. The run that comes back has ended, unless it is left to workers;
+    /// an error before its targets were frozen leaves no run behind.
     pub fn run(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.run_now(request, stop, observer))
+    }
+
+    fn run_now(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
         let permit = self.may_run(request.mode)?;
         let now = self.clock.now();
         let (name, source) = (&request.script.name, &request.script.source);
@@ -183,11 +208,14 @@ impl App {
             self.may_with(Right::Execute, earlier)?;
         }
         let whose = earlier.as_ref().map_or(&permit.scope, |earlier| &earlier.scope);
-        let sandbox = Sandbox::new(&request.engine.python, request.engine.isolation)?;
+        let sandbox = self.sandbox(&request.engine)?;
         let terms = Terms { strict: request.terms.strict || self.strict_here()?, ..request.terms };
         let job = self.job(&request.script, params.clone(), whose, &request.engine, terms.strict)?;
         std::thread::scope(|scope| {
-            let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
+            // Of what is left to others it is only found out here whether it is Python.
+            let leaves = request.terms.queue || request.terms.hold;
+            let count = if leaves { 1 } else { request.engine.workers.max(1) };
+            let crew = Crew::hire(scope, &sandbox, &job, count)?;
             read?;
             let new = New {
                 mode: request.mode,
@@ -235,7 +263,7 @@ impl App {
         if run.state.at_rest() {
             return Ok(run);
         }
-        Err(Refusal::new(format!("run {id} is still {}: wait for its end", run.state.name())).into())
+        conflict(format!("run {id} is still {}: wait for its end", run.state.name()))
     }
 
     /// One run, as it stands: `interrupted` if the process that executed it is gone.
@@ -255,6 +283,45 @@ impl App {
         let all = pages(RunId::MAX, |before| Ok(store.runs_page(before, PAGE)?), |run: &Run| run.id);
         let own = all.filter(move |run| run.as_ref().map_or(true, |run| permit.owns(run)));
         Ok(own.map(|run| run.map(|run| as_it_stands(run, self.clock.now()))))
+    }
+
+    /// The next runs that `query` asks for after run `after`, newest first.
+    pub fn runs_after(
+        &self,
+        query: &RunQuery,
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<Run>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let page = |before| Ok(permit.find_runs(query, &permit.scope, before, limit)?);
+        let found = pages(after.unwrap_or(RunId::MAX), page, |run: &Run| run.id);
+        let now = self.clock.now();
+        let standing = found.map(|run| run.map(|run| as_it_stands(run, now)));
+        let is_wanted = |run: &Run| query.state.is_none_or(|state| run.state == state);
+        first(standing.filter(|run| run.as_ref().map_or(true, is_wanted)), limit)
+    }
+
+    /// The next outcomes of a run after target `after`, in the order of its targets, of one kind only where `outcome` names
+    /// it. Of a run that nobody is at, targets that had no turn are among them at their place, as `not_run`.
+    pub fn outcomes_after(
+        &self,
+        run: &Run,
+        outcome: Option<Outcome>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<TargetOutcome>, AppError> {
+        let permit = self.may_with(Right::Look, run)?;
+        let after = after.unwrap_or(0);
+        let mut page = match outcome {
+            Some(Outcome::NotRun) => Vec::new(),
+            _ => permit.outcomes_page(run.id, outcome, after, limit)?,
+        };
+        if run.state.at_rest() && matches!(outcome, None | Some(Outcome::NotRun)) {
+            page.extend(permit.not_run_page(run.id, after, limit)?);
+            page.sort_by_key(|outcome| outcome.target);
+            page.truncate(limit as usize);
+        }
+        Ok(page)
     }
 
     /// The outcomes of a run in the order of its targets, of one kind only where `outcome` names it. Of a run that
@@ -294,7 +361,8 @@ pub(crate) fn as_it_stands(mut run: Run, now: Timestamp) -> Run {
         RunState::Running if dead || run.leased_until.is_none_or(|until| until < now) => {
             RunState::Interrupted
         }
-        RunState::Selecting if dead => RunState::Interrupted,
+        // Nobody has to be there for one that is held.
+        RunState::Selecting if dead && run.holder.is_some() => RunState::Interrupted,
         state => state,
     };
     run

@@ -1,6 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_domain::{Brakes, Counts, Mode, Refusal, Run, RunId, RunState, Settings};
+use rollcall_domain::{Brakes, Counts, Mode, Run, RunId, RunState, Settings};
 use rollcall_sandbox::Sandbox;
 use rollcall_store::{StoreError, Takeover};
 
@@ -9,6 +10,7 @@ use super::crew::Crew;
 use super::ledger::lease;
 use super::retry::given;
 use super::{Engine, Observer, Script, Stop};
+use crate::error::conflict;
 use crate::{App, AppError, holder};
 
 /// A run that is to go on.
@@ -22,10 +24,13 @@ pub struct ResumeRequest {
     pub brakes: Brakes,
     /// Nobody has to be asked, even if nobody was before.
     pub confirmed: bool,
+    /// It is left to workers.
+    pub queue: bool,
 }
 
 impl App {
-    /// Goes on with run `id`, whose process is gone or which has stopped, from its first target without an outcome.
+    /// Goes on with run `id`, whose process is gone or which has stopped, from its first target without an outcome. The run
+    /// that comes back has ended, unless it is left to workers.
     pub fn resume(
         &self,
         id: RunId,
@@ -49,6 +54,7 @@ impl App {
                 max_deactivations: max_deactivations.or(run.settings.brakes.max_deactivations),
             },
             time_limit: request.time_limit.map_or(run.settings.time_limit, super::conduct::millis),
+            vouched_by: self.voucher(&run),
             ..run.settings.clone()
         };
         // Whoever resumes a run that has stopped knows why it did: brakes start anew. A crash releases none.
@@ -57,19 +63,23 @@ impl App {
         let take = || {
             let holder = holder::current();
             let by = Takeover {
-                holder: &holder,
+                holder: (!request.queue).then_some(&*holder),
                 leased_until: lease(self),
                 braked_from,
                 settings: &settings,
                 act: self.act(),
             };
-            self.engine().take_run(&run, &by).map_err(|error| match error {
-                StoreError::RunLost(id) => AppError::from(Refusal::new(format!(
-                    "run {id} is being gone on with by somebody else already"
-                ))),
-                error => error.into(),
+            self.engine().take_run(&run, &by).or_else(|error| match error {
+                StoreError::RunLost(id) => {
+                    conflict(format!("run {id} is being gone on with by somebody else already"))
+                }
+                error => Err(error.into()),
             })
         };
+        if request.queue {
+            take()?;
+            return self.left_to_workers(id);
+        }
         if run.replays().is_some() {
             return self.conduct(&take()?, None, stop, observer);
         }
@@ -81,13 +91,13 @@ impl App {
     }
 
     /// What executing the script of a run takes here.
-    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Sandbox, RunJob), AppError> {
+    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Arc<Sandbox>, RunJob), AppError> {
         let script =
             Script { name: run.script.clone(), version: run.script_version, source: run.source.clone() };
         let app = self.in_zone_of(run)?;
         let read = app.read_script(&script.name, &script.source)?;
         let params = read.params.check(&given(run), &app.zone).map_err(AppError::Params)?;
-        let sandbox = Sandbox::new(&engine.python, engine.isolation)?;
+        let sandbox = self.sandbox(engine)?;
         Ok((sandbox, app.job(&script, params, &run.scope, engine, run.settings.strict)?))
     }
 
@@ -111,6 +121,9 @@ impl App {
                  half a minute",
                 run.holder.as_deref().map(holder::describe).unwrap_or_default()
             ),
+            RunState::Selecting if run.holder.is_none() => {
+                format!("run {id} is held: let it begin, with 'rollcall runs begin {id}'")
+            }
             RunState::Selecting => format!("run {id} waits for its administrator to say yes"),
             RunState::Finished => format!("run {id} has finished: nothing is left to be done"),
             RunState::Cancelled => format!(
@@ -118,6 +131,6 @@ impl App {
                  --not-run'"
             ),
         };
-        Err(Refusal::new(why).into())
+        conflict(why)
     }
 }

@@ -43,6 +43,16 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.retry_now(id, request, stop, observer))
+    }
+
+    fn retry_now(
+        &self,
+        id: RunId,
+        request: &RetryRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
         let run = self.run_at_rest(id)?;
         self.may_run_again(&run)?;
         let mode = if request.preview { Mode::Preview } else { run.mode };
@@ -84,7 +94,7 @@ impl App {
             engine: request
                 .engine
                 .limited(request.time_limit.map_or(run.settings.time_limit, super::conduct::millis)),
-            terms: request.terms,
+            terms: Terms { strict: request.terms.strict || run.settings.strict, ..request.terms },
         };
         self.in_zone_of(&run)?.run(&request, stop, observer)
     }

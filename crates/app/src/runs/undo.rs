@@ -3,6 +3,7 @@ use rollcall_store::{List, StoreError};
 
 use super::conduct::{New, Terms};
 use super::{Observer, Stop};
+use crate::error::conflict;
 use crate::{App, AppError};
 
 /// A run that is to be taken back.
@@ -26,6 +27,16 @@ impl App {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
+        self.once(request.terms.key, || self.undo_now(id, request, stop, observer))
+    }
+
+    fn undo_now(
+        &self,
+        id: RunId,
+        request: &UndoRequest,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, AppError> {
         let run = self.find_run(id)?;
         self.may_with(Right::Execute, &run)?;
         self.check_undo(&run)?;
@@ -40,7 +51,7 @@ impl App {
 
     fn check_undo(&self, run: &Run) -> Result<(), AppError> {
         let id = run.id;
-        let refuse = |why: String| Err(Refusal::new(why).into());
+        let refuse = |why: String| conflict(why);
         if run.mode == Mode::Preview {
             return refuse(match self.applied_by(id)? {
                 None => format!("run {id} is a preview: it has changed nothing that could be taken back"),

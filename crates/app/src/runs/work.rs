@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use rollcall_domain::{Right, Run, RunId, RunState, Timestamp};
-use rollcall_sandbox::Sandbox;
 use rollcall_store::{Beat, Hold, RunEnd, StoreError};
 
 use super::crew::Crew;
 use super::ledger::{Ledger, Role};
-use super::{Engine, Observer, Progress, Stop};
-use crate::{App, AppError, holder};
+use super::{Engine, Nobody, Stop};
+use crate::{App, AppError, Pruned, holder};
 
 /// How often a worker says that it is alive.
 const BEAT: Duration = Duration::from_secs(2);
@@ -24,6 +23,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const AVOID: Duration = Duration::from_secs(30);
 /// Between two attempts to reach a server that is gone.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often one of the processes that stay prunes by the setting...
+const PRUNE: Duration = Duration::from_secs(60 * 60);
+/// ...and how often each looks whether it is the one.
+const LOOK_FOR_OLD: Duration = Duration::from_secs(10 * 60);
 /// Candidates that are looked at.
 const CANDIDATES: u32 = 20;
 
@@ -38,6 +41,8 @@ pub enum Event<'a> {
     Trouble(String),
     /// It works again.
     Recovered,
+    /// It has pruned, as the setting wants.
+    Pruned(Pruned),
 }
 
 /// A worker process, as it is listed.
@@ -65,16 +70,6 @@ pub struct WorkerInfo {
     pub draining: bool,
 }
 
-struct Silent;
-
-impl Observer for Silent {
-    fn confirm(&mut self, _: &Run) -> bool {
-        false
-    }
-
-    fn progress(&mut self, _: Progress) {}
-}
-
 impl App {
     /// Executes whatever run is there, with whoever else does, until `drain` is set: then it puts down what it has, which
     /// costs nobody anything. It survives a server that goes away for a while.
@@ -86,19 +81,26 @@ impl App {
     ) -> Result<(), AppError> {
         // Whatever run is there, whoever's.
         self.may_everywhere(Right::Execute)?;
-        // Better said now than at every run.
-        drop(Sandbox::new(&engine.python, engine.isolation)?);
+        // Better said now than at every run that it cannot be.
+        let kept = self.keep_warm(engine)?;
         let id = holder::current();
         let at = AtomicI64::new(0);
         self.beat(&id, engine, &at, 0, drain)?;
+        // Whoever was here before and is gone has left something at the moment when this one comes.
+        self.free_the_dead()?;
+        let (aside, told) = unbounded();
         std::thread::scope(|scope| {
             let (going_on, over) = bounded(0);
             let (id, at) = (&id, &at);
+            let until = over.clone();
             scope.spawn(move || self.keep_beating(id, engine, at, drain, &over));
             scope.spawn(move || self.listen(drain));
-            self.work_until(id, engine, at, drain, tell);
+            scope.spawn(move || self.keep_pruned(drain, &until, &aside));
+            self.work_until(id, engine, at, drain, &told, tell);
             drop(going_on);
         });
+        told.try_iter().for_each(tell);
+        drop(kept);
         Ok(self.engine().remove_worker(&id)?)
     }
 
@@ -108,18 +110,20 @@ impl App {
         engine: &Engine,
         at: &AtomicI64,
         drain: &Stop,
+        told: &Receiver<Event<'static>>,
         tell: &mut dyn FnMut(Event<'_>),
     ) {
         let mut avoided: HashMap<RunId, Instant> = HashMap::new();
         let (mut heard, mut ailing) = (0, false);
         while !drain.load(Ordering::Relaxed) {
+            told.try_iter().for_each(&mut *tell);
             avoided.retain(|_, since| since.elapsed() < AVOID);
             let worked = match self.next_run(|run| avoided.contains_key(&run)) {
                 Ok(Some(run)) => {
                     tell(Event::Joins(&run));
                     at.store(run.id, Ordering::Relaxed);
                     let before = self.committed.load(Ordering::Relaxed);
-                    let helped = self.help(&run, engine, drain);
+                    let helped = self.help(&run, engine, drain, avoided.keys().copied().collect());
                     at.store(0, Ordering::Relaxed);
                     tell(Event::Leaves(&run, self.committed.load(Ordering::Relaxed) - before));
                     if let Err(error) = &helped
@@ -161,8 +165,8 @@ impl App {
         Ok(self.engine().run(id)?.filter(|run| run.state == RunState::Running))
     }
 
-    /// Executes chunks of a run, as long as there are some to be had.
-    fn help(&self, run: &Run, engine: &Engine, drain: &Stop) -> Result<(), AppError> {
+    /// Executes chunks of a run, as long as there are some to be had and no other run waits, but for those `avoided`.
+    fn help(&self, run: &Run, engine: &Engine, drain: &Stop, avoided: Vec<RunId>) -> Result<(), AppError> {
         if !self.is_still_allowed(run)? {
             let note = format!(
                 "{} may no longer do what this run does: somebody who may can resume it",
@@ -177,8 +181,8 @@ impl App {
             self.engine().end_run(Hold { run: run.id, token: run.token }, &end)?;
             return Ok(());
         }
-        let mut observer = Silent;
-        let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer);
+        let mut observer = Nobody;
+        let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer).in_turns(avoided);
         let nothing_left = self.engine().glance(run.id)?.chunks == 0;
         if run.replays().is_some() || nothing_left {
             self.take_part(run, None, drain, ledger)?;
@@ -223,6 +227,26 @@ impl App {
             // A server that does not answer is the concern of whoever needs an answer.
             let _ = self.beat(id, engine, at, speed, drain);
             let _ = self.free_the_dead();
+        }
+    }
+
+    /// Removes what is old now and then: what is kept for a day only, and if the setting wants that and no other process
+    /// does it, what it names.
+    fn keep_pruned(&self, drain: &Stop, over: &Receiver<()>, told: &Sender<Event<'static>>) {
+        loop {
+            match self.sweep(drain).and_then(|()| self.prune_by_setting(PRUNE, drain)) {
+                Ok(None) => {}
+                Ok(Some(pruned)) => drop(told.send(Event::Pruned(pruned))),
+                // A server that is gone is told of by whoever works.
+                Err(error) if is_disconnection(&error) => {}
+                Err(error) => {
+                    let what = format!("removing what is old: {error}");
+                    drop(told.send(Event::Trouble(what)));
+                }
+            }
+            if over.recv_timeout(LOOK_FOR_OLD) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
         }
     }
 

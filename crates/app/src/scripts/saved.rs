@@ -4,6 +4,7 @@ use rollcall_domain::{
 use rollcall_store::{SavedScript, StoreError};
 
 use super::{Source, read};
+use crate::expected::Expected;
 use crate::{App, AppError};
 
 impl App {
@@ -20,9 +21,35 @@ impl App {
         source: &str,
         note: &str,
     ) -> Result<(ScriptVersion, Source), AppError> {
+        self.save_script_after(name, source, note, Expected::Anything)
+    }
+
+    /// The same, if the latest version that is on the list is as `expected`.
+    pub fn save_script_after(
+        &self,
+        name: &str,
+        source: &str,
+        note: &str,
+        expected: Expected<'_>,
+    ) -> Result<(ScriptVersion, Source), AppError> {
         let SavedName { organization, name } = SavedName::read(name);
         let (_, organization) = self.may_own(Right::EditScripts, organization)?;
-        self.save_version(name, organization, source, note)
+        self.save_version(name, organization, source, note, expected)
+    }
+
+    /// The number of the latest version of a script of this owner that is on the list.
+    fn current_version(
+        &self,
+        name: &str,
+        organization: Option<&Organization>,
+    ) -> Result<Option<i64>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let named = permit.scripts_named(name)?;
+        let found = named.into_iter().find(|script| script.organization.as_ref() == organization);
+        Ok(match found {
+            Some(script) => permit.script(script.id, None)?.map(|latest| latest.version),
+            None => None,
+        })
     }
 
     fn save_version(
@@ -31,6 +58,7 @@ impl App {
         organization: Option<Organization>,
         source: &str,
         note: &str,
+        expected: Expected<'_>,
     ) -> Result<(ScriptVersion, Source), AppError> {
         let permit = self.may_change(Right::EditScripts, organization.as_ref())?;
         check_saved_name("a script", name)?;
@@ -48,8 +76,20 @@ impl App {
             note: note.to_owned(),
             source: source.to_owned(),
         };
-        new.version = permit.save_script(&new, &self.act())?;
-        Ok((new, read))
+        let what = format!("script {:?}", new.full_name());
+        let current = || self.current_version(name, new.organization.as_ref());
+        let found = current()?;
+        let seen = expected.seen(&what, found.as_ref(), i64::to_string)?;
+        match permit.save_script(&new, seen, &self.act()) {
+            Err(error @ StoreError::Stale(_)) => {
+                expected.seen(&what, current()?.as_ref(), i64::to_string)?;
+                Err(error.into())
+            }
+            saved => {
+                new.version = saved?;
+                Ok((new, read))
+            }
+        }
     }
 
     /// The script that is meant by a name: rather one that is on the list than one that was removed.
@@ -108,6 +148,26 @@ impl App {
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
+    /// The next of them after the one with this full name.
+    pub fn scripts_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<ScriptVersion>, AppError> {
+        let permit = self.may(Right::Look)?;
+        Ok(permit.scripts_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
+    }
+
+    /// The next versions of a script after version `after`, newest first.
+    pub fn script_history_after(
+        &self,
+        name: &str,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<ScriptVersion>, AppError> {
+        let permit = self.may(Right::Look)?;
+        match self.named_script(name)? {
+            Some(script) => Ok(permit.script_history_page(script.id, after.unwrap_or(i64::MAX), limit)?),
+            None => Ok(vec![self.script(name, None)?]),
+        }
+    }
+
     /// Every version of a script, newest first.
     pub fn script_history(&self, name: &str) -> Result<Vec<ScriptVersion>, AppError> {
         let permit = self.may(Right::Look)?;
@@ -122,16 +182,23 @@ impl App {
         self.may(Right::EditScripts)?;
         let old = self.script(name, Some(version))?;
         let note = if note.is_empty() { format!("version {version} restored") } else { note.to_owned() };
-        Ok(self.save_version(&old.script, old.organization, &old.source, &note)?.0)
+        Ok(self.save_version(&old.script, old.organization, &old.source, &note, Expected::Anything)?.0)
     }
 
     /// Takes a script off the list. Its versions stay, for the runs that name them and to be restored.
     pub fn remove_script(&self, name: &str) -> Result<(), AppError> {
+        self.remove_script_as(name, Expected::Anything)
+    }
+
+    /// The same, if its latest version is as `expected`.
+    pub fn remove_script_as(&self, name: &str, expected: Expected<'_>) -> Result<(), AppError> {
         self.may(Right::EditScripts)?;
-        self.script(name, None)?;
+        let latest = self.script(name, None)?;
         if let Some(script) = self.named_script(name)? {
             let permit = self.may_change(Right::EditScripts, script.organization.as_ref())?;
-            permit.remove_script(&script, &self.act())?;
+            let what = format!("script {:?}", latest.full_name());
+            let seen = expected.seen(&what, Some(&latest.version), i64::to_string)?;
+            permit.remove_script(&script, seen, &self.act())?;
         }
         Ok(())
     }

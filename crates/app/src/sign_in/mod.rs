@@ -105,9 +105,9 @@ impl App {
     }
 
     /// The same, to change what the administrator `name` proves themselves with: for themselves, and for those who could
-    /// grant all that this one may do.
+    /// grant all that this one may do. A token is not its administrator: it would make others that may do more.
     pub fn credentials_of(&self, name: &str) -> Result<(Credentials, Administrator), AppError> {
-        let who = if self.actor.name() == name && self.actor.id().is_some() {
+        let who = if self.actor.name() == name && self.actor.is_present() {
             self.credentials().administrator(name)?
         } else {
             let who = self.administrator(name)?;

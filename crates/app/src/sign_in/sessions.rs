@@ -3,6 +3,7 @@ use rollcall_store::StoreError;
 
 use super::{Credentials, Denied, random};
 use crate::AppError;
+use crate::pages::{first, pages};
 
 impl Credentials {
     /// The session with this token, if it has not ended, and who is signed in with it.
@@ -22,6 +23,19 @@ impl Credentials {
         let now = self.clock.now();
         let sessions = self.store.sessions(who)?;
         Ok(sessions.into_iter().filter(|session| !session.is_over(now)).collect())
+    }
+
+    /// The next sessions of an administrator that have not ended, newest first, after session `after`.
+    pub fn sessions_after(
+        &self,
+        who: &Administrator,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, AppError> {
+        let now = self.clock.now();
+        let page = |before| Ok(self.store.sessions_page(who, before, limit)?);
+        let all = pages(after.unwrap_or(SessionId::MAX), page, |session: &Session| session.id);
+        first(all.filter(|session| session.as_ref().map_or(true, |session| !session.is_over(now))), limit)
     }
 
     /// Ends the session with this token, if there is one.

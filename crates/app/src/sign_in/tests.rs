@@ -327,6 +327,11 @@ fn sessions_end() {
     assert_eq!(denied(credentials.session(&secret(""))), Denied::Session);
 
     let [first, second, third] = [(); 3].map(|()| site.sign_in("ana"));
+    let page = |after, limit| -> Vec<_> {
+        credentials.sessions_after(&ana, after, limit).unwrap().iter().map(|session| session.id).collect()
+    };
+    assert_eq!(page(None, 2), [third.session.id, second.session.id]);
+    assert_eq!(page(Some(second.session.id), 2), [first.session.id]);
     assert_ne!(first.token, second.token);
     let listed: Vec<_> = credentials.sessions(&ana).unwrap().iter().map(|session| session.id).collect();
     assert_eq!(listed, [third.session.id, second.session.id, first.session.id]);
@@ -623,7 +628,7 @@ fn whatever_is_done_is_recorded_once_with_who_did_it() {
     credentials.revoke_token(&ana, id).unwrap();
     credentials.revoke_token(&ana, id).unwrap_err();
 
-    let mut rows = credentials.store.audit_after(0, 99).unwrap();
+    let mut rows = credentials.store.audit_after(&Default::default(), 0, 99).unwrap();
     assert!(rows.iter().all(|row| row.action.starts_with("sign-in") == row.address.is_some()));
     let told: Vec<_> =
         rows.iter().map(|row| format!("{} {}: {}", row.who, row.action, row.subject)).collect();

@@ -49,6 +49,16 @@ impl Credentials {
         Ok(self.store.tokens(who)?)
     }
 
+    /// The next of them after token `after`, by number.
+    pub fn tokens_after(
+        &self,
+        who: &Administrator,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<ApiToken>, AppError> {
+        Ok(self.store.tokens_page(who, after.unwrap_or(0), limit)?)
+    }
+
     /// Takes a token of an administrator back.
     pub fn revoke_token(&self, who: &Administrator, id: TokenId) -> Result<(), AppError> {
         if self.store.revoke_token(who, id, &self.act())? {

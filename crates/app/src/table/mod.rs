@@ -86,7 +86,15 @@ impl Table {
     ///
     /// If the file cannot be read, is empty or of another kind, or if the header or `options` are wrong.
     pub fn open(path: &Path, options: &TableOptions) -> Result<Self, TableError> {
-        let mut file = File::open(path).map_err(TableError::Open)?;
+        Self::from_file(File::open(path).map_err(TableError::Open)?, options)
+    }
+
+    /// Reads the header of a file that is open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::open`].
+    pub fn from_file(mut file: File, options: &TableOptions) -> Result<Self, TableError> {
         let mut start = Vec::with_capacity(ZIP.len());
         file.by_ref().take(ZIP.len() as u64).read_to_end(&mut start).map_err(TableError::Read)?;
         if start != ZIP && start != COMPOUND {

@@ -1,7 +1,6 @@
 # Running the script for one target after another, and what comes before the first.
 
 clock = time.perf_counter_ns
-LIMIT_NS = settings["time_limit_ns"]
 counter_memory = mmap.mmap(settings["counter"], 16)
 os.close(settings["counter"])
 counter = memoryview(counter_memory).cast("Q")  # [ordinal of the current target or 0, number of targets started]
@@ -79,7 +78,7 @@ def memory_left():
         if not reserve:
             reserve.append(bytearray(RESERVE))
         # Asks for room in the address space, and for no memory: not even a strict kernel counts what cannot be written.
-        new_mapping(-1, settings["memory"] // 2, PRIVATE, READ_ONLY).close()
+        new_mapping(-1, MEMORY // 2, PRIVATE, READ_ONLY).close()
     except (MemoryError, OSError):
         return False
     return True
@@ -137,7 +136,7 @@ def main():
 def compile_script():
     """The script's code, or what the parent shows its author."""
     try:
-        return compile(settings["script"], script_name, "exec", dont_inherit=True, optimize=0), None
+        return compile(script_text, script_name, "exec", dont_inherit=True, optimize=0), None
     except SyntaxError as error:
         text = (error.text or "").rstrip("\n")
         return None, (name_of(error), printable(str(error.msg)), error.lineno, error.offset, printable(text))
@@ -145,16 +144,12 @@ def compile_script():
         return None, (name_of(error), message_of(error), None, None, None)
 
 
-script_name = settings["script_name"]
-script_lines = re.split("\r\n|\r|\n", settings["script"])
-params = make_params(settings["params"])
 worker = globals()
 compiled = {
     name: module
     for name, module in modules.items()
     if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), importlib.machinery.ExtensionFileLoader)
 }
-linecache.cache[script_name] = (len(settings["script"]), None, [line + "\n" for line in script_lines], script_name)
 for stale in ("path", "folder", "file", "name", "at", "field"):
     worker.pop(stale, None)
 
@@ -164,6 +159,26 @@ if lock is not None:
     lock_down(lock)
 serve_library_from_memory()
 say_what_is_forbidden()
+send(LOCKED, b"")
+
+# Up to here nothing depends on the script.
+job = receive()
+if job is None:
+    os._exit(0)
+LIMIT_NS, MEMORY, MAX_RESULT = job["time_limit_ns"], job["memory"], job["max_result"]
+output.size = job["max_output"]
+ZONE_OF_INSTALLATION = load_zone(job["zone"])
+profile_names.update((number, name) for number, name, _ in job["profiles"])
+profile_ids.update((name, number) for number, name in profile_names.items())
+profile_owners.update((number, owner) for number, _, owner in job["profiles"] if owner is not None)
+dictionary.update((name.lower(), (name, *rest)) for name, *rest in job["dictionary"] or ())
+params = make_params(job["params"])
+script_name, script_text = job["script_name"], job["script"]
+script_lines = re.split("\r\n|\r|\n", script_text)
+linecache.cache[script_name] = (len(script_text), None, [line + "\n" for line in script_lines], script_name)
+del job
+send(TAKEN, b"")
+receive()
 script, fault = compile_script()
 if script is None:
     send(REJECTED, dumps(fault))

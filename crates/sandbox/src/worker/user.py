@@ -15,7 +15,7 @@ def load_zone(name):
     return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
 
 
-ZONE_OF_INSTALLATION = load_zone(settings["zone"])
+ZONE_OF_INSTALLATION = UTC  # until the job says which
 
 
 def to_datetime(micros):
@@ -79,9 +79,7 @@ PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = ra
 NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
-profile_names = {number: name for number, name, _ in settings["profiles"]}
-profile_ids = {name: number for number, name in profile_names.items()}
-profile_owners = {number: owner for number, _, owner in settings["profiles"] if owner is not None}
+profile_names, profile_ids, profile_owners = {}, {}, {}  # come with the job
 ORGANIZATION = [name for name, *_ in FIELDS].index("organization_id")
 
 
@@ -190,7 +188,7 @@ def item_fault(attr, value):
     return None
 
 
-dictionary = settings["dictionary"] and {name.lower(): (name, *rest) for name, *rest in settings["dictionary"]}
+dictionary = {}  # comes with the job, if it is to be obeyed
 nearest = {}  # what unknown names were probably meant to be: few, and slow to find
 ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII).fullmatch
 NUMBER = re.compile(r"0x[0-9A-Fa-f]+|\d+", re.ASCII).fullmatch

@@ -55,6 +55,10 @@ pub fn prepare_error(script: &str) -> StartError {
 
 /// The report for each of users 1 to `count`.
 pub fn run_job(job: &Job, users: Vec<User>) -> BTreeMap<i64, Report> {
+    run_job_in(sandbox(), job, users)
+}
+
+pub fn run_job_in(sandbox: &Sandbox, job: &Job, users: Vec<User>) -> BTreeMap<i64, Report> {
     let facts = RunFacts {
         id: 5,
         now: Timestamp::from_micros(1_790_000_000_000_000).unwrap(),
@@ -63,13 +67,22 @@ pub fn run_job(job: &Job, users: Vec<User>) -> BTreeMap<i64, Report> {
         columns: Vec::new(),
     };
     let targets = users.into_iter().map(|user| Target { number: user.id, user, cells: None }).collect();
-    run_targets(job, facts, targets)
+    run_targets_in(sandbox, job, facts, targets)
 }
 
 /// The report for each target.
 pub fn run_targets(job: &Job, facts: RunFacts, targets: Vec<Target>) -> BTreeMap<i64, Report> {
+    run_targets_in(sandbox(), job, facts, targets)
+}
+
+pub fn run_targets_in(
+    sandbox: &Sandbox,
+    job: &Job,
+    facts: RunFacts,
+    targets: Vec<Target>,
+) -> BTreeMap<i64, Report> {
     let count = targets.len();
-    let mut worker = Worker::prepare(sandbox(), job).map_err(|error| error.to_string()).unwrap().begin(facts);
+    let mut worker = Worker::prepare(sandbox, job).map_err(|error| error.to_string()).unwrap().begin(facts);
     worker.submit(targets);
     let mut reports = BTreeMap::new();
     while worker.waiting() > 0 {

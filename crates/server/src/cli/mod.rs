@@ -21,6 +21,7 @@ mod scripts;
 mod serve;
 mod settings;
 mod terminal;
+mod trial;
 mod users;
 mod worker;
 mod workers;

@@ -6,22 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_app::runs::{BadRow, ChosenRows, RowsObserver, RowsReport, RowsRequest};
-use rollcall_app::{App, Quote, Table, TableError, TableOptions, defuse};
+use rollcall_app::runs::{BadRow, BadRowsFile, ChosenRows, RowsObserver, RowsReport, RowsRequest};
+use rollcall_app::{App, Quote, Table, TableError, TableOptions};
 
 use crate::failure::Usage;
-use crate::output::{csv_error, one_line};
+use crate::output::one_line;
 use crate::progress::Meter;
 use crate::style::{counted, grouped, tell};
 
 /// Bad rows that are told one by one; a file takes all of them.
 const TOLD: u64 = 20;
-
-/// Stands behind a bad row that has too few cells.
-const MEND: &str = "(mend this row, then remove this cell)";
-
-/// The columns that are added to bad rows.
-const MARKS: [&str; 2] = ["line", "reason"];
 
 /// How a file of rows is read.
 #[derive(Debug, Args)]
@@ -123,7 +117,6 @@ impl RowsArgs {
             size,
             bad_rows: self.bad_rows.as_deref(),
             columns: Vec::new(),
-            marked: false,
             writer: None,
             told: 0,
         };
@@ -174,9 +167,7 @@ struct Watch<'a> {
     size: u64,
     bad_rows: Option<&'a Path>,
     columns: Vec<String>,
-    /// Whether the file holds bad rows of an earlier one: then it has the columns already that are added to them.
-    marked: bool,
-    writer: Option<csv::Writer<File>>,
+    writer: Option<BadRowsFile<File>>,
     told: u64,
 }
 
@@ -218,9 +209,7 @@ impl Watch<'_> {
 
 impl RowsObserver for Watch<'_> {
     fn columns(&mut self, columns: &[String], _key: &str) -> io::Result<()> {
-        self.marked = columns.ends_with(&MARKS.map(str::to_owned));
-        let own = columns.len() - if self.marked { MARKS.len() } else { 0 };
-        self.columns = columns[..own].to_vec();
+        self.columns = columns.to_vec();
         Ok(())
     }
 
@@ -233,25 +222,9 @@ impl RowsObserver for Watch<'_> {
         let Some(path) = self.bad_rows else { return Ok(()) };
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            None => {
-                let new = csv::WriterBuilder::new().flexible(true).from_path(path).map_err(csv_error)?;
-                let writer = self.writer.insert(new);
-                let header = self.columns.iter().map(|column| defuse(column).into_owned());
-                writer.write_record(header.chain(MARKS.map(str::to_owned))).map_err(csv_error)?;
-                writer
-            }
+            None => self.writer.insert(BadRowsFile::new(&self.columns, File::create(path)?)?),
         };
-        let (cells, own) = (&bad.row.cells, self.columns.len());
-        let expected = own + if self.marked { MARKS.len() } else { 0 };
-        let text = |at: usize| defuse(cells.get(at).map_or("", String::as_str)).into_owned();
-        let mut record: Vec<String> = (0..own).map(text).collect();
-        record.extend([bad.row.line.to_string(), defuse(&bad.reason).into_owned()]);
-        // A row that has too many or too few cells stays one, so that it cannot pass for a good one unmended.
-        record.extend((expected..cells.len()).map(text));
-        if cells.len() < expected {
-            record.push(MEND.to_owned());
-        }
-        writer.write_record(record).map_err(csv_error)
+        writer.write(bad)
     }
 
     fn progress(&mut self, bytes: u64) {

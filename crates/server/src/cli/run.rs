@@ -61,7 +61,7 @@ fn targets_from(text: &str) -> Result<(RunId, Option<Outcome>), String> {
     Ok((run, outcome))
 }
 
-fn param(text: &str) -> Result<(String, String), String> {
+pub(super) fn param(text: &str) -> Result<(String, String), String> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| format!("{text:?} gives nothing: write NAME=VALUE"))?;
     Ok((name.trim().to_owned(), value.to_owned()))
@@ -71,7 +71,7 @@ impl Run {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         if self.apply {
-            self.answer.check("--apply")?;
+            self.terms.check(&self.answer, "--apply")?;
         }
         self.rows.check()?;
         let script = scripts::find(&app, &self.script)?;

@@ -10,7 +10,7 @@ use rollcall_app::scripts::Source;
 use rollcall_domain::ScriptVersion;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Context, confirm, samples, shell_word};
+use super::{Context, confirm, samples, shell_word, trial};
 use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout};
 use crate::show::short_time;
 use crate::style::{self, paint, tell};
@@ -92,6 +92,8 @@ pub(super) enum Scripts {
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         note: String,
     },
+    /// Run a script for one user and show what would happen; nothing is written, and no run is made
+    Try(trial::Try),
     /// Take a script off the list; its versions can be restored
     Remove {
         /// Its name
@@ -112,6 +114,7 @@ impl Scripts {
         let app = context.app()?;
         match self {
             Self::Samples { .. } => {}
+            Self::Try(trial) => return trial.run(&app),
             Self::Save { name, file, sample, note } => {
                 let (source, note) = match (file, sample) {
                     (Some(file), _) => (read_source(&file)?, note),

@@ -69,7 +69,9 @@ fn set(app: &App, name: Setting, value: &str) -> anyhow::Result<()> {
         Setting::PruneAfter => {
             let age: Age = value.parse().map_err(wrong)?;
             app.set_prune_after(Some(age))?;
-            tell(format_args!("'rollcall prune' now removes what ended over {age} ago"));
+            tell(format_args!(
+                "'rollcall prune', and a server or worker every hour, now removes what ended over {age} ago"
+            ));
         }
         Setting::FourEyesAbove => {
             let above: Above = value.parse().map_err(wrong)?;

@@ -8,10 +8,10 @@ use rollcall_app::runs::{Observer, Progress, Stop, Terms};
 use rollcall_domain::{Brakes, Mode, Run, RunState};
 
 use super::{Hints, ask, can_ask, runs};
+use crate::contract;
 use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
 use crate::output::print_json;
 use crate::progress::Meter;
-use crate::show::RunJson;
 use crate::style::{counted, grouped, tell};
 
 /// Above this many targets a click is not enough: the number must be typed.
@@ -71,12 +71,21 @@ pub(super) struct TermsArgs {
     /// Leave the run to workers ('rollcall worker'), and do not wait for it
     #[arg(long, help_heading = "Execution")]
     queue: bool,
+    /// Only make the run, with its list: it waits for 'rollcall runs begin' and is then left to workers
+    #[arg(long, help_heading = "Execution")]
+    hold: bool,
 }
 
 impl TermsArgs {
     pub(super) fn terms(&self, answer: &Answer) -> Terms {
-        let (brakes, canary) = (self.brakes.brakes(), self.canary);
-        Terms { brakes, canary, confirmed: answer.yes, queue: self.queue, strict: false }
+        let Self { canary, queue, hold, .. } = *self;
+        let brakes = self.brakes.brakes();
+        Terms { brakes, canary, confirmed: answer.yes, queue, strict: false, hold, key: None }
+    }
+
+    /// Refuses `what`, which writes, where nobody can be asked. Of a run that is held it is asked later.
+    pub(super) fn check(&self, answer: &Answer, what: &str) -> anyhow::Result<()> {
+        if self.hold { Ok(()) } else { answer.check(what) }
     }
 }
 
@@ -93,6 +102,20 @@ pub(super) fn sure(what: &str, users: u64) -> bool {
         tell(format_args!("nothing was changed"));
     }
     sure
+}
+
+/// What a run is about to do: `applies extend.py to 20 users`.
+pub(super) fn what_it_does(run: &Run) -> String {
+    let script = runs::script(run);
+    let users = counted(run.left(), runs::noun(run));
+    match (run.mode, run.undoes, run.applies) {
+        (Mode::Preview, ..) => format!("previews {script} for {users}"),
+        (_, Some(undone), _) => format!("takes back what run {undone} ({script}) has changed of {users}"),
+        (_, None, Some(preview)) => {
+            format!("writes what preview {preview} ({script}) has planned for {users}")
+        }
+        (_, None, None) => format!("applies {script} to {users}"),
+    }
 }
 
 /// The administrator at the terminal. The first Ctrl-C ends a run in good order, a second one at once.
@@ -123,19 +146,7 @@ pub(super) fn heed_signals(stop: &Stop) -> std::io::Result<()> {
 
 impl Observer for Terminal {
     fn confirm(&mut self, run: &Run) -> bool {
-        if run.left() == 0 {
-            return true;
-        }
-        let script = runs::script(run);
-        let users = counted(run.left(), runs::noun(run));
-        let what = match (run.undoes, run.applies) {
-            (Some(undone), _) => format!("takes back what run {undone} ({script}) has changed of {users}"),
-            (None, Some(preview)) => {
-                format!("writes what preview {preview} ({script}) has planned for {users}")
-            }
-            (None, None) => format!("applies {script} to {users}"),
-        };
-        sure(&what, run.left())
+        run.left() == 0 || sure(&what_it_does(run), run.left())
     }
 
     fn begins(&mut self, run: &Run) {
@@ -161,7 +172,7 @@ impl Observer for Terminal {
 /// Tells about a run that has ended, and says so with the exit status.
 pub(super) fn finish(app: &App, run: &Run, answer: &Answer, hints: &Hints) -> anyhow::Result<ExitCode> {
     let printed = if answer.json {
-        print_json(&RunJson::new(run)).map_err(Into::into)
+        print_json(&contract::Run::from(run)).map_err(Into::into)
     } else {
         runs::report(app, run, hints)
     };
@@ -184,6 +195,7 @@ pub(super) fn exit_code(run: &Run) -> ExitCode {
         RunState::Finished if run.tally.has_trouble() => ExitCode::from(SOME_FAILED),
         // What is left to workers is done as far as this command goes.
         RunState::Finished | RunState::Queued | RunState::Running => ExitCode::SUCCESS,
+        _ if run.is_held() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }

@@ -42,6 +42,10 @@ pub(super) fn print(event: &Event<'_>) {
             tell(format_args!("run {}: has done {}", run.id, counted(*outcomes, "target")));
         }
         Event::Trouble(what) => tell(format_args!("warning: {what}")),
+        Event::Pruned(pruned) => {
+            let (runs, rows) = (counted(pruned.runs, "run"), counted(pruned.rows, "row"));
+            tell(format_args!("{runs} pruned, as the setting prune_after wants: {rows} removed"));
+        }
         Event::Recovered => tell(format_args!("the database is there again")),
     }
 }

@@ -1,8 +1,6 @@
 //! Who somebody is: a program with a token, or a browser with a session. And that no other page speaks for a browser.
 
-use std::net::{IpAddr, SocketAddr};
-
-use axum::extract::{ConnectInfo, FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -11,10 +9,8 @@ use rollcall_app::{Actor, App};
 use rollcall_domain::Secret;
 
 use super::problem::Problem;
-use super::{Server, blocking};
-
-/// The cookie of a session. Its name says nothing about HTTPS: this server speaks plain HTTP, on this machine only.
-pub(super) const COOKIE: &str = "rollcall";
+use super::proxy::Client;
+use super::{Server, blocking, cookie, hosts, log};
 
 /// Rollcall for whoever sends a request: with their rights as they are now.
 pub(super) struct Caller(pub(super) App);
@@ -23,20 +19,22 @@ impl FromRequestParts<Server> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
-        let Server { app, credentials } = server.clone();
-        let address = address(parts).to_canonical().to_string();
-        let (bearer, session) = (bearer(&parts.headers)?, session(&parts.headers));
+        let Server { app, credentials, .. } = server.clone();
+        let Client { address, https, .. } = Client::of(&parts.extensions);
+        let (bearer, session) = (bearer(&parts.headers)?, cookie::shown(&parts.headers, https));
         let let_in = blocking(move || {
-            let administrator = match (bearer, session) {
-                (Some(token), _) => credentials.use_token(&token)?.1,
-                (None, Some(session)) => credentials.session(&session)?.1,
+            let actor = match (bearer, session) {
+                (Some(token), _) => Actor::administrator(&credentials.use_token(&token)?.1).by_token(),
+                (None, Some(session)) => Actor::administrator(&credentials.session(&session)?.1),
                 (None, None) => return Ok(None),
             };
-            Ok(Some(app.acting(Actor::administrator(&administrator).acting_from(address))))
+            Ok(Some(app.acting(actor.acting_from(address.to_string()))))
         });
-        let_in.await?.map(Self).ok_or_else(|| {
+        let app = let_in.await?.ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "sign in, or send a token: 'Authorization: Bearer TOKEN'")
-        })
+        })?;
+        log::note_who(&parts.extensions, app.actor().name());
+        Ok(Self(app))
     }
 }
 
@@ -49,39 +47,46 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
     }
 }
 
-/// What a browser shows as its session.
-pub(super) fn session(headers: &HeaderMap) -> Option<Secret> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|cookies| cookies.to_str().ok());
-    let mut each =
-        cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    each.find(|(name, _)| *name == COOKIE).map(|(_, value)| Secret::new(value))
-}
-
-/// Where a request comes from.
-pub(super) fn address(parts: &Parts) -> IpAddr {
-    let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    from.map_or(IpAddr::from([0, 0, 0, 0]), |from| from.0.ip())
-}
-
-/// Refuses what another page lets a browser send: a browser shows its session to us whoever has made the request.
-/// Programs say neither where they come from nor that they have a session.
+/// Refuses what another page lets a browser ask: a browser shows its session to us whoever has made the request. Following
+/// a link is something else, and so is whatever shows a token, which no browser does by itself.
 pub(super) async fn same_site(request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if reads || is_ours(request.headers()) {
+    let shows_token = bearer(request.headers()).is_ok_and(|token| token.is_some());
+    if shows_token || is_ours(&request) || is_link(&request) {
         return next.run(request).await;
     }
     Problem::new(StatusCode::FORBIDDEN, "this request was made by a page of another site").into_response()
 }
 
-fn is_ours(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap_or("?"));
-    match (text(header::HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
+fn reads(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// What a header says. One that is no text is not what it has to be.
+fn text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+fn is_ours(request: &Request) -> bool {
+    match (text(request, "sec-fetch-site"), text(request, "origin")) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
-        // Browsers too old for that say at least from which origin.
-        (None, Some(origin)) => {
-            let host = text(header::HOST).unwrap_or_default();
-            origin.split_once("://").is_some_and(|(_, from)| from == host)
-        }
+        // Browsers say nothing of that by plain HTTP, and old ones never, but at least from which origin it is.
+        (None, Some(origin)) => is_our_origin(request, origin),
+        // Programs have neither. No browser leaves both out where it writes.
         (None, None) => true,
     }
+}
+
+fn is_our_origin(request: &Request, origin: &str) -> bool {
+    let Some((scheme, from)) = origin.split_once("://") else { return false };
+    let https = Client::of(request.extensions()).https;
+    // A proxy that is not asked may speak HTTPS all the same.
+    let scheme = scheme == "https" || (scheme == "http" && !https);
+    scheme && hosts::host(request).is_some_and(|host| host.as_str().eq_ignore_ascii_case(from))
+}
+
+/// Somebody has followed a link on another page, which shows them what there is to read and tells that page nothing.
+fn is_link(request: &Request) -> bool {
+    reads(request)
+        && text(request, "sec-fetch-mode") == Some("navigate")
+        && text(request, "sec-fetch-dest") == Some("document")
 }

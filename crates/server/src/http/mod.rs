@@ -1,37 +1,57 @@
 //! The HTTP door. [`door`] decides who somebody is, once for every request; what they may do is decided below, by the
 //! [`App`] that it gives them. A file an endpoint; [`problem`] is how everything that goes wrong is told.
 
+mod api;
+mod compress;
+mod connections;
+mod cookie;
 mod door;
+mod extract;
+mod flow;
+mod headers;
 mod health;
+mod hosts;
+pub(crate) mod limits;
+mod listener;
+mod log;
+mod metrics;
+mod pages;
 mod problem;
+mod proxy;
 mod sessions;
 mod set_up;
-mod users;
+mod site;
+mod spool;
+mod stream;
+mod tls;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::IntoResponse;
+use axum::routing::get;
 use rollcall_app::App;
+use rollcall_app::runs::Engine;
 use rollcall_app::sign_in::Credentials;
-use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 
+use connections::{Connections, Guests};
+use metrics::Metrics;
 use problem::Problem;
+use stream::Streams;
+
+pub(crate) use listener::{Listen, Listener};
+pub(crate) use log::LogFormat;
+pub(crate) use proxy::{Proxies, ProxyHeaders};
+pub(crate) use site::{PublicUrl, Site};
+pub(crate) use tls::Tls;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every request works with.
 #[derive(Clone)]
@@ -40,12 +60,33 @@ pub(crate) struct Server {
     app: App,
     /// One for the process, since it bounds how much memory passwords take.
     credentials: Arc<Credentials>,
+    /// How scripts are executed here.
+    engine: Engine,
+    streams: Streams,
+    site: Arc<Site>,
+    /// Tells what is under way that the server is about to end.
+    ending: watch::Sender<bool>,
+    metrics: Metrics,
+}
+
+impl FromRef<Server> for Streams {
+    fn from_ref(server: &Server) -> Self {
+        server.streams.clone()
+    }
 }
 
 impl Server {
-    pub(crate) fn new(app: App) -> Self {
+    pub(crate) fn new(app: App, engine: Engine, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
-        Self { app, credentials }
+        Self {
+            app,
+            credentials,
+            engine,
+            streams: Streams::default(),
+            site: Arc::new(site),
+            ending: watch::Sender::new(false),
+            metrics: Metrics::new(),
+        }
     }
 
     /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
@@ -57,41 +98,43 @@ impl Server {
     /// Answers requests until `stop` is there, and then those that are under way.
     pub(crate) async fn serve(
         self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        let service = self.routes().into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(stop).await
+        listener: Listener,
+        tls: Option<Arc<Tls>>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let (site, ending) = (Arc::clone(&self.site), self.ending.clone());
+        let connections = Connections {
+            routes: self.clone().routes(),
+            tls,
+            site,
+            ending,
+            guests: Guests::default(),
+            metrics: self.metrics.clone(),
+        };
+        connections.serve(listener, stop).await;
     }
 
     fn routes(self) -> Router {
-        let api = Router::new()
-            .route("/set-up", post(set_up::api))
-            .route("/sessions", post(sessions::begin))
-            .route("/sessions/current", delete(sessions::end))
-            .route("/me", get(sessions::me))
-            .route("/users", get(users::list))
-            .route("/users/{username}", get(users::one))
-            .fallback(nothing)
-            .method_not_allowed_fallback(async || {
-                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
-            });
         Router::new()
-            .nest("/api/v1", api)
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
+            .route("/metrics", get(metrics::show))
             .route("/style.css", get(set_up::style))
             .route("/set-up/{link}", get(set_up::page).post(set_up::form))
+            .layer(middleware::from_fn(limits::be_patient))
+            .nest(api::PREFIX, api::routes())
             .fallback(nothing)
             .layer(middleware::from_fn(door::same_site))
+            .layer(middleware::from_fn_with_state(self.clone(), hosts::only_ours))
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
             }))
-            .layer(middleware::from_fn(careful))
-            .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-            .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+            .layer(compress::layer())
+            .layer(middleware::from_fn(headers::be_careful))
+            .layer(middleware::from_fn_with_state(self.clone(), flow::keep_flowing))
+            .layer(middleware::from_fn_with_state(self.clone(), log::tell_requests))
+            .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
             .with_state(self)
     }
 }
@@ -100,34 +143,27 @@ async fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
 }
 
-/// What browsers are told about every answer: to keep none, to guess nothing, to load nothing, to tell nobody.
-async fn careful(request: Request, next: Next) -> Response {
-    const RULES: [(HeaderName, HeaderValue); 5] = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
-                 frame-ancestors 'none'",
-            ),
-        ),
-    ];
-    let mut answer = next.run(request).await;
-    for (name, value) in RULES {
-        answer.headers_mut().insert(name, value);
-    }
-    answer
-}
-
 /// Runs what waits for the database where nobody else has to wait for it.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, rollcall_app::AppError> + Send + 'static,
 ) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
+    aside(move || Ok(work()?)).await
+}
+
+/// The same for work that knows itself how to tell what goes wrong.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let seat = limits::seat().await;
+    let done = tokio::task::spawn_blocking(log::for_this_request(move || {
+        fail::fail_point!("http_blocking");
+        let done = work();
+        // Whoever has asked may be gone by now, but this thread was at work all the same.
+        drop(seat);
+        done
+    }));
+    match done.await {
+        Ok(done) => done,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }

@@ -1,60 +1,156 @@
 //! What goes wrong, as RFC 9457 wants it: the status says of which kind it is, `detail` is the sentence that the command
-//! line prints.
+//! line prints, and `errors` are the places where something is wrong, all of them.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{AppError, Kind};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::log;
 use crate::style::tell;
 
-/// Why a request was not done.
-#[derive(Debug)]
-pub(super) struct Problem {
+/// Why a request was not done (RFC 9457).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Problem {
+    /// `about:blank`: the status says of which kind it is.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    kind: Box<str>,
+    /// What the status is called.
+    #[schema(value_type = String)]
+    title: Box<str>,
+    #[serde(with = "number")]
+    #[schema(value_type = u16)]
     status: StatusCode,
+    /// What was wrong and what to do.
     detail: String,
+    /// Where something is wrong, all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+    /// The number of the request, by which whoever looks after the server finds it in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    request_id: Option<Box<str>>,
     /// Seconds after which it may be tried again.
+    #[serde(skip)]
     wait: Option<u64>,
 }
 
+/// One thing that is wrong.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Fault {
+    /// The place in the body (RFC 6901), where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pointer: Option<String>,
+    /// In a text such as a script or a file: the line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u64>,
+    /// There: the column in characters, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<u64>,
+    /// The name of a table's column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<String>,
+    pub(crate) detail: String,
+}
+
+impl Fault {
+    pub(crate) fn plain(detail: impl Into<String>) -> Self {
+        Self { pointer: None, line: None, column: None, field: None, detail: detail.into() }
+    }
+
+    pub(crate) fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: Some(pointer.into()), ..Self::plain(detail) }
+    }
+
+    pub(crate) fn in_text(pointer: &str, line: u64, column: Option<u64>, detail: impl Into<String>) -> Self {
+        let pointer = (!pointer.is_empty()).then(|| pointer.to_owned());
+        Self { pointer, line: Some(line), column, ..Self::plain(detail) }
+    }
+}
+
+mod number {
+    use axum::http::StatusCode;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(status.as_u16())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
+        StatusCode::from_u16(u16::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 impl Problem {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), wait: None }
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or_default().into();
+        let detail = detail.into();
+        let kind = "about:blank".into();
+        Self { kind, title, status, detail, errors: Vec::new(), request_id: None, wait: None }
+    }
+
+    /// The same, with a place where something is wrong.
+    pub(crate) fn at(mut self, fault: Fault) -> Self {
+        self.errors.push(fault);
+        self
+    }
+
+    /// The same, with all of them.
+    pub(crate) fn with(self, errors: Vec<Fault>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// The same, where what lies at `from` elsewhere lies at `to`.
+    pub(crate) fn moved(mut self, from: &str, to: &str) -> Self {
+        for fault in self.errors.iter_mut().filter(|fault| fault.pointer.as_deref() == Some(from)) {
+            fault.pointer = Some(to.to_owned());
+        }
+        self
+    }
+
+    /// What cannot be meant.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
     /// Somebody has to look at what this process has printed; whoever asked learns nothing of it.
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "an internal error: the server has printed which")
     }
 
-    pub(super) fn detail(&self) -> &str {
+    pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let Self { status, detail, wait } = self;
-        let title = status.canonical_reason().unwrap_or_default();
-        let body =
-            json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
-        let mut answer = (status, Json(body)).into_response();
+    fn into_response(mut self) -> Response {
+        self.request_id = log::request_id().map(Into::into);
+        let mut answer = (self.status, Json(&self)).into_response();
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::UNAUTHORIZED {
+        if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(seconds) = wait {
+        if let Some(seconds) = self.wait {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         answer
     }
+}
+
+/// For whoever looks for what a problem names.
+fn of_request() -> String {
+    log::request_id().map_or_else(String::new, |id| format!(" (request {id})"))
 }
 
 impl From<AppError> for Problem {
@@ -69,36 +165,61 @@ impl From<AppError> for Problem {
             Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::Missing => StatusCode::NOT_FOUND,
             Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Outdated => StatusCode::PRECONDITION_FAILED,
+            // As draft-ietf-httpapi-idempotency-key-header wants it.
+            Kind::Reused => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             // What these say may name the database: that is for whoever looks after this installation.
             Kind::Busy => {
-                tell(format_args!("warning: {error}"));
-                let (status, wait) = (StatusCode::SERVICE_UNAVAILABLE, Some(1));
-                return Self { status, detail: "the database is busy or away: try again".to_owned(), wait };
+                tell(format_args!("warning: {error}{}", of_request()));
+                let busy =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is busy or away: try again");
+                return Self { wait: Some(1), ..busy };
             }
             Kind::Internal => {
-                tell(format_args!("error: {error}"));
+                tell(format_args!("error: {error}{}", of_request()));
                 return Self::internal();
             }
         };
-        Self { status, detail: error.to_string(), wait }
+        Self { wait, ..Self::new(status, error.to_string()).with(places(&error)) }
     }
 }
 
-impl From<JsonRejection> for Problem {
-    fn from(rejected: JsonRejection) -> Self {
-        Self::new(rejected.status(), rejected.body_text())
+/// Where what is wrong is.
+fn places(error: &AppError) -> Vec<Fault> {
+    match error {
+        AppError::BadScript { faults, .. } => faults
+            .iter()
+            .map(|fault| {
+                Fault::in_text("/source", fault.line.into(), Some(fault.column.into()), &fault.message)
+            })
+            .collect(),
+        AppError::Syntax { fault, .. } => vec![Fault {
+            line: fault.line.map(u64::from),
+            column: fault.column.map(u64::from),
+            ..Fault::at("/source", &fault.message)
+        }],
+        AppError::Params(refusals) => {
+            refusals.iter().map(|refusal| Fault::at("/params", refusal.to_string())).collect()
+        }
+        AppError::Filter(error) => vec![Fault::at("/filter", error.to_string())],
+        AppError::Refused(refusal) => {
+            let text = refusal.to_string();
+            let each = text.lines().map(Fault::plain);
+            if text.contains('\n') { each.collect() } else { Vec::new() }
+        }
+        _ => Vec::new(),
     }
 }
 
-impl From<QueryRejection> for Problem {
-    fn from(rejected: QueryRejection) -> Self {
-        Self::new(rejected.status(), rejected.body_text())
-    }
+macro_rules! from_rejection {
+    ($($rejection:ty),*) => {$(
+        impl From<$rejection> for Problem {
+            fn from(rejected: $rejection) -> Self {
+                Self::new(rejected.status(), rejected.body_text())
+            }
+        }
+    )*};
 }
 
-impl From<PathRejection> for Problem {
-    fn from(rejected: PathRejection) -> Self {
-        Self::new(rejected.status(), rejected.body_text())
-    }
-}
+from_rejection!(BytesRejection, PathRejection, QueryRejection);

@@ -1,18 +1,16 @@
 //! The first administrator: a link that counts once, which the server prints where nobody can sign in yet.
 
 use askama::Template;
-use axum::Json;
-use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use rollcall_domain::Secret;
 use serde::Deserialize;
-use serde_json::json;
 
+use super::pages::html;
 use super::problem::Problem;
 use super::{Server, blocking};
-use crate::style::tell;
 
 const STYLE: &str = include_str!("../../templates/style.css");
 
@@ -29,33 +27,18 @@ pub(super) struct First {
     password: String,
 }
 
-/// The same for programs, which have no page.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FirstByApi {
+pub(super) async fn set_up(
+    server: Server,
     link: String,
     name: String,
     password: String,
-}
-
-async fn set_up(server: Server, link: String, first: First) -> Result<String, Problem> {
-    let First { name, password } = first;
+) -> Result<String, Problem> {
     let (link, password) = (Secret::new(link), Secret::new(password));
     blocking(move || {
         server.credentials.set_up(&link, &name, &password)?;
         Ok(name)
     })
     .await
-}
-
-/// Makes the first administrator.
-pub(super) async fn api(
-    State(server): State<Server>,
-    first: Result<Json<FirstByApi>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let FirstByApi { link, name, password } = first?.0;
-    let name = set_up(server, link, First { name, password }).await?;
-    Ok((StatusCode::CREATED, Json(json!({"administrator": name}))).into_response())
 }
 
 /// The page behind the link.
@@ -78,7 +61,7 @@ pub(super) async fn form(
         Err(rejected) => return form_page(rejected.status(), "", &rejected.body_text()),
     };
     let name = first.name.clone();
-    match set_up(server, link, first).await {
+    match set_up(server, link, first.name, first.password).await {
         Ok(name) => done_page(&name),
         Err(problem) if problem.status() == StatusCode::FORBIDDEN => refused_page(&problem),
         Err(problem) => form_page(problem.status(), &name, problem.detail()),
@@ -111,14 +94,4 @@ fn done_page(name: &str) -> Response {
 
 fn refused_page(problem: &Problem) -> Response {
     html(problem.status(), &Notice { heading: "This does not work", text: problem.detail(), alert: true })
-}
-
-fn html(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(page) => (status, Html(page)).into_response(),
-        Err(error) => {
-            tell(format_args!("error: {error}"));
-            Problem::internal().into_response()
-        }
-    }
 }

@@ -8,13 +8,14 @@
 
 pub mod cluster;
 pub mod freeradius;
+pub mod server;
 pub mod terminal;
 pub mod workers;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -283,10 +284,32 @@ pub fn finish(child: Child) -> Done {
     let output = child.wait_with_output().unwrap();
     drop(ended);
     watch.join().unwrap();
-    Done {
+    let done = Done {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    keep_secrets(&done.out);
+    keep_secrets(&done.err);
+    done
+}
+
+/// What administrators and users of tests prove themselves with, and how hashes of that begin.
+pub const SECRETS: [&str; 3] = [server::PASSWORD, "canary-of-a-user", "$argon2"];
+
+static GIVEN_OUT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// From now on nobody says this any more: it is shown once.
+pub fn give_out(secret: &str) {
+    GIVEN_OUT.lock().unwrap().push(secret.to_owned());
+}
+
+/// Nothing that any command or server of any test says holds a secret.
+#[track_caller]
+pub fn keep_secrets(said: &str) {
+    let given_out = GIVEN_OUT.lock().unwrap();
+    for secret in SECRETS.into_iter().chain(given_out.iter().map(String::as_str)) {
+        assert!(!said.contains(secret), "{secret} is in what was said:\n{said}");
     }
 }
 

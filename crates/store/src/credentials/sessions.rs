@@ -22,6 +22,7 @@ sql! {
               VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6) RETURNING id";
     BY_HASH = concat!(session_columns!(), "WHERE hash = ?1");
     LIST = concat!(session_columns!(), "WHERE administrator_id = ?1 ORDER BY seen_at DESC, id DESC");
+    PAGE = concat!(session_columns!(), "WHERE administrator_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
     SEE = "UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
     END = "DELETE FROM sessions WHERE hash = ?1";
     END_ONE = "DELETE FROM sessions WHERE administrator_id = ?1 AND id = ?2";
@@ -144,6 +145,16 @@ impl Store {
     /// The sessions of an administrator, the last used first; some of them may be over.
     pub fn sessions(&self, who: &Administrator) -> Result<Vec<Session>, StoreError> {
         self.read(|tx| tx.all(LIST, args![who.id], |row| Ok(session(row)?.0)))
+    }
+
+    /// The next sessions of an administrator before session `before`, newest first; some of them may be over.
+    pub fn sessions_page(
+        &self,
+        who: &Administrator,
+        before: SessionId,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.read(|tx| tx.all(PAGE, args![who.id, before, limit], |row| Ok(session(row)?.0)))
     }
 
     /// Ends the session with a token of this hash, if there is one: its administrator signs out.

@@ -19,6 +19,7 @@ sql! {
               VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
     BY_ID = concat!(token_columns!(), "WHERE id = ?1");
     LIST = concat!(token_columns!(), "WHERE administrator_id = ?1 ORDER BY id");
+    PAGE = concat!(token_columns!(), "WHERE administrator_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
     USE = "UPDATE api_tokens SET last_used_at = ?2 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
     REVOKE = "UPDATE api_tokens SET revoked_at = ?3 WHERE administrator_id = ?1 AND id = ?2 AND revoked_at IS NULL";
     REMOVE_ALL = "DELETE FROM api_tokens WHERE administrator_id = ?1";
@@ -88,6 +89,16 @@ impl Store {
     /// The tokens of an administrator, by number, also those that count no more.
     pub fn tokens(&self, who: &Administrator) -> Result<Vec<ApiToken>, StoreError> {
         self.read(|tx| tx.all(LIST, args![who.id], token))
+    }
+
+    /// The next tokens of an administrator after number `after`, also those that count no more.
+    pub fn tokens_page(
+        &self,
+        who: &Administrator,
+        after: TokenId,
+        limit: u32,
+    ) -> Result<Vec<ApiToken>, StoreError> {
+        self.read(|tx| tx.all(PAGE, args![who.id, after, limit], token))
     }
 
     /// Notes that a token was used.

@@ -1,6 +1,6 @@
 //! A run that takes a second administrator begins to write only with one whose approval counts at that moment.
 
-use rollcall_domain::{Administrator, Unapproved};
+use rollcall_domain::{Administrator, AuditQuery, Unapproved};
 
 use super::*;
 use crate::{FOUR_EYES_ABOVE, List};
@@ -36,6 +36,7 @@ fn apply(store: &Store, preview: &Run) -> Result<Run, StoreError> {
         state: RunState::Selecting,
         holder: Some(HOLDER),
         leased_until: now(),
+        key: None,
     })
 }
 
@@ -118,7 +119,7 @@ fn an_approval_counts_as_long_as_whoever_gave_it_may_run_scripts() {
     assert!(why(store.begin_run(hold(&run), Some(HOLDER), now())).contains(gone));
     assert_eq!(store.run(run.id).unwrap().unwrap().state, RunState::Selecting);
     let takeover = Takeover {
-        holder: HOLDER,
+        holder: Some(HOLDER),
         leased_until: now(),
         braked_from: Counts::default(),
         settings: &Settings::default(),
@@ -147,7 +148,7 @@ fn an_approval_is_of_what_was_seen() {
     let before = store.audit_head().unwrap().number;
     assert!(store.approve(&preview, &act()).unwrap());
     assert!(!store.approve(&preview, &act()).unwrap());
-    let row = store.audit_after(before, 10).unwrap().pop().unwrap();
+    let row = store.audit_after(&AuditQuery::default(), before, 10).unwrap().pop().unwrap();
     assert_eq!((row.number, row.action.as_str()), (before + 1, "run-approve"));
     let plan = preview.plan.unwrap();
     assert_eq!(row.detail, format!(r#"{{"plan":"{plan}","targets":2}}"#));

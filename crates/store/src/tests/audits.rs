@@ -10,7 +10,7 @@ fn verify(store: &Store, kept: Option<&Head>) -> Verdict {
 }
 
 fn entries(store: &Store) -> Vec<AuditEntry> {
-    store.audit_after(0, 1_000).unwrap()
+    store.audit_after(&AuditQuery::default(), 0, 1_000).unwrap()
 }
 
 fn deed(n: i64) -> Deed {
@@ -299,6 +299,21 @@ fn whoever_reads_waits_for_nobody() {
         Ok((other.audit_head()?.number, entries(&other).len(), verify(&other, None).is_ok()))
     });
     assert_eq!(seen.unwrap(), (2, 2, true));
+}
+
+#[test]
+fn one_process_at_a_time_prunes_by_a_setting_and_says_so() {
+    let Fixture { store, folder: _folder } = fixture(1);
+    let hour = Duration::from_secs(3_600);
+    assert!(store.claim_pruning(hour).unwrap());
+    assert!(!store.claim_pruning(hour).unwrap());
+    assert!(store.claim_pruning(Duration::ZERO).unwrap(), "it is that long ago");
+    assert!(!store.claim_pruning(hour).unwrap(), "and counts anew");
+    assert!(!store.is_anything_to_prune(now()).unwrap());
+    store.mark_pruned(now(), Some("prune_after"), &act()).unwrap();
+    let row = entries(&store).pop().unwrap();
+    assert_eq!(row.action, "prune");
+    assert!(row.detail.ends_with(r#""runs":0,"setting":"prune_after"}"#), "{}", row.detail);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rollcall_domain::{Administrator, SavedFilter, ScriptVersion, Secret};
 use super::*;
 use crate::db::args;
 use crate::tables::{LEFT_OUT, TABLES};
-use crate::{Authenticator, Copied, CopyEvent, NewToken, Phase};
+use crate::{Authenticator, Copied, CopyEvent, NewToken, PasswordEdit, Phase, Seen};
 
 /// The columns that a database has, by table, except where it keeps its own things.
 fn columns(store: &Store) -> BTreeSet<(String, String)> {
@@ -64,6 +64,7 @@ fn full(place: Place) -> Fixture {
         after: &after,
         changes: &diff(before, &after),
         last_update: now(),
+        password: PasswordEdit::Keep,
         act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
@@ -77,7 +78,7 @@ fn full(place: Place) -> Fixture {
         administrator,
         saved_at: now(),
     };
-    store.save_filter(&filter, &act()).unwrap();
+    store.save_filter(&filter, Seen::Anything, &act()).unwrap();
     let script = ScriptVersion {
         organization: store.organizations().unwrap().pop(),
         script: "extend".into(),
@@ -87,7 +88,7 @@ fn full(place: Place) -> Fixture {
         note: "why".into(),
         source: "pass".into(),
     };
-    store.save_script(&script, &act()).unwrap();
+    store.save_script(&script, Seen::Anything, &act()).unwrap();
     let answers = "INSERT INTO radpostauth (username, reply, authdate) VALUES ('user1', 'Access-Accept', ?1), \
                    ('user3', 'Access-Accept', ?1), ('nobody', 'Access-Reject', ?1)";
     store.write(|tx| tx.execute(answers, args![now()])).unwrap();
@@ -103,6 +104,9 @@ fn full(place: Place) -> Fixture {
     add_credentials(store, &store.administrator("maria").unwrap().unwrap());
     let approval = "INSERT INTO approvals (run_id, plan, who, at) VALUES (?1, 'ab12', 'cli:other', ?2)";
     store.write(|tx| tx.execute(approval, args![preview.run.id, now()])).unwrap();
+    let key =
+        "INSERT INTO run_keys (owner, key, request, run_id, created_at) VALUES ('cli:é', 'ab', 'cd', ?1, ?2)";
+    store.write(|tx| tx.execute(key, args![preview.run.id, now()])).unwrap();
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
     store.add_profile("checks", None, [&[], &[item]], &act()).unwrap();
     fixture

@@ -204,7 +204,7 @@ fn filters_select_what_the_oracle_selects() {
 }
 
 /// What the planner knows about a million users, as it was measured on sample subscribers.
-const A_MILLION: &str = "
+pub(super) const A_MILLION: &str = "
     DELETE FROM sqlite_stat1; DELETE FROM sqlite_stat4;
     INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
         ('users', 'users_by_organization', '1198638 1001'), ('users', 'users_by_expiration', '1645056 223'),

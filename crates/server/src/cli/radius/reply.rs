@@ -6,6 +6,7 @@ use rollcall_app::App;
 use rollcall_domain::{Reply, RunId};
 use serde::Serialize;
 
+use crate::contract;
 use crate::output::{one_line, print_json, stdout};
 
 #[derive(Debug, Args)]
@@ -27,8 +28,8 @@ pub(crate) struct ReplyTo {
 
 #[derive(Serialize)]
 struct Planned {
-    before: Reply,
-    after: Reply,
+    before: contract::Reply,
+    after: contract::Reply,
 }
 
 impl ReplyTo {
@@ -36,7 +37,7 @@ impl ReplyTo {
         let Some(preview) = self.preview else {
             let reply = app.radius_reply(&app.user(&self.username)?)?;
             if self.json {
-                print_json(&reply)?;
+                print_json(&contract::Reply::from(reply))?;
             } else {
                 write(&reply, "")?;
             }
@@ -44,7 +45,7 @@ impl ReplyTo {
         };
         let (before, after) = app.planned_reply_to(preview, &self.username)?;
         if self.json {
-            print_json(&Planned { before, after })?;
+            print_json(&Planned { before: before.into(), after: after.into() })?;
         } else {
             writeln!(stdout(), "before")?;
             write(&before, "  ")?;

@@ -26,7 +26,7 @@ pub(crate) struct Apply {
 impl Apply {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
-        self.answer.check("applying a preview")?;
+        self.terms.check(&self.answer, "applying a preview")?;
         let request = ApplyRequest { plan: self.plan, terms: self.terms.terms(&self.answer) };
         let mut terminal = Terminal::new();
         let run = app.apply_preview(self.run, &request, &terminal.stop(), &mut terminal)?;

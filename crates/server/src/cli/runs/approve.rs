@@ -6,8 +6,8 @@ use rollcall_domain::{Outcome, RunId};
 
 use super::{Context, noun, script};
 use crate::cli::terminal::{Answer, sure};
+use crate::contract;
 use crate::output::print_json;
-use crate::show::RunJson;
 use crate::style::{counted, tell};
 
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ impl Approve {
             Approved::Declined => return Ok(ExitCode::FAILURE),
         };
         if self.answer.json {
-            print_json(&RunJson::new(&preview).approved(&app.approvals(&preview)?))?;
+            print_json(&contract::Run::from(&preview).approved(&app.approvals(&preview)?))?;
             return Ok(ExitCode::SUCCESS);
         }
         tell(format_args!(

@@ -4,8 +4,9 @@ use clap::Args;
 use rollcall_domain::RunId;
 
 use super::Context;
+use crate::contract;
 use crate::output::print_json;
-use crate::show::{RunJson, tally_line};
+use crate::show::tally_line;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -22,7 +23,7 @@ impl Cancel {
         let app = context.app()?;
         let run = app.cancel(self.run)?;
         if self.json {
-            print_json(&RunJson::new(&run))?;
+            print_json(&contract::Run::from(&run))?;
         } else {
             tell(format_args!("run {} is {}: {}", run.id, run.state.name(), tally_line(&run.final_tally())));
         }

@@ -4,8 +4,9 @@ use clap::Args;
 use rollcall_domain::Run;
 
 use super::{Context, script};
+use crate::contract;
 use crate::output::{Format, Listing};
-use crate::show::{RunJson, seconds, short_time, tally_line};
+use crate::show::{seconds, short_time, tally_line};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ impl List {
         let mut any = false;
         for run in app.runs()? {
             let run = run?;
-            listing.push(|| cells(&run), &RunJson::new(&run))?;
+            listing.push(|| cells(&run), &contract::Run::from(&run))?;
             any = true;
         }
         listing.finish()?;

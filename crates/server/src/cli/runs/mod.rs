@@ -2,6 +2,7 @@
 
 mod apply;
 mod approve;
+mod begin;
 mod cancel;
 mod changes;
 mod list;
@@ -43,6 +44,8 @@ pub(super) enum Runs {
     Approve(approve::Approve),
     /// Write what a preview has planned, without running its script again
     Apply(apply::Apply),
+    /// Let a run begin that was made with --hold
+    Begin(begin::Begin),
     /// Take back what a run has changed; without --apply a preview
     Undo(undo::Undo),
     /// End a run, whoever executes it; what was done before stays done
@@ -63,6 +66,7 @@ impl Runs {
             Self::Changes(command) => command.run(context),
             Self::Approve(command) => command.run(context),
             Self::Apply(command) => command.run(context),
+            Self::Begin(command) => command.run(context),
             Self::Undo(command) => command.run(context),
             Self::Cancel(command) => command.run(context),
             Self::Retry(command) => command.run(context),

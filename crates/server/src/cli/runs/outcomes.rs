@@ -5,10 +5,11 @@ use clap::Args;
 use rollcall_domain::{Outcome, RunId};
 
 use super::Context;
+use crate::contract;
 use crate::failure::Usage;
 use crate::outcomes::{Cell, Columns, write_csv, write_workbook};
 use crate::output::{Format, Listing, raw_stdout, write_json};
-use crate::show::{OutcomeJson, short_time, tally_line};
+use crate::show::{short_time, tally_line};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ impl Outcomes {
         if format == OutcomesFormat::Json {
             let mut out = raw_stdout();
             for each in app.outcomes(&run, outcome)? {
-                write_json(&mut out, &OutcomeJson::new(&each?, &run))?;
+                write_json(&mut out, &contract::TargetOutcome::new(each?, &run))?;
             }
             out.flush()?;
             return Ok(ExitCode::SUCCESS);

@@ -232,6 +232,10 @@ fn next_steps(
             step(format!("runs resume {id}"), "go on with the rest");
             step(format!("runs cancel {id}"), "or leave it at that");
         }
+        _ if run.is_held() => {
+            step(format!("runs begin {id}"), "let it begin");
+            step(format!("runs cancel {id}"), "end it");
+        }
         RunState::Queued | RunState::Running => {
             step(format!("runs watch {id}"), "follow it");
             step(format!("runs cancel {id}"), "end it");

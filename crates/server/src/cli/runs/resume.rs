@@ -16,6 +16,9 @@ use crate::cli::terminal::{Answer, BrakeArgs, Terminal, finish};
 pub(crate) struct Resume {
     /// The run's number
     run: RunId,
+    /// Leave the run to workers ('rollcall worker'), and do not wait for it
+    #[arg(long, help_heading = "Execution")]
+    queue: bool,
     #[command(flatten)]
     answer: Answer,
     #[command(flatten)]
@@ -36,6 +39,7 @@ impl Resume {
             engine: self.engine.engine(),
             brakes: self.brakes.brakes(),
             confirmed: self.answer.yes,
+            queue: self.queue,
         };
         let mut terminal = Terminal::new();
         let run = app.resume(self.run, &request, &terminal.stop(), &mut terminal)?;

@@ -39,7 +39,7 @@ impl Retry {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         if !self.preview && app.find_run(self.run)?.mode == Mode::Apply {
-            self.answer.check("a retry that writes")?;
+            self.terms.check(&self.answer, "a retry that writes")?;
         }
         let request = RetryRequest {
             again: match (self.not_run, self.conflicts) {

@@ -5,8 +5,8 @@ use rollcall_domain::RunId;
 
 use super::list::{COLUMNS, cells};
 use super::{Context, report};
+use crate::contract;
 use crate::output::{Format, Listing, print_json};
-use crate::show::RunJson;
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -22,10 +22,10 @@ impl Show {
         let app = context.app()?;
         let run = app.find_run(self.run)?;
         match self.format {
-            Format::Json => print_json(&RunJson::new(&run).approved(&app.approvals(&run)?))?,
+            Format::Json => print_json(&contract::Run::from(&run).approved(&app.approvals(&run)?))?,
             Format::Csv => {
                 let mut listing = Listing::new(self.format, &COLUMNS)?;
-                listing.push(|| cells(&run), &RunJson::new(&run))?;
+                listing.push(|| cells(&run), &contract::Run::from(&run))?;
                 listing.finish()?;
             }
             Format::Table => report(&app, &run, &context.hints())?,

@@ -35,7 +35,7 @@ impl Undo {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?;
         if self.apply {
-            self.answer.check("--apply")?;
+            self.terms.check(&self.answer, "--apply")?;
         }
         if let Some(by) = app.undone_by(self.run)?
             && app.find_run(self.run)?.pruned_at.is_none()

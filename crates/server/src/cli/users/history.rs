@@ -6,9 +6,10 @@ use rollcall_domain::{Change, FieldChange, Timestamp, UserId, Value};
 use rollcall_store::Event;
 use serde::Serialize;
 
+use crate::contract;
 use crate::failure::Usage;
 use crate::output::{Format, Listing};
-use crate::show::{ChangeJson, change_line, short_time};
+use crate::show::{change_line, short_time};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ struct Line<'a> {
     undoes: Option<i64>,
     administrator: &'a str,
     #[serde(flatten)]
-    change: ChangeJson<'a>,
+    change: contract::Change,
     /// Of a field these are in the change already.
     #[serde(flatten)]
     sides: Option<Sides>,
@@ -156,6 +157,6 @@ fn line<'a>(event: &'a Event, change: &'a Change) -> Line<'a> {
         undoes: by.and_then(|by| by.undoes),
         administrator: &event.administrator,
         sides: (!matches!(change, Change::Set(_))).then(|| Sides::of(change)),
-        change: ChangeJson::from(change),
+        change: change.clone().into(),
     }
 }

@@ -1,0 +1,224 @@
+//! Edits of one user by hand, by the rules that scripts have.
+
+use std::collections::BTreeSet;
+
+use rollcall_domain::{
+    Catalogue, Change, Dictionary, Edit, Field, Item, ItemKind, Operator, Refusal, Right, Secret, User,
+    UserPassword, Value, diff,
+};
+use rollcall_store::{Edited, HandEdit, PasswordEdit, StoreError};
+
+use crate::access::Permit;
+use crate::{App, AppError};
+
+/// So many things are asked of one user at once. Places of new attributes are given by the version, with room for a thousand.
+const MOST: usize = 1_000;
+
+/// One thing that is asked of a user by hand. It is what a script can do, with the names that people use, and the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserEdit {
+    /// Assign a field.
+    Set(Field, Value),
+    /// Assign the profile of this name, last in priority.
+    ProfileAdd(String),
+    /// Take the profile of this name away.
+    ProfileRemove(String),
+    /// Add an item: see [`Edit::ItemAdd`].
+    ItemAdd(ItemKind, Item),
+    /// Remove items: see [`Edit::ItemRemove`].
+    ItemRemove {
+        /// The list.
+        kind: ItemKind,
+        /// The attribute's name.
+        attr: String,
+        /// The value.
+        value: String,
+        /// Only with this operator.
+        operation: Option<Operator>,
+    },
+    /// Give the user another password (see [`UserPassword::parse`]), or with an empty one none. It is in no journal and is never
+    /// shown.
+    Password(Secret),
+}
+
+/// Edits of one user on their way.
+struct Editing {
+    after: User,
+    assigned: BTreeSet<Field>,
+    /// The new password, or that there is none from now on.
+    password: Option<Option<UserPassword>>,
+    faults: Vec<String>,
+}
+
+impl Editing {
+    fn take(
+        &mut self,
+        edit: UserEdit,
+        profiles: &Catalogue,
+        strict: Option<&Dictionary>,
+    ) -> Result<(), Refusal> {
+        let profile = |name: &str| {
+            profiles.id(name).ok_or_else(|| Refusal::new(format!("there is no profile {name:?}")))
+        };
+        let edit = match edit {
+            UserEdit::Set(field, value) => {
+                if !self.assigned.insert(field) {
+                    return Err(Refusal::new(format!("{field} is assigned twice")));
+                }
+                Edit::Set(field, value)
+            }
+            UserEdit::ProfileAdd(name) => Edit::ProfileAdd(profile(&name)?),
+            UserEdit::ProfileRemove(name) => Edit::ProfileRemove(profile(&name)?),
+            UserEdit::ItemAdd(kind, Item { attr, operation, value }) => {
+                let item = Item::new(kind, &attr, operation.as_str(), &value)?;
+                strict.map_or(Ok(()), |dictionary| dictionary.check_item(&item))?;
+                Edit::ItemAdd(kind, item)
+            }
+            UserEdit::ItemRemove { kind, attr, value, operation } => {
+                Edit::ItemRemove { kind, attr, value, operation }
+            }
+            UserEdit::Password(password) => {
+                if self.password.replace(UserPassword::read(&password)?).is_some() {
+                    return Err(Refusal::new("the password is set twice"));
+                }
+                return Ok(());
+            }
+        };
+        self.after.edit(edit, profiles)
+    }
+}
+
+impl App {
+    /// Does `edits` to one user by hand, all of them or none; the user afterwards, and what changed. With `expected` only
+    /// a user at that version is edited: another one is [`AppError::Outdated`].
+    pub fn edit_user(
+        &self,
+        username: &str,
+        edits: Vec<UserEdit>,
+        expected: Option<i64>,
+    ) -> Result<(User, Vec<Change>), AppError> {
+        self.edit_as_seen(username, edits.into_iter().map(Ok).collect(), expected)
+    }
+
+    /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.
+    pub fn set_user(&self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
+        let edits = assignments.iter().map(|assignment| self.assignment(assignment)).collect();
+        Ok(self.edit_as_seen(username, edits, None)?.1)
+    }
+
+    /// Gives a user another password for RADIUS, or none. It cannot be read back.
+    pub fn set_user_password(&self, username: &str, password: Option<&UserPassword>) -> Result<(), AppError> {
+        let (permit, user) = self.user_to_edit(username)?;
+        Ok(permit.set_user_password(&user, password, &self.act())?)
+    }
+
+    /// Removes a user as it was seen.
+    pub fn remove_user(&self, user: &User) -> Result<(), AppError> {
+        let (permit, _) = self.user_to_edit(&user.username)?;
+        Ok(permit.remove_user(user, &self.act())?)
+    }
+
+    /// Removes a user by name; with `expected` only if it is at that version.
+    pub fn delete_user(&self, username: &str, expected: Option<i64>) -> Result<(), AppError> {
+        let (permit, user) = self.user_to_edit(username)?;
+        check_version(&user, expected)?;
+        match permit.remove_user(&user, &self.act()) {
+            Err(StoreError::Stale(what)) => Err(self.moved(username, expected, what)),
+            done => Ok(done?),
+        }
+    }
+
+    fn edit_as_seen(
+        &self,
+        username: &str,
+        edits: Vec<Result<UserEdit, Refusal>>,
+        expected: Option<i64>,
+    ) -> Result<(User, Vec<Change>), AppError> {
+        let (permit, before) = self.user_to_edit(username)?;
+        check_version(&before, expected)?;
+        if edits.len() > MOST {
+            return Err(Refusal::new(format!("at most {MOST} edits can be made of a user at once")).into());
+        }
+        let profiles = permit.catalogue()?.within(&permit.scope);
+        let adds_items = edits.iter().any(|edit| matches!(edit, Ok(UserEdit::ItemAdd(..))));
+        let strict = if adds_items { self.strict_attributes()? } else { None };
+        let mut editing =
+            Editing { after: before.clone(), assigned: BTreeSet::new(), password: None, faults: Vec::new() };
+        for edit in edits {
+            if let Err(why) = edit.and_then(|edit| editing.take(edit, &profiles, strict.as_ref())) {
+                editing.faults.push(why.to_string());
+            }
+        }
+        let Editing { mut after, assigned, password, faults } = editing;
+        if !faults.is_empty() {
+            return Err(Refusal::new(faults.join("\n")).into());
+        }
+        let changes = diff(&before, &after);
+        if changes.is_empty() && password.is_none() {
+            return Ok((before, changes));
+        }
+        let act = self.act();
+        if !assigned.contains(&Field::LastUpdate) {
+            after.last_update = act.at;
+        }
+        let edit = HandEdit {
+            before: &before,
+            after: &after,
+            changes: &changes,
+            last_update: after.last_update,
+            password: match &password {
+                None => PasswordEdit::Keep,
+                Some(None) => PasswordEdit::Remove,
+                Some(Some(password)) => PasswordEdit::Set(password),
+            },
+            act,
+        };
+        match permit.edit_user(&edit)? {
+            Edited::Yes => {
+                after.version = before.version + 1;
+                Ok((after, changes))
+            }
+            Edited::Stale => Err(self.moved(username, expected, format!("user {username:?}"))),
+            Edited::NameTaken => Err(StoreError::Taken(format!("the username {:?}", after.username)).into()),
+        }
+    }
+
+    pub(super) fn user_to_edit(&self, username: &str) -> Result<(Permit<'_>, User), AppError> {
+        let user = self.user(username)?;
+        let permit = self.may(Right::EditUsers)?;
+        if permit.scope.has(user.organization_id) {
+            return Ok((permit, user));
+        }
+        Err(self.denied(Right::EditUsers, true))
+    }
+
+    /// That somebody else was quicker between the look and the write.
+    fn moved(&self, username: &str, expected: Option<i64>, what: String) -> AppError {
+        let found = self.user(username).and_then(|user| check_version(&user, expected));
+        found.err().unwrap_or_else(|| StoreError::Stale(what).into())
+    }
+
+    fn assignment(&self, text: &str) -> Result<UserEdit, Refusal> {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Refusal::new(format!(
+                "{text:?} assigns nothing: write FIELD=VALUE, such as klass=gold"
+            )));
+        };
+        let field: Field = name.trim().parse()?;
+        if !field.writable() {
+            return Err(Refusal::new(format!("{field} is read-only")));
+        }
+        Ok(UserEdit::Set(field, field.parse(value, &self.zone)?))
+    }
+}
+
+fn check_version(user: &User, expected: Option<i64>) -> Result<(), AppError> {
+    match expected.filter(|expected| *expected != user.version) {
+        None => Ok(()),
+        Some(expected) => Err(AppError::Outdated {
+            what: format!("user {:?}", user.username),
+            expected: expected.to_string(),
+            found: user.version.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,65 @@
+mod add;
+mod edit;
+mod search;
+
+use rollcall_domain::filter::Filter;
+use rollcall_domain::{Right, User, UserId};
+use rollcall_store::StoreError;
+
+use crate::pages::pages;
+use crate::{App, AppError};
+pub(crate) use add::DEFAULT_ORGANIZATION;
+pub use add::NewUser;
+pub use edit::UserEdit;
+pub use search::{Found, SearchKey};
+
+/// Users are read in pages of this many.
+const PAGE: u32 = 1_000;
+/// So many users are few: their numbers may be in memory at once.
+const FEW: u32 = 10_000;
+
+impl App {
+    /// The user of this name.
+    pub fn user(&self, username: &str) -> Result<User, AppError> {
+        let permit = self.may(Right::Look)?;
+        let found = permit.own_user(permit.user_by_name(username)?);
+        Ok(found.ok_or_else(|| StoreError::NoSuch(format!("user {username:?}")))?)
+    }
+
+    /// The users that `filter` selects (none: all), by number. Only a page of them is in memory at any time.
+    pub fn users<'a>(
+        &'a self,
+        filter: Option<&'a Filter>,
+    ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
+        self.users_after(filter, 0)
+    }
+
+    /// The same from behind user `after` on.
+    pub fn users_after<'a>(
+        &'a self,
+        filter: Option<&'a Filter>,
+        after: UserId,
+    ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let filter = permit.narrow(filter);
+        // Few users are found through an index. Many are come across soon by walking over all of them.
+        if let Some(filter) = &filter
+            && let Some(mut ids) = permit.few_users(filter, FEW)?
+        {
+            ids.retain(|id| *id > after);
+            let next = move |after: &mut usize| {
+                let page = ids[*after..].iter().take(PAGE as usize).copied().collect::<Vec<_>>();
+                *after += page.len();
+                (!page.is_empty()).then_some(page)
+            };
+            let mut after = 0;
+            let pages = std::iter::from_fn(move || next(&mut after));
+            return Ok(Box::new(pages.flat_map(move |page| match permit.load_users(&page) {
+                Ok(users) => users.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error.into())],
+            })));
+        }
+        let page = move |after| Ok(permit.users_page(filter.as_ref(), after, PAGE)?);
+        Ok(Box::new(pages(after, page, |user: &User| user.id)))
+    }
+}

@@ -1,0 +1,77 @@
+use rollcall_domain::{Right, User, UserId};
+use rollcall_store::Look;
+use serde::{Deserialize, Serialize};
+
+use crate::{App, AppError};
+
+/// A longer text is in no field that is looked at.
+const LONGEST: usize = 1_024;
+
+/// Where a search has come to; what is in it means nothing to anybody else.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SearchKey {
+    /// Which of the looks.
+    look: usize,
+    place: String,
+    id: UserId,
+}
+
+/// A user who was searched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The user.
+    pub user: User,
+    /// What the next page comes after.
+    pub key: SearchKey,
+}
+
+impl App {
+    /// The next users after `after` whom somebody may mean who types `text`: whose number, name, external identifier or
+    /// e-mail address it is, then those whose name, and last those whose e-mail address begins with it. What is typed with
+    /// capitals is looked for without them, too.
+    pub fn search_users(
+        &self,
+        text: &str,
+        after: Option<&SearchKey>,
+        limit: u32,
+    ) -> Result<Vec<Found>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let text = text.trim();
+        let small = text.to_lowercase();
+        let looks = looks(text, &small);
+        let mut found = Vec::new();
+        let mut key = after.cloned().unwrap_or_default();
+        while let Some(look) = looks.get(key.look) {
+            let wanted = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+            if wanted == 0 {
+                break;
+            }
+            let page = permit.look_for_users(*look, &permit.scope, (&key.place, key.id), wanted)?;
+            let is_last = page.len() < wanted as usize;
+            for user in page {
+                key = SearchKey { place: look.place(&user).to_owned(), id: user.id, ..key };
+                if !looks[..key.look].iter().any(|earlier| earlier.finds(&user)) {
+                    found.push(Found { user, key: key.clone() });
+                }
+            }
+            if is_last {
+                key = SearchKey { look: key.look + 1, ..SearchKey::default() };
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The ways to look for a text, in the order in which they are taken.
+fn looks<'a>(text: &'a str, small: &'a str) -> Vec<Look<'a>> {
+    if text.is_empty() || text.len() > LONGEST || text.contains('\0') {
+        return Vec::new();
+    }
+    let number = text.parse().ok().filter(|id| *id > 0).map(Look::Number);
+    let texts = if small == text { vec![text] } else { vec![text, small] };
+    let whole = |text| [Look::Username(text), Look::ExternalId(text), Look::Email(text)];
+    let starts = |text| [Look::Usernames(text), Look::Emails(text)];
+    let (exact, begun) =
+        (texts.iter().flat_map(|text| whole(text)), texts.iter().flat_map(|text| starts(text)));
+    number.into_iter().chain(exact).chain(begun).collect()
+}

@@ -1,0 +1,232 @@
+//! One user after the other, by hand: added, edited as it was seen, removed as it was seen.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use common::{NOW, site};
+use rollcall_app::{App, AppError, Counted, Kind, NewUser, SearchKey, UserEdit};
+use rollcall_domain::{Field, Grant, Item, ItemKind, Role, Secret, User, Value};
+use rollcall_testkit::time;
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn item(kind: ItemKind, text: &str) -> Item {
+    Item::parse(kind, text).unwrap()
+}
+
+fn named(username: &str) -> NewUser {
+    NewUser { fields: vec![(Field::Username, text(username))], ..NewUser::default() }
+}
+
+fn is_outdated(error: &AppError, expected: &str, found: &str) -> bool {
+    error.kind() == Kind::Outdated
+        && matches!(error, AppError::Outdated { expected: seen, found: is, .. } if seen == expected && is == found)
+}
+
+/// What is recorded of the last thing that was done.
+fn last_deed(app: &App) -> (String, String, String) {
+    let entry = app.audit(&Default::default()).unwrap().next().unwrap().unwrap();
+    (entry.action, entry.subject, entry.detail)
+}
+
+#[test]
+fn an_edit_is_all_of_it_or_nothing_and_of_the_version_that_was_seen() {
+    let (_database, app) = site(2);
+    app.add_profile("gold", None, &[], &[]).unwrap();
+    let everything = || {
+        vec![
+            UserEdit::Set(Field::Klass, text("gold")),
+            UserEdit::ProfileAdd("gold".to_owned()),
+            UserEdit::ProfileAdd("basic".to_owned()),
+            UserEdit::ItemAdd(ItemKind::Reply, item(ItemKind::Reply, "Session-Timeout := 60")),
+            UserEdit::ItemAdd(ItemKind::Check, item(ItemKind::Check, "NAS-Identifier == x")),
+        ]
+    };
+    let (after, changes) = app.edit_user("user1", everything(), Some(1)).unwrap();
+    assert_eq!(changes.len(), 5);
+    assert_eq!(after, app.user("user1").unwrap());
+    assert_eq!((after.version, after.klass.as_str(), after.last_update), (2, "gold", time(NOW)));
+    assert_eq!(last_deed(&app).0, "user-edit");
+    let history: Vec<_> = app.history(after.id).unwrap().map(Result::unwrap).collect();
+    assert_eq!(history[0].changes, changes);
+
+    let error = app.edit_user("user1", everything(), Some(1)).unwrap_err();
+    assert!(is_outdated(&error, "1", "2"), "{error}");
+    let told = "user \"user1\" is at version 2, not 1: it was changed meanwhile; look again and repeat";
+    assert_eq!(error.to_string(), told);
+
+    let wrong = vec![
+        UserEdit::Set(Field::Klass, text("silver")),
+        UserEdit::Set(Field::Klass, text("bronze")),
+        UserEdit::Set(Field::ObjId, Value::Int(7)),
+        UserEdit::ProfileAdd("gold".to_owned()),
+        UserEdit::ProfileRemove("none".to_owned()),
+    ];
+    let error = app.edit_user("user1", wrong, Some(2)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    let told = [
+        "klass is assigned twice",
+        "obj_id is read-only",
+        "profile gold is already assigned",
+        "there is no profile \"none\"",
+    ];
+    assert_eq!(error.to_string(), told.join("\n"));
+    assert_eq!(app.user("user1").unwrap(), after, "nothing of it was done");
+
+    // What changes nothing leaves the version.
+    let (same, changes) =
+        app.edit_user("user1", vec![UserEdit::Set(Field::Klass, text("gold"))], None).unwrap();
+    assert_eq!((same.version, changes), (2, vec![]));
+    let back = vec![
+        UserEdit::ProfileRemove("gold".to_owned()),
+        UserEdit::ItemRemove {
+            kind: ItemKind::Reply,
+            attr: "Session-Timeout".to_owned(),
+            value: "60".to_owned(),
+            operation: None,
+        },
+        UserEdit::Set(Field::LastUpdate, Value::Time(Some(time("2020-01-01")))),
+    ];
+    let (after, _) = app.edit_user("user1", back, None).unwrap();
+    assert_eq!(after, app.user("user1").unwrap());
+    assert_eq!((after.version, after.last_update), (3, time("2020-01-01")));
+    let error =
+        app.edit_user("user1", vec![UserEdit::Set(Field::Username, text("user2"))], None).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string()),
+        (Kind::Conflict, "the username \"user2\" is already taken".to_owned())
+    );
+}
+
+#[test]
+fn a_password_is_set_and_told_to_nobody() {
+    let (database, app) = site(1);
+    let set = |text: &str| app.edit_user("user1", vec![UserEdit::Password(Secret::new(text))], None);
+    let (after, changes) = set("tr0ub4dor").unwrap();
+    assert_eq!((after.version, changes), (2, vec![]), "plans that were made before are in conflict");
+    assert_eq!(after, app.user("user1").unwrap());
+    let (action, _, detail) = last_deed(&app);
+    assert_eq!(action, "user-edit");
+    assert!(detail.contains("password") && !detail.contains("tr0ub4dor"), "{detail}");
+    assert_eq!(app.history(after.id).unwrap().count(), 0, "journals have nothing of it");
+    assert!(database.everything().contains("tr0ub4dor"), "it is there for RADIUS");
+    let error = set("two\nlines").unwrap_err().to_string();
+    assert!(error.contains("253 bytes") && !error.contains("two"), "{error}");
+    set("").unwrap();
+    assert_eq!(app.user("user1").unwrap().version, 3);
+}
+
+#[test]
+fn a_user_is_added_as_an_import_would_and_removed_as_it_was_seen() {
+    let (_database, app) = site(2);
+    let new = NewUser {
+        organization: Some("default".to_owned()),
+        fields: vec![
+            (Field::Username, text("ana")),
+            (Field::Email, text("ana@example.com")),
+            (Field::LastLogin, Value::Time(Some(time("2026-11-01")))),
+        ],
+        profiles: vec!["basic".to_owned()],
+        attributes: vec![item(ItemKind::Reply, "Class = a")],
+        check_attributes: vec![item(ItemKind::Check, "NAS-Identifier == x")],
+        password: Some(Secret::new("s3cret")),
+    };
+    let ana = app.add_user(&new).unwrap();
+    assert_eq!(ana, app.user("ana").unwrap());
+    assert_eq!((ana.id, ana.version, ana.username_length, ana.date_joined), (3, 1, 3, time(NOW)));
+    let (action, subject, detail) = last_deed(&app);
+    assert_eq!((action.as_str(), subject.as_str()), ("user-add", "user ana"));
+    assert!(detail.contains("\"id\":3"), "{detail}");
+
+    let taken = app.add_user(&new).unwrap_err();
+    assert_eq!(
+        (taken.kind(), taken.to_string()),
+        (Kind::Conflict, "the username \"ana\" is already taken".to_owned())
+    );
+    let numbered = |name: &str, id| NewUser {
+        fields: vec![(Field::Username, text(name)), (Field::ObjId, Value::Int(id))],
+        ..NewUser::default()
+    };
+    assert_eq!(app.add_user(&numbered("ben", 3)).unwrap_err().to_string(), "obj_id 3 is already taken");
+    assert_eq!(app.add_user(&numbered("ben", 10)).unwrap().id, 10);
+    // The only organization needs no name; numbers go on after the highest.
+    let cid: User = app.add_user(&named("cid")).unwrap();
+    assert_eq!((cid.id, cid.organization_id), (11, ana.organization_id));
+
+    let wrong = NewUser {
+        organization: Some("nowhere".to_owned()),
+        fields: vec![(Field::Klass, text("x")), (Field::Klass, text("y"))],
+        profiles: vec!["none".to_owned()],
+        password: Some(Secret::new("a\0b")),
+        ..NewUser::default()
+    };
+    let told = [
+        "klass is there twice",
+        "the user has no username",
+        "there is no organization \"nowhere\"",
+        "a password has 1 to 253 bytes and no control characters",
+        "there is no profile \"none\"",
+    ];
+    assert_eq!(app.add_user(&wrong).unwrap_err().to_string(), told.join("\n"));
+    app.add_organization("North").unwrap();
+    assert_eq!(app.add_user(&named("dan")).unwrap().organization_id, ana.organization_id, "default");
+
+    app.set_user("ana", &["klass=gold".to_owned()]).unwrap();
+    let error = app.delete_user("ana", Some(1)).unwrap_err();
+    assert!(is_outdated(&error, "1", "2"), "{error}");
+    app.delete_user("ana", Some(2)).unwrap();
+    app.delete_user("ben", None).unwrap();
+    assert_eq!(app.delete_user("ana", None).unwrap_err().kind(), Kind::Missing);
+}
+
+#[test]
+fn a_search_finds_whom_somebody_may_mean_each_once() {
+    let (_database, app) = site(0);
+    app.add_organization("North").unwrap();
+    for (organization, username, email, external_id) in [
+        ("default", "ana", "ana@example.com", "4711"),
+        ("default", "ana.berg", "ana.berg@example.com", "4712"),
+        ("North", "ana.cole", "cole@example.com", "+49301234"),
+        ("default", "berg", "ana.b@example.com", "3"),
+        ("default", "anb", "Ana@example.com", "ana"),
+    ] {
+        let fields = vec![
+            (Field::Username, text(username)),
+            (Field::Email, text(email)),
+            (Field::ExternalId, text(external_id)),
+        ];
+        let new = NewUser { organization: Some(organization.to_owned()), fields, ..NewUser::default() };
+        app.add_user(&new).unwrap();
+    }
+    let search = |app: &App, text: &str| -> Vec<String> {
+        let by = |limit| {
+            let (mut names, mut key) = (Vec::new(), None::<SearchKey>);
+            loop {
+                let page = app.search_users(text, key.as_ref(), limit).unwrap();
+                assert!(page.len() <= limit as usize);
+                let Some(last) = page.last() else { return names };
+                key = Some(last.key.clone());
+                names.extend(page.into_iter().map(|found| found.user.username));
+            }
+        };
+        assert_eq!(by(1), by(100), "{text}");
+        by(2)
+    };
+    assert_eq!(search(&app, "ana"), ["ana", "anb", "ana.berg", "ana.cole", "berg"]);
+    assert_eq!(search(&app, " Ana "), ["ana", "anb", "ana.berg", "ana.cole", "berg"]);
+    assert_eq!(search(&app, "3"), ["ana.cole", "berg"], "a number, then an identifier of another system");
+    assert_eq!(search(&app, "+49301234"), ["ana.cole"]);
+    assert_eq!(search(&app, "ana.berg@example.com"), ["ana.berg"]);
+    for nobody in ["", " ", "zz", "berg@", "47", "a\0", "\u{10ffff}", &"a".repeat(2_000)] {
+        assert_eq!(search(&app, nobody), [] as [String; 0], "{nobody}");
+    }
+    let grant = Grant { role: Role::ReadOnly, organization_id: Some(2) };
+    app.add_administrator("north", &[grant]).unwrap();
+    let north = app.acting_as("north").unwrap();
+    assert_eq!(search(&north, "ana"), ["ana.cole"]);
+    assert_eq!(north.count_users_to(None, 5).unwrap(), Counted { users: 1, more: false });
+    assert_eq!(app.count_users_to(None, 5).unwrap(), Counted { users: 5, more: false });
+    assert_eq!(app.count_users_to(None, 4).unwrap(), Counted { users: 4, more: true });
+}

@@ -1,0 +1,42 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_domain::RunId;
+
+use super::Context;
+use crate::cli::terminal::{Answer, finish, sure, what_it_does};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rollcall runs undo 8 --apply --hold      makes run 9 and its list, and waits\n  \
+                  rollcall runs begin 9 --targets 120\n\n\
+                  Workers execute it then. Nobody has to be asked where the number of its targets is given."
+)]
+pub(crate) struct Begin {
+    /// The run's number
+    run: RunId,
+    /// How many targets it has, as it was looked at: with another number it does not begin
+    #[arg(long, value_name = "N")]
+    targets: Option<u64>,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+impl Begin {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let app = context.app()?;
+        let targets = match self.targets {
+            Some(targets) => targets,
+            None => {
+                self.answer.check("letting a run begin")?;
+                let run = app.find_run(self.run)?;
+                if run.is_held() && !self.answer.yes && !sure(&what_it_does(&run), run.targets) {
+                    return Ok(ExitCode::FAILURE);
+                }
+                run.targets
+            }
+        };
+        let run = app.begin(self.run, targets)?;
+        finish(&app, &run, &self.answer, &context.hints())
+    }
+}

@@ -1,0 +1,162 @@
+use std::collections::HashMap;
+
+use rollcall_domain::{self as domain, ApiToken, Right, Role, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A role, everywhere or within an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grant {
+    /// `admin`, `operator`, `author` or `read-only`.
+    pub(crate) role: String,
+    /// The organization's name; null or missing: everywhere.
+    #[serde(default)]
+    pub(crate) organization: Option<String>,
+}
+
+impl Grant {
+    /// Names the organizations that are known.
+    pub(crate) fn of(grant: domain::Grant, organizations: &HashMap<i64, String>) -> Self {
+        let name = |id: i64| organizations.get(&id).cloned().unwrap_or_else(|| format!("organization {id}"));
+        Self { role: grant.role.to_string(), organization: grant.organization_id.map(name) }
+    }
+}
+
+/// Somebody who works with Rollcall.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Administrator {
+    pub(crate) administrator_id: i64,
+    pub(crate) name: String,
+    pub(crate) grants: Vec<Grant>,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) created_at: Timestamp,
+}
+
+impl Administrator {
+    pub(crate) fn of(administrator: &domain::Administrator, organizations: &HashMap<i64, String>) -> Self {
+        Self {
+            administrator_id: administrator.id,
+            name: administrator.name.clone(),
+            grants: administrator.rights.grants().map(|grant| Grant::of(grant, organizations)).collect(),
+            created_at: administrator.created_at,
+        }
+    }
+}
+
+/// Who asks, and what they may do.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Me {
+    /// Their name.
+    pub(crate) administrator: String,
+    pub(crate) grants: Vec<Grant>,
+    /// What they may do somewhere: `look`, `report`, `execute`, `edit-users`, `edit-scripts`, `administer`.
+    pub(crate) rights: Vec<String>,
+    /// When the session that has just begun ends, whatever is done with it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Me {
+    pub(crate) fn of(name: &str, rights: &domain::Rights, organizations: &HashMap<i64, String>) -> Self {
+        let has = |right: &Right| rights.scope(*right).is_some();
+        Self {
+            administrator: name.to_owned(),
+            grants: rights.grants().map(|grant| Grant::of(grant, organizations)).collect(),
+            rights: Right::ALL.into_iter().filter(has).map(|right| right.name().to_owned()).collect(),
+            expires_at: None,
+        }
+    }
+}
+
+/// Where somebody is signed in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Session {
+    pub(crate) session_id: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) created_at: Timestamp,
+    /// To the minute.
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) seen_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) expires_at: Timestamp,
+    /// From where it began.
+    pub(crate) address: String,
+    /// What the browser calls itself.
+    pub(crate) agent: String,
+}
+
+impl From<domain::Session> for Session {
+    fn from(session: domain::Session) -> Self {
+        let domain::Session { id, created_at, seen_at, expires_at, address, agent } = session;
+        Self { session_id: id, created_at, seen_at, expires_at, address, agent }
+    }
+}
+
+/// A key with which a program acts for an administrator. The secret itself is nowhere.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Token {
+    pub(crate) token_id: i64,
+    pub(crate) administrator_id: i64,
+    pub(crate) name: String,
+    /// What it may do, as far as its administrator may.
+    pub(crate) scopes: Vec<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) expires_at: Timestamp,
+    /// To the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) last_used_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) revoked_at: Option<Timestamp>,
+}
+
+impl From<ApiToken> for Token {
+    fn from(token: ApiToken) -> Self {
+        Self {
+            token_id: token.id,
+            administrator_id: token.administrator_id,
+            name: token.name,
+            scopes: token.scopes.iter().map(|right| right.name().to_owned()).collect(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            last_used_at: token.last_used_at,
+            revoked_at: token.revoked_at,
+        }
+    }
+}
+
+/// What a new token is to be.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewToken {
+    /// What its owner calls it.
+    pub(crate) name: String,
+    /// Rights.
+    pub(crate) scopes: Vec<String>,
+    /// How many days it counts.
+    #[schema(minimum = 1, maximum = 366)]
+    pub(crate) days: u16,
+}
+
+/// A new token. Its text is told now and never again.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Credential {
+    pub(crate) token_id: i64,
+    /// What goes behind `Authorization: Bearer`.
+    pub(crate) token: String,
+}
+
+/// Reads a role and an organization by its name.
+pub(crate) fn read(
+    grant: &Grant,
+    organizations: &HashMap<i64, String>,
+) -> Result<domain::Grant, domain::Refusal> {
+    let role: Role = grant.role.parse()?;
+    let Some(name) = &grant.organization else { return Ok(domain::Grant { role, organization_id: None }) };
+    let found = organizations.iter().find(|(_, known)| *known == name).map(|(id, _)| *id);
+    let id = found.ok_or_else(|| domain::Refusal::new(format!("there is no organization {name:?}")))?;
+    Ok(domain::Grant { role, organization_id: Some(id) })
+}

@@ -1,0 +1,232 @@
+//! What runs are started with.
+
+use std::collections::BTreeMap;
+
+use rollcall_domain::{self as domain, Mode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The users that a run is wanted for: say exactly one of these.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Targets {
+    /// `true`: every user.
+    pub(crate) all: Option<bool>,
+    /// Those that a filter selects: a condition, or the name of a saved one.
+    pub(crate) filter: Option<String>,
+    /// The rows of a file that was sent ahead.
+    pub(crate) rows: Option<RowsOf>,
+    /// The targets of an earlier run, with their rows.
+    pub(crate) run: Option<OfRun>,
+}
+
+/// The rows of a file that was sent ahead, and how it is read; what is not said is found out.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RowsOf {
+    /// The file's number.
+    pub(crate) upload: i64,
+    /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
+    /// `obj_id`.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+    /// Leave out rows that name no user, or several; otherwise a single one is in the way.
+    #[serde(default)]
+    pub(crate) skip_unmatched: bool,
+    /// Such as `windows-1252`.
+    #[serde(default)]
+    pub(crate) encoding: Option<String>,
+    /// What stands between cells: an ASCII character.
+    #[serde(default)]
+    pub(crate) delimiter: Option<char>,
+    /// What stands around cells: `double`, `single` or `none`.
+    #[serde(default)]
+    pub(crate) quote: Option<Quote>,
+    /// The sheet of an Excel workbook.
+    #[serde(default)]
+    pub(crate) sheet: Option<String>,
+}
+
+/// What stands around cells that hold a delimiter or a line break.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Quote {
+    /// `"`
+    Double,
+    /// `'`
+    Single,
+    /// Quotation marks are text.
+    None,
+}
+
+/// The targets of an earlier run.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfRun {
+    /// Its number.
+    pub(crate) run: i64,
+    /// Those with this outcome; null or missing: all of them.
+    #[serde(default)]
+    pub(crate) outcome: Option<String>,
+}
+
+/// When a run stops by itself.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Brakes {
+    /// Once more than so many targets have failed or timed out; missing: 100, if that is over 10 %.
+    pub(crate) max_failures: Option<u64>,
+    /// Before more than so many users are changed.
+    pub(crate) max_changes: Option<u64>,
+    /// Before more than so many users are made inactive.
+    pub(crate) max_deactivations: Option<u64>,
+}
+
+impl From<Brakes> for domain::Brakes {
+    fn from(brakes: Brakes) -> Self {
+        let Brakes { max_failures, max_changes, max_deactivations } = brakes;
+        Self { max_failures, max_changes, max_deactivations }
+    }
+}
+
+/// A run that is to be.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRun {
+    /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, what that is called.
+    pub(crate) script: String,
+    /// The text of a script that is not saved.
+    #[serde(default)]
+    pub(crate) source: Option<String>,
+    pub(crate) targets: Targets,
+    /// `preview` writes nothing; `apply` does.
+    #[serde(default = "preview")]
+    #[schema(schema_with = super::modes, default = "preview")]
+    pub(crate) mode: Mode,
+    /// A preview in which the script may change nobody; whoever would be changed fails.
+    #[serde(default)]
+    pub(crate) report: bool,
+    /// Refuse attributes that FreeRADIUS would reject a user for, instead of warning of them.
+    #[serde(default)]
+    pub(crate) strict: bool,
+    /// What the script wants to be told.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Object>)]
+    pub(crate) params: BTreeMap<String, serde_json::Value>,
+    #[serde(default)]
+    pub(crate) brakes: Brakes,
+    /// Stop after the first so many targets, to be looked at; resuming goes on with the rest.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
+    /// How many seconds the script may take for one user; missing: 5.
+    #[serde(default)]
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    pub(crate) time_limit: Option<f64>,
+}
+
+fn preview() -> Mode {
+    Mode::Preview
+}
+
+/// How a preview is to be applied.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Application {
+    /// The hash of the plan that was looked at, or at least its first 8 digits: no other plan is applied then.
+    pub(crate) plan: Option<String>,
+    pub(crate) brakes: Brakes,
+    /// Stop after the first so many targets.
+    #[schema(minimum = 1)]
+    pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
+}
+
+/// How a run is to be taken back.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Undoing {
+    /// `preview` writes nothing; `apply` does.
+    #[serde(default = "preview")]
+    #[schema(schema_with = super::modes, default = "preview")]
+    pub(crate) mode: Mode,
+    /// Only what was changed of this user.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
+    #[serde(default)]
+    pub(crate) brakes: Brakes,
+    /// Stop after the first so many targets.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
+}
+
+/// Which targets are to have another turn.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Which {
+    /// Those that failed or timed out.
+    Failed,
+    /// Those whose user was changed by somebody else, or is gone.
+    Conflicts,
+    /// Those that had none.
+    NotRun,
+}
+
+/// How a run is to be tried again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retrying {
+    pub(crate) which: Which,
+    /// Whether it only shows what would change; otherwise it is as the run was.
+    #[serde(default)]
+    pub(crate) preview: bool,
+    #[serde(default)]
+    pub(crate) brakes: Brakes,
+    /// Stop after the first so many targets.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub(crate) canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub(crate) hold: bool,
+    /// Another time limit, in seconds, than it had.
+    #[serde(default)]
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    pub(crate) time_limit: Option<f64>,
+}
+
+/// A plan.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Plan {
+    /// The hash of the plan that was looked at, or at least its first 8 digits: no other plan is approved then.
+    pub(crate) plan: Option<String>,
+}
+
+/// That a run which was held is to begin.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Beginning {
+    /// How many targets whoever says yes has seen: a run that has another number is refused.
+    pub(crate) targets: u64,
+}
+
+/// How a run is to go on.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Resuming {
+    /// Other brakes than it had, where some are given.
+    pub(crate) brakes: Brakes,
+    /// Another time limit, in seconds, than it had.
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    pub(crate) time_limit: Option<f64>,
+}

@@ -1,0 +1,143 @@
+//! The audit log.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::{AuditQuery, Flaw, Head, Refusal, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::page;
+use crate::contract::{Entry, Page};
+use crate::http::blocking;
+use crate::http::door::Caller;
+use crate::http::extract::{Body, Query};
+use crate::http::problem::{Fault, Problem};
+use crate::http::stream::{Pieces, Streams};
+use crate::output::write_json;
+
+/// Which rows are wanted: those that satisfy everything that is given.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// By whom: `cli:ACCOUNT`, or the name of an administrator.
+    who: Option<String>,
+    /// What was done, such as `sign-in`, `run-apply` or `grant`.
+    action: Option<String>,
+    /// Not before this moment, such as `2026-11-01` or `2026-11-01T18:30:00Z`.
+    since: Option<String>,
+    /// The oldest rows first, rather than the newest.
+    #[serde(default)]
+    oldest_first: bool,
+    /// The `next` of the part before; missing: the first part.
+    cursor: Option<String>,
+    /// The most rows to be given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+}
+
+/// A head of the log: the number of its last row and that row's hash.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HeadNow {
+    /// `NUMBER:HASH`, to be kept where nobody who can write the database can write.
+    #[schema(example = "17:3f1c…")]
+    head: String,
+}
+
+/// A head that was kept.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Kept {
+    /// `NUMBER:HASH`. Without one nobody can say whether all of the log was rewritten.
+    head: Option<String>,
+}
+
+/// What a look at the whole log has come to.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Verdict {
+    /// Whether all rows are what they were.
+    whole: bool,
+    /// How many were looked at.
+    rows: u64,
+    /// The head now, if it is whole.
+    head: Option<String>,
+    /// The first row that is not.
+    row: Option<i64>,
+    /// What is wrong with it.
+    problem: Option<String>,
+}
+
+fn read<T>(
+    name: &str,
+    text: Option<&str>,
+    read: impl Fn(&str) -> Result<T, Refusal>,
+) -> Result<Option<T>, Problem> {
+    text.map(read).transpose().map_err(|why| Problem::invalid(format!("{name}: {why}")))
+}
+
+/// Rows of the log, newest first unless asked otherwise.
+#[utoipa::path(get, path = "/audit", tag = "audit", params(Wanted), responses((status = 200, body = Page<Entry>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Page<Entry>>, Problem> {
+    let query = AuditQuery {
+        who: wanted.who,
+        action: read("action", wanted.action.as_deref(), str::parse)?,
+        since: read("since", wanted.since.as_deref(), |text| Timestamp::parse(text, app.zone()))?,
+    };
+    let (oldest_first, wanted) =
+        (wanted.oldest_first, page::Wanted::new(wanted.cursor.as_deref(), wanted.limit)?);
+    let page = blocking(move || {
+        let found = match oldest_first {
+            true => app.audit_after(&query, wanted.after, wanted.look_for())?,
+            false => app.audit_before(&query, wanted.after, wanted.look_for())?,
+        };
+        Ok(wanted.page(found, |entry| entry.number, Entry::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// The head of the log, to be kept elsewhere.
+#[utoipa::path(get, path = "/audit/head", tag = "audit", responses((status = 200, body = HeadNow)))]
+pub(super) async fn head(Caller(app): Caller) -> Result<Json<HeadNow>, Problem> {
+    let head = blocking(move || app.audit_head()).await?;
+    Ok(Json(HeadNow { head: head.to_string() }))
+}
+
+/// The whole log, oldest first, a JSON object a line, its head last. That it was taken away is its last row.
+#[utoipa::path(get, path = "/audit.jsonl", tag = "audit",
+    responses((status = 200, content_type = "application/jsonl", body = String)))]
+pub(super) async fn export(Caller(app): Caller, State(streams): State<Streams>) -> Result<Response, Problem> {
+    let write = move |out: &mut Pieces| {
+        let (head, entries) = app.export_audit("the API")?;
+        for entry in entries {
+            write_json(out, &entry?)?;
+        }
+        Ok(write_json(out, &serde_json::json!({ "head": head.to_string() }))?)
+    };
+    streams.answer("application/jsonl", Some("audit.jsonl"), write).await
+}
+
+/// Reads the whole log and says whether it is what was written.
+#[utoipa::path(post, path = "/audit-checks", tag = "audit", request_body = Option<Kept>,
+    responses((status = 200, body = Verdict)))]
+pub(super) async fn check(Caller(app): Caller, Body(kept): Body<Kept>) -> Result<Json<Verdict>, Problem> {
+    let kept = kept.head.as_deref().map(str::parse::<Head>).transpose();
+    let kept =
+        kept.map_err(|why| Problem::invalid(why.to_string()).at(Fault::at("/head", why.to_string())))?;
+    let verdict = blocking(move || {
+        let mut rows = 0;
+        let found = app.verify_audit(kept.as_ref(), |read| rows = read)?;
+        let (head, flaw) = (found.as_ref().ok(), found.as_ref().err());
+        Ok(Verdict {
+            whole: flaw.is_none(),
+            rows,
+            head: head.map(ToString::to_string),
+            row: flaw.map(Flaw::number),
+            problem: flaw.map(ToString::to_string),
+        })
+    });
+    Ok(Json(verdict.await?))
+}

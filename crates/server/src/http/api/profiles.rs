@@ -1,0 +1,115 @@
+//! Named sets of RADIUS items.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use rollcall_app::revision;
+use rollcall_domain::{self as domain, ItemKind};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::conditions::{Seen, tagged};
+use super::page::Part;
+use super::reading::items;
+use crate::contract::{Item, Page, Profile};
+use crate::http::blocking;
+use crate::http::door::Caller;
+use crate::http::extract::{Body, Path, Query};
+use crate::http::problem::Problem;
+
+/// A profile that is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewProfile {
+    short_name: String,
+    /// Whose users may have it, by name; null or missing: everybody's.
+    #[serde(default)]
+    organization: Option<String>,
+    /// Sent in the reply, in order.
+    #[serde(default)]
+    reply: Vec<Item>,
+    /// Compared with or added to the request, in order.
+    #[serde(default)]
+    check: Vec<Item>,
+}
+
+/// What a profile is to hold.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ProfileItems)]
+pub(super) struct Items {
+    /// Sent in the reply, in order.
+    reply: Vec<Item>,
+    /// Compared with or added to the request, in order.
+    check: Vec<Item>,
+}
+
+/// Every profile that can be seen, by number.
+#[utoipa::path(get, path = "/profiles", tag = "profiles", params(Part), responses((status = 200, body = Page<Profile>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Profile>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let found = app.profiles_after(wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |each| each.id, Profile::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// Adds a profile.
+#[utoipa::path(post, path = "/profiles", tag = "profiles", request_body = NewProfile,
+    responses((status = 201, body = Profile)))]
+pub(super) async fn add(
+    Caller(app): Caller,
+    Body(new): Body<NewProfile>,
+) -> Result<(StatusCode, Json<Profile>), Problem> {
+    let (reply, check) =
+        (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
+    let added = blocking(move || {
+        app.add_profile(&new.short_name, new.organization.as_deref(), &reply, &check)?;
+        app.profile(&new.short_name)
+    });
+    Ok((StatusCode::CREATED, Json(added.await?.into())))
+}
+
+fn answer(profile: domain::Profile) -> Response {
+    let state = revision(&profile);
+    tagged(Json(Profile::from(profile)).into_response(), &state)
+}
+
+/// One profile.
+#[utoipa::path(get, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path)),
+    responses((status = 200, body = Profile)))]
+pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(blocking(move || app.profile(&name)).await?))
+}
+
+/// Gives a profile other items. Whoever has it has these from then on.
+#[utoipa::path(put, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
+    request_body = Items, responses((status = 200, body = Profile, headers(("ETag" = String, description = "of the new state")))))]
+pub(super) async fn edit(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    seen: Seen,
+    Body(new): Body<Items>,
+) -> Result<Response, Problem> {
+    let (reply, check) =
+        (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
+    Ok(answer(blocking(move || app.edit_profile(&name, &reply, &check, seen.expected())).await?))
+}
+
+/// Removes a profile that nobody has.
+#[utoipa::path(delete, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
+    responses((status = 204)))]
+pub(super) async fn remove(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    seen: Seen,
+) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_profile_as(&name, seen.expected())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,230 @@
+//! Files that are sent ahead of the runs over their rows.
+
+use std::io;
+
+use axum::Json;
+use axum::body::Body as Stream;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use rollcall_app::runs::{BadRow as Bad, BadRowsFile, ChosenRows, ReadRows, RowsObserver};
+use rollcall_app::{App, Quote, TableOptions};
+use rollcall_domain::UploadId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::page::Part;
+use crate::contract::{self, BadRow, Page, RowsOf, RowsReport, Upload};
+use crate::http::door::Caller;
+use crate::http::extract::{Path, Query};
+use crate::http::problem::{Fault, Problem};
+use crate::http::spool::Incoming;
+use crate::http::stream::{Pieces, Streams};
+use crate::http::{aside, blocking};
+
+/// So many bad rows are told one by one; a file takes all of them.
+const TOLD: usize = 100;
+
+/// What a file is called.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Called {
+    /// As it is told again.
+    name: String,
+}
+
+/// How a file is read; what is not said is found out.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Form {
+    /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
+    /// `obj_id`.
+    key: Option<String>,
+    /// Such as `windows-1252`.
+    encoding: Option<String>,
+    /// What stands between cells: an ASCII character.
+    delimiter: Option<char>,
+    /// What stands around cells.
+    #[param(inline)]
+    quote: Option<contract::Quote>,
+    /// The sheet of an Excel workbook.
+    sheet: Option<String>,
+}
+
+impl Form {
+    fn of(self, upload: UploadId) -> RowsOf {
+        let Self { key, encoding, delimiter, quote, sheet } = self;
+        RowsOf { upload, key, skip_unmatched: false, encoding, delimiter, quote, sheet }
+    }
+}
+
+/// Keeps a file, CSV or Excel, which is sent as it is, for a day after it was last used.
+#[utoipa::path(post, path = "/uploads", tag = "uploads", params(Called),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = Upload)))]
+pub(super) async fn add(
+    Caller(app): Caller,
+    Query(called): Query<Called>,
+    body: Stream,
+) -> Result<(StatusCode, Json<Upload>), Problem> {
+    let mut uploading = blocking(move || app.begin_upload(&called.name)).await?;
+    let mut body = Incoming::new(body);
+    while let Some(piece) = body.next().await? {
+        uploading = blocking(move || {
+            uploading.append(&piece)?;
+            Ok(uploading)
+        })
+        .await?;
+    }
+    let kept = blocking(move || uploading.finish()).await?;
+    Ok((StatusCode::CREATED, Json(kept.into())))
+}
+
+/// The files that are kept, newest first.
+#[utoipa::path(get, path = "/uploads", tag = "uploads", params(Part), responses((status = 200, body = Page<Upload>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Upload>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let found = app.uploads_after(wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |upload| upload.id, Upload::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// One file.
+#[utoipa::path(get, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
+    responses((status = 200, body = Upload)))]
+pub(super) async fn one(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<Json<Upload>, Problem> {
+    Ok(Json(blocking(move || app.find_upload(id)).await?.into()))
+}
+
+/// Removes a file. Runs that were made of it have all that they need.
+#[utoipa::path(delete, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
+    responses((status = 204)))]
+pub(super) async fn remove(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_upload(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How the rows of a file match the users.
+#[utoipa::path(get, path = "/uploads/{upload}/report", tag = "uploads", params(("upload" = i64, Path), Form),
+    responses((status = 200, body = RowsReport)))]
+pub(super) async fn report(
+    Caller(app): Caller,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<Json<RowsReport>, Problem> {
+    let rows = form.of(id);
+    let report = aside(move || {
+        let mut noted = Noted::default();
+        let read = read(&app, &rows, &mut noted)?;
+        Ok(RowsReport::new(read.report, noted.columns, noted.bad))
+    });
+    Ok(Json(report.await?))
+}
+
+/// The rows of a file that cannot be used, as CSV, each with its line and the reason.
+#[utoipa::path(get, path = "/uploads/{upload}/bad-rows.csv", tag = "uploads", params(("upload" = i64, Path), Form),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub(super) async fn bad_rows(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<Response, Problem> {
+    let rows = form.of(id);
+    let options = options(&rows)?;
+    let write = move |out: &mut Pieces| {
+        let mut written = Written { out: Some(out), file: None };
+        app.read_upload(id, &options, rows.key.as_deref(), true, &mut written)?;
+        if let Some(mut file) = written.file {
+            file.flush()?;
+        }
+        Ok(())
+    };
+    streams.answer("text/csv; charset=utf-8", Some(&format!("bad-rows-{id}.csv")), write).await
+}
+
+/// The rows of a file as the list of a run; rows that cannot be used are in the way, and told.
+pub(super) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Problem> {
+    let mut noted = Noted::default();
+    let read = read(app, rows, &mut noted)?;
+    let bad = read.report.bad();
+    read.chosen.ok_or_else(|| {
+        let why = format!(
+            "{bad} of the rows cannot be used: skip_unmatched leaves out those that name no user, or several; \
+             bad-rows.csv has all of them"
+        );
+        let fault = |row: BadRow| Fault { line: Some(row.line), ..Fault::plain(row.reason) };
+        Problem::invalid(why).with(noted.bad.into_iter().map(fault).collect())
+    })
+}
+
+fn options(rows: &RowsOf) -> Result<TableOptions, Problem> {
+    let delimiter = rows.delimiter.map(u8::try_from).transpose();
+    let delimiter = delimiter.ok().filter(|delimiter| delimiter.is_none_or(|byte| byte.is_ascii()));
+    let why = "delimiter: it is one ASCII character";
+    Ok(TableOptions {
+        encoding: rows.encoding.clone(),
+        delimiter: delimiter.ok_or_else(|| Problem::invalid(why))?,
+        quote: rows.quote.map(|quote| match quote {
+            contract::Quote::Double => Quote::Double,
+            contract::Quote::Single => Quote::Single,
+            contract::Quote::None => Quote::None,
+        }),
+        sheet: rows.sheet.clone(),
+    })
+}
+
+fn read(app: &App, rows: &RowsOf, observer: &mut dyn RowsObserver) -> Result<ReadRows, Problem> {
+    let options = options(rows)?;
+    Ok(app.read_upload(rows.upload, &options, rows.key.as_deref(), rows.skip_unmatched, observer)?)
+}
+
+/// What is told of a file's rows.
+#[derive(Default)]
+struct Noted {
+    columns: Vec<String>,
+    bad: Vec<BadRow>,
+}
+
+impl RowsObserver for Noted {
+    fn columns(&mut self, columns: &[String], _: &str) -> io::Result<()> {
+        self.columns = columns.to_vec();
+        Ok(())
+    }
+
+    fn bad_row(&mut self, bad: &Bad<'_>) -> io::Result<()> {
+        if self.bad.len() < TOLD {
+            let cells = bad.row.cells.clone();
+            self.bad.push(BadRow { line: bad.row.line, reason: bad.reason.clone(), cells });
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, _: u64) {}
+}
+
+/// Bad rows on their way to whoever wants them.
+struct Written<'a> {
+    out: Option<&'a mut Pieces>,
+    file: Option<BadRowsFile<&'a mut Pieces>>,
+}
+
+impl RowsObserver for Written<'_> {
+    fn columns(&mut self, columns: &[String], _: &str) -> io::Result<()> {
+        self.file = self.out.take().map(|out| BadRowsFile::new(columns, out)).transpose()?;
+        Ok(())
+    }
+
+    fn bad_row(&mut self, bad: &Bad<'_>) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.write(bad))
+    }
+
+    fn progress(&mut self, _: u64) {}
+}

@@ -1,0 +1,203 @@
+//! The subscribers.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::conditions::{Seen, tagged};
+use super::page::{self, Part};
+use super::reading::{edits, new_user};
+use crate::contract::{Event, NewUser, Page, Reply, User, UserPatch};
+use crate::http::blocking;
+use crate::http::door::Caller;
+use crate::http::extract::{Body, Path, Query};
+use crate::http::problem::Problem;
+use crate::http::stream::{Pieces, Streams};
+use crate::output::{csv_error, write_json};
+
+/// Which users are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
+    filter: Option<String>,
+    /// What somebody types into a search box: a number, a name, an external identifier or an e-mail address, or how a name
+    /// or an address begins. Not together with `filter`.
+    search: Option<String>,
+    /// The `next` of the part before; missing: the first part.
+    cursor: Option<String>,
+    /// The most users to be given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+}
+
+/// Which users are to be taken away.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Taken {
+    /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
+    filter: Option<String>,
+    /// In CSV, leave text that a spreadsheet would take for a formula as it is.
+    #[serde(default)]
+    raw: bool,
+}
+
+/// A part of the users: those that a filter selects, by number, or those that are searched for, the nearest first.
+#[utoipa::path(get, path = "/users", tag = "users", params(Wanted), responses((status = 200, body = Page<User>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(asked): Query<Wanted>,
+) -> Result<Json<Page<User>>, Problem> {
+    let Wanted { filter, search, cursor, limit } = asked;
+    let Some(text) = search else {
+        let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
+        let page = blocking(move || {
+            let filter = filter.as_deref().map(|text| app.filter(text)).transpose()?;
+            let tree = filter.as_ref().map(|filter| &filter.tree);
+            let found = app.users_after(tree, wanted.after.unwrap_or(0))?;
+            let found = found.take(wanted.look_for() as usize).collect::<Result<Vec<_>, _>>()?;
+            Ok(wanted.page(found, |user| user.id, User::from))
+        });
+        return Ok(Json(page.await?));
+    };
+    if filter.is_some() {
+        return Err(Problem::invalid("say filter or search, not both"));
+    }
+    let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
+    let page = blocking(move || {
+        let found = app.search_users(&text, wanted.after.as_ref(), wanted.look_for())?;
+        Ok(wanted.page(found, |found| found.key.clone(), |found| User::from(found.user)))
+    });
+    Ok(Json(page.await?))
+}
+
+/// Adds a user.
+#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
+    responses((status = 201, body = User, headers(("ETag" = String, description = "of this state")))))]
+pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result<Response, Problem> {
+    let new = new_user(new, app.zone())?;
+    let mut answer = answer(blocking(move || app.add_user(&new)).await?);
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
+}
+
+/// Changes a user: fields are assigned, profiles and items first removed, then added. All of it or nothing. With
+/// `If-Match` only if the user is in that state.
+#[utoipa::path(patch, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is to be changed")),
+    request_body = UserPatch,
+    responses((status = 200, body = User, headers(("ETag" = String, description = "of the new state")))))]
+pub(super) async fn edit(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    seen: Seen,
+    Body(patch): Body<UserPatch>,
+) -> Result<Response, Problem> {
+    let expected = seen.version()?;
+    let edits = edits(patch, app.zone())?;
+    Ok(answer(blocking(move || Ok(app.edit_user(&username, edits, expected)?.0)).await?))
+}
+
+/// One user. The `ETag` names the state that it is in.
+#[utoipa::path(get, path = "/users/{username}", tag = "users", params(("username" = String, Path)),
+    responses((status = 200, body = User, headers(("ETag" = String, description = "of this state")))))]
+pub(super) async fn one(Caller(app): Caller, Path(username): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(blocking(move || app.user(&username)).await?))
+}
+
+/// A user with the name of its state.
+fn answer(user: rollcall_domain::User) -> Response {
+    let state = format!("v{}", user.version);
+    tagged(Json(User::from(user)).into_response(), &state)
+}
+
+/// Removes a user. What was done to it stays in the history, by its number.
+#[utoipa::path(delete, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that was seen")),
+    responses((status = 204)))]
+pub(super) async fn remove(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    seen: Seen,
+) -> Result<StatusCode, Problem> {
+    let expected = seen.version()?;
+    blocking(move || app.delete_user(&username, expected)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What FreeRADIUS answers to a user who comes with the right password.
+#[utoipa::path(get, path = "/users/{username}/reply", tag = "users", params(("username" = String, Path)),
+    responses((status = 200, body = Reply)))]
+pub(super) async fn reply(Caller(app): Caller, Path(username): Path<String>) -> Result<Json<Reply>, Problem> {
+    let reply = blocking(move || app.radius_reply(&app.user(&username)?));
+    Ok(Json(reply.await?.into()))
+}
+
+/// What was changed of a user, newest first: by runs and by hand. What was pruned is missing.
+#[utoipa::path(get, path = "/users/{username}/history", tag = "users", params(("username" = String, Path), Part),
+    responses((status = 200, body = Page<Event>)))]
+pub(super) async fn history(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Event>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let user = app.user(&username)?;
+        let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |event| event.key, Event::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// The users that a filter selects, a JSON object a line, as many as there are.
+#[utoipa::path(get, path = "/users.jsonl", tag = "users", params(Taken),
+    responses((status = 200, content_type = "application/jsonl", body = String)))]
+pub(super) async fn json_lines(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, Problem> {
+    let write = move |out: &mut Pieces| {
+        let filter = taken.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        for user in app.export(filter.as_ref())? {
+            write_json(out, &User::from(user?))?;
+        }
+        Ok(())
+    };
+    streams.answer("application/jsonl", Some("users.jsonl"), write).await
+}
+
+/// The users that a filter selects as CSV, which imports read again.
+#[utoipa::path(get, path = "/users.csv", tag = "users", params(Taken),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub(super) async fn csv(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, Problem> {
+    let write = move |out: &mut Pieces| {
+        let filter = taken.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        let organizations = organizations(&app)?;
+        let mut writer = ::csv::Writer::from_writer(out);
+        writer.write_record(EXPORT_COLUMNS).map_err(csv_error)?;
+        for user in app.export(filter.as_ref())? {
+            writer.write_record(export_row(&user?, &organizations, taken.raw)).map_err(csv_error)?;
+        }
+        Ok(writer.flush()?)
+    };
+    streams.answer("text/csv; charset=utf-8", Some("users.csv"), write).await
+}
+
+/// The names of the organizations.
+pub(super) fn organizations(app: &App) -> Result<HashMap<i64, String>, rollcall_app::AppError> {
+    Ok(app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect())
+}
