@@ -53,6 +53,7 @@ impl App {
     ) -> Result<ProfileId, AppError> {
         let (permit, organization) = self.may_own(Right::Administer, organization)?;
         Profile::check_name(short_name)?;
+        self.check_attributes(reply.iter().chain(check))?;
         let owner = organization.map(|organization| organization.id);
         Ok(permit.add_profile(short_name, owner, [reply, check], &self.act())?)
     }
@@ -90,6 +91,7 @@ impl App {
         let profile = self.profile(short_name)?;
         let permit = self.may_change(Right::Administer, profile.organization.as_ref())?;
         expected.seen(&format!("profile {short_name:?}"), Some(&profile), revision)?;
+        self.check_attributes(reply.iter().chain(check))?;
         permit.edit_profile(&profile, [reply, check], &self.act())?;
         Ok(Profile { reply: reply.to_vec(), check: check.to_vec(), ..profile })
     }

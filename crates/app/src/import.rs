@@ -1,14 +1,14 @@
 //! Users from a CSV file: all of them, or none and every fault of the file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io::Read;
 
 use encoding_rs::{Encoding, UTF_8};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use rollcall_domain::{
-    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal, Right,
-    Scope, Secret, Timestamp, User, UserId, Zone, did_you_mean,
+    Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal,
+    Right, Scope, Timestamp, User, UserId, UserPassword, Zone, did_you_mean,
 };
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
@@ -46,6 +46,8 @@ pub struct Imported {
     pub users: u64,
     /// The organizations that were made for them.
     pub organizations: Vec<String>,
+    /// What FreeRADIUS would reject some of the users for, in a few sentences.
+    pub warnings: Vec<String>,
 }
 
 /// What a column of the file is.
@@ -106,6 +108,7 @@ impl App {
             .map(|each| (each.id, each.name))
             .collect();
         let now = self.clock.now();
+        let (dictionary, strict) = (self.known_attributes()?, self.strict_here()?);
         let mut failed = None;
         let done = permit.import(|import| {
             let mut rows = Rows {
@@ -119,6 +122,9 @@ impl App {
                 organizations: &known,
                 bound: permit.scope != Scope::Everywhere,
                 lossy: encoding != UTF_8,
+                dictionary: &dictionary,
+                strict,
+                warnings: BTreeSet::new(),
                 report: &mut *report,
                 faults: 0,
                 rows: 0,
@@ -127,7 +133,8 @@ impl App {
                 Ok(()) if rows.faults == 0 => {
                     rows.import.record(&self.act(), rows.rows)?;
                     let organizations = rows.import.made_organizations().to_vec();
-                    Ok(Ok(Imported { users: rows.rows, organizations }))
+                    let warnings = rows.warnings.into_iter().collect();
+                    Ok(Ok(Imported { users: rows.rows, organizations, warnings }))
                 }
                 Ok(()) => Ok(Err((rows.faults, rows.rows))),
                 Err(error) => {
@@ -160,6 +167,11 @@ struct Rows<'a, 'b> {
     bound: bool,
     /// Whether undecodable bytes have become U+FFFD on the way.
     lossy: bool,
+    /// What FreeRADIUS knows.
+    dictionary: &'a Dictionary,
+    /// Whether what it would reject a user for is a fault.
+    strict: bool,
+    warnings: BTreeSet<String>,
     report: &'a mut dyn FnMut(&Fault),
     /// Rows that are still to be added, together.
     waiting: Vec<Waiting>,
@@ -171,6 +183,8 @@ struct Rows<'a, 'b> {
     rows: u64,
 }
 
+/// So many different warnings are enough.
+const MOST_WARNINGS: usize = 10;
 /// So many rows are added together...
 const TOGETHER: usize = 1_000;
 /// ...or rows of so many bytes.
@@ -181,7 +195,7 @@ struct Waiting {
     line: u64,
     id: Option<UserId>,
     user: User,
-    password: Option<String>,
+    password: Option<UserPassword>,
     claims: bool,
 }
 
@@ -189,11 +203,12 @@ struct Waiting {
 struct Draft {
     user: User,
     id: Option<UserId>,
-    password: Option<String>,
+    password: Option<UserPassword>,
     /// Nobody says so: then it follows from the name.
     length_given: bool,
     organization: Option<String>,
     organization_id: Option<i64>,
+    warnings: Vec<String>,
 }
 
 impl Rows<'_, '_> {
@@ -314,6 +329,7 @@ impl Rows<'_, '_> {
             length_given: false,
             organization: None,
             organization_id: None,
+            warnings: Vec::new(),
         };
         for ((name, column), cell) in columns.iter().zip(record) {
             let Some(column) = column else { continue };
@@ -368,18 +384,37 @@ impl Rows<'_, '_> {
                 Ok(())
             }
             Column::Password => {
-                User::check_password(&Secret::new(cell))?;
-                draft.password = Some(cell.to_owned());
+                draft.password = Some(UserPassword::parse(cell)?);
                 Ok(())
             }
             Column::Profiles => profiles(&mut draft.user, cell, &self.catalogue),
-            Column::Items(kind) => items(&mut draft.user, kind, cell),
+            Column::Items(kind) => self.items(draft, kind, cell),
         }
+    }
+
+    fn items(&self, draft: &mut Draft, kind: ItemKind, cell: &str) -> Result<(), Refusal> {
+        let mut rows = Vec::new();
+        for (position, line) in (1_i64..).zip(cell.lines().filter(|line| !line.trim().is_empty())) {
+            let item = Item::parse(kind, line)?;
+            if self.strict {
+                self.dictionary.check_item(&item)?;
+            } else if let Err(why) = self.dictionary.warn_of(&item) {
+                draft.warnings.push(why.to_string());
+            }
+            rows.push(ItemRow::new(item, position));
+        }
+        match kind {
+            ItemKind::Reply => draft.user.attributes = rows,
+            ItemKind::Check => draft.user.check_attributes = rows,
+        }
+        Ok(())
     }
 
     /// Takes a row without faults.
     fn add(&mut self, line: u64, draft: Draft) -> Result<(), StoreError> {
-        let Draft { mut user, id, password, length_given, organization, organization_id } = draft;
+        let Draft { mut user, id, password, length_given, organization, organization_id, warnings } = draft;
+        let room = MOST_WARNINGS.saturating_sub(self.warnings.len());
+        self.warnings.extend(warnings.into_iter().take(room));
         // A name decides: the number may come from another installation's export.
         user.organization_id = match (organization, organization_id) {
             (None, Some(id)) if self.organizations.contains_key(&id) => id,
@@ -462,7 +497,7 @@ impl Waiting {
         if *claims {
             return Newcomer::Claim { line: *line, username: &user.username };
         }
-        Newcomer::User { line: *line, id: *id, user, password: password.as_deref() }
+        Newcomer::User { line: *line, id: *id, user, password: password.as_ref() }
     }
 }
 
@@ -487,16 +522,4 @@ fn profiles(user: &mut User, cell: &str, catalogue: &Catalogue) -> Result<(), Re
             many.join(", ")
         ))),
     }
-}
-
-fn items(user: &mut User, kind: ItemKind, cell: &str) -> Result<(), Refusal> {
-    let mut rows = Vec::new();
-    for (position, line) in (1_i64..).zip(cell.lines().filter(|line| !line.trim().is_empty())) {
-        rows.push(ItemRow::new(Item::parse(kind, line)?, position));
-    }
-    match kind {
-        ItemKind::Reply => user.attributes = rows,
-        ItemKind::Check => user.check_attributes = rows,
-    }
-    Ok(())
 }

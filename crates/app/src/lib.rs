@@ -21,6 +21,7 @@ mod news;
 mod owned;
 mod pages;
 mod prune;
+pub mod radius;
 pub mod runs;
 pub mod sample;
 pub mod scripts;
@@ -30,6 +31,7 @@ mod table;
 mod uploads;
 mod users;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -75,6 +77,8 @@ pub struct App {
     kept: Arc<Mutex<Option<Kept>>>,
     counts: Arc<Counts>,
     news: Arc<News>,
+    /// Where the dictionaries of this machine's FreeRADIUS are.
+    dictionaries: Option<PathBuf>,
 }
 
 impl App {
@@ -92,6 +96,7 @@ impl App {
             kept: Arc::default(),
             counts: Arc::default(),
             news: Arc::default(),
+            dictionaries: None,
         }
     }
 
@@ -99,6 +104,12 @@ impl App {
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
+    }
+
+    /// The same, where the dictionaries of a FreeRADIUS are in a folder of this machine.
+    #[must_use]
+    pub fn with_dictionaries(self, folder: Option<PathBuf>) -> Self {
+        Self { dictionaries: folder, ..self }
     }
 
     /// The same, where dates without an offset are in another zone.

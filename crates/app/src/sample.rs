@@ -1,6 +1,6 @@
 //! Sample subscribers: plausible, and for one seed and number always the same but for the day they are counted from.
 
-use rollcall_domain::{Assignment, Item, ItemKind, ItemRow, Right, Timestamp, User};
+use rollcall_domain::{Assignment, Item, ItemKind, ItemRow, Right, Timestamp, User, UserPassword};
 use rollcall_store::{Newcomer, StoreError};
 
 use crate::{App, AppError};
@@ -100,7 +100,7 @@ impl App {
                     let made: Vec<_> = (first..=last)
                         .map(|number| {
                             let user = sample(number, midnight, &mut dice, &organizations, &ids);
-                            (number, user, format!("sample-{number}"))
+                            (number, user, UserPassword::parse(&format!("sample-{number}")).ok())
                         })
                         .collect();
                     let newcomers: Vec<_> = made
@@ -109,7 +109,7 @@ impl App {
                             line: *line,
                             id: None,
                             user,
-                            password: Some(password),
+                            password: password.as_ref(),
                         })
                         .collect();
                     import.add_all(&newcomers)?;

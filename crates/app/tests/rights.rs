@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{NOW, request};
+use rollcall_app::radius::TakeOver;
 use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
     RowsRequest, Stop, Terms, TrialRequest, UndoRequest,
@@ -50,7 +51,7 @@ enum Reach {
 use Reach::{Everywhere, Own, Theirs as One};
 
 /// Use cases that take no right: they reach no database, or only say what `App` is made of.
-const NONE: [&str; 9] = [
+const NONE: [&str; 10] = [
     "acting",
     "acting_as",
     "actor",
@@ -58,6 +59,7 @@ const NONE: [&str; 9] = [
     "has_administrators",
     "new",
     "read_script",
+    "with_dictionaries",
     "with_lease",
     "zone",
 ];
@@ -138,6 +140,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("users_after", Right::Look, Own, |app, _| app.users_after(None, 1)?.try_for_each(|user| user.map(drop))),
     ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
     ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
+    ("set_user_password", Right::EditUsers, One, |app, of| app.set_user_password(of.user, None)),
     ("count_users_to", Right::Look, Own, |app, _| app.count_users_to(None, 9).map(drop)),
     ("search_users", Right::Look, One, |app, of| {
         let found = app.search_users(of.user, None, 9)?;
@@ -284,6 +287,33 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.prune("99y".parse()?, &Stop::default(), |_| {}).map(drop)
     }),
     ("prune_after", Right::Look, Own, |app, _| app.prune_after().map(drop)),
+    ("dictionary", Right::Look, Own, |app, _| app.dictionary().map(drop)),
+    ("load_dictionary", Right::Administer, Everywhere, |app, _| {
+        let nothing = app.load_dictionary(std::path::Path::new("/nowhere/at/all"));
+        nothing.map(drop).or_else(|error| match error {
+            AppError::File { .. } => Ok(()),
+            error => Err(error),
+        })
+    }),
+    ("forget_dictionary", Right::Administer, Everywhere, |app, _| app.forget_dictionary()),
+    ("is_strict", Right::Look, Own, |app, _| app.is_strict().map(drop)),
+    ("set_strict", Right::Administer, Everywhere, |app, _| app.set_strict(false)),
+    ("take_over_freeradius", Right::Administer, Everywhere, |app, _| {
+        let from = &Location::Sqlite("/nowhere/at/all.db".into());
+        let wanted = TakeOver { from, organization: "North", rehearse: true };
+        app.take_over_freeradius(wanted, &mut |_, _| {}).map(drop).or_else(|error| match error {
+            AppError::Store(StoreError::Missing(_)) => Ok(()),
+            error => Err(error),
+        })
+    }),
+    ("radius_reply", Right::Look, One, |app, of| app.radius_reply(&app.user(of.user)?).map(drop)),
+    ("planned_reply", Right::Look, One, |app, of| {
+        app.outcomes(&app.find_run(of.preview)?, None)?
+            .try_for_each(|outcome| app.planned_reply(&outcome?).map(drop))
+    }),
+    ("planned_reply_to", Right::Look, One, |app, of| app.planned_reply_to(of.preview, of.user).map(drop)),
+    ("radius_check", Right::Administer, Everywhere, |app, _| app.radius_check("nobody", None).map(drop)),
+    ("radius_config", Right::Administer, Everywhere, |app, _| app.radius_config("freeradius").map(drop)),
     ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
     ("migrate", Right::Administer, Everywhere, |app, _| {
         let nowhere = Location::Sqlite("/nowhere/at/all.db".into());

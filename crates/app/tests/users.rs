@@ -166,7 +166,7 @@ fn a_user_is_added_as_an_import_would_and_removed_as_it_was_seen() {
         "klass is there twice",
         "the user has no username",
         "there is no organization \"nowhere\"",
-        "a password has at most 253 bytes and no control characters",
+        "a password has 1 to 253 bytes and no control characters",
         "there is no profile \"none\"",
     ];
     assert_eq!(app.add_user(&wrong).unwrap_err().to_string(), told.join("\n"));

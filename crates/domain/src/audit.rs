@@ -43,6 +43,7 @@ actions! {
     SignOut "sign-out" "Somebody has signed out.";
     UserAdd "user-add" "A user was added.";
     UserEdit "user-edit" "A user was edited by hand.";
+    UserPassword "user-password" "A user's password was set, or removed.";
     UserRemove "user-remove" "A user was removed.";
     Import "import" "Users were imported.";
     Export "export" "Users were exported.";
@@ -77,6 +78,7 @@ actions! {
     TokenAdd "token-add" "A token was made.";
     TokenRevoke "token-revoke" "A token was revoked.";
     SessionRevoke "session-revoke" "A session was ended by somebody else.";
+    DictionaryLoad "dictionary-load" "A dictionary of RADIUS attributes was loaded, or forgotten.";
     SettingSet "setting-set" "A setting was set, or unset.";
     Prune "prune" "What old runs did was removed.";
     Migrate "migrate" "Everything was copied from another database.";

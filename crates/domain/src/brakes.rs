@@ -27,6 +27,9 @@ pub struct Settings {
     /// Whether it only reports: a target whose user would be changed fails.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub report: bool,
+    /// Whether items that FreeRADIUS would reject a user for are refused, instead of warned of.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
     /// Who has let it begin or go on, if that was somebody else than its maker: it is they who must be allowed to from then
     /// on.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,15 +11,18 @@ mod change;
 mod clock;
 mod columns;
 mod credentials;
+mod dictionary;
 mod edit;
 mod field;
 pub mod filter;
 mod item;
 mod outcome;
 mod param;
+mod password;
 mod plan;
 mod profile;
 mod refusal;
+mod reply;
 mod request_key;
 mod rights;
 mod run;
@@ -38,14 +41,17 @@ pub use credentials::{
     ApiToken, BackOff, MAX_PASSWORD_BYTES, NOTED_EVERY, Scopes, Secret, Session, SessionId, TokenId,
     TokenText, check_password,
 };
+pub use dictionary::{Dictionary, DictionaryEntry, DictionarySource, ValueType};
 pub use edit::Edit;
 pub use field::{Field, Kind, Value, ValueRef, did_you_mean};
 pub use item::{Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Operator};
 pub use outcome::{Outcome, ScriptError, Tally, TargetOutcome};
 pub use param::{Param, ParamKind, ParamValue, ParamValues, Params};
+pub use password::{PasswordScheme, UserPassword};
 pub use plan::PlanHash;
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
 pub use refusal::Refusal;
+pub use reply::{Answered, Reply};
 pub use request_key::RequestKey;
 pub use rights::{
     Administrator, AdministratorId, Grant, Right, Rights, Role, Scope, check_administrator_name,

@@ -1,9 +1,6 @@
 use serde::Serialize;
 
-use crate::{
-    Assignment, Field, ItemKind, ItemRow, MAX_ITEM_BYTES, OrganizationId, Refusal, Secret, Timestamp, Value,
-    ValueRef,
-};
+use crate::{Assignment, Field, ItemKind, ItemRow, OrganizationId, Refusal, Timestamp, Value, ValueRef};
 
 /// Identifies a user; scripts know it as `obj_id`.
 pub type UserId = i64;
@@ -126,17 +123,6 @@ impl User {
             (field, value) => {
                 return Err(Refusal::new(format!("{field} cannot be {:?}", value.as_ref().to_string())));
             }
-        }
-        Ok(())
-    }
-
-    /// Refuses what cannot be a user's password, as RADIUS needs it; an empty one is none.
-    pub fn check_password(password: &Secret) -> Result<(), Refusal> {
-        let text = password.reveal();
-        if text.len() > MAX_ITEM_BYTES || text.chars().any(char::is_control) {
-            return Err(Refusal::new(format!(
-                "a password has at most {MAX_ITEM_BYTES} bytes and no control characters"
-            )));
         }
         Ok(())
     }

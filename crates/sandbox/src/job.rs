@@ -1,9 +1,10 @@
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_domain::{
-    Catalogue, Field, ItemKind, Kind, MAX_ITEM_BYTES, MAX_TEXT_BYTES, MAX_USERNAME_BYTES, ParamValue,
-    ParamValues, RunId, Timestamp, User, Zone,
+    Catalogue, Dictionary, Field, ItemKind, Kind, MAX_ITEM_BYTES, MAX_TEXT_BYTES, MAX_USERNAME_BYTES,
+    ParamValue, ParamValues, RunId, Timestamp, User, Zone,
 };
 
 use crate::marshal::Writer;
@@ -45,6 +46,8 @@ pub struct Job {
     pub zone: Zone,
     /// What a target may use.
     pub limits: Limits,
+    /// Which names and values attributes may have; none: any.
+    pub dictionary: Option<Arc<Dictionary>>,
 }
 
 /// What the script sees as `run`.
@@ -109,6 +112,21 @@ impl Job {
             match owner {
                 Some(organization) => w.int(organization),
                 None => w.none(),
+            }
+        }
+        w.text("dictionary");
+        match &self.dictionary {
+            None => w.none(),
+            Some(dictionary) => {
+                w.list(dictionary.entries().len());
+                for (name, entry) in dictionary.entries() {
+                    w.tuple(4);
+                    w.text(name);
+                    w.text(entry.value.name());
+                    w.text(entry.value.noun());
+                    w.list(entry.choices.len());
+                    entry.choices.iter().for_each(|choice| w.text(choice));
+                }
             }
         }
         w.end_dict();

@@ -152,7 +152,7 @@ fn everything_moves_and_goes_on_in_its_new_place() {
     // And back into a file, with everybody's password.
     let back = format!("sqlite:{}", desk.path("back.db").display());
     let done = desk.call(&["migrate", "--from", &stage.to(), "--to", &back]).exits(0);
-    assert!(done.out.starts_with("table            rows  checksum          equal\n"), "{}", done.out);
+    assert!(done.out.starts_with("table              rows  checksum          equal\n"), "{}", done.out);
     assert!(done.err.contains(&format!("Next: export ROLLCALL_DATABASE={back}\n")), "{}", done.err);
     let passwords = |file: &str| -> Vec<(String, String)> {
         let database = rusqlite::Connection::open(desk.path(file)).unwrap();

@@ -73,6 +73,7 @@ fn rows() -> Vec<Row> {
         row("get /users.jsonl", "/users.jsonl", Look, List),
         row("get /users/{username}", "/users/n1", Look, North),
         row("get /users/{username}/history", "/users/n1/history", Look, North),
+        row("get /users/{username}/reply", "/users/n1/reply", Look, North),
         with("post /filter-checks", "/filter-checks", json!({}), Look, Nobody),
         row("get /organizations", "/organizations", Look, List),
         row("get /profiles", "/profiles", Look, List),

@@ -1,17 +1,20 @@
 use std::collections::HashMap;
 
-use rollcall_domain::{Act, Action, Catalogue, Deed, ItemKind, OrganizationId, Secret, User, UserId};
+use rollcall_domain::{
+    Act, Action, Catalogue, Deed, Item, ItemKind, OrganizationId, PasswordScheme, ProfileId, User, UserId,
+    UserPassword,
+};
 
 use crate::db::{Sql, Tx, args};
 use crate::profiles::{self, kind_number};
 use crate::sqlite::{BUSY, Verdict};
-use crate::write::some;
 use crate::{Store, StoreError, audit, import_set, organizations, sql, users};
 
 sql! {
     INSERT_USER = "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
                    is_active, date_joined, expiration, last_update, organization_id, avatar_url, description, \
-                   password) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+                   password, password_scheme) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
                    ON CONFLICT DO NOTHING RETURNING id";
     INSERT_LOGIN = "INSERT INTO user_logins (user_id, first_login, last_login) VALUES (?1, ?2, ?3)";
     INSERT_PROFILE = "INSERT INTO user_profiles (user_id, profile_id, priority) VALUES (?1, ?2, ?3)";
@@ -50,8 +53,8 @@ pub enum Newcomer<'a> {
         id: Option<UserId>,
         /// The user.
         user: &'a User,
-        /// The password, as RADIUS needs it.
-        password: Option<&'a str>,
+        /// The password.
+        password: Option<&'a UserPassword>,
     },
     /// The username of a row that cannot be imported for another reason: so that its being taken is told, too.
     Claim {
@@ -90,6 +93,8 @@ pub struct Import<'a> {
     tx: &'a Tx<'a>,
     organizations: HashMap<String, OrganizationId>,
     made: Vec<String>,
+    /// The profiles that were added.
+    profiles: Vec<String>,
     catalogue: Catalogue,
 }
 
@@ -110,10 +115,21 @@ impl Import<'_> {
         Ok(id)
     }
 
+    /// Adds a profile for everybody's users; its number. That it was added goes into the audit log with the users.
+    pub fn add_profile(&mut self, short_name: &str, items: [&[Item]; 2]) -> Result<ProfileId, StoreError> {
+        let id = profiles::insert(self.tx, short_name, None, items)?;
+        self.profiles.push(short_name.to_owned());
+        self.catalogue = profiles::catalogue(self.tx)?;
+        Ok(id)
+    }
+
     /// Adds to the audit log that users were imported, if they then are.
     pub fn record(&self, act: &Act<'_>, users: u64) -> Result<(), StoreError> {
         let made = self.made.clone();
-        let deed = Deed::new(Action::Import, "users").with("users", users).with("organizations", made);
+        let mut deed = Deed::new(Action::Import, "users").with("users", users).with("organizations", made);
+        if !self.profiles.is_empty() {
+            deed = deed.with("profiles", self.profiles.clone());
+        }
         audit::record(self.tx, act, &deed)
     }
 
@@ -146,7 +162,7 @@ impl Import<'_> {
         line: u64,
         id: Option<UserId>,
         user: &User,
-        password: Option<&str>,
+        password: Option<&UserPassword>,
     ) -> Result<Added, StoreError> {
         let values = args![
             id,
@@ -164,7 +180,8 @@ impl Import<'_> {
             user.organization_id,
             &user.avatar_url,
             &user.description,
-            password,
+            password.map(UserPassword::value),
+            scheme(password).attribute(),
         ];
         let given = id;
         let inserted: Option<UserId> = self.tx.first(INSERT_USER, values, |row| row.get(0))?;
@@ -215,6 +232,11 @@ impl Import<'_> {
     }
 }
 
+/// The scheme of a password, and of none: the column always has one.
+pub(crate) fn scheme(password: Option<&UserPassword>) -> PasswordScheme {
+    password.map_or(PasswordScheme::Cleartext, UserPassword::scheme)
+}
+
 pub(crate) fn signed(line: u64) -> i64 {
     i64::try_from(line).unwrap_or(i64::MAX)
 }
@@ -246,15 +268,15 @@ impl Store {
         })
     }
 
-    /// Adds one user, with this number or the next free one, and a password, of which an empty one is none.
+    /// Adds one user, with this number or the next free one, and a password.
     pub fn add_user(
         &self,
         user: &User,
         id: Option<UserId>,
-        password: Option<&Secret>,
+        password: Option<&UserPassword>,
         act: &Act<'_>,
     ) -> Result<Added, StoreError> {
-        let newcomer = Newcomer::User { line: 1, id, user, password: password.and_then(some) };
+        let newcomer = Newcomer::User { line: 1, id, user, password };
         let added = self.write_or_take_back(BUSY, |tx| {
             let added = importing(tx, |import| import.add_all(&[newcomer]))?;
             match added.into_iter().flatten().next() {
@@ -282,7 +304,8 @@ fn importing<T>(
     tx.execute(CREATE_LINES, &[])?;
     tx.execute(FORGET_LINES, &[])?;
     let catalogue = profiles::catalogue(tx)?;
-    let mut import = Import { tx, organizations: HashMap::new(), made: Vec::new(), catalogue };
+    let mut import =
+        Import { tx, organizations: HashMap::new(), made: Vec::new(), profiles: Vec::new(), catalogue };
     let done = work(&mut import)?;
     tx.execute(FORGET_LINES, &[])?;
     Ok(done)

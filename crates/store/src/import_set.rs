@@ -3,11 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rollcall_domain::{ItemKind, User, UserId};
+use rollcall_domain::{ItemKind, User, UserId, UserPassword};
 
 use crate::StoreError;
 use crate::db::Moment;
-use crate::import::{Added, Newcomer, signed};
+use crate::import::{Added, Newcomer, scheme, signed};
 use crate::postgres::PgConnection;
 use crate::profiles::kind_number;
 
@@ -24,10 +24,10 @@ const GO_ON_FROM: &str = "SELECT setval(pg_get_serial_sequence('users', 'id'), \
 const NEXT_IDS: &str =
     "SELECT nextval(pg_get_serial_sequence('users', 'id')) FROM generate_series(1, ?1::bigint)";
 const ADD_USERS: &str = "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
-    is_active, date_joined, expiration, last_update, organization_id, avatar_url, description, password) \
+    is_active, date_joined, expiration, last_update, organization_id, avatar_url, description, password, password_scheme) \
     SELECT * FROM unnest(?1::bigint[], ?2::text[], ?3::bigint[], ?4::text[], ?5::text[], ?6::text[], ?7::text[], ?8::text[], \
     ?9::boolean[], ?10::timestamptz[], ?11::timestamptz[], ?12::timestamptz[], ?13::bigint[], ?14::text[], ?15::text[], \
-    ?16::text[]) ON CONFLICT DO NOTHING RETURNING id";
+    ?16::text[], ?17::text[]) ON CONFLICT DO NOTHING RETURNING id";
 const ADD_LOGINS: &str = "INSERT INTO user_logins (user_id, first_login, last_login) \
                           SELECT * FROM unnest(?1::bigint[], ?2::timestamptz[], ?3::timestamptz[])";
 const ADD_PROFILES: &str = "INSERT INTO user_profiles (user_id, profile_id, priority) \
@@ -109,7 +109,7 @@ struct Joining<'a> {
     at: usize,
     id: UserId,
     user: &'a User,
-    password: Option<&'a str>,
+    password: Option<&'a UserPassword>,
 }
 
 /// Adds newcomers in their order; what became of each, which of one that only claims a name is nothing if it was free.
@@ -175,7 +175,8 @@ fn add_users(pg: &PgConnection, joining: &[Joining<'_>]) -> Result<HashSet<UserI
             &numbers(|user| user.organization_id),
             &texts(|user| &user.avatar_url),
             &texts(|user| &user.description),
-            &joining.iter().map(|one| one.password).collect::<Vec<_>>(),
+            &joining.iter().map(|one| one.password.map(UserPassword::value)).collect::<Vec<_>>(),
+            &joining.iter().map(|one| scheme(one.password).attribute()).collect::<Vec<_>>(),
         ],
     )?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()

@@ -78,6 +78,47 @@ impl FromStr for PgUrl {
     }
 }
 
+impl PgUrl {
+    /// The same for libpq, as it reads a string of settings: without the user and the password.
+    #[must_use]
+    pub fn conninfo(&self) -> String {
+        let config = &self.config;
+        let host = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
+        };
+        let hosts: Vec<_> = config.get_hosts().iter().map(host).collect();
+        let addresses: Vec<_> = config.get_hostaddrs().iter().map(ToString::to_string).collect();
+        let ports: Vec<_> = config.get_ports().iter().map(ToString::to_string).collect();
+        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        let (certain, roots) = match &self.trust {
+            Trust::Anybody => (None, None),
+            Trust::Signed(file) => (Some("verify-ca"), Some(file.display().to_string())),
+            Trust::Named(file) => {
+                let file = file.as_ref().map_or("system".to_owned(), |file| file.display().to_string());
+                (Some("verify-full"), Some(file))
+            }
+        };
+        let mode = certain.unwrap_or(match config.get_ssl_mode() {
+            SslMode::Disable => "disable",
+            SslMode::Require => "require",
+            _ => "prefer",
+        });
+        let settings = [
+            ("dbname", database.to_owned()),
+            ("host", hosts.join(",")),
+            ("hostaddr", addresses.join(",")),
+            ("port", ports.join(",")),
+            ("options", config.get_options().unwrap_or_default().to_owned()),
+            ("sslmode", mode.to_owned()),
+            ("sslrootcert", roots.unwrap_or_default()),
+        ];
+        let given = settings.iter().filter(|(_, value)| !value.is_empty());
+        let quoted = |value: &str| value.replace('\\', r"\\").replace('\'', r"\'");
+        given.map(|(name, value)| format!("{name}='{}'", quoted(value))).collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl Said {
     fn read(query: &str) -> Result<Self, StoreError> {
         let mut said = Self::default();

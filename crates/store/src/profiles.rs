@@ -89,24 +89,31 @@ fn deed(action: Action, name: &str) -> Deed {
     Deed::new(action, format!("profile {name}"))
 }
 
+/// Adds a profile with its items; its number.
+pub(crate) fn insert(
+    tx: &Tx<'_>,
+    short_name: &str,
+    organization: Option<OrganizationId>,
+    items: [&[Item]; 2],
+) -> Result<ProfileId, StoreError> {
+    let id: ProfileId = tx.value(INSERT, args![short_name, organization]).map_err(|error| {
+        if error.is_taken() { StoreError::Taken(format!("the profile name {short_name:?}")) } else { error }
+    })?;
+    insert_items(tx, id, items)?;
+    Ok(id)
+}
+
 impl Store {
     /// Adds a profile with its items, of an organization or everybody's; its number.
     pub fn add_profile(
         &self,
         short_name: &str,
         organization: Option<OrganizationId>,
-        [reply, check]: [&[Item]; 2],
+        items: [&[Item]; 2],
         act: &Act<'_>,
     ) -> Result<ProfileId, StoreError> {
         self.write(|tx| {
-            let id: ProfileId = tx.value(INSERT, args![short_name, organization]).map_err(|error| {
-                if error.is_taken() {
-                    StoreError::Taken(format!("the profile name {short_name:?}"))
-                } else {
-                    error
-                }
-            })?;
-            insert_items(tx, id, [reply, check])?;
+            let id = insert(tx, short_name, organization, items)?;
             let deed = deed(Action::ProfileAdd, short_name).within(organization);
             audit::record(tx, act, &deed.with("id", id))?;
             Ok(id)

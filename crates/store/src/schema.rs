@@ -27,7 +27,8 @@ migrations!(
     "0009_owners",
     "0010_approvals",
     "0011_uploads",
-    "0012_run_keys"
+    "0012_run_keys",
+    "0013_radius"
 );
 
 /// The version that this program needs.

@@ -53,9 +53,12 @@ tables! {
         expires_at Time, last_used_at Time, revoked_at Time;
     profiles, key 1 numbered: id Int, short_name Text, organization_id Int;
     profile_items, key 3: profile_id Int, kind Int, position Int, attr Text, operation Text, value Text;
+    // Before the users: a login of somebody who is there is taken note of.
+    radpostauth, key 1 numbered: id Int, username Text, reply Text, authdate Time;
     users, key 1 numbered: id Int, version Int, username Text, username_length Int, first_name Text, last_name Text,
         email Text, external_id Text, klass Text, is_active Bool, date_joined Time, expiration Time, last_update Time,
-        organization_id Int, avatar_url Text, description Text, password Text;
+        organization_id Int, avatar_url Text, description Text, password Text,
+        password_scheme Text;
     user_logins, key 1: user_id Int, first_login Time, last_login Time;
     user_profiles, key 2: user_id Int, profile_id Int, priority Int;
     user_items, key 3: user_id Int, kind Int, position Int, attr Text, operation Text, value Text;
@@ -76,6 +79,13 @@ tables! {
     chunks, key 1 numbered: id Int, run_id Int, done Int, last Int, pace Int;
     edits, key 1 numbered: id Int, at Time, administrator Text, organization_id Int, user_id Int, username Text,
         journal Text;
+    radacct, key 1 numbered: radacctid Int, acctsessionid Text, acctuniqueid Text, username Text, realm Text,
+        nasipaddress Text, nasportid Text, nasporttype Text, acctstarttime Time, acctupdatetime Time, acctstoptime Time,
+        acctinterval Int, acctsessiontime Int, acctauthentic Text, connectinfo_start Text, connectinfo_stop Text,
+        acctinputoctets Int, acctoutputoctets Int, calledstationid Text, callingstationid Text, acctterminatecause Text,
+        servicetype Text, framedprotocol Text, framedipaddress Text, framedipv6address Text, framedipv6prefix Text,
+        framedinterfaceid Text, delegatedipv6prefix Text, class Text;
+    radius_dictionary, key 1: name Text, type Text, choices Text;
     audit, key 1: id Int, at Time, who Text, administrator_id Int, organization_id Int, action Text, subject Text,
         detail Text, address Text, previous Text, hash Text;
     audit_head, key 1: id Int, number Int, hash Text;
@@ -239,13 +249,15 @@ impl Table {
             Dialect::Sqlite => tx.value(HIGHEST, args![self.name])?,
             Dialect::Postgres => {
                 let sequence = format!(
-                    "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}_id_seq",
-                    self.name
+                    "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}_{}_seq",
+                    self.name,
+                    self.column(0)
                 );
                 tx.value(&sequence, &[])?
             }
         };
-        let there: i64 = tx.value(&format!("SELECT coalesce(max(id), 0) FROM {}", self.name), &[])?;
+        let there = format!("SELECT coalesce(max({}), 0) FROM {}", self.column(0), self.name);
+        let there: i64 = tx.value(&there, &[])?;
         Ok(given.max(there))
     }
 
@@ -263,7 +275,8 @@ impl Table {
                 Ok(())
             }
             Dialect::Postgres => {
-                let set = format!("SELECT setval('{}_id_seq', greatest(?1, 1), ?1 > 0)", self.name);
+                let sequence = format!("{}_{}_seq", self.name, self.column(0));
+                let set = format!("SELECT setval('{sequence}', greatest(?1, 1), ?1 > 0)");
                 tx.first(&set, args![highest], |_| Ok(()))?;
                 Ok(())
             }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rollcall_domain::{
     Act, Assignment, Brakes, Counts, Edit, Field, Grant, Item, ItemKind, Mode, Outcome, Role, Run, RunState,
-    Scope, Selection, Settings, TargetOutcome, Timestamp, User, Zone, diff,
+    Scope, Selection, Settings, TargetOutcome, Timestamp, User, UserPassword, Zone, diff,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -16,10 +16,11 @@ mod searches;
 mod server;
 
 use crate::{
-    Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, RunEnd, Settled, Store,
-    StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks, copy, credentials,
-    history, import, import_set, installation, load, organizations, outcomes, profiles, prune, run_keys,
-    runs, saved_filters, scripts, search, staging, uploads, users, workers, write, write_set,
+    Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, PasswordEdit, RunEnd,
+    Settled, Store, StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks,
+    copy, credentials, history, import, import_set, installation, load, organizations, outcomes, profiles,
+    prune, radius, run_keys, runs, saved_filters, scripts, search, staging, uploads, users, workers, write,
+    write_set,
 };
 
 const HOLDER: &str = "test";
@@ -131,6 +132,7 @@ fn fill(store: &Store, count: i64) {
     }
     let done = store.import(|import| {
         let organization = import.organization("default")?;
+        let secret = UserPassword::parse("secret").unwrap();
         for n in 1..=count {
             let mut user = User::new(0, &format!("user{n}"), organization, now());
             user.email = format!("user{n}@example.com");
@@ -138,7 +140,7 @@ fn fill(store: &Store, count: i64) {
             user.attributes.push(rollcall_domain::ItemRow::new(item, 1));
             user.profiles.push(Assignment { id: 1, short_name: "plan-1".into(), priority: 1 });
             let user =
-                Newcomer::User { line: n.unsigned_abs(), id: None, user: &user, password: Some("secret") };
+                Newcomer::User { line: n.unsigned_abs(), id: None, user: &user, password: Some(&secret) };
             assert_eq!(import.add_all(&[user])?, [Some(Added::As(n))]);
         }
         Ok(Ok::<(), ()>(()))
@@ -315,6 +317,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         outcomes::STATEMENTS,
         profiles::STATEMENTS,
         prune::STATEMENTS,
+        radius::STATEMENTS,
         run_keys::STATEMENTS,
         runs::STATEMENTS,
         saved_filters::STATEMENTS,
@@ -379,7 +382,7 @@ fn a_user_who_changed_since_stops_the_whole_chunk() {
         after: &edited,
         changes: &diff(&seen[1], &edited),
         last_update: now(),
-        password: None,
+        password: PasswordEdit::Keep,
         act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);

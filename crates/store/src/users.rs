@@ -1,13 +1,16 @@
 use rollcall_domain::filter::Filter;
-use rollcall_domain::{Act, Action, Deed, User, UserId};
+use rollcall_domain::{Act, Action, Deed, User, UserId, UserPassword};
 
 use crate::db::{Arg, Sql, args};
 use crate::filter::{Condition, Shape};
+use crate::import::scheme;
 use crate::load::user_columns;
 use crate::{Store, StoreError, audit, load, sql};
 
 sql! {
     BY_NAME = "SELECT id FROM users WHERE username = ?1";
+    SET_PASSWORD = "UPDATE users SET password = ?3, password_scheme = ?4, version = version + 1, last_update = ?5 \
+                    WHERE id = ?1 AND version = ?2";
     REMOVE = "DELETE FROM users WHERE id = ?1 AND version = ?2";
 }
 
@@ -98,6 +101,23 @@ impl Store {
             values.push(Arg::Int(i64::try_from(most).unwrap_or(i64::MAX)));
             let count: i64 = tx.value(&sql, &values)?;
             Ok(count.unsigned_abs())
+        })
+    }
+
+    /// Gives a user, as it was seen, another password, or none.
+    pub fn set_user_password(
+        &self,
+        user: &User,
+        password: Option<&UserPassword>,
+        act: &Act<'_>,
+    ) -> Result<(), StoreError> {
+        let (value, kept) = (password.map(UserPassword::value), scheme(password).attribute());
+        self.write(|tx| {
+            if tx.execute(SET_PASSWORD, args![user.id, user.version, value, kept, act.at])? == 0 {
+                return Err(StoreError::Stale(format!("user {:?}", user.username)));
+            }
+            let deed = deed(Action::UserPassword, user).with("scheme", password.map(|_| kept));
+            audit::record(tx, act, &deed)
         })
     }
 

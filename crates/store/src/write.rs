@@ -1,11 +1,12 @@
 //! Changes of users, into rows. The same for a chunk of a run and an edit by hand.
 
 use rollcall_domain::{
-    Act, Action, Assignment, Change, Field, FieldChange, ItemKind, ItemRow, Secret, Timestamp, User, UserId,
-    Value,
+    Act, Action, Assignment, Change, Field, FieldChange, ItemKind, ItemRow, Timestamp, User, UserId,
+    UserPassword, Value,
 };
 
 use crate::db::{Tx, args};
+use crate::import::scheme;
 use crate::profiles::kind_number;
 use crate::{Store, StoreError, audit, json, sql, users};
 
@@ -19,7 +20,7 @@ sql! {
     UPDATE_EXTERNAL_ID = "UPDATE users SET external_id = ?2 WHERE id = ?1";
     UPDATE_KLASS = "UPDATE users SET klass = ?2 WHERE id = ?1";
     UPDATE_EXPIRATION = "UPDATE users SET expiration = ?2 WHERE id = ?1";
-    UPDATE_PASSWORD = "UPDATE users SET password = ?2 WHERE id = ?1";
+    UPDATE_PASSWORD = "UPDATE users SET password = ?2, password_scheme = ?3 WHERE id = ?1";
     VERSION = "SELECT version FROM users WHERE id = ?1";
     ADD_PROFILE = "INSERT INTO user_profiles (user_id, profile_id, priority) VALUES (?1, ?2, ?3)";
     REMOVE_PROFILE = "DELETE FROM user_profiles WHERE user_id = ?1 AND profile_id = ?2";
@@ -149,15 +150,32 @@ pub struct HandEdit<'a> {
     pub changes: &'a [Change],
     /// The user's new `last_update`: now, unless the administrator assigned one.
     pub last_update: Timestamp,
-    /// The user's new password, if it gets one; empty: none from now on.
-    pub password: Option<&'a Secret>,
+    /// What becomes of the user's password.
+    pub password: PasswordEdit<'a>,
     /// Who, and when.
     pub act: Act<'a>,
 }
 
-/// A password as it is kept; an empty one is none.
-pub(crate) fn some(password: &Secret) -> Option<&str> {
-    Some(password.reveal()).filter(|text| !text.is_empty())
+/// What an edit does to a password.
+#[derive(Debug, Clone, Copy)]
+pub enum PasswordEdit<'a> {
+    /// It stays.
+    Keep,
+    /// The user has none from now on.
+    Remove,
+    /// The user has this one from now on.
+    Set(&'a UserPassword),
+}
+
+impl<'a> PasswordEdit<'a> {
+    /// What is written, if anything is: a password, or that there is none.
+    fn written(self) -> Option<Option<&'a UserPassword>> {
+        match self {
+            Self::Keep => None,
+            Self::Remove => Some(None),
+            Self::Set(password) => Some(Some(password)),
+        }
+    }
 }
 
 /// How an edit by hand went.
@@ -187,8 +205,11 @@ impl Store {
                 false => error,
             })?;
             items(tx, after.id, changes)?;
-            if let Some(password) = password {
-                tx.execute(UPDATE_PASSWORD, args![after.id, some(password)])?;
+            let mut deed = users::deed(Action::UserEdit, before);
+            if let Some(password) = password.written() {
+                let kept = scheme(password).attribute();
+                tx.execute(UPDATE_PASSWORD, args![after.id, password.map(UserPassword::value), kept])?;
+                deed = deed.with("scheme", password.map(|_| kept));
             }
             if !changes.is_empty() {
                 let values =
@@ -196,9 +217,9 @@ impl Store {
                 tx.execute(INSERT_EDIT, values)?;
             }
             let mut what: Vec<_> = changes.iter().map(Change::what).collect();
-            what.extend(password.map(|_| "password"));
+            what.extend(password.written().map(|_| "password"));
             what.dedup();
-            audit::record(tx, &act, &users::deed(Action::UserEdit, before).with("changes", what))?;
+            audit::record(tx, &act, &deed.with("changes", what))?;
             Ok(Edited::Yes)
         })
     }

@@ -11,8 +11,9 @@ use crate::outcomes::{Refusals, Settled, name_taken};
 use crate::postgres::PgConnection;
 use crate::profiles::kind_number;
 
-/// Locked in the order of their numbers, so that two chunks wait for each other and not in a circle.
-const VERSIONS: &str = "SELECT id, version FROM users WHERE id = ANY(?1) ORDER BY id FOR UPDATE";
+/// Locked in the order of their numbers, so that two chunks wait for each other and not in a circle. Not their keys, which
+/// logins hold when they take note of the moment.
+const VERSIONS: &str = "SELECT id, version FROM users WHERE id = ANY(?1) ORDER BY id FOR NO KEY UPDATE";
 const OWNERS: &str = "SELECT username, id FROM users WHERE username = ANY(?1)";
 /// No name that anybody can have: between two users who pass a name on, it belongs to nobody.
 const FREE_NAMES: &str = "UPDATE users SET username = chr(1) || id WHERE id = ANY(?1)";

@@ -27,6 +27,8 @@ pub struct Terms {
     pub confirmed: bool,
     /// It is left to workers.
     pub queue: bool,
+    /// Items that FreeRADIUS would reject a user for are refused, instead of warned of.
+    pub strict: bool,
     /// It is left to workers as well, but not before somebody lets it begin ([`App::begin`]): whoever is no terminal looks
     /// at the frozen list first.
     pub hold: bool,
@@ -106,6 +108,7 @@ impl App {
                 canary: terms.canary,
                 zone: Some(self.zone.name().to_owned()),
                 report: new.report,
+                strict: terms.strict,
                 vouched_by: None,
             },
             applies: new.applies,

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use rollcall_domain::Clock;
-use rollcall_sandbox::{Broken, Job, Report, RunFacts, Sandbox, StartError, Target, Worker};
+use rollcall_sandbox::{Broken, Report, RunFacts, Sandbox, StartError, Target, Worker};
 
+use super::RunJob;
 use super::evaluate::{Evaluated, Rules, planned_update};
 use crate::AppError;
 
@@ -68,7 +69,7 @@ impl Crew {
     pub(super) fn hire<'scope>(
         scope: &'scope Scope<'scope, '_>,
         sandbox: &'scope Sandbox,
-        job: &'scope Job,
+        RunJob { job, dictionary }: &'scope RunJob,
         count: usize,
     ) -> Result<Self, AppError> {
         let (work, queue) = unbounded();
@@ -99,7 +100,8 @@ impl Crew {
                 let Ok(Orders { facts, keep, reports, clock, ahead }) = receiver.recv() else { return };
                 let preview = facts.preview.then(|| planned_update(facts.now));
                 let now = || preview.unwrap_or_else(|| clock.now());
-                let rules = Rules { profiles: &job.profiles, keep, reports };
+                let strict = job.dictionary.is_some();
+                let rules = Rules { profiles: &job.profiles, keep, reports, dictionary, strict };
                 let evaluate = |target, report| rules.evaluate(target, report, now());
                 let work = || drive(worker.begin(facts), &evaluate, ahead, &queue, &results, &dismissed);
                 // Should this thread panic, the run must hear of it: its targets would never come back.

@@ -1,6 +1,6 @@
 use rollcall_domain::{
-    Catalogue, Change, Edit, Field, Mismatch, Outcome, Run, ScriptError, TargetOutcome, Timestamp, User,
-    UserId, diff,
+    Catalogue, Change, Dictionary, Edit, Field, Item, Mismatch, Outcome, Refusal, Run, ScriptError,
+    TargetOutcome, Timestamp, User, UserId, diff,
 };
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
@@ -27,6 +27,9 @@ impl Evaluated {
     }
 }
 
+/// So many warnings a target are enough.
+const MOST_WARNINGS: usize = 10;
+
 /// How reports are to be taken in a run.
 pub(super) struct Rules<'a> {
     pub(super) profiles: &'a Catalogue,
@@ -34,13 +37,17 @@ pub(super) struct Rules<'a> {
     pub(super) keep: bool,
     /// Whether whoever would be changed fails.
     pub(super) reports: bool,
+    /// What FreeRADIUS knows.
+    pub(super) dictionary: &'a Dictionary,
+    /// Whether what it would reject a user for is refused, instead of warned of.
+    pub(super) strict: bool,
 }
 
 impl Rules<'_> {
     /// What a report means for its user, in a run that sees `now` as now.
     pub(super) fn evaluate(&self, target: Target, report: Report, now: Timestamp) -> Evaluated {
         let before = self.keep.then(|| target.user.clone());
-        let mut settled = evaluate(target, report, self.profiles);
+        let mut settled = self.settle(target, report);
         if self.reports && !settled.outcome().changes.is_empty() {
             settled = forbidden(&settled);
         }
@@ -48,6 +55,66 @@ impl Rules<'_> {
             Some(before) => keep_left(before, settled, now),
             None => Evaluated { settled, left: None },
         }
+    }
+
+    /// What a report means for its user, by the rules of the domain: the worker's word alone changes nothing.
+    fn settle(&self, target: Target, report: Report) -> Settled {
+        let Target { number, user, .. } = target;
+        let Report { ending, edits, result, output, warnings, micros } = report;
+        // PostgreSQL keeps no NUL.
+        let output = if output.contains('\0') { output.replace('\0', "\u{2400}") } else { output };
+        let mut outcome = TargetOutcome { result, output, warnings, micros, ..of_user(number, &user) };
+        let version = Some(user.version);
+        match ending {
+            Ending::Skipped(reason) => {
+                outcome.outcome = Outcome::Skipped;
+                outcome.reason = Some(reason);
+            }
+            Ending::Failed(error) => {
+                outcome.outcome = Outcome::Failed;
+                outcome.error = Some(error);
+            }
+            Ending::TimedOut(error) => {
+                outcome.outcome = Outcome::TimedOut;
+                outcome.error = Some(error);
+            }
+            Ending::Ran if edits.is_empty() => {}
+            Ending::Ran => {
+                let mut after = user.clone();
+                let dated = edits.iter().any(|edit| matches!(edit, Edit::Set(Field::LastUpdate, _)));
+                for edit in edits {
+                    let allowed = match &edit {
+                        Edit::ItemAdd(_, item) => self.look_up(item, &mut outcome.warnings),
+                        _ => Ok(()),
+                    };
+                    if let Err(refusal) = allowed.and_then(|()| after.edit(edit, self.profiles)) {
+                        outcome.outcome = Outcome::Failed;
+                        outcome.error = Some(ScriptError::without_line("Refused", refusal.to_string()));
+                        return Settled::new(outcome, version, None);
+                    }
+                }
+                outcome.changes = diff(&user, &after);
+                if !outcome.changes.is_empty() {
+                    (outcome.outcome, outcome.dated) = (Outcome::Changed, dated);
+                    return Settled::new(outcome, version, Some(after));
+                }
+            }
+        }
+        Settled::new(outcome, version, None)
+    }
+
+    /// Refuses an item that FreeRADIUS would reject its user for, or warns of it.
+    fn look_up(&self, item: &Item, warnings: &mut Vec<String>) -> Result<(), Refusal> {
+        if self.strict {
+            return self.dictionary.check_item(item);
+        }
+        if let Err(why) = self.dictionary.warn_of(item) {
+            let why = why.to_string();
+            if warnings.len() < MOST_WARNINGS && !warnings.contains(&why) {
+                warnings.push(why);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -97,48 +164,6 @@ pub(super) fn plan_before(app: &App, run: &Run, target: i64, user: &mut User) ->
         fits
     })?;
     Ok(fits)
-}
-
-/// What a report means for its user, by the rules of the domain: the worker's word alone changes nothing.
-fn evaluate(target: Target, report: Report, profiles: &Catalogue) -> Settled {
-    let Target { number, user, .. } = target;
-    let Report { ending, edits, result, output, warnings, micros } = report;
-    // PostgreSQL keeps no NUL.
-    let output = if output.contains('\0') { output.replace('\0', "\u{2400}") } else { output };
-    let mut outcome = TargetOutcome { result, output, warnings, micros, ..of_user(number, &user) };
-    let version = Some(user.version);
-    match ending {
-        Ending::Skipped(reason) => {
-            outcome.outcome = Outcome::Skipped;
-            outcome.reason = Some(reason);
-        }
-        Ending::Failed(error) => {
-            outcome.outcome = Outcome::Failed;
-            outcome.error = Some(error);
-        }
-        Ending::TimedOut(error) => {
-            outcome.outcome = Outcome::TimedOut;
-            outcome.error = Some(error);
-        }
-        Ending::Ran if edits.is_empty() => {}
-        Ending::Ran => {
-            let mut after = user.clone();
-            let dated = edits.iter().any(|edit| matches!(edit, Edit::Set(Field::LastUpdate, _)));
-            for edit in edits {
-                if let Err(refusal) = after.edit(edit, profiles) {
-                    outcome.outcome = Outcome::Failed;
-                    outcome.error = Some(ScriptError::without_line("Refused", refusal.to_string()));
-                    return Settled::new(outcome, version, None);
-                }
-            }
-            outcome.changes = diff(&user, &after);
-            if !outcome.changes.is_empty() {
-                (outcome.outcome, outcome.dated) = (Outcome::Changed, dated);
-                return Settled::new(outcome, version, Some(after));
-            }
-        }
-    }
-    Settled::new(outcome, version, None)
 }
 
 /// The outcome of a target whose user somebody else keeps changing, or has removed (`user` is then none).

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Mode, Outcome, ParamValues, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
+    Dictionary, Mode, Outcome, ParamValues, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
     TargetOutcome, Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits};
@@ -141,6 +141,13 @@ pub trait Observer {
     fn progress(&mut self, progress: Progress);
 }
 
+/// A script, and what is held against its wishes.
+struct RunJob {
+    job: Job,
+    /// What FreeRADIUS knows.
+    dictionary: Arc<Dictionary>,
+}
+
 /// Nobody who could be asked, or would watch: for what is left to workers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nobody;
@@ -202,7 +209,8 @@ impl App {
         }
         let whose = earlier.as_ref().map_or(&permit.scope, |earlier| &earlier.scope);
         let sandbox = self.sandbox(&request.engine)?;
-        let job = self.job(&request.script, params.clone(), whose, &request.engine)?;
+        let terms = Terms { strict: request.terms.strict || self.strict_here()?, ..request.terms };
+        let job = self.job(&request.script, params.clone(), whose, &request.engine, terms.strict)?;
         std::thread::scope(|scope| {
             // Of what is left to others it is only found out here whether it is Python.
             let leaves = request.terms.queue || request.terms.hold;
@@ -223,7 +231,7 @@ impl App {
                 report: request.report || self.may(Right::Execute).is_err(),
                 time_limit: request.engine.limits.time,
             };
-            self.start(&new, request.terms, Some(&crew), stop, observer)
+            self.start(&new, terms, Some(&crew), stop, observer)
         })
     }
 
@@ -234,15 +242,19 @@ impl App {
         params: ParamValues,
         scope: &Scope,
         engine: &Engine,
-    ) -> Result<Job, AppError> {
-        Ok(Job {
+        strict: bool,
+    ) -> Result<RunJob, AppError> {
+        let dictionary = Arc::new(self.known_attributes()?);
+        let job = Job {
             name: script.name.clone(),
             source: script.source.clone(),
             params,
             profiles: self.engine().catalogue()?.within(scope),
             zone: self.zone.clone(),
             limits: engine.limits.clone(),
-        })
+            dictionary: strict.then(|| Arc::clone(&dictionary)),
+        };
+        Ok(RunJob { job, dictionary })
     }
 
     /// A run that nobody is at.

@@ -2,9 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_domain::{Brakes, Counts, Mode, Run, RunId, RunState, Settings};
-use rollcall_sandbox::{Job, Sandbox};
+use rollcall_sandbox::Sandbox;
 use rollcall_store::{StoreError, Takeover};
 
+use super::RunJob;
 use super::crew::Crew;
 use super::ledger::lease;
 use super::retry::given;
@@ -90,14 +91,14 @@ impl App {
     }
 
     /// What executing the script of a run takes here.
-    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Arc<Sandbox>, Job), AppError> {
+    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Arc<Sandbox>, RunJob), AppError> {
         let script =
             Script { name: run.script.clone(), version: run.script_version, source: run.source.clone() };
         let app = self.in_zone_of(run)?;
         let read = app.read_script(&script.name, &script.source)?;
         let params = read.params.check(&given(run), &app.zone).map_err(AppError::Params)?;
         let sandbox = self.sandbox(engine)?;
-        Ok((sandbox, app.job(&script, params, &run.scope, engine)?))
+        Ok((sandbox, app.job(&script, params, &run.scope, engine, run.settings.strict)?))
     }
 
     /// The same, where dates without an offset are read as when the run was started.

@@ -94,7 +94,7 @@ impl App {
             engine: request
                 .engine
                 .limited(request.time_limit.map_or(run.settings.time_limit, super::conduct::millis)),
-            terms: request.terms,
+            terms: Terms { strict: request.terms.strict || run.settings.strict, ..request.terms },
         };
         self.in_zone_of(&run)?.run(&request, stop, observer)
     }

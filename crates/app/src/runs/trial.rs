@@ -8,7 +8,7 @@ use rollcall_sandbox::{RunFacts, StartError, Target, Worker};
 use rollcall_store::StoreError;
 
 use super::evaluate::{Rules, planned_update};
-use super::{Engine, Script};
+use super::{Engine, RunJob, Script};
 use crate::{App, AppError};
 
 /// What a script sees as the number of a run that is none.
@@ -74,7 +74,8 @@ impl App {
         }
         let _place = Place::take(&self.trials)?;
         let sandbox = self.sandbox(engine)?;
-        let job = self.job(script, params, &permit.scope, engine)?;
+        let strict = self.strict_here()?;
+        let RunJob { job, dictionary } = self.job(script, params, &permit.scope, engine, strict)?;
         let prepared = Worker::prepare(&sandbox, &job).map_err(|error| match error {
             StartError::Syntax(fault) => AppError::Syntax { name: script.name.clone(), fault },
             StartError::Broken(broken) => broken.into(),
@@ -97,7 +98,7 @@ impl App {
             }
         };
         let reports = self.may(Right::Execute).is_err();
-        let rules = Rules { profiles: &job.profiles, keep: false, reports };
+        let rules = Rules { profiles: &job.profiles, keep: false, reports, dictionary: &dictionary, strict };
         let settled = rules.evaluate(target, report, planned_update(now)).settled;
         let outcome = TargetOutcome { cells, ..settled.outcome().clone() };
         match settled.after() {

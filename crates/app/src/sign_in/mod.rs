@@ -2,7 +2,7 @@
 //! authenticator, a code; then with a session; programs with a token.
 
 mod hasher;
-mod random;
+pub(crate) mod random;
 mod second;
 mod sessions;
 mod set_up;

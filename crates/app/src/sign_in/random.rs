@@ -15,7 +15,7 @@ pub(super) fn bytes<const N: usize>() -> Result<[u8; N], AppError> {
 }
 
 /// So many random bytes as small letters and digits.
-pub(super) fn letters<const N: usize>() -> Result<String, AppError> {
+pub(crate) fn letters<const N: usize>() -> Result<String, AppError> {
     Ok(BASE32_NOPAD.encode(&bytes::<N>()?).to_ascii_lowercase())
 }
 

@@ -1,6 +1,6 @@
 use rollcall_domain::{
-    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal, Right,
-    Secret, User, UserId, Value,
+    Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal,
+    Right, Secret, User, UserId, UserPassword, Value,
 };
 use rollcall_store::{Added, StoreError};
 
@@ -22,7 +22,7 @@ pub struct NewUser {
     pub attributes: Vec<Item>,
     /// Check items, in order.
     pub check_attributes: Vec<Item>,
-    /// The password, as RADIUS needs it. It is never shown.
+    /// The password (see [`UserPassword::parse`]); an empty one is none. It is never shown.
     pub password: Option<Secret>,
 }
 
@@ -34,14 +34,17 @@ impl App {
             permit.organizations()?.into_iter().filter(|each| permit.scope.has(each.id)).collect();
         let catalogue = permit.catalogue()?.within(&permit.scope);
         let act = self.act();
-        let mut draft = Draft { user: User::new(0, "", 0, act.at), id: None, faults: Vec::new() };
+        let has_items = !(new.attributes.is_empty() && new.check_attributes.is_empty());
+        let strict = if has_items { self.strict_attributes()? } else { None };
+        let user = User::new(0, "", 0, act.at);
+        let mut draft = Draft { user, id: None, password: None, faults: Vec::new() };
         draft.fill(new, &own);
-        draft.assign(new, &catalogue);
-        let Draft { mut user, id, faults } = draft;
+        draft.assign(new, &catalogue, strict.as_ref());
+        let Draft { mut user, id, password, faults } = draft;
         if !faults.is_empty() {
             return Err(Refusal::new(faults.join("\n")).into());
         }
-        match permit.add_user(&user, id, new.password.as_ref(), &act)? {
+        match permit.add_user(&user, id, password.as_ref(), &act)? {
             Added::As(id) => {
                 user.id = id;
                 Ok(user)
@@ -56,6 +59,7 @@ impl App {
 struct Draft {
     user: User,
     id: Option<UserId>,
+    password: Option<UserPassword>,
     faults: Vec<String>,
 }
 
@@ -89,12 +93,12 @@ impl Draft {
         if let Some(id) = self.note(organization) {
             self.user.organization_id = id;
         }
-        let checked = new.password.as_ref().map_or(Ok(()), User::check_password);
-        self.note(checked);
+        let password = new.password.as_ref().map_or(Ok(None), UserPassword::read);
+        self.password = self.note(password).flatten();
     }
 
     /// What hangs on it.
-    fn assign(&mut self, new: &NewUser, catalogue: &Catalogue) {
+    fn assign(&mut self, new: &NewUser, catalogue: &Catalogue, strict: Option<&Dictionary>) {
         for (priority, name) in (1_i64..).zip(&new.profiles) {
             let id = catalogue.id(name).ok_or_else(|| Refusal::new(format!("there is no profile {name:?}")));
             let Some(id) = self.note(id) else { continue };
@@ -110,7 +114,9 @@ impl Draft {
             let checked: Vec<_> = (1_i64..)
                 .zip(items)
                 .filter_map(|(position, Item { attr, operation, value })| {
-                    let item = Item::new(kind, attr, operation.as_str(), value);
+                    let item = Item::new(kind, attr, operation.as_str(), value).and_then(|item| {
+                        strict.map_or(Ok(()), |dictionary| dictionary.check_item(&item)).map(|()| item)
+                    });
                     self.note(item).map(|item| ItemRow::new(item, position))
                 })
                 .collect();

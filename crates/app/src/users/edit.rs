@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use rollcall_domain::{
-    Catalogue, Change, Edit, Field, Item, ItemKind, Operator, Refusal, Right, Secret, User, Value, diff,
+    Catalogue, Change, Dictionary, Edit, Field, Item, ItemKind, Operator, Refusal, Right, Secret, User,
+    UserPassword, Value, diff,
 };
-use rollcall_store::{Edited, HandEdit, StoreError};
+use rollcall_store::{Edited, HandEdit, PasswordEdit, StoreError};
 
 use crate::access::Permit;
 use crate::{App, AppError};
@@ -35,7 +36,8 @@ pub enum UserEdit {
         /// Only with this operator.
         operation: Option<Operator>,
     },
-    /// Give the user another password, or with an empty one none. It is in no journal and is never shown.
+    /// Give the user another password (see [`UserPassword::parse`]), or with an empty one none. It is in no journal and is never
+    /// shown.
     Password(Secret),
 }
 
@@ -43,12 +45,18 @@ pub enum UserEdit {
 struct Editing {
     after: User,
     assigned: BTreeSet<Field>,
-    password: Option<Secret>,
+    /// The new password, or that there is none from now on.
+    password: Option<Option<UserPassword>>,
     faults: Vec<String>,
 }
 
 impl Editing {
-    fn take(&mut self, edit: UserEdit, profiles: &Catalogue) -> Result<(), Refusal> {
+    fn take(
+        &mut self,
+        edit: UserEdit,
+        profiles: &Catalogue,
+        strict: Option<&Dictionary>,
+    ) -> Result<(), Refusal> {
         let profile = |name: &str| {
             profiles.id(name).ok_or_else(|| Refusal::new(format!("there is no profile {name:?}")))
         };
@@ -62,14 +70,15 @@ impl Editing {
             UserEdit::ProfileAdd(name) => Edit::ProfileAdd(profile(&name)?),
             UserEdit::ProfileRemove(name) => Edit::ProfileRemove(profile(&name)?),
             UserEdit::ItemAdd(kind, Item { attr, operation, value }) => {
-                Edit::ItemAdd(kind, Item::new(kind, &attr, operation.as_str(), &value)?)
+                let item = Item::new(kind, &attr, operation.as_str(), &value)?;
+                strict.map_or(Ok(()), |dictionary| dictionary.check_item(&item))?;
+                Edit::ItemAdd(kind, item)
             }
             UserEdit::ItemRemove { kind, attr, value, operation } => {
                 Edit::ItemRemove { kind, attr, value, operation }
             }
             UserEdit::Password(password) => {
-                User::check_password(&password)?;
-                if self.password.replace(password).is_some() {
+                if self.password.replace(UserPassword::read(&password)?).is_some() {
                     return Err(Refusal::new("the password is set twice"));
                 }
                 return Ok(());
@@ -95,6 +104,12 @@ impl App {
     pub fn set_user(&self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
         let edits = assignments.iter().map(|assignment| self.assignment(assignment)).collect();
         Ok(self.edit_as_seen(username, edits, None)?.1)
+    }
+
+    /// Gives a user another password for RADIUS, or none. It cannot be read back.
+    pub fn set_user_password(&self, username: &str, password: Option<&UserPassword>) -> Result<(), AppError> {
+        let (permit, user) = self.user_to_edit(username)?;
+        Ok(permit.set_user_password(&user, password, &self.act())?)
     }
 
     /// Removes a user as it was seen.
@@ -125,10 +140,12 @@ impl App {
             return Err(Refusal::new(format!("at most {MOST} edits can be made of a user at once")).into());
         }
         let profiles = permit.catalogue()?.within(&permit.scope);
+        let adds_items = edits.iter().any(|edit| matches!(edit, Ok(UserEdit::ItemAdd(..))));
+        let strict = if adds_items { self.strict_attributes()? } else { None };
         let mut editing =
             Editing { after: before.clone(), assigned: BTreeSet::new(), password: None, faults: Vec::new() };
         for edit in edits {
-            if let Err(why) = edit.and_then(|edit| editing.take(edit, &profiles)) {
+            if let Err(why) = edit.and_then(|edit| editing.take(edit, &profiles, strict.as_ref())) {
                 editing.faults.push(why.to_string());
             }
         }
@@ -149,7 +166,11 @@ impl App {
             after: &after,
             changes: &changes,
             last_update: after.last_update,
-            password: password.as_ref(),
+            password: match &password {
+                None => PasswordEdit::Keep,
+                Some(None) => PasswordEdit::Remove,
+                Some(Some(password)) => PasswordEdit::Set(password),
+            },
             act,
         };
         match permit.edit_user(&edit)? {

@@ -41,6 +41,7 @@ import difflib
 import gc
 import importlib.machinery
 import io
+import ipaddress
 import json
 import linecache
 import re

@@ -171,6 +171,7 @@ ZONE_OF_INSTALLATION = load_zone(job["zone"])
 profile_names.update((number, name) for number, name, _ in job["profiles"])
 profile_ids.update((name, number) for number, name in profile_names.items())
 profile_owners.update((number, owner) for number, _, owner in job["profiles"] if owner is not None)
+dictionary.update((name.lower(), (name, *rest)) for name, *rest in job["dictionary"] or ())
 params = make_params(job["params"])
 script_name, script_text = job["script_name"], job["script"]
 script_lines = re.split("\r\n|\r|\n", script_text)

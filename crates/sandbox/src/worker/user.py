@@ -188,6 +188,86 @@ def item_fault(attr, value):
     return None
 
 
+dictionary = {}  # comes with the job, if it is to be obeyed
+nearest = {}  # what unknown names were probably meant to be: few, and slow to find
+ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII).fullmatch
+NUMBER = re.compile(r"0x[0-9A-Fa-f]+|\d+", re.ASCII).fullmatch
+SIGNED = re.compile(r"[+-]?\d+", re.ASCII).fullmatch
+OCTETS = re.compile(r"0x(?:[0-9A-Fa-f]{2})*").fullmatch
+ETHER = re.compile(r"(?:[0-9A-Fa-f]{1,2}(?::(?!$)|$)){6}").fullmatch
+IFID = re.compile(r"(?:[0-9A-Fa-f]{1,4}(?::(?!$)|$)){4}").fullmatch
+DATE = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\S*\s+(\d+),*\s+(\d+)(?:\s.*)?", re.ASCII | re.I).fullmatch
+TAGGED = re.compile(r"(.*):(\d{1,3})", re.ASCII).fullmatch
+BY_NUMBER = re.compile(r"Attr-[\d.]*", re.ASCII).fullmatch
+BITS = {"byte": 8, "short": 16, "integer": 32, "integer64": 64}
+
+
+def is_unsigned(text, bits):
+    return bool(NUMBER(text)) and len(text) <= 24 and int(text, 16 if text[:2] == "0x" else 10) < 1 << bits
+
+
+def is_address(text, version):
+    if version == 4:
+        return bool(ADDRESS(text))
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def named(value, choices):
+    return value.lower() in [choice.lower() for choice in choices]
+
+
+def is_network(text, version, longest):
+    address, slash, length = text.partition("/")
+    return is_address(address, version) and (not slash or is_unsigned(length, 16) and length[:2] != "0x" and int(length) <= longest)
+
+
+def is_date(text):
+    found = DATE(text.strip())
+    return bool(found) and len(found[1]) < 9 and len(found[2]) < 9 and 1 <= int(found[1]) <= 31 and 1970 <= int(found[2]) <= 2105
+
+
+FITS = {
+    "octets": lambda text: text[:2] != "0x" or bool(OCTETS(text)),
+    "signed": lambda text: bool(SIGNED(text)) and len(text) <= 24 and -(1 << 31) <= int(text) < 1 << 31,
+    "date": lambda text: is_unsigned(text, 32) or is_date(text),
+    "ipaddr": lambda text: is_address(text, 4),
+    "ipv6addr": lambda text: is_address(text, 6),
+    "ipv4prefix": lambda text: is_network(text, 4, 32),
+    "ipv6prefix": lambda text: is_network(text, 6, 128),
+    "combo-ip": lambda text: is_address(text, 4) or is_address(text, 6),
+    "ether": lambda text: bool(ETHER(text)),
+    "ifid": lambda text: bool(IFID(text)),
+}
+
+
+def misfit(attr, operation, value):
+    """Why FreeRADIUS would reject whoever has this item, or None. The parent has the same rule."""
+    tagged = TAGGED(attr)
+    entry = dictionary.get(attr.lower()) or (tagged and int(tagged[2]) < 32 and dictionary.get(tagged[1].lower()))
+    if not entry:
+        if BY_NUMBER(attr):
+            return None
+        if attr not in nearest and len(nearest) < 100:
+            nearest[attr] = closest(attr, [name for name, *_ in dictionary.values()], "")
+        return f"FreeRADIUS has no attribute {attr} and rejects whoever has it{nearest.get(attr, '')}"
+    _, kind, noun, choices = entry
+    if operation in ("=~", "!~", "=*", "!*"):
+        return None
+    if kind in BITS:
+        fits = is_unsigned(value, BITS[kind]) or named(value, choices)
+    else:
+        fits = kind not in FITS or FITS[kind](value) or kind == "signed" and named(value, choices)
+    if fits:
+        return None
+    if choices:
+        noun = f"{noun} or a name such as {(difflib.get_close_matches(value, choices, 1) or choices)[0]}"
+    return f"{attr} takes {noun}; FreeRADIUS rejects whoever has it with {value!r}, or takes that for something else"
+
+
 class Profile(tuple):
     """A profile of the user: `id` and `short_name`."""
 
@@ -238,7 +318,7 @@ def add_item(user, where, edit, noun, attr, value, operation):
     if operation not in accepted:
         why = f"the operator {operation!r} cannot be used for {noun}: use one of {' '.join(accepted)}"
         return mistaken(record, why)
-    fault = item_fault(attr, text)
+    fault = item_fault(attr, text) or dictionary and misfit(attr, operation, text)
     if fault:
         return mistaken(record, fault)
     row = (attr, operation, text)

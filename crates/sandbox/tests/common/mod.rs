@@ -42,6 +42,7 @@ pub fn job(script: &str) -> Job {
         profiles: [(12, "basic".to_owned(), None), (13, "aaa-01".to_owned(), None)].into_iter().collect(),
         zone: Zone::utc(),
         limits: Limits { time: Duration::from_millis(700), memory: 256 << 20, ..Limits::default() },
+        dictionary: None,
     }
 }
 

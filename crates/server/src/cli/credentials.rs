@@ -224,7 +224,7 @@ fn print(secrets: &[&Secret]) -> io::Result<()> {
 }
 
 /// A password that is typed twice, or comes in a line of its own where nobody is asked.
-fn new_password() -> anyhow::Result<Secret> {
+pub(super) fn new_password() -> anyhow::Result<Secret> {
     let _quiet = Quiet::unless_alone()?;
     let password = line("New password")?;
     if can_ask() && line("The same again")? != password {

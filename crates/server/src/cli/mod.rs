@@ -6,11 +6,13 @@ mod completions;
 mod credentials;
 mod demo;
 mod filters;
+mod import;
 mod init;
 mod migrate;
 mod organizations;
 mod profiles;
 mod prune;
+mod radius;
 mod rows;
 mod run;
 mod runs;
@@ -96,6 +98,9 @@ enum Command {
     Init(init::Init),
     /// Copy everything into another database, such as from a file to a server
     Migrate(migrate::Migrate),
+    /// Take users over from another system
+    #[command(subcommand)]
+    Import(import::Import),
     /// Who works with Rollcall, and what they may do
     #[command(subcommand)]
     Administrators(administrators::Administrators),
@@ -129,6 +134,9 @@ enum Command {
     /// The processes that do
     #[command(subcommand)]
     Workers(workers::Workers),
+    /// What FreeRADIUS needs to serve these users
+    #[command(subcommand)]
+    Radius(radius::Radius),
     /// Remove the outcomes and journals of old runs, to make room
     Prune(prune::Prune),
     /// What holds for this installation
@@ -146,16 +154,19 @@ pub(crate) struct Context {
     location: Option<String>,
     acting_as: Option<String>,
     zone: Zone,
+    dictionaries: Option<PathBuf>,
 }
 
 /// Runs the command that was given.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let zone = cli.time_zone.parse().map_err(|error| Usage(format!("--time-zone: {error}")))?;
-    let context = Context { location: cli.database, acting_as: cli.acting_as, zone };
+    let context =
+        Context { location: cli.database, acting_as: cli.acting_as, zone, dictionaries: dictionaries() };
     match cli.command {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
+        Command::Import(command) => command.run(&context),
         Command::Administrators(command) => command.run(&context),
         Command::Organizations(command) => command.run(&context),
         Command::Tokens(command) => command.run(&context),
@@ -168,11 +179,22 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => command.run(&context),
         Command::Worker(command) => command.run(&context),
         Command::Workers(command) => command.run(&context),
+        Command::Radius(command) => command.run(&context),
         Command::Prune(command) => command.run(&context),
         Command::Settings(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
+}
+
+/// Where FreeRADIUS's packages put its dictionaries.
+const DICTIONARIES: &str = "/usr/share/freeradius";
+
+/// The dictionaries of this machine's FreeRADIUS: in a folder that is named in the environment, where an empty name means
+/// none, or in the usual one.
+fn dictionaries() -> Option<PathBuf> {
+    let folder = std::env::var_os("ROLLCALL_DICTIONARIES").unwrap_or_else(|| DICTIONARIES.into());
+    (!folder.is_empty()).then(|| folder.into())
 }
 
 impl Context {
@@ -200,7 +222,9 @@ impl Context {
 
     /// Rollcall on `store`, for the account that runs this process, or with the rights of an administrator.
     fn app_on(&self, store: Store) -> anyhow::Result<App> {
-        let app = App::new(store, Arc::new(SystemClock), self.zone.clone(), Actor::account(account()));
+        let actor = Actor::account(account());
+        let app = App::new(store, Arc::new(SystemClock), self.zone.clone(), actor)
+            .with_dictionaries(self.dictionaries.clone());
         match &self.acting_as {
             Some(name) => Ok(app.acting_as(name)?),
             None => Ok(app),

@@ -61,6 +61,10 @@ impl Profiles {
                 Profile::check_name(&short_name)?;
                 let (reply, check) = items(&reply, &check)?;
                 let id = app.add_profile(&short_name, organization.as_deref(), &reply, &check)?;
+                let dictionary = app.dictionary()?;
+                for why in reply.iter().chain(&check).filter_map(|item| dictionary.warn_of(item).err()) {
+                    tell(format_args!("warning: {why}"));
+                }
                 tell(format_args!("profile {id} is {short_name:?}"));
             }
             Self::List { format } => list(format, app.profiles()?)?,

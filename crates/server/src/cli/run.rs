@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use rollcall_app::AppError;
-use rollcall_app::runs::{Choice, Request};
+use rollcall_app::runs::{Choice, Request, Terms};
 use rollcall_domain::{Mode, Outcome, RunId};
 
 use super::rows::RowsArgs;
@@ -40,6 +40,9 @@ pub(super) struct Run {
     /// Only report: a preview in which the script may change nobody; whoever would be changed fails
     #[arg(long, conflicts_with = "apply")]
     report: bool,
+    /// Refuse attributes that FreeRADIUS would reject a user for, instead of warning of them
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     answer: Answer,
     #[command(flatten)]
@@ -90,7 +93,7 @@ impl Run {
             choice,
             params: self.params,
             engine: self.engine.engine(),
-            terms: self.terms.terms(&self.answer),
+            terms: Terms { strict: self.strict, ..self.terms.terms(&self.answer) },
         };
         let mut terminal = Terminal::new();
         let run = app.run(&request, &terminal.stop(), &mut terminal)?;

@@ -43,6 +43,9 @@ pub(super) enum Setting {
     /// Above how many targets a run takes the approval of a second administrator; without it none does
     #[value(name = "four_eyes_above")]
     FourEyesAbove,
+    /// Whether attributes that FreeRADIUS would reject a user for are refused, instead of warned of: yes or no
+    #[value(name = "strict_attributes")]
+    StrictAttributes,
 }
 
 #[derive(Serialize)]
@@ -52,10 +55,11 @@ struct Shown {
 }
 
 /// Every setting, with what it is set to.
-fn all(app: &App) -> anyhow::Result<[Shown; 2]> {
+fn all(app: &App) -> anyhow::Result<[Shown; 3]> {
     Ok([
         Shown { name: "prune_after", value: app.prune_after()?.map(|age| age.to_string()) },
         Shown { name: "four_eyes_above", value: app.four_eyes_above()?.map(|above| above.to_string()) },
+        Shown { name: "strict_attributes", value: app.is_strict()?.then(|| "yes".to_owned()) },
     ])
 }
 
@@ -77,6 +81,16 @@ fn set(app: &App, name: Setting, value: &str) -> anyhow::Result<()> {
                 counted(above.targets(), "target")
             ));
         }
+        Setting::StrictAttributes => {
+            let strict = match value {
+                "yes" => true,
+                "no" => false,
+                _ => return Err(Usage(format!("{value:?} is neither yes nor no")).into()),
+            };
+            app.set_strict(strict)?;
+            let how = if strict { "refused" } else { "warned of" };
+            tell(format_args!("what FreeRADIUS would reject a user for is now {how}"));
+        }
     }
     Ok(())
 }
@@ -95,6 +109,7 @@ impl Settings {
             }
             Self::Set { name, value } => set(&app, name, &value)?,
             Self::Unset { name: Setting::PruneAfter } => app.set_prune_after(None)?,
+            Self::Unset { name: Setting::StrictAttributes } => app.set_strict(false)?,
             Self::Unset { name: Setting::FourEyesAbove } => app.set_four_eyes_above(None)?,
         }
         Ok(ExitCode::SUCCESS)

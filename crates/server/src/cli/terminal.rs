@@ -79,7 +79,8 @@ pub(super) struct TermsArgs {
 impl TermsArgs {
     pub(super) fn terms(&self, answer: &Answer) -> Terms {
         let Self { canary, queue, hold, .. } = *self;
-        Terms { brakes: self.brakes.brakes(), canary, confirmed: answer.yes, queue, hold, key: None }
+        let brakes = self.brakes.brakes();
+        Terms { brakes, canary, confirmed: answer.yes, queue, strict: false, hold, key: None }
     }
 
     /// Refuses `what`, which writes, where nobody can be asked. Of a run that is held it is asked later.

@@ -31,7 +31,7 @@ pub(crate) struct NewUser {
     pub(crate) attributes: Vec<Item>,
     /// Check items, in order.
     pub(crate) check_attributes: Vec<Item>,
-    /// It is never shown.
+    /// In clear, or with its scheme before it, such as `{ssha512}…`. It is never shown.
     #[schema(value_type = Option<String>, format = Password)]
     pub(crate) password: Option<Hidden>,
     /// Fields by name.
@@ -55,7 +55,8 @@ pub(crate) struct UserPatch {
     pub(crate) remove_check_attributes: Vec<RemovedItem>,
     /// Check items to be added.
     pub(crate) add_check_attributes: Vec<Item>,
-    /// Another password; an empty one: none. It is never shown.
+    /// Another password, in clear or with its scheme before it, such as `{ssha512}…`; an empty one: none. It is never
+    /// shown.
     #[schema(value_type = Option<String>, format = Password)]
     pub(crate) password: Option<Hidden>,
     /// Fields by name.

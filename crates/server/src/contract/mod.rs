@@ -6,6 +6,7 @@ mod audit;
 mod catalogue;
 mod edit;
 mod outcome;
+mod reply;
 mod run;
 mod start;
 mod upload;
@@ -21,8 +22,9 @@ pub(crate) use audit::Entry;
 pub(crate) use catalogue::{
     Checked, Count, Fault, Filter, Item, Organization, Profile, Sample, Script, Setting, Worker,
 };
-pub(crate) use edit::{NewUser, RemovedItem, UserPatch};
+pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome};
+pub(crate) use reply::Reply;
 pub(crate) use run::Run;
 pub(crate) use start::{
     Application, Beginning, Brakes, NewRun, OfRun, Plan, Quote, Resuming, Retrying, RowsOf, Targets, Undoing,

@@ -106,6 +106,9 @@ pub(crate) struct NewRun {
     /// A preview in which the script may change nobody; whoever would be changed fails.
     #[serde(default)]
     pub(crate) report: bool,
+    /// Refuse attributes that FreeRADIUS would reject a user for, instead of warning of them.
+    #[serde(default)]
+    pub(crate) strict: bool,
     /// What the script wants to be told.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Object>)]

@@ -7,6 +7,7 @@
 )]
 
 pub mod cluster;
+pub mod freeradius;
 pub mod server;
 pub mod terminal;
 pub mod workers;
@@ -110,6 +111,8 @@ impl Desk {
             .env_remove("ROLLCALL_DATABASE")
             .env_remove("ROLLCALL_PYTHON")
             .env_remove("ROLLCALL_TIME_ZONE")
+            // Whether this machine has a FreeRADIUS is not what tests are about.
+            .env("ROLLCALL_DICTIONARIES", "")
             .stdin(Stdio::null());
         if self.on_server.is_some() || self.at.is_some() {
             command.env("ROLLCALL_DATABASE", self.url());
@@ -191,6 +194,18 @@ impl Desk {
         let connection = Connection::open(self.path("rollcall.db")).unwrap();
         connection.busy_timeout(Duration::from_secs(30)).unwrap();
         connection
+    }
+
+    /// Does what no command does, whichever database it is.
+    pub fn sql(&self, statements: &str) {
+        let url = self.url();
+        match url.strip_prefix("sqlite:") {
+            Some(_) => self.database().execute_batch(statements).unwrap(),
+            None => {
+                let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+                client.batch_execute(statements).unwrap();
+            }
+        }
     }
 
     /// Waits until `targets` targets of the newest run have their outcome.

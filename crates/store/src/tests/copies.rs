@@ -8,7 +8,7 @@ use rollcall_domain::{Administrator, SavedFilter, ScriptVersion, Secret};
 use super::*;
 use crate::db::args;
 use crate::tables::{LEFT_OUT, TABLES};
-use crate::{Authenticator, Copied, CopyEvent, NewToken, Phase, Seen};
+use crate::{Authenticator, Copied, CopyEvent, NewToken, PasswordEdit, Phase, Seen};
 
 /// The columns that a database has, by table, except where it keeps its own things.
 fn columns(store: &Store) -> BTreeSet<(String, String)> {
@@ -19,7 +19,8 @@ fn columns(store: &Store) -> BTreeSet<(String, String)> {
         }
         Store::Postgres(_) => {
             "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns \
-             WHERE table_schema = 'public' AND table_name <> 'rollcall_schema'"
+             JOIN information_schema.tables USING (table_schema, table_name) \
+             WHERE table_schema = 'public' AND table_name <> 'rollcall_schema' AND table_type = 'BASE TABLE'"
         }
     };
     let found = store.read(|tx| tx.all(query, &[], |row| Ok((row.get(0)?, row.get(1)?))));
@@ -63,7 +64,7 @@ fn full(place: Place) -> Fixture {
         after: &after,
         changes: &diff(before, &after),
         last_update: now(),
-        password: None,
+        password: PasswordEdit::Keep,
         act: Act { who: "cli:other", ..act() },
     };
     assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
@@ -88,8 +89,16 @@ fn full(place: Place) -> Fixture {
         source: "pass".into(),
     };
     store.save_script(&script, Seen::Anything, &act()).unwrap();
-    let login = "INSERT INTO user_logins (user_id, last_login) VALUES (1, ?)";
-    store.write(|tx| tx.execute(login, args![now()])).unwrap();
+    let answers = "INSERT INTO radpostauth (username, reply, authdate) VALUES ('user1', 'Access-Accept', ?1), \
+                   ('user3', 'Access-Accept', ?1), ('nobody', 'Access-Reject', ?1)";
+    store.write(|tx| tx.execute(answers, args![now()])).unwrap();
+    // Somebody whose name was another one's when that one came in.
+    let earlier = "UPDATE user_logins SET first_login = NULL, last_login = ?1 WHERE user_id = 3";
+    store.write(|tx| tx.execute(earlier, args![Timestamp::MIN])).unwrap();
+    store.load_dictionary(&rollcall_domain::Dictionary::built_in(), &act()).unwrap();
+    let session = "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) \
+                   VALUES ('s1', 'u1', 'user1', '192.0.2.1', ?1)";
+    store.write(|tx| tx.execute(session, args![now()])).unwrap();
     let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
     store.add_administrator("maria", &everything, &act()).unwrap();
     add_credentials(store, &store.administrator("maria").unwrap().unwrap());

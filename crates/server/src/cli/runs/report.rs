@@ -136,6 +136,15 @@ fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         for change in &outcome.changes {
             writeln!(out, "    {}", change_line(change))?;
         }
+        if run.mode == Mode::Preview
+            && let Some((before, after)) = app.planned_reply(&outcome)?
+            && before != after
+        {
+            for (when, reply) in [("now", before), ("then", after)] {
+                let line = format!("FreeRADIUS answers {when}: {}", reply.lines().join(", "));
+                writeln!(out, "    {}", paint(style::FAINT, &one_line(&line)))?;
+            }
+        }
     }
     Ok(())
 }

@@ -45,6 +45,9 @@ impl Import {
         for name in &imported.organizations {
             tell(format_args!("organization {name:?} was made"));
         }
+        for why in &imported.warnings {
+            tell(format_args!("warning: {why}"));
+        }
         let seconds = started.elapsed().as_secs_f64();
         tell(format_args!("{} imported in {seconds:.1} s", counted(imported.users, "user")));
         Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@ mod export;
 mod history;
 mod import;
 mod list;
+mod password;
 mod remove;
 mod set;
 mod show;
@@ -27,6 +28,8 @@ pub(super) enum Users {
     History(history::History),
     /// Change fields of one user
     Set(set::Set),
+    /// Give a user another password for RADIUS
+    Password(password::Password),
     /// Remove a user
     Remove(remove::Remove),
     /// Write all users to a file that 'users import' reads
@@ -42,6 +45,7 @@ impl Users {
             Self::Show(command) => command.run(&app),
             Self::History(command) => command.run(&app),
             Self::Set(command) => command.run(&app),
+            Self::Password(command) => command.run(&app),
             Self::Remove(command) => command.run(&app),
             Self::Export(command) => command.run(&app),
         }

@@ -33,6 +33,8 @@ pub(super) struct Imported {
     users: u64,
     /// The organizations that were made for them.
     organizations: Vec<String>,
+    /// What FreeRADIUS would reject some of the users for, in a few sentences.
+    warnings: Vec<String>,
 }
 
 /// Adds the users of a CSV file, which is sent as it is and read while it comes: all of them, or none and everything
@@ -64,7 +66,8 @@ pub(super) async fn import(
         })
     };
     let done = aside(work).await?;
-    Ok((StatusCode::CREATED, Json(Imported { users: done.users, organizations: done.organizations })))
+    let rollcall_app::Imported { users, organizations, warnings } = done;
+    Ok((StatusCode::CREATED, Json(Imported { users, organizations, warnings })))
 }
 
 fn told(fault: &rollcall_app::Fault) -> Fault {

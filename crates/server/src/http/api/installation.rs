@@ -18,7 +18,7 @@ use crate::http::problem::{Fault, Problem};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Value {
-    /// Such as `90d` for `prune_after`, or `1000` for `four_eyes_above`.
+    /// Such as `90d` for `prune_after`, `1000` for `four_eyes_above`, or `yes` for `strict_attributes`.
     value: String,
 }
 
@@ -47,15 +47,17 @@ pub(super) struct Pruned {
 enum Name {
     PruneAfter,
     FourEyesAbove,
+    StrictAttributes,
 }
 
 impl Name {
-    const ALL: [Self; 2] = [Self::PruneAfter, Self::FourEyesAbove];
+    const ALL: [Self; 3] = [Self::PruneAfter, Self::FourEyesAbove, Self::StrictAttributes];
 
     fn text(self) -> &'static str {
         match self {
             Self::PruneAfter => "prune_after",
             Self::FourEyesAbove => "four_eyes_above",
+            Self::StrictAttributes => "strict_attributes",
         }
     }
 
@@ -68,6 +70,7 @@ impl Name {
         let value = match self {
             Self::PruneAfter => app.prune_after()?.map(|age| age.to_string()),
             Self::FourEyesAbove => app.four_eyes_above()?.map(|above| above.to_string()),
+            Self::StrictAttributes => app.is_strict()?.then(|| "yes".to_owned()),
         };
         Ok(Setting { name: self.text().to_owned(), value })
     }
@@ -76,6 +79,13 @@ impl Name {
         match self {
             Self::PruneAfter => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
             Self::FourEyesAbove => app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?,
+            Self::StrictAttributes => app.set_strict(match value {
+                Some("yes") => true,
+                Some("no") | None => false,
+                Some(other) => {
+                    return Err(Refusal::new(format!("{other:?} is neither yes nor no")).into());
+                }
+            })?,
         }
         self.get(app)
     }

@@ -47,6 +47,7 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::one, users::edit, users::remove))
         .routes(routes!(users::history))
+        .routes(routes!(users::reply))
         .routes(routes!(organizations::list, organizations::add))
         .routes(routes!(organizations::rename, organizations::remove))
         .routes(routes!(profiles::list, profiles::add))

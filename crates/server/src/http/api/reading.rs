@@ -1,10 +1,10 @@
 //! What requests bring, as the domain wants it; everything that is wrong is told with its place.
 
 use rollcall_app::UserEdit;
-use rollcall_domain::{self as domain, Field, ItemKind, Secret, Zone};
+use rollcall_domain::{self as domain, Field, ItemKind, Secret, UserPassword, Zone};
 use serde_json::{Map, Value};
 
-use crate::contract::{Item, NewUser, RemovedItem, UserPatch};
+use crate::contract::{Hidden, Item, NewUser, RemovedItem, UserPatch};
 use crate::http::problem::{Fault, Problem};
 
 /// Reads what was given and collects what is wrong with it.
@@ -22,6 +22,12 @@ impl Reading {
             self.keep(|| format!("/{}", name.replace('~', "~0").replace('/', "~1")), read)
         };
         given.iter().filter_map(read).collect()
+    }
+
+    fn password(&mut self, given: Option<Hidden>) -> Option<Secret> {
+        let given = Secret::new(given?.0);
+        self.keep(|| "/password".to_owned(), UserPassword::read(&given))?;
+        Some(given)
     }
 
     fn items(&mut self, pointer: &str, given: Vec<Item>, kind: ItemKind) -> Vec<domain::Item> {
@@ -57,7 +63,7 @@ pub(super) fn new_user(new: NewUser, zone: &Zone) -> Result<rollcall_app::NewUse
         profiles: new.profiles,
         attributes: reading.items("/attributes", new.attributes, ItemKind::Reply),
         check_attributes: reading.items("/check_attributes", new.check_attributes, ItemKind::Check),
-        password: new.password.map(|password| Secret::new(password.0)),
+        password: reading.password(new.password),
     };
     reading.end(new)
 }
@@ -79,6 +85,6 @@ pub(super) fn edits(patch: UserPatch, zone: &Zone) -> Result<Vec<UserEdit>, Prob
     }
     let fields = reading.fields(&patch.fields, zone).into_iter();
     edits.extend(fields.map(|(field, value)| UserEdit::Set(field, value)));
-    edits.extend(patch.password.map(|password| UserEdit::Password(Secret::new(password.0))));
+    edits.extend(reading.password(patch.password).map(UserEdit::Password));
     reading.end(edits)
 }

@@ -91,7 +91,7 @@ pub(super) async fn start(
     let key = once.key(&new)?;
     let listed = choice(new.targets)?;
     let params = params(new.params)?;
-    let terms = terms(new.brakes, new.canary, new.hold, key)?;
+    let terms = Terms { strict: new.strict, ..terms(new.brakes, new.canary, new.hold, key)? };
     let engine = engine(&server, new.time_limit)?;
     let (name, source, mode, report) = (new.script, new.source, new.mode, new.report);
     let run = aside(move || {
@@ -297,7 +297,8 @@ fn terms(brakes: Brakes, canary: Option<u64>, hold: bool, key: Option<RequestKey
         let why = "a canary is of at least one target";
         return Err(Problem::invalid(why).at(Fault::at("/canary", why)));
     }
-    Ok(Terms { brakes: brakes.into(), canary, confirmed: true, queue: true, hold, key })
+    let brakes = brakes.into();
+    Ok(Terms { brakes, canary, confirmed: true, queue: true, hold, key, strict: false })
 }
 
 fn seconds(limit: Option<f64>) -> Result<Option<Duration>, Problem> {

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::conditions::{Seen, tagged};
 use super::page::{self, Part};
 use super::reading::{edits, new_user};
-use crate::contract::{Event, NewUser, Page, User, UserPatch};
+use crate::contract::{Event, NewUser, Page, Reply, User, UserPatch};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -131,6 +131,14 @@ pub(super) async fn remove(
     let expected = seen.version()?;
     blocking(move || app.delete_user(&username, expected)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What FreeRADIUS answers to a user who comes with the right password.
+#[utoipa::path(get, path = "/users/{username}/reply", tag = "users", params(("username" = String, Path)),
+    responses((status = 200, body = Reply)))]
+pub(super) async fn reply(Caller(app): Caller, Path(username): Path<String>) -> Result<Json<Reply>, Problem> {
+    let reply = blocking(move || app.radius_reply(&app.user(&username)?));
+    Ok(Json(reply.await?.into()))
 }
 
 /// What was changed of a user, newest first: by runs and by hand. What was pruned is missing.

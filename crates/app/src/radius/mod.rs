@@ -1,0 +1,11 @@
+//! FreeRADIUS on Rollcall's database: what it is configured with, and whether it finds what it needs.
+
+mod check;
+mod config;
+mod dictionary;
+mod import;
+mod reply;
+
+pub use check::Finding;
+pub use config::{ConfigFile, DEFAULT_ROLE};
+pub use import::{TakeOver, TakenOver};

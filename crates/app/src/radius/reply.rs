@@ -1,0 +1,35 @@
+//! What FreeRADIUS answers to a user now, and what it would after a preview is applied.
+
+use rollcall_domain::{Profile, Refusal, Reply, Right, RunId, TargetOutcome, User};
+
+use crate::{App, AppError};
+
+impl App {
+    /// What FreeRADIUS answers to a user who comes with the right password.
+    pub fn radius_reply(&self, user: &User) -> Result<Reply, AppError> {
+        let permit = self.may(Right::Look)?;
+        let mut profiles: Vec<Profile> = Vec::with_capacity(user.profiles.len());
+        for assigned in &user.profiles {
+            profiles.extend(permit.profile(&assigned.short_name)?);
+        }
+        Ok(Reply::to(user, &profiles, self.clock.now()))
+    }
+
+    /// The same before and after what a preview has planned for a target; none if the user has changed since, or is gone.
+    pub fn planned_reply(&self, outcome: &TargetOutcome) -> Result<Option<(Reply, Reply)>, AppError> {
+        let Some(user) = self.user_by_id(outcome.user_id)? else { return Ok(None) };
+        let Ok(after) = user.after(&outcome.changes) else { return Ok(None) };
+        Ok(Some((self.radius_reply(&user)?, self.radius_reply(&after)?)))
+    }
+
+    /// The same for a user, by name.
+    pub fn planned_reply_to(&self, preview: RunId, username: &str) -> Result<(Reply, Reply), AppError> {
+        let run = self.find_run(preview)?;
+        let user = self.user(username)?;
+        let changes = self.may_with(Right::Look, &run)?.changes_planned_for(preview, user.id)?;
+        let after = user.after(&changes).map_err(|_| {
+            Refusal::new(format!("user {username:?} has changed since preview {preview}: preview it again"))
+        })?;
+        Ok((self.radius_reply(&user)?, self.radius_reply(&after)?))
+    }
+}

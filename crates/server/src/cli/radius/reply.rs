@@ -1,0 +1,62 @@
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::App;
+use rollcall_domain::{Reply, RunId};
+use serde::Serialize;
+
+use crate::contract;
+use crate::output::{one_line, print_json, stdout};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It is worked out here, from the user's items and the profiles; counters and what other modules of \
+                        FreeRADIUS add are not in it.\n\n\
+                        Example:\n  rollcall radius reply ana.berg7 --preview 12"
+)]
+pub(crate) struct ReplyTo {
+    /// The username
+    username: String,
+    /// Also what it will be once this preview is applied
+    #[arg(long, value_name = "RUN")]
+    preview: Option<RunId>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Planned {
+    before: contract::Reply,
+    after: contract::Reply,
+}
+
+impl ReplyTo {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+        let Some(preview) = self.preview else {
+            let reply = app.radius_reply(&app.user(&self.username)?)?;
+            if self.json {
+                print_json(&contract::Reply::from(reply))?;
+            } else {
+                write(&reply, "")?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        };
+        let (before, after) = app.planned_reply_to(preview, &self.username)?;
+        if self.json {
+            print_json(&Planned { before: before.into(), after: after.into() })?;
+        } else {
+            writeln!(stdout(), "before")?;
+            write(&before, "  ")?;
+            writeln!(stdout(), "after")?;
+            write(&after, "  ")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn write(reply: &Reply, indent: &str) -> std::io::Result<()> {
+    let mut out = stdout();
+    reply.lines().iter().try_for_each(|line| writeln!(out, "{indent}{}", one_line(line)))
+}
