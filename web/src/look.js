@@ -9,9 +9,9 @@ const ink = "var(--ink, light-dark(#1c2330, #e8ebf0))";
 const card = "var(--card, light-dark(#fff, #1b212b))";
 const line = "var(--line, light-dark(#d4d9e1, #38414f))";
 const act = "var(--act, light-dark(#1f5fbf, #7fb0ff))";
-const quiet = "var(--quiet, light-dark(#5a6474, #a2acba))";
+const quiet = "var(--soft, light-dark(#5a6474, #a2acba))";
 const bad = "var(--bad, light-dark(#a3231c, #ff9a92))";
-const doubtful = "var(--doubtful, light-dark(#8a5300, #f0b75e))";
+const doubtful = "var(--warn, light-dark(#8a5300, #f0b75e))";
 const keyword = "var(--code-keyword, light-dark(#8a2fa0, #d59bef))";
 const text = "var(--code-text, light-dark(#22663c, #93d3a2))";
 const number = "var(--code-number, light-dark(#8a4b08, #e9b46d))";
@@ -29,7 +29,7 @@ const look = EditorView.theme({
     fontSize: "0.875rem",
   },
   "&.cm-focused": { outline: `3px solid ${act}`, outlineOffset: "2px" },
-  ".cm-scroller": { fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace", lineHeight: "1.55" },
+  ".cm-scroller": { fontFamily: "var(--mono, ui-monospace, Menlo, Consolas, monospace)", lineHeight: "1.55" },
   ".cm-content": { caretColor: ink, minHeight: "12rem" },
   ".cm-cursor": { borderLeftColor: ink },
   ".cm-gutters": { color: quiet, backgroundColor: "transparent", borderRight: `1px solid ${line}` },
@@ -38,8 +38,9 @@ const look = EditorView.theme({
     background: selected,
   },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: selected, outline: `1px solid ${act}` },
-  ".cm-searchMatch": { backgroundColor: `color-mix(in srgb, ${doubtful} 30%, transparent)` },
-  ".cm-searchMatch-selected": { backgroundColor: `color-mix(in srgb, ${doubtful} 55%, transparent)` },
+  // The colours of the text must stay readable on these.
+  ".cm-searchMatch": { backgroundColor: `color-mix(in srgb, ${doubtful} 16%, transparent)` },
+  ".cm-searchMatch-selected": { outline: `2px solid ${doubtful}` },
   ".cm-panels": { color: ink, backgroundColor: card, borderColor: line },
   ".cm-textfield, .cm-button": {
     color: ink,
@@ -48,6 +49,10 @@ const look = EditorView.theme({
     borderRadius: "6px",
     minHeight: "24px",
   },
+  ".cm-panel.cm-search": { padding: "6px 40px 6px 6px" },
+  ".cm-panel.cm-search label": { display: "inline-flex", alignItems: "center", minHeight: "24px" },
+  ".cm-panel.cm-search [name=close]": { minWidth: "24px", minHeight: "24px", color: "inherit", cursor: "pointer" },
+  ".cm-panel :focus-visible, .cm-panel.cm-search [name=close]:focus-visible": { outline: `2px solid ${act}` },
   ".cm-tooltip": {
     color: ink,
     backgroundColor: card,
@@ -56,7 +61,7 @@ const look = EditorView.theme({
     boxShadow: "0 4px 16px rgb(0 0 0 / 0.18)",
   },
   ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "inherit", minWidth: "16rem" },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "3px 8px", minHeight: "24px" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "2px 8px", lineHeight: "24px" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { color: "var(--on-act, light-dark(#fff, #10151c))", background: act },
   ".cm-completionDetail": { fontStyle: "normal", opacity: "0.8", marginLeft: "1rem" },
   ".cm-tooltip .about, .cm-completionInfo .about": { padding: "6px 10px", maxWidth: "26rem", whiteSpace: "normal" },

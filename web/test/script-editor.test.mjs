@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import axe from "axe-core";
+
 import { Site, until } from "./site.mjs";
 
 /** @type {Site} */
@@ -90,7 +92,8 @@ test("completions are what the server documents", async () => {
   await type(page, text, "user.expir");
   const about = page.locator("script-editor .cm-completionInfo");
   await about.getByText("Until when the user may sign in").waitFor();
-  await page.keyboard.press("Enter");
+  // Not by a key: the editor takes none within a moment of a change, so that nobody chooses what they have not seen.
+  await page.locator("script-editor .cm-completionLabel", { hasText: /^expiration$/ }).click();
   await until("it is completed", async () => (await textarea.inputValue()).endsWith("user.expiration"));
   // What the script declares, as the server has read it.
   await text.click();
@@ -201,3 +204,44 @@ test("what may not be changed is not", async () => {
   assert.equal(await textarea.inputValue(), "x = 1");
   assert.deepEqual(wrong, []);
 });
+
+test("who is signed out is told so", async () => {
+  const { page, context, text, status } = await editor("x = 1");
+  await until("it is checked", async () => (await status.textContent()) === "No mistakes found.");
+  await context.clearCookies();
+  await type(page, text, "\ny = = 1");
+  await until("it is not", async () => (await status.textContent()) === "Sign in again to have it checked.");
+  assert.equal(await page.locator("script-editor .cm-lintRange").count(), 0);
+});
+
+test("nothing moves for whoever wants it so", async () => {
+  const { page, wrong, text } = await editor("x = 1", { options: { reducedMotion: "reduce" } });
+  await text.click();
+  const layer = page.locator("script-editor .cm-cursorLayer");
+  assert.match(await layer.evaluate((each) => getComputedStyle(each).animationDuration), /^0m?s$/);
+  assert.deepEqual(wrong, []);
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing, ${colorScheme}`, async () => {
+    const { page, wrong, text } = await editor("# why\nif user.usernam:\n    skip('x')\n", { options: { colorScheme } });
+    await page.locator("script-editor .cm-lintRange-warning").first().waitFor();
+    await type(page, text, "user.pro");
+    await page.locator("script-editor .cm-completionInfo").waitFor();
+    assert.deepEqual(await faults(page), []);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+f");
+    await page.keyboard.type("skip");
+    await page.locator("script-editor .cm-searchMatch").first().waitFor();
+    assert.deepEqual(await faults(page), []);
+    assert.deepEqual(wrong, []);
+  });
+}
+
+/** What axe finds, by the rules of WCAG 2.2 AA. */
+async function faults(page) {
+  await page.evaluate(axe.source);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const { violations } = await page.evaluate((tags) => globalThis.axe.run({ runOnly: tags }), tags);
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+}
