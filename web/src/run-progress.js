@@ -2,13 +2,12 @@
 // the texts of `data-field` "done", "targets", "rate", "left" and "state". When the run ends, the page is loaded again.
 
 import { Refused, followRun, lookAtRun } from "./api.js";
+import { Pace, lasting } from "./pace.js";
 
 /** @typedef {import("./api.js").Run} Run */
 
 /** Between two looks where no news come, in milliseconds. */
 const EVERY = 2_000;
-/** How far back the pace is measured, in milliseconds. */
-const LATELY = 10_000;
 /** In percent: whoever listens is told each time that much more is done. */
 const STEP = 10;
 
@@ -19,38 +18,7 @@ const AT_REST = [...ENDED, "interrupted"];
 const number = new Intl.NumberFormat("en");
 
 /** @param {Run} run */
-export const done = (run) => Object.values(run.outcomes).reduce((sum, count) => sum + count, 0);
-
-/**
- * A time as people say it.
- * @param {number} seconds
- */
-export function lasting(seconds) {
-  const whole = Math.ceil(seconds);
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  if (hours) return `${hours} h ${minutes} min`;
-  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
-}
-
-/** How fast a run is, by what was done lately. */
-export class Pace {
-  /** @type {{at: number, done: number}[]} */
-  #seen = [];
-
-  /**
-   * @param {number} at In milliseconds.
-   * @param {number} done
-   * @returns {number | null} Targets a second; null: not known yet.
-   */
-  note(at, done) {
-    // A run that was begun again, or whose targets are executed once more.
-    if (this.#seen.length && done < this.#seen[this.#seen.length - 1].done) this.#seen = [];
-    this.#seen.push({ at, done });
-    while (this.#seen.length > 2 && this.#seen[1].at <= at - LATELY) this.#seen.shift();
-    const [first] = this.#seen;
-    return at > first.at ? ((done - first.done) * 1000) / (at - first.at) : null;
-  }
-}
+const done = (run) => Object.values(run.outcomes).reduce((sum, count) => sum + count, 0);
 
 export class RunProgress extends HTMLElement {
   /** @type {EventSource | undefined} */

@@ -42,6 +42,8 @@ export class ScriptEditor extends HTMLElement {
   #status = document.createElement("p");
   /** @type {import("./api.js").Parameter[]} */
   #parameters = [];
+  /** Whether a form takes along what was written. */
+  #taken = false;
   /** Ends what this element listens to elsewhere. */
   #here = new AbortController();
 
@@ -149,6 +151,7 @@ export class ScriptEditor extends HTMLElement {
   /** @param {EditorState} state */
   #keepInStep(state) {
     if (!this.#text) return;
+    this.#taken = false;
     this.#text.value = state.doc.toString();
     this.#text.dispatchEvent(new Event("input", { bubbles: true }));
   }
@@ -161,6 +164,12 @@ export class ScriptEditor extends HTMLElement {
     const { signal } = this.#here;
     for (const label of text.labels) label.addEventListener("click", () => view.focus(), { signal });
     text.form?.addEventListener("reset", () => (this.value = text.defaultValue), { signal });
+    text.form?.addEventListener("submit", () => (this.#taken = true), { signal });
+    // Whoever leaves by a link is asked whether they mean it.
+    const keep = (/** @type {Event} */ event) => {
+      if (text.value !== text.defaultValue && !this.#taken) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", keep, { signal });
     // A browser cannot show what is wrong with a field that it does not show.
     const refuse = (/** @type {Event} */ event) => {
       event.preventDefault();

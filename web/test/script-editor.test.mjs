@@ -198,6 +198,25 @@ test("a link leads to a line, and a form takes back", async () => {
   assert.deepEqual(wrong, []);
 });
 
+test("nobody loses what they have written by leaving", async () => {
+  const { page, wrong, sent, text } = await editor("x = 1");
+  let asked = 0;
+  page.on("dialog", (dialog) => {
+    asked += 1;
+    return dialog.dismiss();
+  });
+  await type(page, text, "0");
+  await page.close({ runBeforeUnload: true });
+  await until("somebody is asked", () => asked === 1);
+  await page.keyboard.press("Control+s");
+  await until("it is saved", () => sent.length === 1);
+  const closed = page.waitForEvent("close");
+  await page.close({ runBeforeUnload: true });
+  await closed;
+  assert.equal(asked, 1);
+  assert.deepEqual(wrong, []);
+});
+
 test("what may not be changed is not", async () => {
   const { page, wrong, text, textarea } = await editor("x = 1", { area: "readonly" });
   await type(page, text, "y");
