@@ -218,3 +218,23 @@ fn a_server_does_what_waits_for_somebody() {
     assert_eq!(desk.runs()[0]["outcomes"]["changed"], 3);
     server.end();
 }
+
+#[test]
+fn what_pages_load_lies_where_its_bytes_say_and_is_kept_for_good() {
+    use sha2::{Digest, Sha256};
+    let (desk, script) = (site(), include_bytes!("../assets/app.js"));
+    let server = Server::on(&desk);
+    let hash: String = Sha256::digest(script).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    // Nobody need be signed in.
+    let found = server.get(&format!("/assets/app.{hash}.js"), &[]);
+    assert_eq!((found.status.as_u16(), found.text.as_bytes()), (200, &script[..]));
+    assert_eq!(found.headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(found.headers["cache-control"], "public, max-age=31536000, immutable");
+    for another in ["app.js", "app.0123456789abcdef.js", "..%2f..%2fCargo.toml"] {
+        let missing = server.get(&format!("/assets/{another}"), &[]);
+        missing.problem(404);
+        assert_eq!(missing.headers["cache-control"], "no-store", "{another}");
+    }
+    let licences = server.get("/assets/LICENSES.txt", &[]);
+    assert!(licences.status == 200 && licences.text.contains("@codemirror/view"), "{}", licences.text);
+}

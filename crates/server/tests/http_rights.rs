@@ -59,6 +59,7 @@ fn rows() -> Vec<Row> {
         row("get /me", "/me", None, Nobody),
         row("get /roles", "/roles", None, Nobody),
         row("get /samples", "/samples", None, Nobody),
+        row("get /script-api", "/script-api", None, Nobody),
         row("get /samples/{name}", "/samples/extend-by-days", None, Nobody),
         with(
             "post /trials",

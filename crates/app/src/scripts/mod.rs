@@ -8,8 +8,10 @@ mod place;
 mod samples;
 mod saved;
 mod source;
+mod world;
 
 pub use place::Fault;
 pub(crate) use place::point_at;
 pub use samples::{SAMPLES, Sample, sample};
 pub use source::{Source, read};
+pub use world::{Access, Name, world};

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use rollcall_domain::{Field, Param, Params, did_you_mean};
+use rollcall_domain::{Param, Params, did_you_mean};
 use ruff_python_ast::visitor::{
     Visitor, walk_alias, walk_except_handler, walk_expr, walk_parameter, walk_pattern, walk_stmt,
     walk_type_param,
@@ -14,28 +14,10 @@ use ruff_python_ast::{
 use ruff_text_size::{Ranged, TextRange};
 
 use super::place::{Fault, Lines};
+use super::world::{self, Access as May, RUN, USER};
 
 /// Enough to be read at once.
 const MAX_WARNINGS: usize = 100;
-
-/// What every script finds, besides [`BUILTINS`].
-const WORLD: [&str; 10] = ["user", "obj", "row", "params", "result", "run", "skip", "fail", "log", "PARAMS"];
-
-/// Of users, besides the fields; all read-only.
-const MEMBERS: [&str; 9] = [
-    "profiles",
-    "attributes",
-    "check_attributes",
-    "profile_add",
-    "profile_remove",
-    "attribute_add",
-    "attribute_remove",
-    "check_attribute_add",
-    "check_attribute_remove",
-];
-
-/// Of the run.
-const OF_RUN: [&str; 4] = ["id", "now", "preview", "administrator"];
 
 /// What `params` has as a dict.
 const OF_DICT: [&str; 11] =
@@ -106,12 +88,15 @@ impl<'a> Names<'a> {
 
     fn undefined(&self, lines: &Lines<'_>) -> impl Iterator<Item = Fault> {
         let known = |name: &str| {
-            self.bound.contains(name) || BUILTINS.contains(&name) || WORLD.contains(&name) || is_dunder(name)
+            self.bound.contains(name)
+                || BUILTINS.contains(&name)
+                || world::find(None, name).is_some()
+                || is_dunder(name)
         };
         self.loaded.iter().filter(move |(name, _)| !known(name)).map(|(name, place)| {
             // What is in the script and its world first: of equals, the last one is taken.
             let mut candidates: Vec<_> =
-                BUILTINS.into_iter().chain(self.bound.iter().copied()).chain(WORLD).collect();
+                BUILTINS.into_iter().chain(self.bound.iter().copied()).chain(world::names_of(None)).collect();
             candidates.sort_by_key(|candidate| (BUILTINS.contains(candidate), *candidate));
             candidates.reverse();
             let hint = did_you_mean(name, candidates);
@@ -148,24 +133,24 @@ fn hint_of(close: Option<&str>) -> String {
 fn of_user(access: &Access<'_>) -> Option<String> {
     let Access { object, name, .. } = access;
     let reads = access.context == ExprContext::Load;
-    match Field::ALL.into_iter().find(|field| field.name() == *name) {
-        Some(field) if reads || field.writable() => None,
-        None if reads && MEMBERS.contains(name) => None,
-        None if !MEMBERS.contains(name) => {
-            let close = did_you_mean(name, Field::ALL.map(Field::name).into_iter().chain(MEMBERS));
+    match world::find(Some(USER), name) {
+        Some(found) if reads || found.access == May::ReadWrite => None,
+        Some(_) => Some(format!("{object}.{name} is read-only")),
+        None => {
+            let close = did_you_mean(name, world::names_of(Some(USER)));
             Some(format!("{object}.{name}: a user has no field {name:?}{}", hint_of(close)))
         }
-        _ => Some(format!("{object}.{name} is read-only")),
     }
 }
 
 fn of_run(access: &Access<'_>) -> Option<String> {
     let name = access.name;
-    match (OF_RUN.contains(&name), access.context == ExprContext::Load) {
-        (true, true) => None,
-        (true, false) => Some(format!("run.{name} is read-only")),
-        (false, _) => {
-            Some(format!("run.{name}: a run has no {name:?}{}", hint_of(did_you_mean(name, OF_RUN))))
+    match world::find(Some(RUN), name) {
+        Some(_) if access.context == ExprContext::Load => None,
+        Some(_) => Some(format!("run.{name} is read-only")),
+        None => {
+            let close = did_you_mean(name, world::names_of(Some(RUN)));
+            Some(format!("run.{name}: a run has no {name:?}{}", hint_of(close)))
         }
     }
 }

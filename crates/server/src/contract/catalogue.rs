@@ -3,6 +3,7 @@ use rollcall_app::scripts;
 use rollcall_domain::{self as domain, ItemRow, Operator, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 
 /// A RADIUS item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -204,6 +205,41 @@ impl From<&scripts::Sample> for Sample {
             name: sample.name.to_owned(),
             columns: sample.columns.iter().map(|column| (*column).to_owned()).collect(),
             source: sample.source.to_owned(),
+        }
+    }
+}
+
+/// A name that scripts may use without importing it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ScriptName {
+    /// What is written.
+    pub(crate) name: String,
+    /// The kind of what it is written behind, with a dot; null: it stands by itself.
+    pub(crate) of: Option<String>,
+    /// Its type, or that of what it gives, as Python would write it.
+    pub(crate) kind: String,
+    /// What may be done with it.
+    #[schema(schema_with = accesses)]
+    pub(crate) access: String,
+    /// How it is called, if it is.
+    pub(crate) call: Option<String>,
+    /// What it is for.
+    pub(crate) about: String,
+}
+
+fn accesses() -> Schema {
+    super::names(scripts::Access::ALL.map(scripts::Access::name))
+}
+
+impl From<scripts::Name> for ScriptName {
+    fn from(name: scripts::Name) -> Self {
+        Self {
+            name: name.name.to_owned(),
+            of: name.of.map(str::to_owned),
+            kind: name.kind.to_owned(),
+            access: name.access.name().to_owned(),
+            call: name.call.map(str::to_owned),
+            about: name.about.to_owned(),
         }
     }
 }

@@ -20,7 +20,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 pub(crate) use access::{Administrator, Credential, Grant, Me, NewToken, Session, Token, read};
 pub(crate) use audit::Entry;
 pub(crate) use catalogue::{
-    Checked, Count, Fault, Filter, Item, Organization, Profile, Sample, Script, Setting, Worker,
+    Checked, Count, Fault, Filter, Item, Organization, Profile, Sample, Script, ScriptName, Setting, Worker,
 };
 pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome};

@@ -2,6 +2,7 @@
 //! [`App`] that it gives them. A file an endpoint; [`problem`] is how everything that goes wrong is told.
 
 mod api;
+pub(crate) mod assets;
 mod compress;
 mod connections;
 mod cookie;
@@ -120,6 +121,7 @@ impl Server {
             .route("/readyz", get(health::ready))
             .route("/metrics", get(metrics::show))
             .route("/style.css", get(set_up::style))
+            .route("/assets/{name}", get(assets::show))
             .route("/set-up/{link}", get(set_up::page).post(set_up::form))
             .layer(middleware::from_fn(limits::be_patient))
             .nest(api::PREFIX, api::routes())

@@ -62,6 +62,7 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(scripts::restore))
         .routes(routes!(scripts::diff))
         .routes(routes!(scripts::check))
+        .routes(routes!(scripts::names))
         .routes(routes!(uploads::list))
         .routes(routes!(uploads::one, uploads::remove))
         .routes(routes!(trials::attempt))

@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use rollcall_app::AppError;
+use rollcall_app::{AppError, scripts};
 use rollcall_domain::ScriptVersion;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::conditions::{Seen, tagged};
 use super::page::Part;
-use crate::contract::{Checked, Fault, Page, Script};
+use crate::contract::{Checked, Fault, Page, Script, ScriptName};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -180,4 +180,10 @@ pub(super) async fn check(Caller(app): Caller, Body(draft): Body<Draft>) -> Resu
         Err(error) => Err(error),
     });
     Ok(Json(checked.await?))
+}
+
+/// Every name that scripts may use without importing it, Python's builtins apart, with what it is for: for editors.
+#[utoipa::path(get, path = "/script-api", tag = "scripts", responses((status = 200, body = Page<ScriptName>)))]
+pub(super) async fn names(_: Caller) -> Json<Page<ScriptName>> {
+    Json(Page { items: scripts::world().map(ScriptName::from).collect(), next: None })
 }

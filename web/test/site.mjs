@@ -1,0 +1,150 @@
+// A real server with a real database, and a real Chromium that looks at it.
+
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const ROLLCALL = process.env.ROLLCALL ?? join(root, "target/debug/rollcall");
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const PASSWORD = "a-password-of-the-tests";
+
+const script = readFileSync(join(root, "crates/server/assets/app.js"));
+const hash = createHash("sha256").update(script).digest("hex").slice(0, 16);
+
+/** What pages with the elements say; nothing of it is weaker than what they need. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+const BROWSER = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Where pages of tests lie: the browser believes that the server has them. */
+const OURS = "/of-the-tests/";
+
+/** Waits until something is so. */
+export async function until(what, so) {
+  for (const end = Date.now() + 15_000; Date.now() < end; ) {
+    if (await so()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`not within fifteen seconds: ${what}`);
+}
+
+export class Site {
+  /** Starts a server on a database of its own, with `users` users and an administrator `ana`. */
+  static async start({ users = 3 } = {}) {
+    if (!existsSync(ROLLCALL)) throw new Error(`missing: ${ROLLCALL}. Make it with: cargo build`);
+    const site = new Site();
+    site.folder = mkdtempSync(join(tmpdir(), "rollcall-web-"));
+    const names = Array.from({ length: users }, (_, n) => `u${n + 1},default`);
+    site.write("users.csv", `username,organization\n${names.join("\n")}\n`);
+    site.rollcall(["init"]);
+    site.rollcall(["users", "import", "users.csv"]);
+    site.rollcall(["administrators", "add", "ana", "--grant", "admin"]);
+    site.rollcall(["administrators", "password", "ana"], `${PASSWORD}\n`);
+    const serve = ["serve", "--listen", "127.0.0.1:0"];
+    site.process = spawn(ROLLCALL, serve, { ...site.here(), stdio: ["ignore", "ignore", "pipe"] });
+    const lines = createInterface(site.process.stderr);
+    const [first] = await new Promise((resolve) => lines.once("line", (line) => resolve([line])));
+    site.at = first.replace(/^Rollcall listens on /, "");
+    site.browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER });
+    return site;
+  }
+
+  async end() {
+    await this.browser?.close();
+    if (this.process) {
+      const ended = new Promise((resolve) => this.process.once("exit", resolve));
+      this.process.kill();
+      await ended;
+    }
+    rmSync(this.folder, { recursive: true });
+  }
+
+  here() {
+    const { ROLLCALL_DATABASE: _, ...env } = process.env;
+    return { cwd: this.folder, env: { ...env, ROLLCALL_DATABASE: "sqlite:site.db" } };
+  }
+
+  write(name, text) {
+    writeFileSync(join(this.folder, name), text);
+  }
+
+  /** Runs a command; what it printed. */
+  rollcall(args, input = "") {
+    const done = spawnSync(ROLLCALL, args, { ...this.here(), input, encoding: "utf8" });
+    if (done.status !== 0) throw new Error(`rollcall ${args.join(" ")}: ${done.status}\n${done.stderr}`);
+    return done.stdout;
+  }
+
+  /** A page for somebody who is signed in, and what went wrong on it. */
+  async page(options = {}) {
+    const context = await this.browser.newContext(options);
+    const signedIn = await context.request.post(`${this.at}/api/v1/sessions`, {
+      data: { name: "ana", password: PASSWORD },
+    });
+    if (signedIn.status() !== 201) throw new Error(await signedIn.text());
+    const page = await context.newPage();
+    const wrong = [];
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) wrong.push(message.text());
+    });
+    page.on("pageerror", (error) => wrong.push(String(error)));
+    await page.exposeFunction("tellViolation", (what) => wrong.push(what));
+    await page.addInitScript(() => {
+      addEventListener("securitypolicyviolation", (event) =>
+        globalThis.tellViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
+      );
+    });
+    return { page, wrong, context };
+  }
+
+  /** Shows a page of the test as if the server had it, with the policy of its pages. `body` may be a function. */
+  async show(page, body, { hash: place = "" } = {}) {
+    await page.route(`${this.at}${OURS}page`, (route) => {
+      const text = typeof body === "function" ? body() : body;
+      return route.fulfill({
+        contentType: "text/html; charset=utf-8",
+        headers: { "content-security-policy": POLICY },
+        body: `<!doctype html><html lang="en"><meta name="color-scheme" content="light dark"><title>Test</title>
+          <link rel="stylesheet" href="/style.css">
+          <script type="module" src="/assets/app.${hash}.js"></script><main>${text}</main></html>`,
+      });
+    });
+    await page.goto(`${this.at}${OURS}page${place}`);
+  }
+
+  /** Takes forms that are sent to `action`; each one's fields, in order. */
+  async forms(page) {
+    const sent = [];
+    await page.route(`${this.at}${OURS}form`, (route) => {
+      sent.push(Object.fromEntries(new URLSearchParams(route.request().postData())));
+      return route.fulfill({ status: 204 });
+    });
+    return { sent, action: `${OURS}form` };
+  }
+}
