@@ -1,0 +1,81 @@
+//! The pages: what people see. A file a screen; each handler reads what was asked, asks [`App`](rollcall_app::App), and
+//! answers with a template. All of it works with links and forms alone.
+
+mod address;
+mod errors;
+mod login;
+mod shell;
+mod user;
+mod users;
+mod view;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+use super::problem::Problem;
+use super::{Server, limits};
+use crate::style::tell;
+pub(super) use errors::show_problems;
+
+const STYLE: &str = include_str!("../../../templates/style.css");
+/// What pages may load: nothing but what this server has, and no script or style that stands in them.
+const MAY_LOAD: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The routes of all pages.
+pub(super) fn routes() -> Router<Server> {
+    Router::new()
+        .route("/style.css", get(style))
+        .route("/login", get(login::page).post(login::sign_in))
+        .route("/logout", post(login::sign_out))
+        .route("/users", get(users::list))
+        .route("/add-user", get(users::add_page).post(users::add))
+        .route("/users/{username}", get(user::page).post(user::change))
+        .route("/theme", post(shell::choose_theme))
+        .layer(middleware::from_fn(limits::be_patient))
+}
+
+/// A page as an answer.
+pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => (status, [(header::CONTENT_SECURITY_POLICY, MAY_LOAD)], Html(page)).into_response(),
+        Err(error) => {
+            tell(format_args!("error: {error}"));
+            Problem::internal().into_response()
+        }
+    }
+}
+
+/// Where a form leads when it was done.
+fn see(address: impl AsRef<str>) -> Response {
+    Redirect::to(address.as_ref()).into_response()
+}
+
+/// Names the style as it is, so that browsers may keep it.
+pub(crate) fn style_state() -> &'static str {
+    static STATE: LazyLock<String> = LazyLock::new(|| {
+        let mut hasher = DefaultHasher::new();
+        STYLE.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    });
+    &STATE
+}
+
+/// How the pages look.
+async fn style() -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        // Its address changes with it.
+        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+    ];
+    (headers, STYLE)
+}
