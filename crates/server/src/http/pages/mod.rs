@@ -4,6 +4,13 @@
 mod address;
 mod errors;
 mod login;
+mod new_run;
+mod params;
+mod run;
+mod runs;
+mod script;
+mod script_history;
+mod scripts;
 mod shell;
 mod user;
 mod users;
@@ -14,6 +21,7 @@ use std::sync::LazyLock;
 
 use askama::Template;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -40,8 +48,26 @@ pub(super) fn routes() -> Router<Server> {
         .route("/users", get(users::list))
         .route("/add-user", get(users::add_page).post(users::add))
         .route("/users/{username}", get(user::page).post(user::change))
+        .route("/scripts", get(scripts::list))
+        .route("/samples", get(scripts::samples))
+        .route("/new-script", get(script::new_page).post(script::add))
+        .route("/scripts/{name}", get(script::page).post(script::change))
+        .route("/scripts/{name}/history", get(script_history::page).post(script_history::restore))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run}", get(run::page).post(run::act))
+        .route("/runs/{run}/script", get(run::script))
         .route("/theme", post(shell::choose_theme))
         .layer(middleware::from_fn(limits::be_patient))
+        .merge(long())
+}
+
+/// What takes as long as there are users, or rows of a file.
+fn long() -> Router<Server> {
+    Router::new()
+        .route("/runs/new", get(new_run::page).post(new_run::start))
+        .route("/runs/new/file", post(new_run::file).layer(DefaultBodyLimit::disable()))
+        .route("/runs/{run}/{act}", post(run::make))
+        .layer(middleware::from_fn(limits::be_very_patient))
 }
 
 /// A page as an answer.

@@ -133,3 +133,45 @@ pub(super) fn diff_lines(old: (&str, &str), new: (&str, &str)) -> Vec<DiffLine> 
 pub(super) fn number(n: impl std::borrow::Borrow<u64>) -> String {
     grouped(*n.borrow())
 }
+
+/// The outcomes of a run as a picture: a bar that is divided as they are.
+#[derive(Template)]
+#[template(path = "part_bar.html")]
+pub(super) struct Bar {
+    parts: Vec<Part>,
+    told: String,
+}
+
+/// A part of a bar of a thousand.
+struct Part {
+    class: &'static str,
+    at: u64,
+    width: u64,
+    told: String,
+}
+
+impl HtmlSafe for Bar {}
+
+impl Bar {
+    pub(super) fn of(run: &Run) -> Self {
+        let tally = run.final_tally();
+        let all = run.targets.max(1);
+        let mut parts = Vec::new();
+        let mut before = 0;
+        for (outcome, n) in tally.iter().filter(|(_, n)| *n > 0) {
+            let at = before * 1_000 / all;
+            before += n;
+            // Whatever is there is seen.
+            let width = (before * 1_000 / all).saturating_sub(at).max(4);
+            let told = format!("{} {}", outcome.name().replace('_', " "), grouped(n));
+            parts.push(Part { class: outcome.name(), at, width, told });
+        }
+        let told = parts.iter().map(|part| part.told.as_str()).collect::<Vec<_>>().join(", ");
+        Self { parts, told }
+    }
+}
+
+/// The name of something, as words.
+pub(super) fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
