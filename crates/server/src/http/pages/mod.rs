@@ -1,11 +1,18 @@
 //! The pages: what people see. A file a screen; each handler reads what was asked, asks [`App`](rollcall_app::App), and
 //! answers with a template. All of it works with links and forms alone.
 
+mod account;
 mod address;
+mod administration;
+mod audit;
 mod errors;
+mod filters;
+mod home;
 mod login;
 mod new_run;
+mod organizations;
 mod params;
+mod profiles;
 mod run;
 mod runs;
 mod script;
@@ -42,6 +49,7 @@ const MAY_LOAD: HeaderValue = HeaderValue::from_static(
 /// The routes of all pages.
 pub(super) fn routes() -> Router<Server> {
     Router::new()
+        .route("/", get(home::page))
         .route("/style.css", get(style))
         .route("/login", get(login::page).post(login::sign_in))
         .route("/logout", post(login::sign_out))
@@ -56,6 +64,14 @@ pub(super) fn routes() -> Router<Server> {
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::page).post(run::act))
         .route("/runs/{run}/script", get(run::script))
+        .route("/filters", get(filters::page).post(filters::change))
+        .route("/profiles", get(profiles::list).post(profiles::add))
+        .route("/profiles/{short_name}", get(profiles::page).post(profiles::change))
+        .route("/organizations", get(organizations::page).post(organizations::change))
+        .route("/administration", get(administration::page).post(administration::change))
+        .route("/administrators/{name}", get(account::page).post(account::change))
+        .route("/account", get(account::own_page).post(account::change_own))
+        .route("/audit", get(audit::page))
         .route("/theme", post(shell::choose_theme))
         .layer(middleware::from_fn(limits::be_patient))
         .merge(long())
@@ -66,6 +82,7 @@ fn long() -> Router<Server> {
     Router::new()
         .route("/runs/new", get(new_run::page).post(new_run::start))
         .route("/runs/new/file", post(new_run::file).layer(DefaultBodyLimit::disable()))
+        .route("/audit/verify", post(audit::verify))
         .route("/runs/{run}/{act}", post(run::make))
         .layer(middleware::from_fn(limits::be_very_patient))
 }

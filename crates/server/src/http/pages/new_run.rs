@@ -238,7 +238,9 @@ pub(super) async fn start(
             "run" => Choice::Outcomes(wanted.run()?, wanted.outcome()?),
             "rows" => Choice::Rows(Box::new(choose(&app, &wanted.rows()?)?)),
             _ => {
-                return Err(Problem::invalid("say for whom: every user, a filter, a file, or an earlier run"));
+                return Err(Problem::invalid(
+                    "say for whom: every user, a filter, a file, or an earlier run",
+                ));
             }
         };
         let time_limit = match given.get("time_limit").map(|text| text.trim()).filter(|text| !text.is_empty())
