@@ -140,6 +140,12 @@ impl Problem {
         }
     }
 
+    /// What is wrong at a place in the body.
+    pub(crate) fn at_place(&self, pointer: &str) -> Option<&str> {
+        let found = self.errors.iter().find(|fault| fault.pointer.as_deref() == Some(pointer));
+        found.map(|fault| fault.detail.as_str())
+    }
+
     /// The number of the request, where it is known.
     pub(crate) fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()

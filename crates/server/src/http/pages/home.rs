@@ -55,7 +55,7 @@ fn count(app: &App, filter: &str) -> Result<(Counted, String), Problem> {
 fn counts(app: &App) -> Result<Vec<Count>, Problem> {
     let mut counts = Vec::new();
     for (name, class, filter) in [
-        ("active", "active", "is_active eq true and not expiration lt now"),
+        ("active", "active", "is_active eq true and not (expiration lt now)"),
         ("active, but expired", "expired", "is_active eq true and expiration lt now"),
         ("inactive", "inactive", "is_active eq false"),
     ] {

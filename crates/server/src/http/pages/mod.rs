@@ -40,6 +40,7 @@ use crate::style::tell;
 pub(super) use errors::show_problems;
 
 const STYLE: &str = include_str!("../../../templates/style.css");
+const FAVICON: &str = include_str!("../../../templates/favicon.svg");
 /// What pages may load: nothing but what this server has, and no script or style that stands in them.
 const MAY_LOAD: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
@@ -51,6 +52,7 @@ pub(super) fn routes() -> Router<Server> {
     Router::new()
         .route("/", get(home::page))
         .route("/style.css", get(style))
+        .route("/favicon.svg", get(favicon))
         .route("/login", get(login::page).post(login::sign_in))
         .route("/logout", post(login::sign_out))
         .route("/users", get(users::list))
@@ -121,4 +123,11 @@ async fn style() -> impl IntoResponse {
         (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
     ];
     (headers, STYLE)
+}
+
+/// What browsers show of a page in their tabs.
+async fn favicon() -> impl IntoResponse {
+    let headers =
+        [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, max-age=86400")];
+    (headers, FAVICON)
 }

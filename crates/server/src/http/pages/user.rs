@@ -122,12 +122,8 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
         let user = app.user(&username)?;
         let tab = tab(&asked.tab);
         let wrong = |field: Field| {
-            let place = format!("/{field}");
-            let faults = shell.problem.iter().flat_map(Problem::errors);
-            faults
-                .filter(|fault| fault.pointer.as_deref() == Some(&place))
-                .map(|fault| fault.detail.clone())
-                .next()
+            let problem = shell.problem.as_ref();
+            problem.and_then(|problem| problem.at_place(&format!("/{field}"))).map(str::to_owned)
         };
         let input = |field: Field| Input {
             field,
