@@ -44,7 +44,7 @@ tokio::task_local! {
 }
 
 /// The number of the request that is worked on.
-pub(super) fn request_id() -> Option<String> {
+pub(in crate::http) fn request_id() -> Option<String> {
     ID.try_with(Clone::clone).ok()
 }
 

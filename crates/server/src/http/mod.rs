@@ -45,8 +45,10 @@ use metrics::Metrics;
 use problem::Problem;
 use stream::Streams;
 
+pub(crate) use assets::script_path;
 pub(crate) use listener::{Listen, Listener};
 pub(crate) use log::LogFormat;
+pub(crate) use pages::style_state;
 pub(crate) use proxy::{Proxies, ProxyHeaders};
 pub(crate) use site::{PublicUrl, Site};
 pub(crate) use tls::Tls;
@@ -120,10 +122,10 @@ impl Server {
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(metrics::show))
-            .route("/style.css", get(set_up::style))
             .route("/assets/{name}", get(assets::show))
             .route("/set-up/{link}", get(set_up::page).post(set_up::form))
             .layer(middleware::from_fn(limits::be_patient))
+            .merge(pages::routes())
             .nest(api::PREFIX, api::routes())
             .fallback(nothing)
             .layer(middleware::from_fn(door::same_site))
@@ -132,6 +134,7 @@ impl Server {
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
             }))
+            .layer(middleware::from_fn(pages::show_problems))
             .layer(compress::layer())
             .layer(middleware::from_fn(headers::be_careful))
             .layer(middleware::from_fn_with_state(self.clone(), flow::keep_flowing))

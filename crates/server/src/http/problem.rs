@@ -13,7 +13,7 @@ use super::log;
 use crate::style::tell;
 
 /// Why a request was not done (RFC 9457).
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Problem {
     /// `about:blank`: the status says of which kind it is.
     #[serde(rename = "type")]
@@ -127,6 +127,30 @@ impl Problem {
         &self.detail
     }
 
+    /// What the status is called.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The places where something is wrong, where they say more than the detail.
+    pub(crate) fn errors(&self) -> &[Fault] {
+        match &self.errors[..] {
+            [only] if only.line.is_none() && self.detail.contains(&only.detail) => &[],
+            errors => errors,
+        }
+    }
+
+    /// What is wrong at a place in the body.
+    pub(crate) fn at_place(&self, pointer: &str) -> Option<&str> {
+        let found = self.errors.iter().find(|fault| fault.pointer.as_deref() == Some(pointer));
+        found.map(|fault| fault.detail.as_str())
+    }
+
+    /// The number of the request, where it is known.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
@@ -144,6 +168,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.wait {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        // For whoever wants it as a page.
+        answer.extensions_mut().insert(self);
         answer
     }
 }

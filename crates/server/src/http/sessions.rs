@@ -19,12 +19,12 @@ use super::{Server, blocking};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Proof {
-    name: String,
+    pub(super) name: String,
     #[schema(format = Password)]
-    password: String,
+    pub(super) password: String,
     /// Of their authenticator, or a recovery code.
     #[serde(default)]
-    code: Option<String>,
+    pub(super) code: Option<String>,
 }
 
 /// Where a request comes from, and what the browser calls itself.

@@ -3,21 +3,14 @@
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use rollcall_domain::Secret;
 use serde::Deserialize;
 
 use super::pages::html;
 use super::problem::Problem;
 use super::{Server, blocking};
-
-const STYLE: &str = include_str!("../../templates/style.css");
-
-/// How the pages look.
-pub(super) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
-}
 
 /// Who the first administrator is to be.
 #[derive(Deserialize)]
@@ -81,6 +74,7 @@ struct Notice<'a> {
     heading: &'a str,
     text: &'a str,
     alert: bool,
+    sign_in: bool,
 }
 
 fn form_page(status: StatusCode, name: &str, wrong: &str) -> Response {
@@ -89,9 +83,12 @@ fn form_page(status: StatusCode, name: &str, wrong: &str) -> Response {
 
 fn done_page(name: &str) -> Response {
     let text = &format!("{name} may sign in, and do everything.");
-    html(StatusCode::CREATED, &Notice { heading: "That is all", text, alert: false })
+    html(StatusCode::CREATED, &Notice { heading: "That is all", text, alert: false, sign_in: true })
 }
 
 fn refused_page(problem: &Problem) -> Response {
-    html(problem.status(), &Notice { heading: "This does not work", text: problem.detail(), alert: true })
+    html(
+        problem.status(),
+        &Notice { heading: "This does not work", text: problem.detail(), alert: true, sign_in: false },
+    )
 }

@@ -21,7 +21,7 @@ fn size(limit: Option<u16>) -> Result<u32, Problem> {
 }
 
 /// Where a listing goes on, as a text that says nothing to anybody else.
-pub(super) fn cursor(key: &impl Serialize) -> String {
+pub(in crate::http) fn cursor(key: &impl Serialize) -> String {
     BASE64URL_NOPAD.encode(&serde_json::to_vec(key).unwrap_or_default())
 }
 
@@ -35,7 +35,7 @@ fn read<T: DeserializeOwned>(cursor: &str) -> Result<T, Problem> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Part {
+pub(in crate::http) struct Part {
     /// The `next` of the part before; missing: the first part.
     cursor: Option<String>,
     /// The most entries to be given.
@@ -44,32 +44,32 @@ pub(super) struct Part {
 }
 
 /// The same where it was read.
-pub(super) struct Wanted<K> {
+pub(in crate::http) struct Wanted<K> {
     /// What it comes after.
-    pub(super) after: Option<K>,
+    pub(in crate::http) after: Option<K>,
     size: u32,
 }
 
 impl Part {
-    pub(super) fn read<K: DeserializeOwned>(&self) -> Result<Wanted<K>, Problem> {
+    pub(in crate::http) fn read<K: DeserializeOwned>(&self) -> Result<Wanted<K>, Problem> {
         Wanted::new(self.cursor.as_deref(), self.limit)
     }
 }
 
 impl<K: DeserializeOwned> Wanted<K> {
-    pub(super) fn new(cursor: Option<&str>, limit: Option<u16>) -> Result<Self, Problem> {
+    pub(in crate::http) fn new(cursor: Option<&str>, limit: Option<u16>) -> Result<Self, Problem> {
         Ok(Self { after: cursor.map(read).transpose()?, size: size(limit)? })
     }
 }
 
 impl<K: Serialize> Wanted<K> {
     /// So many are to be looked for: one more than are given tells whether there is another part.
-    pub(super) fn look_for(&self) -> u32 {
+    pub(in crate::http) fn look_for(&self) -> u32 {
         self.size + 1
     }
 
     /// The part, of what was found; `key` is what the next part comes after.
-    pub(super) fn page<T, U>(
+    pub(in crate::http) fn page<T, U>(
         &self,
         mut found: Vec<T>,
         key: impl Fn(&T) -> K,

@@ -233,7 +233,7 @@ async fn made(run: impl Future<Output = Result<domain::Run, Problem>>) -> Result
 }
 
 /// A saved script by `NAME` or `NAME@VERSION`.
-pub(super) fn saved(app: &App, text: &str) -> Result<Script, AppError> {
+pub(in crate::http) fn saved(app: &App, text: &str) -> Result<Script, AppError> {
     let (name, version) = match text.rsplit_once('@') {
         Some((name, version)) => (name, version.parse().ok()),
         None => (text, None),
@@ -313,7 +313,7 @@ fn seconds(limit: Option<f64>) -> Result<Option<Duration>, Problem> {
 }
 
 /// One process is enough to see whether a script can be run.
-pub(super) fn engine(server: &Server, time_limit: Option<f64>) -> Result<Engine, Problem> {
+pub(in crate::http) fn engine(server: &Server, time_limit: Option<f64>) -> Result<Engine, Problem> {
     let mut engine = Engine { workers: 1, ..server.engine.clone() };
     if let Some(time) = seconds(time_limit)? {
         engine.limits.time = time;
@@ -322,7 +322,7 @@ pub(super) fn engine(server: &Server, time_limit: Option<f64>) -> Result<Engine,
 }
 
 /// Nobody waits for the end of a run here.
-struct Nobody;
+pub(in crate::http) struct Nobody;
 
 impl Observer for Nobody {
     fn confirm(&mut self, _: &domain::Run) -> bool {

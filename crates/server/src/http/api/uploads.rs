@@ -151,7 +151,7 @@ pub(super) async fn bad_rows(
 }
 
 /// The rows of a file as the list of a run; rows that cannot be used are in the way, and told.
-pub(super) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Problem> {
+pub(in crate::http) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Problem> {
     let mut noted = Noted::default();
     let read = read(app, rows, &mut noted)?;
     let bad = read.report.bad();
@@ -181,16 +181,20 @@ fn options(rows: &RowsOf) -> Result<TableOptions, Problem> {
     })
 }
 
-fn read(app: &App, rows: &RowsOf, observer: &mut dyn RowsObserver) -> Result<ReadRows, Problem> {
+pub(in crate::http) fn read(
+    app: &App,
+    rows: &RowsOf,
+    observer: &mut dyn RowsObserver,
+) -> Result<ReadRows, Problem> {
     let options = options(rows)?;
     Ok(app.read_upload(rows.upload, &options, rows.key.as_deref(), rows.skip_unmatched, observer)?)
 }
 
 /// What is told of a file's rows.
 #[derive(Default)]
-struct Noted {
-    columns: Vec<String>,
-    bad: Vec<BadRow>,
+pub(in crate::http) struct Noted {
+    pub(in crate::http) columns: Vec<String>,
+    pub(in crate::http) bad: Vec<BadRow>,
 }
 
 impl RowsObserver for Noted {

@@ -198,6 +198,6 @@ pub(super) async fn csv(
 }
 
 /// The names of the organizations.
-pub(super) fn organizations(app: &App) -> Result<HashMap<i64, String>, rollcall_app::AppError> {
+pub(in crate::http) fn organizations(app: &App) -> Result<HashMap<i64, String>, rollcall_app::AppError> {
     Ok(app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect())
 }

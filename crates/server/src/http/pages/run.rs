@@ -1,0 +1,338 @@
+//! One run: how it goes, what came of it, and what can follow.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_app::App;
+use rollcall_app::runs::{Again, ApplyRequest, Group, ResumeRequest, RetryRequest, Stop, Terms, UndoRequest};
+use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, TargetOutcome};
+use serde::Deserialize;
+
+use super::address::Address;
+use super::new_run::terms;
+use super::params::once;
+use super::see;
+use super::shell::{Shell, Visitor};
+use super::users::Sent;
+use super::view::{Badge, Bar, Changes, Pager, number};
+use crate::http::api::page::Wanted;
+use crate::http::api::runs::{Nobody, engine};
+use crate::http::extract::{Path, Query};
+use crate::http::problem::Problem;
+use crate::http::{Server, aside, log};
+
+/// Above so many changes, their number is to be typed before they are written.
+const TYPED_ABOVE: u64 = 1_000;
+/// The changes of so many targets are grouped without being asked for.
+const GROUPED: u64 = 100_000;
+/// So many groups are shown.
+const GROUPS: usize = 20;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    outcome: String,
+    groups: String,
+    cursor: String,
+    trail: String,
+}
+
+/// How many targets had an outcome.
+struct Chip {
+    outcome: Outcome,
+    badge: Badge,
+    count: u64,
+}
+
+/// Targets that can be tried again.
+struct Retry {
+    which: &'static str,
+    count: u64,
+    text: &'static str,
+}
+
+/// What happened to one target.
+struct Row {
+    outcome: TargetOutcome,
+    badge: Badge,
+    changes: Changes,
+    /// Its row in the file, column and cell.
+    cells: Vec<(String, String)>,
+    millis: String,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct Page {
+    shell: Shell,
+    asked: Asked,
+    run: Run,
+    badge: Badge,
+    bar: Bar,
+    /// Targets with an outcome.
+    done: u64,
+    percent: u64,
+    pace: String,
+    chips: Vec<Chip>,
+    /// None: there are too many targets to group them unasked.
+    groups: Option<Vec<Group>>,
+    rows: Vec<Row>,
+    pager: Pager,
+    applied_by: Option<RunId>,
+    undone_by: Option<RunId>,
+    approvals: Vec<Approval>,
+    unapproved: Option<String>,
+    once: String,
+}
+
+impl Page {
+    fn count(&self, outcome: &str) -> u64 {
+        let chip = self.chips.iter().find(|chip| chip.outcome.name() == outcome);
+        chip.map_or(0, |chip| chip.count)
+    }
+
+    fn is_preview(&self) -> bool {
+        self.run.mode == Mode::Preview
+    }
+
+    fn failed(&self) -> u64 {
+        self.count("failed") + self.count("timed_out")
+    }
+
+    fn can_apply(&self) -> bool {
+        self.is_preview()
+            && self.run.state == RunState::Finished
+            && self.run.pruned_at.is_none()
+            && self.applied_by.is_none()
+            && !self.run.settings.report
+            && self.count("changed") > 0
+    }
+
+    fn can_undo(&self) -> bool {
+        !self.is_preview()
+            && self.run.state.at_rest()
+            && self.run.pruned_at.is_none()
+            && self.undone_by.is_none()
+            && self.count("changed") > 0
+    }
+
+    /// What can be tried again.
+    fn again(&self) -> Vec<Retry> {
+        let each = [
+            ("failed", self.failed(), "Retry what failed"),
+            ("conflicts", self.count("conflict"), "Retry what was in conflict"),
+            // Whoever can go on needs no other run for it.
+            ("not_run", if self.can_resume() { 0 } else { self.count("not_run") }, "Run what had no turn"),
+        ];
+        let some = each.into_iter().filter(|(_, count, _)| *count > 0);
+        some.map(|(which, count, text)| Retry { which, count, text }).collect()
+    }
+
+    fn can_resume(&self) -> bool {
+        matches!(self.run.state, RunState::Interrupted | RunState::Stopped)
+    }
+
+    /// Whether the number of changes is to be typed.
+    fn is_typed(&self) -> bool {
+        must_type(&self.run)
+    }
+
+    fn is_under_way(&self) -> bool {
+        !self.run.state.at_rest() && !self.run.is_held()
+    }
+}
+
+fn must_type(preview: &Run) -> bool {
+    preview.tally.get(Outcome::Changed) > TYPED_ABOVE || preview.deactivated > 0
+}
+
+fn pace(run: &Run, done: u64) -> String {
+    let seconds = run.millis as f64 / 1_000.0;
+    if seconds < 0.5 || done == 0 || run.state != RunState::Running {
+        return String::new();
+    }
+    let a_second = done as f64 / seconds;
+    let left = (run.left() as f64 / a_second).ceil();
+    format!("{a_second:.0} a second, about {left:.0} s left")
+}
+
+pub(super) async fn page(
+    visitor: Visitor,
+    Path(run): Path<RunId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    show(visitor, run, asked).await
+}
+
+async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Problem> {
+    let page = move |app: &App, mut shell: Shell| {
+        let run = app.find_run(run)?;
+        let kind = asked.outcome.parse().ok();
+        let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
+        let wanted = Wanted::new(cursor, Some(50))?;
+        let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
+        let part = wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run));
+        let base = Address::new(format!("/runs/{}", run.id))
+            .with("outcome", &asked.outcome)
+            .with("groups", &asked.groups);
+        let groups = match run.tally.get(Outcome::Changed) <= GROUPED || !asked.groups.is_empty() {
+            true => Some(app.histogram(&run, GROUPS)?),
+            false => None,
+        };
+        if !run.state.at_rest() && !run.is_held() {
+            shell.refresh = Some(2);
+        }
+        let chip = |(outcome, count)| {
+            (count > 0).then(|| Chip { outcome, badge: Badge::of_outcome(outcome), count })
+        };
+        let done = run.tally.total();
+        let preview = run.mode == Mode::Preview;
+        Ok(Page {
+            badge: Badge::of_run(&run),
+            bar: Bar::of(&run),
+            percent: done * 100 / run.targets.max(1),
+            pace: pace(&run, done),
+            done,
+            chips: run.final_tally().iter().filter_map(chip).collect(),
+            groups,
+            rows: part.items,
+            pager: Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref()),
+            applied_by: if preview { app.applied_by(run.id)? } else { None },
+            undone_by: if preview { None } else { app.undone_by(run.id)? },
+            approvals: app.approvals(&run)?,
+            unapproved: match preview && run.state == RunState::Finished {
+                true => app.unapproved(&run)?.map(|why| why.to_string()),
+                false => None,
+            },
+            once: log::request_id().unwrap_or_default(),
+            run,
+            asked,
+            shell,
+        })
+    };
+    visitor.page("runs", page).await
+}
+
+fn row(outcome: TargetOutcome, run: &Run) -> Row {
+    let columns = run.columns.iter().flatten().cloned();
+    Row {
+        badge: Badge::of_outcome(outcome.outcome),
+        changes: Changes::of(&outcome.changes),
+        cells: columns.zip(outcome.cells.iter().flatten().cloned()).collect(),
+        millis: format!("{:.1}", outcome.micros as f64 / 1_000.0),
+        outcome,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "run_script.html")]
+struct ScriptPage {
+    shell: Shell,
+    run: Run,
+}
+
+/// The script as it was when the run was made, with lines to point at.
+pub(super) async fn script(visitor: Visitor, Path(run): Path<RunId>) -> Result<Response, Problem> {
+    visitor.page("runs", move |app, shell| Ok(ScriptPage { shell, run: app.find_run(run)? })).await
+}
+
+/// What becomes of a run itself: it begins, is cancelled, goes on, or is approved.
+pub(super) async fn act(
+    visitor: Visitor,
+    State(server): State<Server>,
+    Path(run): Path<RunId>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
+    let done = aside(move || {
+        match sent.get("act").map(String::as_str) {
+            Some("begin") => {
+                let targets = sent.get("targets").and_then(|text| typed(text));
+                app.begin(run, targets.ok_or_else(|| Problem::invalid("type the number of targets"))?)?;
+            }
+            Some("cancel") => drop(app.cancel(run)?),
+            Some("approve") => drop(app.approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?),
+            Some("resume") => {
+                let request = ResumeRequest {
+                    engine: engine(&server, None)?,
+                    time_limit: None,
+                    brakes: terms(&sent)?.brakes,
+                    confirmed: true,
+                    queue: true,
+                };
+                app.resume(run, &request, &Stop::default(), &mut Nobody)?;
+            }
+            _ => return Err(Problem::invalid("say what is to be done")),
+        }
+        Ok(())
+    });
+    answer(visitor, run, done.await.map(|()| run)).await
+}
+
+/// What follows a run as another one: its plan is applied, it is taken back, or tried again.
+pub(super) async fn make(
+    visitor: Visitor,
+    State(server): State<Server>,
+    Path((run, act)): Path<(RunId, String)>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
+    let made = aside(move || {
+        let terms = Terms { key: once(&format!("/runs/{run}/{act}"), &sent)?, ..terms(&sent)? };
+        let (stop, nobody) = (Stop::default(), &mut Nobody);
+        let made = match act.as_str() {
+            "apply" => {
+                let preview = app.find_run(run)?;
+                let changes = preview.tally.get(Outcome::Changed);
+                if must_type(&preview) && sent.get("typed").and_then(|text| typed(text)) != Some(changes) {
+                    let why = format!("to write these changes, type their number: {}", number(changes));
+                    return Err(Problem::invalid(why));
+                }
+                app.apply_preview(
+                    run,
+                    &ApplyRequest { plan: sent.get("plan").cloned(), terms },
+                    &stop,
+                    nobody,
+                )?
+            }
+            "undo" => {
+                let user = sent.get("user").filter(|user| !user.is_empty()).cloned();
+                app.undo(run, &UndoRequest { mode: Mode::Preview, user, terms }, &stop, nobody)?
+            }
+            "retry" => {
+                let again = match sent.get("which").map(String::as_str) {
+                    Some("conflicts") => Again::Conflicts,
+                    Some("not_run") => Again::NotRun,
+                    _ => Again::Failed,
+                };
+                // What is left of a plan was previewed already.
+                let planned = app.find_run(run)?.replays().is_some() && again == Again::NotRun;
+                let engine = engine(&server, None)?;
+                let request = RetryRequest { again, preview: !planned, engine, time_limit: None, terms };
+                app.retry(run, &request, &stop, nobody)?
+            }
+            _ => {
+                return Err(Problem::new(
+                    axum::http::StatusCode::NOT_FOUND,
+                    "there is nothing at this address",
+                ));
+            }
+        };
+        Ok(made.id)
+    });
+    answer(visitor, run, made.await).await
+}
+
+/// A number as people type it.
+fn typed(text: &str) -> Option<u64> {
+    text.replace([',', ' ', '.', '\''], "").parse().ok()
+}
+
+async fn answer(visitor: Visitor, run: RunId, done: Result<RunId, Problem>) -> Result<Response, Problem> {
+    match done {
+        Ok(there) => Ok(see(format!("/runs/{there}"))),
+        Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),
+        Err(problem) => show(visitor.told(problem), run, Asked::default()).await,
+    }
+}

@@ -1,0 +1,75 @@
+//! The list of scripts, and the samples to start from.
+
+use askama::Template;
+use axum::response::Response;
+use rollcall_app::scripts::{SAMPLES, Sample};
+use rollcall_domain::ScriptVersion;
+use serde::Deserialize;
+
+use super::address::Address;
+use super::shell::{Shell, Visitor};
+use super::view::Pager;
+use crate::http::api::page::Wanted;
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    cursor: String,
+    trail: String,
+    done: String,
+}
+
+struct Row {
+    script: ScriptVersion,
+    title: String,
+    /// What is wrong with it, or probably a mistake.
+    faults: usize,
+}
+
+#[derive(Template)]
+#[template(path = "scripts.html")]
+struct Page {
+    shell: Shell,
+    done: String,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let page = move |app: &rollcall_app::App, shell| {
+        let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
+        let wanted = Wanted::<String>::new(cursor, Some(50))?;
+        let found = app.scripts_after(wanted.after.as_deref(), wanted.look_for())?;
+        let row = |script: ScriptVersion| {
+            let (title, faults) = match rollcall_app::scripts::read(&script.source, app.zone()) {
+                Ok(read) => (read.title.unwrap_or_default(), read.warnings.len()),
+                Err(faults) => (String::new(), faults.len()),
+            };
+            Row { script, title, faults }
+        };
+        let part = wanted.page(found, ScriptVersion::full_name, row);
+        let pager = Pager::new(&Address::new("/scripts"), &asked.cursor, &asked.trail, part.next.as_deref());
+        Ok(Page { shell, done: asked.done, rows: part.items, pager })
+    };
+    visitor.page("scripts", page).await
+}
+
+#[derive(Template)]
+#[template(path = "samples.html")]
+struct SamplesPage {
+    shell: Shell,
+    samples: Vec<(&'static Sample, String)>,
+}
+
+pub(super) async fn samples(visitor: Visitor) -> Result<Response, Problem> {
+    let page = |app: &rollcall_app::App, shell| {
+        let title = |sample: &Sample| {
+            rollcall_app::scripts::read(sample.source, app.zone()).ok().and_then(|read| read.title)
+        };
+        let samples = SAMPLES.iter().map(|sample| (sample, title(sample).unwrap_or_default())).collect();
+        Ok(SamplesPage { shell, samples })
+    };
+    visitor.page("scripts", page).await
+}

@@ -1,0 +1,238 @@
+//! One user, and what can be changed of them.
+
+use askama::Template;
+use axum::Form;
+use axum::response::Response;
+use rollcall_app::{App, UserEdit};
+use rollcall_domain::{Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Secret, User};
+use rollcall_store::Event;
+use serde::Deserialize;
+
+use super::address::{Address, segment};
+use super::see;
+use super::shell::{Shell, Visitor};
+use super::users::{Sent, read_fields};
+use super::view::{Badge, Changes, Pager, moment};
+use crate::http::api::page::Wanted;
+use crate::http::api::users::organizations;
+use crate::http::extract::{Path, Query};
+use crate::http::problem::Problem;
+
+/// What can be written in the form; the rest of the fields follows from other things.
+const EDITABLE: [Field; 10] = [
+    Field::Username,
+    Field::ExternalId,
+    Field::FirstName,
+    Field::LastName,
+    Field::Email,
+    Field::Klass,
+    Field::IsActive,
+    Field::Expiration,
+    Field::AvatarUrl,
+    Field::Description,
+];
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Asked {
+    tab: String,
+    cursor: String,
+    trail: String,
+    done: String,
+}
+
+/// A field of the form.
+struct Input {
+    field: Field,
+    value: String,
+    wrong: Option<String>,
+}
+
+impl Input {
+    fn is(&self, kind: &str) -> bool {
+        match kind {
+            "bool" => self.field.kind() == Kind::Bool,
+            "time" => self.field.kind() == Kind::Time,
+            _ => self.field == Field::Description,
+        }
+    }
+}
+
+/// Something that was done to the user.
+struct Past {
+    at: String,
+    who: String,
+    run: Option<i64>,
+    script: String,
+    changes: Changes,
+}
+
+impl From<Event> for Past {
+    fn from(event: Event) -> Self {
+        Self {
+            at: moment(event.at),
+            who: event.administrator,
+            run: event.by.as_ref().map(|by| by.run),
+            script: event.by.map(|by| by.script).unwrap_or_default(),
+            changes: Changes::of(&event.changes),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "user.html")]
+struct Page {
+    shell: Shell,
+    tab: &'static str,
+    done: String,
+    user: User,
+    state: Badge,
+    organization: String,
+    inputs: Vec<Input>,
+    profiles: Vec<Profile>,
+    kind: ItemKind,
+    items: Vec<ItemRow>,
+    events: Vec<Past>,
+    pager: Pager,
+}
+
+impl Page {
+    fn moment(time: &Option<rollcall_domain::Timestamp>) -> String {
+        time.map_or_else(|| "never".to_owned(), moment)
+    }
+}
+
+fn tab(name: &str) -> &'static str {
+    ["profiles", "attributes", "check-attributes", "history"]
+        .into_iter()
+        .find(|tab| *tab == name)
+        .unwrap_or("overview")
+}
+
+pub(super) async fn page(
+    visitor: Visitor,
+    Path(username): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    show(visitor, username, asked, Sent::new()).await
+}
+
+async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> Result<Response, Problem> {
+    let page = move |app: &App, shell: Shell| {
+        let user = app.user(&username)?;
+        let tab = tab(&asked.tab);
+        let wrong = |field: Field| {
+            let problem = shell.problem.as_ref();
+            problem.and_then(|problem| problem.at_place(&format!("/{field}"))).map(str::to_owned)
+        };
+        let input = |field: Field| Input {
+            field,
+            value: typed.get(field.name()).cloned().unwrap_or_else(|| user.get(field).to_string()),
+            wrong: wrong(field),
+        };
+        let inputs = EDITABLE.map(input).into();
+        let kind = if tab == "check-attributes" { ItemKind::Check } else { ItemKind::Reply };
+        let base = Address::new(format!("/users/{}", segment(&user.username))).with("tab", tab);
+        let (mut events, mut pager) = (Vec::new(), Pager::default());
+        if tab == "history" {
+            let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
+            let wanted = Wanted::new(cursor, Some(50))?;
+            let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
+            let part = wanted.page(found, |event| event.key, Past::from);
+            pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
+            events = part.items;
+        }
+        Ok(Page {
+            tab,
+            done: asked.done,
+            state: Badge::of_user(user.is_active),
+            organization: organizations(app)?.get(&user.organization_id).cloned().unwrap_or_default(),
+            inputs,
+            profiles: if tab == "profiles" { app.profiles()? } else { Vec::new() },
+            kind,
+            items: user.items(kind).to_vec(),
+            events,
+            pager,
+            user,
+            shell,
+        })
+    };
+    visitor.page("users", page).await
+}
+
+/// What a form asks for.
+enum Asks {
+    Edit(Vec<UserEdit>),
+    Remove,
+}
+
+fn read(app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
+    let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    let kind = if text("kind") == "check" { ItemKind::Check } else { ItemKind::Reply };
+    let edit = match text("act").as_str() {
+        "edit" => {
+            let changed = EDITABLE.into_iter().filter_map(|field| {
+                let typed = sent.get(field.name())?.replace("\r\n", "\n");
+                // What a browser makes of the value that is there is no change of it.
+                let is = user.get(field).to_string().replace("\r\n", "\n");
+                let shown = if field == Field::Description { is } else { is.replace(['\n', '\r'], "") };
+                (typed != shown).then_some((field, typed))
+            });
+            let (fields, faults) = read_fields(app, changed);
+            if let Some(first) = faults.first() {
+                return Err(Problem::invalid(first.detail.clone()).with(faults));
+            }
+            return Ok(Asks::Edit(
+                fields.into_iter().map(|(field, value)| UserEdit::Set(field, value)).collect(),
+            ));
+        }
+        "profile_add" => UserEdit::ProfileAdd(text("profile")),
+        "profile_remove" => UserEdit::ProfileRemove(text("profile")),
+        "item_add" => {
+            let item = Item::new(kind, text("attr").trim(), &text("operation"), &text("value"));
+            UserEdit::ItemAdd(kind, item.map_err(|why| Problem::invalid(why.to_string()))?)
+        }
+        "item_remove" => UserEdit::ItemRemove {
+            kind,
+            attr: text("attr"),
+            value: text("value"),
+            operation: Operator::ALL.into_iter().find(|operator| operator.as_str() == text("operation")),
+        },
+        "password" => UserEdit::Password(Secret::new(text("password"))),
+        "remove" if text("typed") == user.username => return Ok(Asks::Remove),
+        "remove" => return Err(Problem::invalid(format!("to remove this user, type {}", user.username))),
+        other => return Err(Problem::invalid(format!("there is nothing called {other:?} to be done"))),
+    };
+    Ok(Asks::Edit(vec![edit]))
+}
+
+/// Whatever a form of the page asks for.
+pub(super) async fn change(
+    visitor: Visitor,
+    Path(username): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Problem> {
+    let asked = Asked { tab: sent.get("tab").cloned().unwrap_or_default(), ..Asked::default() };
+    let (app, name, typed) = (visitor.app.clone(), username.clone(), sent.clone());
+    let done = crate::http::aside(move || {
+        let version = sent.get("version").and_then(|version| version.parse().ok());
+        let version: i64 = version.ok_or_else(|| Problem::invalid("say which version was seen"))?;
+        let user = app.user(&name)?;
+        match read(&app, &user, &sent)? {
+            Asks::Edit(edits) => Ok(Some(app.edit_user(&name, edits, Some(version))?.0.username)),
+            Asks::Remove => {
+                app.delete_user(&name, Some(version))?;
+                Ok(None)
+            }
+        }
+    });
+    match done.await {
+        Ok(Some(name)) => {
+            let there = Address::new(format!("/users/{}", segment(&name)));
+            Ok(see(there.with("tab", tab(&asked.tab)).with("done", "saved").text()))
+        }
+        Ok(None) => Ok(see("/users?done=removed")),
+        Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),
+        Err(problem) => show(visitor.told(problem), username, asked, typed).await,
+    }
+}

@@ -1,0 +1,205 @@
+//! The list of users, and adding one.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::Form;
+use axum::response::Response;
+use rollcall_app::{App, AppError, Counted, NewUser};
+use rollcall_domain::{Field, SavedFilter, Secret, User};
+use serde::Deserialize;
+
+use super::address::{Address, segment};
+use super::see;
+use super::shell::{Shell, Visitor};
+use super::view::{Badge, Pager};
+use crate::http::api::page::Wanted;
+use crate::http::api::users::organizations;
+use crate::http::blocking;
+use crate::http::extract::Query;
+use crate::http::problem::{Fault, Problem};
+
+/// Nobody waits for more to be counted.
+const COUNTED: u64 = 10_000;
+
+/// Which users are wanted.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Asked {
+    filter: String,
+    search: String,
+    cursor: String,
+    trail: String,
+    done: String,
+}
+
+struct Row {
+    user: User,
+    organization: String,
+    state: Badge,
+}
+
+#[derive(Template)]
+#[template(path = "users.html")]
+struct Page {
+    shell: Shell,
+    asked: Asked,
+    /// What is wrong with the filter.
+    wrong: Option<String>,
+    /// What the filter is, where it was asked for by name.
+    text: String,
+    saved: Vec<SavedFilter>,
+    count: Option<Counted>,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+/// Users and what the next part comes after.
+type Part = (Vec<User>, Option<String>);
+
+fn part(app: &App, asked: &Asked, tree: Option<&rollcall_domain::filter::Filter>) -> Result<Part, Problem> {
+    let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
+    if asked.search.is_empty() {
+        let wanted = Wanted::new(cursor, None)?;
+        let found = app.users_after(tree, wanted.after.unwrap_or(0))?;
+        let found = found.take(wanted.look_for() as usize).collect::<Result<Vec<_>, AppError>>()?;
+        let page = wanted.page(found, |user| user.id, |user| user);
+        return Ok((page.items, page.next));
+    }
+    let wanted = Wanted::new(cursor, None)?;
+    let found = app.search_users(&asked.search, wanted.after.as_ref(), wanted.look_for())?;
+    let page = wanted.page(found, |found| found.key.clone(), |found| found.user);
+    Ok((page.items, page.next))
+}
+
+pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let page = move |app: &App, shell| {
+        let filter = match asked.filter.trim() {
+            "" => Ok(None),
+            text => app.filter(text).map(Some).map_err(Problem::from),
+        };
+        let (filter, wrong) = match filter {
+            Ok(filter) => (filter, None),
+            Err(problem) if problem.status().is_server_error() => return Err(problem),
+            Err(problem) => (None, Some(problem.detail().to_owned())),
+        };
+        let tree = filter.as_ref().map(|filter| &filter.tree);
+        let (users, next) = if wrong.is_none() { part(app, &asked, tree)? } else { (Vec::new(), None) };
+        let count = match wrong.is_none() && asked.search.is_empty() {
+            true => Some(app.count_users_to(tree, COUNTED)?),
+            false => None,
+        };
+        let names = organizations(app)?;
+        let row = |user: User| Row {
+            organization: names.get(&user.organization_id).cloned().unwrap_or_default(),
+            state: Badge::of_user(user.is_active),
+            user,
+        };
+        let base = Address::new("/users").with("filter", &asked.filter).with("search", &asked.search);
+        Ok(Page {
+            shell,
+            wrong,
+            text: filter.map(|filter| filter.text).unwrap_or_default(),
+            saved: app.saved_filters()?,
+            count,
+            rows: users.into_iter().map(row).collect(),
+            pager: Pager::new(&base, &asked.cursor, &asked.trail, next.as_deref()),
+            asked,
+        })
+    };
+    visitor.page("users", page).await
+}
+
+/// Who is to be.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Typed {
+    username: String,
+    organization: String,
+    first_name: String,
+    last_name: String,
+    email: String,
+    klass: String,
+    expiration: String,
+    profile: String,
+    password: String,
+}
+
+#[derive(Template)]
+#[template(path = "add_user.html")]
+struct AddPage {
+    shell: Shell,
+    typed: Typed,
+    organizations: Vec<String>,
+    profiles: Vec<String>,
+}
+
+pub(super) async fn add_page(visitor: Visitor) -> Result<Response, Problem> {
+    adding(visitor, Typed::default()).await
+}
+
+async fn adding(visitor: Visitor, typed: Typed) -> Result<Response, Problem> {
+    let page = move |app: &App, shell| {
+        let organizations = app.organizations()?.into_iter().map(|each| each.name).collect();
+        let profiles = app.profiles()?.into_iter().map(|each| each.short_name).collect();
+        Ok(AddPage { shell, typed, organizations, profiles })
+    };
+    visitor.page("users", page).await
+}
+
+pub(super) async fn add(visitor: Visitor, Form(typed): Form<Typed>) -> Result<Response, Problem> {
+    let (app, new) = (visitor.app.clone(), typed.clone());
+    let added = match new_user(&app, new) {
+        Ok(new) => blocking(move || app.add_user(&new)).await,
+        Err(problem) => Err(problem),
+    };
+    match added {
+        Ok(user) => {
+            Ok(see(Address::new(format!("/users/{}", segment(&user.username))).with("done", "added").text()))
+        }
+        Err(problem) => adding(visitor.told(problem), Typed { password: String::new(), ..typed }).await,
+    }
+}
+
+fn new_user(app: &App, typed: Typed) -> Result<NewUser, Problem> {
+    let given = [
+        (Field::Username, typed.username),
+        (Field::FirstName, typed.first_name),
+        (Field::LastName, typed.last_name),
+        (Field::Email, typed.email),
+        (Field::Klass, typed.klass),
+        (Field::Expiration, typed.expiration),
+    ];
+    let (fields, faults) = read_fields(app, given.into_iter().filter(|(_, text)| !text.is_empty()));
+    if let Some(first) = faults.first() {
+        return Err(Problem::invalid(first.detail.clone()).with(faults));
+    }
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    Ok(NewUser {
+        organization: some(typed.organization),
+        fields,
+        profiles: some(typed.profile).into_iter().collect(),
+        attributes: Vec::new(),
+        check_attributes: Vec::new(),
+        password: some(typed.password).map(Secret::new),
+    })
+}
+
+/// Reads what was typed into fields; what is wrong with each has its place.
+pub(super) fn read_fields(
+    app: &App,
+    given: impl Iterator<Item = (Field, String)>,
+) -> (Vec<(Field, rollcall_domain::Value)>, Vec<Fault>) {
+    let (mut fields, mut faults) = (Vec::new(), Vec::new());
+    for (field, text) in given {
+        match field.parse(&text, app.zone()) {
+            Ok(value) => fields.push((field, value)),
+            Err(why) => faults.push(Fault::at(format!("/{field}"), why.to_string())),
+        }
+    }
+    (fields, faults)
+}
+
+/// What a form has sent, by name.
+pub(super) type Sent = HashMap<String, String>;

@@ -1,0 +1,177 @@
+//! Small parts that several pages show.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use rollcall_domain::{Change, FieldChange, ItemRow, Outcome, Run, RunState, Value};
+
+pub(super) use super::address::Pager;
+use crate::style::grouped;
+
+/// How something stands: by sign and word, not by colour alone.
+#[derive(Template)]
+#[template(path = "part_badge.html")]
+pub(super) struct Badge {
+    class: &'static str,
+    sign: &'static str,
+    text: String,
+}
+
+impl HtmlSafe for Badge {}
+
+impl Badge {
+    fn new(class: &'static str, sign: &'static str, name: &str) -> Self {
+        Self { class, sign, text: name.replace('_', " ") }
+    }
+
+    pub(super) fn of_outcome(outcome: Outcome) -> Self {
+        let (class, sign) = match outcome {
+            Outcome::Changed => ("act", "✓"),
+            Outcome::Unchanged => ("", "="),
+            Outcome::Skipped => ("", "↷"),
+            Outcome::Failed => ("bad", "✕"),
+            Outcome::TimedOut => ("bad", "⧖"),
+            Outcome::Conflict => ("bad", "≠"),
+            Outcome::NotRun => ("warn", "○"),
+        };
+        Self::new(class, sign, outcome.name())
+    }
+
+    pub(super) fn of_run(run: &Run) -> Self {
+        let (class, sign) = match run.state {
+            RunState::Selecting => ("warn", "…"),
+            RunState::Queued => ("", "…"),
+            RunState::Running => ("act", "▶"),
+            RunState::Interrupted => ("warn", "!"),
+            RunState::Stopped | RunState::Cancelled => ("bad", "■"),
+            RunState::Finished if run.tally.has_trouble() => ("warn", "✓"),
+            RunState::Finished => ("good", "✓"),
+        };
+        let name = if run.is_held() { "held" } else { run.state.name() };
+        Self::new(class, sign, name)
+    }
+
+    pub(super) fn of_user(is_active: bool) -> Self {
+        match is_active {
+            true => Self::new("good", "✓", "active"),
+            false => Self::new("bad", "✕", "inactive"),
+        }
+    }
+}
+
+/// One change, as what was and what is.
+struct Line {
+    what: String,
+    old: Option<String>,
+    new: Option<String>,
+}
+
+/// Changes of one user.
+#[derive(Template)]
+#[template(path = "part_changes.html")]
+pub(super) struct Changes(Vec<Line>);
+
+impl HtmlSafe for Changes {}
+
+impl Changes {
+    pub(super) fn of(changes: &[Change]) -> Self {
+        Self(changes.iter().map(line).collect())
+    }
+}
+
+fn line(change: &Change) -> Line {
+    let new = |what: &str, new: String| Line { what: what.to_owned(), old: None, new: Some(new) };
+    let old = |what: &str, old: String| Line { what: what.to_owned(), old: Some(old), new: None };
+    let item = |row: &ItemRow| row.to_string();
+    match change {
+        Change::Set(FieldChange { field, before, after }) => {
+            Line { what: field.name().to_owned(), old: Some(value(before)), new: Some(value(after)) }
+        }
+        Change::ProfileAdd(profile) => new("profile", profile.short_name.clone()),
+        Change::ProfileRemove(profile) => old("profile", profile.short_name.clone()),
+        Change::AttributeAdd(row) => new("attribute", item(row)),
+        Change::AttributeRemove(row) => old("attribute", item(row)),
+        Change::CheckAttributeAdd(row) => new("check attribute", item(row)),
+        Change::CheckAttributeRemove(row) => old("check attribute", item(row)),
+    }
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::Text(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::Time(None) => "none".to_owned(),
+        Value::Time(Some(time)) => moment(*time),
+        other => other.as_ref().to_string(),
+    }
+}
+
+/// A moment for people, to the second.
+pub(super) fn moment(time: impl std::fmt::Display) -> String {
+    let text = time.to_string();
+    format!("{} {}", &text[..10], &text[11..19])
+}
+
+/// A text of several lines that differs from another, line by line.
+pub(super) struct DiffLine {
+    pub(super) class: &'static str,
+    pub(super) text: String,
+}
+
+/// A unified difference as lines.
+pub(super) fn diff_lines(old: (&str, &str), new: (&str, &str)) -> Vec<DiffLine> {
+    let diff = similar::TextDiff::from_lines(old.1, new.1);
+    let text = diff.unified_diff().header(old.0, new.0).to_string();
+    let class = |line: &str| match line.as_bytes().first() {
+        Some(b'+') if !line.starts_with("+++") => "plus",
+        Some(b'-') if !line.starts_with("---") => "minus",
+        Some(b'@') => "place",
+        _ => "",
+    };
+    text.lines().map(|line| DiffLine { class: class(line), text: line.to_owned() }).collect()
+}
+
+/// A number for people.
+pub(super) fn number(n: impl std::borrow::Borrow<u64>) -> String {
+    grouped(*n.borrow())
+}
+
+/// The outcomes of a run as a picture: a bar that is divided as they are.
+#[derive(Template)]
+#[template(path = "part_bar.html")]
+pub(super) struct Bar {
+    parts: Vec<Part>,
+    told: String,
+}
+
+/// A part of a bar of a thousand.
+struct Part {
+    class: &'static str,
+    at: u64,
+    width: u64,
+    told: String,
+}
+
+impl HtmlSafe for Bar {}
+
+impl Bar {
+    pub(super) fn of(run: &Run) -> Self {
+        let tally = run.final_tally();
+        let all = run.targets.max(1);
+        let mut parts = Vec::new();
+        let mut before = 0;
+        for (outcome, n) in tally.iter().filter(|(_, n)| *n > 0) {
+            let at = before * 1_000 / all;
+            before += n;
+            // Whatever is there is seen.
+            let width = (before * 1_000 / all).saturating_sub(at).max(4);
+            let told = format!("{} {}", outcome.name().replace('_', " "), grouped(n));
+            parts.push(Part { class: outcome.name(), at, width, told });
+        }
+        let told = parts.iter().map(|part| part.told.as_str()).collect::<Vec<_>>().join(", ");
+        Self { parts, told }
+    }
+}
+
+/// The name of something, as words.
+pub(super) fn words(name: &str) -> String {
+    name.replace('_', " ")
+}

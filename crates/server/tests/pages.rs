@@ -1,0 +1,478 @@
+//! The pages, as a browser without scripts sees them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use common::server::{Answer, PASSWORD, Server, site};
+use common::{Desk, wait_until};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+const PAGE: (&str, &str) = ("accept", "text/html,application/xhtml+xml");
+
+/// A browser, signed in or not.
+struct Browser<'a> {
+    server: &'a Server,
+    cookie: String,
+}
+
+fn encoded(fields: &[(&str, &str)]) -> String {
+    let one = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    fields.iter().map(|(name, value)| format!("{}={}", one(name), one(value))).collect::<Vec<_>>().join("&")
+}
+
+fn place(answer: &Answer) -> &str {
+    answer.headers["location"].to_str().unwrap()
+}
+
+/// The value of a hidden field.
+#[track_caller]
+fn hidden(page: &str, name: &str) -> String {
+    let mark = format!("name=\"{name}\" value=\"");
+    let from = page.find(&mark).unwrap_or_else(|| panic!("no {name} in {page}")) + mark.len();
+    page[from..].split('"').next().unwrap().to_owned()
+}
+
+impl<'a> Browser<'a> {
+    fn new(server: &'a Server) -> Self {
+        Self { server, cookie: String::new() }
+    }
+
+    fn signed_in(server: &'a Server, name: &str) -> Self {
+        let mut browser = Self::new(server);
+        let answer = browser
+            .post("/login", &[("name", name), ("password", PASSWORD), ("code", ""), ("next", "/users")]);
+        assert_eq!((answer.status.as_u16(), place(&answer)), (303, "/users"), "{}", answer.text);
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        browser.cookie = cookie.split(';').next().unwrap().to_owned();
+        browser
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.server.get(path, &[PAGE, ("cookie", &self.cookie)])
+    }
+
+    #[track_caller]
+    fn page(&self, path: &str) -> String {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        assert!(answer.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self';"));
+        answer.text
+    }
+
+    fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let headers =
+            [PAGE, ("cookie", self.cookie.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        self.server.send("POST", path, &headers, &encoded(fields))
+    }
+
+    /// Where a form leads that is done.
+    #[track_caller]
+    fn done(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let answer = self.post(path, fields);
+        assert_eq!(answer.status, 303, "{path}: {}", answer.text);
+        place(&answer).to_owned()
+    }
+
+    /// The page of a run when it has ended.
+    fn ended(&self, path: &str) -> String {
+        wait_until("the run has ended", || self.page(path).contains("</span> finished</span>"));
+        self.page(path)
+    }
+}
+
+#[test]
+fn from_signing_in_to_a_run_that_is_taken_back() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let browser = Browser::new(&server);
+    let refused =
+        browser.post("/login", &[("name", "ana"), ("password", "canary-of-nobody-at-all"), ("next", "/")]);
+    assert_eq!(refused.status, 401);
+    assert!(refused.text.contains("the name, the password or the code is wrong"), "{}", refused.text);
+    // Nobody is sent to another site.
+    let fields = [("name", "ana"), ("password", PASSWORD), ("next", "//evil.example")];
+    assert_eq!(browser.done("/login", &fields), "/");
+    let browser = Browser::signed_in(&server, "ana");
+    let start = browser.page("/");
+    assert!(start.contains("3 users") && start.contains("Nothing was run yet"), "{start}");
+
+    // A filter with a mistake is told in place, one without selects.
+    let wrong = browser.page("/users?filter=klas%20eq%20%22gold%22");
+    assert!(wrong.contains("aria-invalid") && wrong.contains("did you mean klass"), "{wrong}");
+    let found = browser.page("/users?filter=klass%20eq%20%22gold%22");
+    assert!(
+        found.contains("2 users") && found.contains("/users/s1") && !found.contains("/users/n2"),
+        "{found}"
+    );
+    assert_eq!(
+        browser.done("/filters", &[("name", "golden"), ("filter", "klass eq \"gold\"")]),
+        "/filters?done=saved"
+    );
+    assert!(browser.page("/users").contains("/users?filter=golden"));
+
+    // A script with a mistake is not saved, and the line is told; what was typed is still there.
+    let refused = browser.post("/new-script", &[("name", "give"), ("act", "save"), ("source", "if\r\n")]);
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.text.contains("href=\"#line-1\"") && refused.text.contains("\nif\n</textarea>"),
+        "{}",
+        refused.text
+    );
+    let source = "\"\"\"Give a class.\"\"\"\r\nPARAMS = {'klass': str}\r\nprint('hm')\r\nuser.klass = params.klass\r\n";
+    let fields = [("name", "give"), ("act", "save"), ("source", source)];
+    assert_eq!(browser.done("/new-script", &fields), "/scripts/give?done=saved");
+    let shown = browser.page("/scripts/give");
+    assert!(shown.contains("<script-editor><textarea") && shown.contains("Give a class."), "{shown}");
+    let fields =
+        [("act", "try"), ("source", source), ("user", "n1"), ("param.klass", "plus"), ("version", "1")];
+    let tried = browser.post("/scripts/give", &fields).text;
+    assert!(
+        tried.contains("<ins><span class=\"unseen\">now </span>plus</ins>") && tried.contains("hm\n"),
+        "{tried}"
+    );
+    assert_eq!(desk.user("n1")["klass"], "gold");
+    // Whoever has seen an older version writes over nothing.
+    let fields = [("act", "save"), ("source", "pass"), ("version", "1")];
+    assert_eq!(browser.done("/scripts/give", &fields), "/scripts/give?done=saved");
+    assert_eq!(browser.post("/scripts/give", &fields).status, 412);
+    let history = browser.page("/scripts/give/history");
+    assert!(history.contains("class=\"minus\">-user.klass = params.klass"), "{history}");
+    assert_eq!(browser.done("/scripts/give/history", &[("version", "1")]), "/scripts/give?done=restored");
+
+    // The preview, its plan, and its undo.
+    let wizard = browser.page("/runs/new?who=filter&filter=golden&script=give");
+    assert!(wizard.contains("Preview for 2 users") && wizard.contains("name=\"param.klass\""), "{wizard}");
+    let once = hidden(&wizard, "once");
+    let missing = browser.post("/runs/new", &[("script", "give"), ("who", "filter"), ("filter", "golden")]);
+    assert_eq!(missing.status, 422);
+    assert!(missing.text.contains("klass is missing"), "{}", missing.text);
+    let fields = [
+        ("script", "give"),
+        ("who", "filter"),
+        ("filter", "golden"),
+        ("param.klass", "plus"),
+        ("once", &once),
+    ];
+    let run = browser.done("/runs/new", &fields);
+    assert_eq!(browser.done("/runs/new", &fields), run, "sent twice, it is one run");
+    let preview = browser.ended(&run);
+    assert!(preview.contains("Change 2 users"), "{preview}");
+    assert_eq!(desk.user("n1")["klass"], "gold", "a preview writes nothing");
+    assert!(browser.page(&format!("{run}/script")).contains("id=\"line-4\""));
+    assert!(!browser.page(&format!("{run}?outcome=failed")).contains("/users/n1\">n1</a></th>"));
+    let plan = hidden(&preview, "plan");
+    let applied = browser.done(&format!("{run}/apply"), &[("plan", &plan)]);
+    let page = browser.ended(&applied);
+    assert!(page.contains("Preview the undo"), "{page}");
+    assert_eq!(desk.user("n1")["klass"], "plus");
+    assert!(browser.page(&run).contains("This plan was applied by"));
+    let past = browser.page("/users/n1?tab=history");
+    assert!(past.contains(&format!("href=\"{applied}\"")) && past.contains("Take back"), "{past}");
+    let undo = browser.done(&format!("{applied}/undo"), &[]);
+    let page = browser.ended(&undo);
+    assert!(page.contains("preview of taking run"), "{page}");
+    let undone = browser.done(&format!("{undo}/apply"), &[("plan", &hidden(&page, "plan"))]);
+    browser.ended(&undone);
+    assert_eq!(desk.user("n1")["klass"], "gold");
+    assert!(browser.page("/runs").contains(&format!("href=\"{undone}\"")));
+
+    let verified = browser.post("/audit/verify", &[("head", "")]);
+    assert!(verified.text.contains("The chain is verified"), "{}", verified.text);
+    assert_eq!(browser.done("/logout", &[]), "/login");
+    assert_eq!(browser.get("/users").status, 303, "the session is over");
+    server.end();
+}
+
+#[test]
+fn pages_are_for_those_who_are_signed_in_and_errors_are_pages() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let nobody = Browser::new(&server);
+    for path in [
+        "/",
+        "/users",
+        "/users/n1",
+        "/scripts",
+        "/runs",
+        "/runs/new",
+        "/filters",
+        "/profiles",
+        "/organizations",
+        "/administration",
+        "/audit",
+        "/account",
+        "/samples",
+        "/new-script",
+        "/add-user",
+    ] {
+        let answer = nobody.get(path);
+        assert_eq!(answer.status, 303, "{path}: {}", answer.text);
+        assert!(place(&answer).starts_with("/login"), "{path}");
+    }
+    assert_eq!(place(&nobody.get("/users?filter=a%20b")), "/login?next=%2Fusers%3Ffilter%3Da%2520b");
+    assert_eq!(place(&nobody.post("/users/n1", &[("act", "edit")])), "/login");
+    // Programs are told what programs read.
+    server.get("/users", &[]).problem(401);
+
+    let olga = Browser::signed_in(&server, "olga");
+    assert!(olga.page("/users").contains("/users/n1"));
+    assert!(!olga.page("/users").contains("s1"));
+    let missing = olga.get("/users/s1");
+    assert_eq!(missing.status, 404, "what belongs to others is not there");
+    assert!(missing.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert_eq!(olga.post("/users/s1", &[("act", "edit"), ("version", "1"), ("klass", "x")]).status, 404);
+    assert_eq!(olga.get("/nothing").status, 404);
+    assert_eq!(olga.get("/audit").status, 403);
+    assert!(!olga.page("/users").contains("href=\"/audit\""), "no link to what may not be seen");
+    // Another site's page cannot send our forms.
+    let headers = [
+        PAGE,
+        ("cookie", olga.cookie.as_str()),
+        ("sec-fetch-site", "cross-site"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    assert_eq!(server.send("POST", "/logout", &headers, "").status, 403);
+
+    let themed = olga.post("/theme", &[("theme", "dark"), ("next", "/users")]);
+    let cookie = themed.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    assert_eq!(cookie, "rollcall-theme=dark");
+    let page = server.get("/users", &[PAGE, ("cookie", &format!("{}; {cookie}", olga.cookie))]).text;
+    assert!(page.contains("data-theme=\"dark\""));
+    server.end();
+}
+
+#[test]
+fn a_user_is_edited_by_forms_as_it_was_seen() {
+    let desk = site();
+    desk.ok(&["profiles", "add", "gold"]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let version = |tab: &str| hidden(&ana.page(&format!("/users/n1?tab={tab}")), "version");
+    let seen = version("overview");
+    let fields = [
+        ("act", "edit"),
+        ("version", &seen),
+        ("klass", "plus"),
+        ("expiration", "2027-01-01"),
+        ("description", "a\r\nb"),
+    ];
+    assert_eq!(ana.done("/users/n1", &fields), "/users/n1?tab=overview&done=saved");
+    assert_eq!(
+        (desk.user("n1")["klass"].as_str(), desk.user("n1")["description"].as_str()),
+        (Some("plus"), Some("a\nb"))
+    );
+    let outdated = ana.post("/users/n1", &[("act", "edit"), ("version", &seen), ("klass", "other")]);
+    assert_eq!(outdated.status, 412);
+    assert!(outdated.text.contains("value=\"other\""), "what was typed is still there");
+    let wrong =
+        ana.post("/users/n1", &[("act", "edit"), ("version", &version("overview")), ("expiration", "soon")]);
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text.contains("id=\"wrong-expiration\""), "{}", wrong.text);
+
+    let there = ana.done(
+        "/users/n1",
+        &[
+            ("act", "profile_add"),
+            ("tab", "profiles"),
+            ("version", &version("profiles")),
+            ("profile", "gold"),
+        ],
+    );
+    assert_eq!(there, "/users/n1?tab=profiles&done=saved");
+    let item = [
+        ("act", "item_add"),
+        ("tab", "check-attributes"),
+        ("kind", "check"),
+        ("attr", "NAS-Port-Type"),
+        ("operation", "=="),
+        ("value", "Ethernet"),
+    ];
+    ana.done("/users/n1", &[&item[..], &[("version", &version("check-attributes"))]].concat());
+    let user = desk.user("n1");
+    assert_eq!(
+        (&user["profiles"][0], &user["check_attributes"][0]["value"]),
+        (&"gold".into(), &"Ethernet".into())
+    );
+    ana.done(
+        "/users/n1",
+        &[
+            ("act", "item_remove"),
+            ("kind", "check"),
+            ("version", &version("check-attributes")),
+            ("attr", "NAS-Port-Type"),
+            ("operation", "=="),
+            ("value", "Ethernet"),
+        ],
+    );
+    assert_eq!(desk.user("n1")["check_attributes"], serde_json::json!([]));
+
+    assert_eq!(
+        ana.done("/add-user", &[("username", "new one"), ("organization", "North"), ("klass", "x")]),
+        "/users/new%20one?done=added"
+    );
+    let kept = ana.post("/users/new%20one", &[("act", "remove"), ("version", "1"), ("typed", "no")]);
+    assert_eq!(kept.status, 422);
+    let version = hidden(&ana.page("/users/new%20one"), "version");
+    ana.done("/users/new%20one", &[("act", "remove"), ("version", &version), ("typed", "new one")]);
+    assert_eq!(ana.get("/users/new%20one").status, 404);
+    server.end();
+}
+
+#[test]
+fn the_rows_of_a_file_are_matched_and_used() {
+    let desk = site();
+    desk.write("take.py", "user.klass = row['klass']\n");
+    desk.ok(&["scripts", "save", "take", "take.py"]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let body = "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"rows.csv\"\r\n\
+        Content-Type: text/csv\r\n\r\nusername,klass\nn1,a\nnobody,b\nn2,c\n\r\n--cut--\r\n";
+    let headers =
+        [PAGE, ("cookie", ana.cookie.as_str()), ("content-type", "multipart/form-data; boundary=cut")];
+    let sent = server.send("POST", "/runs/new/file?script=take", &headers, body);
+    assert_eq!(sent.status, 303, "{}", sent.text);
+    let report = ana.page(place(&sent));
+    assert!(
+        report.contains("2 matched") && report.contains("1 unmatched") && report.contains("nobody"),
+        "{report}"
+    );
+    assert!(!report.contains("Preview for"), "rows that cannot be used are in the way");
+    let upload = place(&sent).rsplit('=').next().unwrap();
+    let page = ana.page(&format!("{}&skip=yes", place(&sent)));
+    assert!(page.contains("Preview for 2 users"), "{page}");
+    let run =
+        ana.done("/runs/new", &[("script", "take"), ("who", "rows"), ("upload", upload), ("skip", "yes")]);
+    let ended = ana.ended(&run);
+    assert!(ended.contains("Change 2 users"), "{ended}");
+    server.end();
+}
+
+#[test]
+fn many_changes_and_deactivations_are_typed() {
+    let desk = site();
+    desk.write("off.py", "user.is_active = False\n");
+    desk.ok(&["scripts", "save", "off", "off.py"]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let run = ana.done("/runs/new", &[("script", "off"), ("who", "all")]);
+    let page = ana.ended(&run);
+    assert!(page.contains("Type 3 to go on") && page.contains("3 are deactivated"), "{page}");
+    let plan = hidden(&page, "plan");
+    let refused = ana.post(&format!("{run}/apply"), &[("plan", &plan)]);
+    assert_eq!(refused.status, 422);
+    assert_eq!(desk.user("n1")["is_active"], true);
+    ana.ended(&ana.done(&format!("{run}/apply"), &[("plan", &plan), ("typed", "3")]));
+    assert_eq!(desk.user("n1")["is_active"], false);
+    server.end();
+}
+
+#[test]
+fn nothing_that_somebody_has_written_is_markup() {
+    const EVIL: &str = "<script>alert(1)</script>";
+    let desk = Desk::new();
+    let quoted = "\"\"><script>alert(1)</script>\"";
+    let columns = "username,first_name,last_name,email,external_id,klass,description,avatar_url,organization";
+    desk.import(format!("{columns}\nplain{}\n", format!(",{quoted}").repeat(8).replace("\"\">", "\"")));
+    desk.write("password", format!("{PASSWORD}\n"));
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    desk.shell("rollcall administrators password ana < password").exits(0);
+    desk.write(
+        "evil.py",
+        format!(
+            "# {EVIL}\nprint('{EVIL}')\nresult['{EVIL}'] = '{EVIL}'\nuser.klass = '{EVIL}!'\nfail('{EVIL}')\n"
+        ),
+    );
+    desk.ok(&["scripts", "save", "evil", "evil.py", "--note", EVIL]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let run = ana.done("/runs/new", &[("script", "evil"), ("who", "all")]);
+    ana.ended(&run);
+    let history = format!("{run}/script");
+    let search = format!("/users?search={}", utf8_percent_encode(EVIL, NON_ALPHANUMERIC));
+    let filter = search.replace("search", "filter");
+    let mut seen = 0;
+    for path in [
+        "/",
+        "/users",
+        "/users/plain",
+        "/users/plain?tab=history",
+        "/scripts",
+        "/scripts/evil",
+        "/scripts/evil/history",
+        &run,
+        &history,
+        "/runs",
+        "/organizations",
+        "/administration",
+        "/audit",
+        "/account",
+        "/add-user",
+        &search,
+        &filter,
+    ] {
+        let page = ana.page(path);
+        assert!(!page.contains(EVIL), "{path}: {page}");
+        seen += usize::from(page.contains("&#60;script&#62;alert(1)"));
+    }
+    assert!(seen >= 8, "the text is there, escaped, on {seen} pages");
+    let missing = ana.get(&format!("/users/{}", utf8_percent_encode(EVIL, NON_ALPHANUMERIC)));
+    assert_eq!(missing.status, 404);
+    assert!(!missing.text.contains(EVIL));
+    server.end();
+}
+
+#[test]
+fn an_account_is_looked_after_by_forms() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let made =
+        ana.post("/account", &[("act", "add_token"), ("name", "t"), ("days", "9"), ("scope.look", "yes")]);
+    assert_eq!(made.status, 200);
+    let token = made.text.split("<pre tabindex=\"0\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    assert_eq!(server.get("/api/v1/users", &[("authorization", &bearer)]).status, 200);
+    assert!(!ana.page("/account").contains(&token), "it is shown once");
+    ana.done("/account", &[("act", "revoke_token"), ("id", "1")]);
+    assert_eq!(server.get("/api/v1/users", &[("authorization", &bearer)]).status, 401);
+
+    let added = [
+        ("act", "add"),
+        ("name", "rita"),
+        ("password", PASSWORD),
+        ("role", "read-only"),
+        ("organization", "South"),
+    ];
+    assert_eq!(ana.done("/administration", &added), "/administrators/rita");
+    let matrix = ana.page("/administration");
+    assert!(matrix.contains("/administrators/rita") && matrix.contains("read-only"), "{matrix}");
+    let rita = Browser::signed_in(&server, "rita");
+    let users = rita.page("/users");
+    assert!(
+        users.contains("/users/s1") && !users.contains("/users/n1") && !users.contains("Add a user"),
+        "{users}"
+    );
+    ana.done("/administrators/rita", &[("act", "end_sessions")]);
+    assert_eq!(rita.get("/users").status, 303);
+    ana.done("/administration", &[("act", "four_eyes_above"), ("value", "100")]);
+    assert!(ana.page("/administration").contains("value=\"100\""));
+
+    assert_eq!(
+        ana.done(
+            "/profiles",
+            &[("short_name", "gold"), ("reply", "Class := x\r\nSession-Timeout := 60\r\n")]
+        ),
+        "/profiles?done=added"
+    );
+    let profile = ana.page("/profiles/gold");
+    let seen = hidden(&profile, "seen");
+    let wrong = ana.post("/profiles/gold", &[("seen", &seen), ("reply", "Class"), ("check", "")]);
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text.contains("reply, line 1"), "{}", wrong.text);
+    ana.done("/profiles/gold", &[("seen", &seen), ("reply", "Class := y"), ("check", "")]);
+    assert_eq!(ana.post("/profiles/gold", &[("seen", &seen), ("act", "remove")]).status, 412);
+    ana.done("/organizations", &[("act", "add"), ("new", "West")]);
+    ana.done("/organizations", &[("act", "rename"), ("name", "West"), ("new", "East")]);
+    assert!(ana.page("/organizations").contains("East"));
+    server.end();
+}
