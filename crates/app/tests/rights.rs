@@ -50,12 +50,13 @@ enum Reach {
 use Reach::{Everywhere, Own, Theirs as One};
 
 /// Use cases that take no right: they reach no database, or only say what `App` is made of.
-const NONE: [&str; 9] = [
+const NONE: [&str; 10] = [
     "acting",
     "acting_as",
     "actor",
     "credentials",
     "has_administrators",
+    "in_zone",
     "new",
     "read_script",
     "with_lease",
@@ -333,6 +334,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("outcomes_after", Right::Look, One, |app, of| {
         app.outcomes_after(&app.find_run(of.run)?, None, None, 9).map(drop)
     }),
+    ("troubles", Right::Look, One, |app, of| app.troubles(&app.find_run(of.run)?).map(drop)),
     ("histogram", Right::Look, One, |app, of| app.histogram(&app.find_run(of.run)?, 9).map(drop)),
     ("has_results", Right::Look, One, |app, of| app.has_results(&app.find_run(of.run)?).map(drop)),
     ("result_columns", Right::Look, One, |app, of| {

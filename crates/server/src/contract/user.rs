@@ -104,3 +104,12 @@ impl From<rollcall_store::Event> for Event {
         }
     }
 }
+
+/// What an import has come to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Imported {
+    /// Users that are new.
+    pub(crate) users: u64,
+    /// The organizations that were made for them.
+    pub(crate) organizations: Vec<String>,
+}

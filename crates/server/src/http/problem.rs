@@ -127,6 +127,10 @@ impl Problem {
         &self.detail
     }
 
+    pub(crate) fn errors(&self) -> &[Fault] {
+        &self.errors
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
@@ -203,6 +207,8 @@ fn places(error: &AppError) -> Vec<Fault> {
             refusals.iter().map(|refusal| Fault::at("/params", refusal.to_string())).collect()
         }
         AppError::Filter(error) => vec![Fault::at("/filter", error.to_string())],
+        AppError::Key(why) => vec![Fault::at("/key", why.to_string())],
+        AppError::NoSuchFilter(why) => vec![Fault::at("/filter", why.clone())],
         AppError::Refused(refusal) => {
             let text = refusal.to_string();
             let each = text.lines().map(Fault::plain);
