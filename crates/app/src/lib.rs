@@ -113,7 +113,8 @@ impl App {
     }
 
     /// The same, where dates without an offset are in another zone.
-    fn in_zone(&self, zone: &Zone) -> Self {
+    #[must_use]
+    pub fn in_zone(&self, zone: &Zone) -> Self {
         Self { zone: zone.clone(), ..self.clone() }
     }
 

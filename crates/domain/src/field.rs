@@ -139,6 +139,20 @@ impl Field {
 }
 
 impl Field {
+    /// Reads what is typed to assign a field: `FIELD=VALUE`; times without an offset are in `zone`.
+    pub fn assignment(text: &str, zone: &Zone) -> Result<(Self, Value), Refusal> {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Refusal::new(format!(
+                "{text:?} assigns nothing: write FIELD=VALUE, such as klass=gold"
+            )));
+        };
+        let field: Self = name.trim().parse()?;
+        if !field.writable() {
+            return Err(Refusal::new(format!("{field} is read-only")));
+        }
+        Ok((field, field.parse(value, zone)?))
+    }
+
     /// Reads a value of this field as a program writes it, in JSON. As in scripts, a text field takes whole numbers as
     /// their text and `null` as no text; times without an offset are in `zone`.
     pub fn read_json(self, json: &serde_json::Value, zone: &Zone) -> Result<Value, Refusal> {

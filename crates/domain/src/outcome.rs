@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
@@ -121,6 +122,15 @@ impl AddAssign for Tally {
 impl Serialize for Tally {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().map(|(outcome, n)| (outcome.name(), n)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Tally {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counts = BTreeMap::<Outcome, u64>::deserialize(deserializer)?;
+        let mut tally = Self::default();
+        counts.into_iter().for_each(|(outcome, n)| tally.add(outcome, n));
+        Ok(tally)
     }
 }
 

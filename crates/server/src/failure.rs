@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use rollcall_app::AppError;
 use rollcall_store::StoreError;
 
+use crate::remote::Refused;
 use crate::style;
 
 /// Done, but not for every target.
@@ -35,6 +36,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<Usage>()
+        || error.downcast_ref().is_some_and(Refused::is_usage)
         || matches!(
             error.downcast_ref(),
             Some(AppError::Filter(_) | AppError::NoSuchFilter(_) | AppError::Params(_) | AppError::Key(_))

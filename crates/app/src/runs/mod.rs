@@ -25,6 +25,7 @@ mod resume;
 mod retry;
 mod rows;
 mod trial;
+mod troubles;
 mod undo;
 mod watch;
 mod work;
@@ -56,6 +57,7 @@ pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
 pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
 pub use trial::TrialRequest;
+pub use troubles::{Failure, Troubles, Warned};
 pub use undo::UndoRequest;
 pub use work::{Event, WorkerInfo};
 

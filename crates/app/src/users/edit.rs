@@ -102,7 +102,9 @@ impl App {
 
     /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.
     pub fn set_user(&self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
-        let edits = assignments.iter().map(|assignment| self.assignment(assignment)).collect();
+        let read = |text: &String| Field::assignment(text, &self.zone);
+        let set = |(field, value)| UserEdit::Set(field, value);
+        let edits = assignments.iter().map(|assignment| read(assignment).map(set)).collect();
         Ok(self.edit_as_seen(username, edits, None)?.1)
     }
 
@@ -196,19 +198,6 @@ impl App {
     fn moved(&self, username: &str, expected: Option<i64>, what: String) -> AppError {
         let found = self.user(username).and_then(|user| check_version(&user, expected));
         found.err().unwrap_or_else(|| StoreError::Stale(what).into())
-    }
-
-    fn assignment(&self, text: &str) -> Result<UserEdit, Refusal> {
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(Refusal::new(format!(
-                "{text:?} assigns nothing: write FIELD=VALUE, such as klass=gold"
-            )));
-        };
-        let field: Field = name.trim().parse()?;
-        if !field.writable() {
-            return Err(Refusal::new(format!("{field} is read-only")));
-        }
-        Ok(UserEdit::Set(field, field.parse(value, &self.zone)?))
     }
 }
 

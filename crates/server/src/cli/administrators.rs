@@ -1,13 +1,13 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use rollcall_app::App;
 use rollcall_domain::{Administrator, Grant, Role};
 use rollcall_store::StoreError;
 use serde::Serialize;
 
 use super::{Context, confirm, credentials};
 use crate::output::{Format, Listing};
+use crate::remote::Site;
 use crate::style::tell;
 
 #[derive(Debug, Subcommand)]
@@ -76,12 +76,12 @@ struct Shown<'a> {
 
 impl Administrators {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
-            Self::Credentials(command) => return command.run(&app),
+            Self::Credentials(command) => return command.run(&site),
             Self::Add { name, grants } => {
-                let grants = grants.iter().map(|text| read(&app, text)).collect::<Result<Vec<_>, _>>()?;
-                let id = app.add_administrator(&name, &grants)?;
+                let grants = grants.iter().map(|text| read(&site, text)).collect::<Result<Vec<_>, _>>()?;
+                let id = site.add_administrator(&name, &grants)?;
                 tell(format_args!("administrator {id} is {name}"));
                 if grants.is_empty() {
                     tell(format_args!(
@@ -89,12 +89,12 @@ impl Administrators {
                     ));
                 }
             }
-            Self::List { format } => list(&app, format)?,
+            Self::List { format } => list(&site, format)?,
             Self::Grant { name, grant } => {
-                app.grant(&name, &read(&app, &grant)?)?;
+                site.grant(&name, &read(&site, &grant)?)?;
                 tell(format_args!("{name} is {grant} now"));
             }
-            Self::Revoke { name, grant } => match app.revoke(&name, &read(&app, &grant)?)? {
+            Self::Revoke { name, grant } => match site.revoke(&name, &read(&site, &grant)?)? {
                 true => tell(format_args!("{name} is no longer {grant}")),
                 false => {
                     anyhow::bail!("{name} is not {grant}: 'rollcall administrators list' shows all roles")
@@ -104,7 +104,7 @@ impl Administrators {
                 if !confirm(yes, &format!("Remove administrator {name}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                app.remove_administrator(&name)?;
+                site.remove_administrator(&name)?;
                 tell(format_args!("administrator {name} is gone"));
             }
         }
@@ -113,20 +113,20 @@ impl Administrators {
 }
 
 /// Reads `ROLE` or `ROLE@ORGANIZATION`.
-fn read(app: &App, text: &str) -> anyhow::Result<Grant> {
+fn read(site: &Site, text: &str) -> anyhow::Result<Grant> {
     let (role, organization) = match text.split_once('@') {
         Some((role, name)) => (role, Some(name)),
         None => (text, None),
     };
     let role: Role = role.parse()?;
     let Some(name) = organization else { return Ok(Grant { role, organization_id: None }) };
-    let found = app.organizations()?.into_iter().find(|each| each.name == name);
+    let found = site.organizations()?.into_iter().find(|each| each.name == name);
     let found = found.ok_or_else(|| StoreError::NoSuch(format!("organization {name:?}")))?;
     Ok(Grant { role, organization_id: Some(found.id) })
 }
 
-fn list(app: &App, format: Format) -> anyhow::Result<()> {
-    let organizations = app.organizations()?;
+fn list(site: &Site, format: Format) -> anyhow::Result<()> {
+    let organizations = site.organizations()?;
     let show = |grant: Grant| match grant.organization_id {
         None => grant.role.to_string(),
         Some(id) => {
@@ -135,7 +135,7 @@ fn list(app: &App, format: Format) -> anyhow::Result<()> {
         }
     };
     let mut listing = Listing::new(format, &["administrator_id", "name", "grants", "created_at"])?;
-    for Administrator { id, name, created_at, rights } in app.administrators()? {
+    for Administrator { id, name, created_at, rights } in site.administrators()? {
         let grants: Vec<_> = rights.grants().map(show).collect();
         let shown = Shown { administrator_id: id, name: &name, grants, created_at: created_at.to_string() };
         let cells = || vec![id.to_string(), name.clone(), shown.grants.join(", "), shown.created_at.clone()];

@@ -1,19 +1,20 @@
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use rollcall_app::App;
 use rollcall_domain::{Action, AuditEntry, AuditQuery, Head, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Context;
+use crate::contract::HeadNow;
 use crate::failure::Usage;
 use crate::output::{Format, Listing, print_json, raw_stdout, write_json};
 use crate::progress::Meter;
+use crate::remote::{Address, Site};
 use crate::show::short_time;
 use crate::style::{counted, tell};
 
@@ -103,35 +104,25 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// What a look at the whole log has come to.
-#[derive(Serialize)]
-struct Report {
-    whole: bool,
-    rows: u64,
-    head: Option<String>,
-    row: Option<i64>,
-    problem: Option<String>,
-}
-
 impl Audit {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
-            Self::List(list) => list.run(&app),
-            Self::Verify(verify) => verify.run(&app),
+            Self::List(list) => list.run(&site),
+            Self::Verify(verify) => verify.run(&site),
             Self::Head => {
                 let mut out = raw_stdout();
-                writeln!(out, "{}", app.audit_head()?)?;
+                writeln!(out, "{}", site.audit_head()?)?;
                 Ok(out.flush().map(|()| ExitCode::SUCCESS)?)
             }
             Self::Export { file } if file.as_os_str() == "-" => {
-                export(&app, "standard output", &mut raw_stdout())?;
+                export(&site, "standard output", &mut raw_stdout())?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Export { file } => {
                 let shown = file.display().to_string();
                 let new = File::create_new(&file).with_context(|| format!("cannot write {shown}"))?;
-                let head = export(&app, &shown, &mut BufWriter::new(new))?;
+                let head = export(&site, &shown, &mut BufWriter::new(new))?;
                 let rows = counted(head.number.unsigned_abs(), "row");
                 tell(format_args!("{rows} exported; the head is {head}"));
                 Ok(ExitCode::SUCCESS)
@@ -141,13 +132,15 @@ impl Audit {
 }
 
 impl List {
-    fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let since = self.since.map(|text| Timestamp::parse(&text, app.zone())).transpose();
+    fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let zone = site.zone()?;
+        let since = self.since.map(|text| Timestamp::parse(&text, zone)).transpose();
         let since = since.map_err(|error| Usage(format!("--since: {error}")))?;
         let query = AuditQuery { who: self.who, action: self.action, since };
+        let entries = site.audit(&query)?;
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut any = false;
-        for entry in app.audit(&query)?.take(self.limit.unwrap_or(usize::MAX)) {
+        for entry in entries.take(self.limit.unwrap_or(usize::MAX)) {
             let entry = entry?;
             listing.push(|| cells(&entry), &Shown::new(&entry))?;
             any = true;
@@ -174,46 +167,45 @@ fn cells(entry: &AuditEntry) -> Vec<String> {
 }
 
 impl Verify {
-    fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let (mut meter, mut rows) = (Meter::counting("verifying"), 0);
-        let verdict = app.verify_audit(self.head.as_ref(), |read| {
-            rows = read;
-            meter.count(read);
-        })?;
+    fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let mut meter = Meter::counting("verifying");
+        let verdict = site.verify_audit(self.head.as_ref(), |read| meter.count(read))?;
         drop(meter);
         if self.json {
-            let (head, flaw) = (verdict.as_ref().ok(), verdict.as_ref().err());
-            print_json(&Report {
-                whole: flaw.is_none(),
-                rows,
-                head: head.map(ToString::to_string),
-                row: flaw.map(rollcall_domain::Flaw::number),
-                problem: flaw.map(ToString::to_string),
-            })?;
+            print_json(&verdict)?;
         }
-        match verdict {
-            Ok(head) if !self.json => {
-                let rows = counted(rows, "row");
-                let kept = match self.head {
-                    Some(kept) => format!(", and the head of {} that you have kept is among them", kept.number),
-                    None => "; without a head that was kept elsewhere (--head) nobody can say whether all were rewritten"
-                        .to_owned(),
-                };
-                tell(format_args!("{rows} as they were written{kept}. The head now is {head}"));
-            }
-            Ok(_) => {}
-            Err(flaw) => anyhow::bail!(
-                "the audit log is not what was written: {flaw}. Keep a copy of the database as it is, and compare it with \
-                 a backup"
-            ),
+        if let Some(problem) = verdict.problem {
+            anyhow::bail!(
+                "the audit log is not what was written: {problem}. Keep a copy of the database as it is, and compare it \
+                 with a backup"
+            );
+        }
+        if !self.json {
+            let rows = counted(verdict.rows, "row");
+            let kept = match self.head {
+                Some(kept) => format!(", and the head of {} that you have kept is among them", kept.number),
+                None => "; without a head that was kept elsewhere (--head) nobody can say whether all were rewritten"
+                    .to_owned(),
+            };
+            let head = verdict.head.unwrap_or_default();
+            tell(format_args!("{rows} as they were written{kept}. The head now is {head}"));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Writes everything to `out`, and where that is, `to`, into the log.
-fn export(app: &App, to: &str, out: &mut impl Write) -> anyhow::Result<Head> {
+/// Writes everything to `out`, and where that is, `to`, into the log. A server writes into its log that it was asked.
+fn export(site: &Site, to: &str, out: &mut impl Write) -> anyhow::Result<Head> {
     let failed = || format!("cannot write {to}");
+    let app = match site {
+        Site::Here(app) => app,
+        Site::There(client) => {
+            let mut out = LastLine { out, line: Vec::new() };
+            client.copy(&Address::of(&["audit.jsonl"]), &mut out).with_context(failed)?;
+            let last: HeadNow = serde_json::from_slice(&out.line).context("the log came without its head")?;
+            return Ok(last.head.parse()?);
+        }
+    };
     let (head, entries) = app.export_audit(to)?;
     for entry in entries {
         write_json(out, &entry?).with_context(failed)?;
@@ -221,4 +213,27 @@ fn export(app: &App, to: &str, out: &mut impl Write) -> anyhow::Result<Head> {
     write_json(out, &serde_json::json!({ "head": head.to_string() })).with_context(failed)?;
     out.flush().with_context(failed)?;
     Ok(head)
+}
+
+/// Keeps the last line of what it hands on.
+struct LastLine<W> {
+    out: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Write for LastLine<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        for part in bytes[..count].split_inclusive(|byte| *byte == b'\n') {
+            if self.line.ends_with(b"\n") {
+                self.line.clear();
+            }
+            self.line.extend_from_slice(part);
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }

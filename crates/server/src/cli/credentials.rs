@@ -10,6 +10,7 @@ use rollcall_domain::{
 
 use super::{Context, can_ask, confirm};
 use crate::output::{Format, Listing, raw_stdout};
+use crate::remote::Site;
 use crate::style::{counted, tell};
 
 /// The longest line that is read for a secret, in bytes.
@@ -96,45 +97,44 @@ pub(super) enum Tokens {
 }
 
 impl Credentials {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         match self {
             Self::Password { name } => {
-                let (credentials, who) = app.credentials_of(&name)?;
-                credentials.set_password(&who, &new_password()?, None)?;
+                site.credentials_of(&name)?.set_password(&new_password()?)?;
                 tell(format_args!(
                     "{name:?} has another password; where they were signed in, they are no more"
                 ));
             }
             Self::Sessions { name, revoke, revoke_all, format } => {
-                let (credentials, who) = app.credentials_of(&name)?;
+                let keys = site.credentials_of(&name)?;
                 if revoke_all {
-                    let ended = counted(credentials.revoke_sessions(&who, None)?, "session");
+                    let ended = counted(keys.revoke_sessions()?, "session");
                     tell(format_args!("{ended} of {name:?} ended"));
                 } else if revoke.is_empty() {
-                    list_sessions(&credentials.sessions(&who)?, format)?;
+                    list_sessions(&keys.sessions()?, format)?;
                 }
                 for id in revoke {
-                    credentials.revoke_session(&who, id)?;
+                    keys.revoke_session(id)?;
                     tell(format_args!("session {id} of {name:?} has ended"));
                 }
             }
             Self::Totp { name, action: TotpAction::Enrol, .. } => {
-                let (credentials, who) = app.credentials_of(&name)?;
-                let enrolment = credentials.enrol_totp(&who)?;
-                print(&[&enrolment.secret, &enrolment.uri])?;
+                let keys = site.credentials_of(&name)?;
+                let (secret, uri) = keys.enrol_totp()?;
+                print(&[&secret, &uri])?;
                 let code = line("The code that the authenticator shows now")?;
-                let recovery = credentials.confirm_totp(&who, &code)?;
+                let recovery = keys.confirm_totp(&code)?;
                 tell(format_args!(
                     "from now on {name:?} needs a code; each of these works once if it is lost:"
                 ));
                 print(&recovery.iter().collect::<Vec<_>>())?;
             }
             Self::Totp { name, action: TotpAction::Remove, yes } => {
-                let (credentials, who) = app.credentials_of(&name)?;
+                let keys = site.credentials_of(&name)?;
                 if !confirm(yes, &format!("Remove the authenticator of {name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                match credentials.remove_totp(&who)? {
+                match keys.remove_totp()? {
                     true => tell(format_args!("{name:?} needs no code any more")),
                     false => tell(format_args!("{name:?} had no authenticator")),
                 }
@@ -146,23 +146,21 @@ impl Credentials {
 
 impl Tokens {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
             Self::Add { administrator, name, scope, expires } => {
-                let (credentials, who) = app.credentials_of(&administrator)?;
-                let (id, text) = credentials.add_token(&who, &name, &Scopes::new(scope)?, expires.time())?;
+                let keys = site.credentials_of(&administrator)?;
+                let (id, text) = keys.add_token(&name, &Scopes::new(scope)?, expires)?;
                 print(&[&text])?;
                 tell(format_args!(
                     "token {id} acts for {administrator:?} for {expires}; it is not shown again"
                 ));
             }
             Self::List { administrator, format } => {
-                let (credentials, who) = app.credentials_of(&administrator)?;
-                list_tokens(&credentials.tokens(&who)?, format)?;
+                list_tokens(&site.credentials_of(&administrator)?.tokens()?, format)?;
             }
             Self::Revoke { administrator, id } => {
-                let (credentials, who) = app.credentials_of(&administrator)?;
-                credentials.revoke_token(&who, id)?;
+                site.credentials_of(&administrator)?.revoke_token(id)?;
                 tell(format_args!("token {id} counts no more"));
             }
         }

@@ -16,6 +16,7 @@ use super::{Context, EngineArgs, Hints, runs, shell_word};
 use crate::failure::Usage;
 use crate::output::stdout;
 use crate::progress::Meter;
+use crate::remote::Site;
 use crate::style::{self, counted, paint, tell};
 
 const DATABASE: &str = "sqlite:rollcall-demo.db";
@@ -38,6 +39,7 @@ impl Demo {
         start_over(context, &location)?;
         let (store, _) = Store::create(&location)?;
         let app = context.app_on(store)?;
+        let site = Site::Here(app.clone());
         let hints = Hints {
             options: format!(" --database {}", shell_word(&location.to_string())),
             ..context.hints()
@@ -73,7 +75,7 @@ impl Demo {
         let mut terminal = Terminal::new();
         let preview = app.run(&request, &terminal.stop(), &mut terminal)?;
         drop(terminal);
-        runs::report(&app, &preview, &hints)?;
+        runs::report(&site, &preview, &hints)?;
         if preview.state != RunState::Finished {
             return Ok(exit_code(&preview));
         }
@@ -84,7 +86,7 @@ impl Demo {
         let request = ApplyRequest { plan: preview.plan.clone(), terms };
         let applied = app.apply_preview(preview.id, &request, &terminal.stop(), &mut terminal)?;
         drop(terminal);
-        runs::report(&app, &applied, &hints)?;
+        runs::report(&site, &applied, &hints)?;
 
         heading("5. One of them now")?;
         example(&app, applied.id)?;
@@ -94,7 +96,7 @@ impl Demo {
         let request = UndoRequest { mode: Mode::Apply, user: None, terms };
         let undone = app.undo(applied.id, &request, &terminal.stop(), &mut terminal)?;
         drop(terminal);
-        runs::report(&app, &undone, &hints)?;
+        runs::report(&site, &undone, &hints)?;
         if undone.state != RunState::Finished {
             return Ok(exit_code(&undone));
         }

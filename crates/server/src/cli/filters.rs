@@ -55,21 +55,21 @@ pub(super) enum Filters {
 
 impl Filters {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
             Self::Save { name, filter } => {
-                let (new, old) = app.save_filter(&name, &filter)?;
+                let (new, old) = site.save_filter(&name, &filter)?;
                 let name = new.full_name();
                 match old {
                     Some(old) => tell(format_args!("filter {name} is replaced; it was: {}", old.filter)),
                     None => tell(format_args!("filter {name} is saved")),
                 }
-                let filter = app.filter(&filter)?;
-                let users = app.count_users(Some(&filter.tree))?;
+                let filter = site.filter(&filter)?;
+                let users = site.count_users(&filter)?;
                 tell(format_args!("it selects {} now", counted(users, "user")));
             }
             Self::List { format } => {
-                let filters = app.saved_filters()?;
+                let filters = site.saved_filters()?;
                 if filters.is_empty() && format == Format::Table {
                     tell(format_args!(
                         "no filters are saved; save one with 'rollcall filters save NAME FILTER'"
@@ -78,27 +78,24 @@ impl Filters {
                 list(format, &filters)?;
             }
             Self::Show { name, format } => {
-                let filter = app.saved_filter(&name)?;
+                let filter = site.saved_filter(&name)?;
                 match format {
                     Format::Json => print_json(&filter)?,
                     _ => list(format, &[filter])?,
                 }
             }
             Self::Count { filter } => {
-                let filter = app.filter(&filter)?;
+                let filter = site.filter(&filter)?;
                 let mut out = crate::output::raw_stdout();
-                std::io::Write::write_fmt(
-                    &mut out,
-                    format_args!("{}\n", app.count_users(Some(&filter.tree))?),
-                )?;
+                std::io::Write::write_fmt(&mut out, format_args!("{}\n", site.count_users(&filter)?))?;
                 std::io::Write::flush(&mut out)?;
             }
             Self::Remove { name, yes } => {
-                let full = app.saved_filter(&name)?.full_name();
+                let full = site.saved_filter(&name)?.full_name();
                 if !confirm(yes, &format!("Remove filter {full}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                app.remove_filter(&name)?;
+                site.remove_filter(&name)?;
                 tell(format_args!("filter {full} is gone"));
             }
         }

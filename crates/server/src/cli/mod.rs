@@ -10,6 +10,7 @@ mod import;
 mod init;
 mod migrate;
 mod organizations;
+mod place;
 mod profiles;
 mod prune;
 mod radius;
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use rollcall_app::runs::Engine;
 use rollcall_app::{Actor, App};
 use rollcall_domain::{SystemClock, Zone};
@@ -40,7 +41,9 @@ use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::{Location, Store};
 
 use crate::failure::Usage;
+use crate::remote::{Client, Site};
 use crate::style::tell;
+use place::{Given, Place};
 
 /// Runs an administrator's Python script once for every user on a list, and makes that safe: what it would change is
 /// previewed, and every user's outcome is kept.
@@ -70,21 +73,35 @@ pub(crate) struct Cli {
     )]
     database: Option<String>,
 
+    /// The server that is to do it, instead of this process on a database: https://HOST; with a token in ROLLCALL_TOKEN
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        env = "ROLLCALL_SERVER",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    server: Option<String>,
+
+    /// The file that holds the token for the server, instead of ROLLCALL_TOKEN
+    #[arg(long, global = true, help_heading = "Global options", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
     /// The administrator whose rights count, instead of all those of your account
     #[arg(long = "as", global = true, help_heading = "Global options", value_name = "NAME")]
     acting_as: Option<String>,
 
-    /// The time zone of dates that come without one: an IANA name
+    /// The time zone of dates that come without one: an IANA name [default: UTC, or that of the server]
     #[arg(
         long,
         global = true,
         help_heading = "Global options",
         env = "ROLLCALL_TIME_ZONE",
-        default_value = "UTC",
         value_name = "ZONE",
         hide_env_values = true
     )]
-    time_zone: String,
+    time_zone: Option<String>,
 
     #[command(subcommand)]
     command: Command,
@@ -151,17 +168,27 @@ enum Command {
 
 /// What every command may need.
 pub(crate) struct Context {
-    location: Option<String>,
+    place: Place,
     acting_as: Option<String>,
-    zone: Zone,
+    /// None: where commands are done, it is known.
+    zone: Option<Zone>,
     dictionaries: Option<PathBuf>,
 }
 
-/// Runs the command that was given.
-pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let zone = cli.time_zone.parse().map_err(|error| Usage(format!("--time-zone: {error}")))?;
-    let context =
-        Context { location: cli.database, acting_as: cli.acting_as, zone, dictionaries: dictionaries() };
+/// Runs the command that is given.
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let zone = cli.time_zone.map(|name| name.parse()).transpose();
+    let zone = zone.map_err(|error| Usage(format!("--time-zone: {error}")))?;
+    let given = Given {
+        database: cli.database,
+        server: cli.server,
+        token_file: cli.token_file,
+        acting_as: cli.acting_as.as_deref(),
+    };
+    let place = given.place(&matches)?;
+    let context = Context { place, acting_as: cli.acting_as, zone, dictionaries: dictionaries() };
     match cli.command {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
@@ -198,21 +225,41 @@ fn dictionaries() -> Option<PathBuf> {
 }
 
 impl Context {
-    /// Where the database is; `otherwise` where nobody says.
+    /// Where the database is; `otherwise` where nobody says. Where a server was named there is none.
     fn location(&self, otherwise: &str) -> anyhow::Result<Location> {
-        Ok(self.location.as_deref().unwrap_or(otherwise).parse()?)
+        match &self.place {
+            Place::Database(location) => Ok(location.as_deref().unwrap_or(otherwise).parse()?),
+            Place::Server { url, .. } => {
+                let why = format!(
+                    "this works on a database, not by a server: name one with --database, and leave --server {url} out"
+                );
+                Err(Usage(why).into())
+            }
+        }
     }
 
-    /// How commands that are shown to be typed next name the database, and the one that was typed.
+    /// How commands that are shown to be typed next name the place, as the one that was typed did.
     fn hints(&self) -> Hints {
-        let default = std::env::var("ROLLCALL_DATABASE").ok();
-        let named = self.location.as_ref().filter(|location| Some(*location) != default.as_ref());
-        // As it shows itself: without a password.
-        let shown = |url: &String| url.parse().map_or_else(|_| url.clone(), |url: Location| url.to_string());
-        let database =
-            named.map_or_else(String::new, |url| format!(" --database {}", shell_word(&shown(url))));
-        let acting_as = self.acting_as.as_ref().map_or_else(String::new, |name| format!(" --as {name}"));
-        Hints { program: program(), options: format!("{database}{acting_as}"), database }
+        let named = self.place.named();
+        let mut options = named.clone();
+        if let Place::Server { token_file: Some(file), .. } = &self.place {
+            options += &format!(" --token-file {}", shell_word(&file.display().to_string()));
+        }
+        if let Some(name) = &self.acting_as {
+            options += &format!(" --as {name}");
+        }
+        Hints { program: program(), options, place: named }
+    }
+
+    /// Where the command is to be done.
+    fn site(&self) -> anyhow::Result<Site> {
+        match &self.place {
+            Place::Database(_) => Ok(Site::Here(Box::new(self.app()?))),
+            Place::Server { url, token_file } => {
+                let client = Client::new(url, place::token(token_file.as_deref())?, self.zone.clone())?;
+                Ok(Site::There(Box::new(client)))
+            }
+        }
     }
 
     /// Rollcall on the database that was named.
@@ -222,13 +269,17 @@ impl Context {
 
     /// Rollcall on `store`, for the account that runs this process, or with the rights of an administrator.
     fn app_on(&self, store: Store) -> anyhow::Result<App> {
-        let actor = Actor::account(account());
-        let app = App::new(store, Arc::new(SystemClock), self.zone.clone(), actor)
+        let app = App::new(store, Arc::new(SystemClock), self.zone(), Actor::account(account()))
             .with_dictionaries(self.dictionaries.clone());
         match &self.acting_as {
             Some(name) => Ok(app.acting_as(name)?),
             None => Ok(app),
         }
+    }
+
+    /// How dates are read on a database, and without one.
+    fn zone(&self) -> Zone {
+        self.zone.clone().unwrap_or_else(Zone::utc)
     }
 }
 
@@ -249,10 +300,10 @@ fn shell_word(text: &str) -> String {
 pub(crate) struct Hints {
     /// The program.
     program: String,
-    /// ` --database URL`, unless it is the one that commands find by themselves, and ` --as NAME` where that was given.
+    /// ` --database URL` or ` --server URL`, unless it is the one that commands find by themselves, and what says who asks.
     options: String,
     /// The first of these alone, for what somebody else types.
-    database: String,
+    place: String,
 }
 
 /// On the command line the administrator is the account of the operating system.
@@ -296,6 +347,21 @@ enum SandboxMode {
 }
 
 impl EngineArgs {
+    /// Refuses what a server decides.
+    fn check(&self, site: &Site) -> Result<(), Usage> {
+        let said = match (self.workers, self.sandbox) {
+            (Some(_), _) => "--workers",
+            (_, SandboxMode::None) => "--sandbox none",
+            _ => return Ok(()),
+        };
+        if site.server().is_none() {
+            return Ok(());
+        }
+        Err(Usage(format!(
+            "{said} is for scripts that this process executes; a server's workers have their own"
+        )))
+    }
+
     fn engine(&self) -> Engine {
         let isolation = match self.sandbox {
             SandboxMode::Full => Isolation::Full,

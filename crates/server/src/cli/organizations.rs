@@ -40,30 +40,30 @@ pub(super) enum Organizations {
 
 impl Organizations {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
             Self::Add { name } => {
                 Organization::check_name(&name)?;
-                let id = app.add_organization(&name)?;
+                let id = site.add_organization(&name)?;
                 tell(format_args!("organization {id} is {name:?}"));
             }
             Self::List { format } => {
                 let mut listing = Listing::new(format, &["organization_id", "name"])?;
-                for each in app.organizations()? {
+                for each in site.organizations()? {
                     listing.push(|| vec![each.id.to_string(), each.name.clone()], &each)?;
                 }
                 listing.finish()?;
             }
             Self::Rename { name, new } => {
                 Organization::check_name(&new)?;
-                app.rename_organization(&name, &new)?;
+                site.rename_organization(&name, &new)?;
                 tell(format_args!("organization {name:?} is now {new:?}"));
             }
             Self::Remove { name, yes } => {
                 if !confirm(yes, &format!("Remove organization {name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                app.remove_organization(&name)?;
+                site.remove_organization(&name)?;
                 tell(format_args!("organization {name:?} is gone"));
             }
         }

@@ -55,32 +55,31 @@ pub(super) enum Profiles {
 
 impl Profiles {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
             Self::Add { short_name, reply, check, organization } => {
                 Profile::check_name(&short_name)?;
                 let (reply, check) = items(&reply, &check)?;
-                let id = app.add_profile(&short_name, organization.as_deref(), &reply, &check)?;
-                let dictionary = app.dictionary()?;
-                for why in reply.iter().chain(&check).filter_map(|item| dictionary.warn_of(item).err()) {
+                let id = site.add_profile(&short_name, organization.as_deref(), &reply, &check)?;
+                for why in site.warnings(reply.iter().chain(&check))? {
                     tell(format_args!("warning: {why}"));
                 }
                 tell(format_args!("profile {id} is {short_name:?}"));
             }
-            Self::List { format } => list(format, app.profiles()?)?,
+            Self::List { format } => list(format, site.profiles()?)?,
             Self::Show { short_name, format } => {
-                let profile = app.profile(&short_name)?;
+                let profile = site.profile(&short_name)?;
                 match format {
                     Format::Json => print_json(&profile)?,
                     _ => list(format, vec![profile])?,
                 }
             }
             Self::Remove { short_name, yes } => {
-                app.profile(&short_name)?;
+                site.profile(&short_name)?;
                 if !confirm(yes, &format!("Remove profile {short_name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                app.remove_profile(&short_name)?;
+                site.remove_profile(&short_name)?;
                 tell(format_args!("profile {short_name:?} is gone"));
             }
         }

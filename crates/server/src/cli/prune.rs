@@ -33,10 +33,10 @@ fn age(text: &str) -> Result<Age, String> {
 
 impl Prune {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         let age = match self.older_than {
             Some(age) => age,
-            None => app.prune_after()?.ok_or_else(|| {
+            None => site.prune_after()?.ok_or_else(|| {
                 Usage(
                     "say how old: --older-than 90d, or for good with 'rollcall settings set prune_after 90d'"
                         .to_owned(),
@@ -44,9 +44,11 @@ impl Prune {
             })?,
         };
         let stop = Stop::default();
-        heed_signals(&stop)?;
+        if site.server().is_none() {
+            heed_signals(&stop)?;
+        }
         let mut meter = Meter::counting("removing");
-        let pruned = app.prune(age, &stop, |rows| meter.count(rows))?;
+        let pruned = site.prune(age, &stop, |rows| meter.count(rows))?;
         drop(meter);
         if self.json {
             print_json(&pruned)?;

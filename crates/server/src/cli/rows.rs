@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_app::runs::{BadRow, BadRowsFile, ChosenRows, RowsObserver, RowsReport, RowsRequest};
-use rollcall_app::{App, Quote, Table, TableError, TableOptions};
+use rollcall_app::runs::{BadRow, BadRowsFile, Choice, RowsObserver, RowsReport, RowsRequest};
+use rollcall_app::{Quote, Table, TableError, TableOptions};
 
+use crate::contract;
 use crate::failure::Usage;
 use crate::output::one_line;
 use crate::progress::Meter;
+use crate::remote::{Client, Listed, Site};
 use crate::style::{counted, grouped, tell};
 
 /// Bad rows that are told one by one; a file takes all of them.
@@ -85,25 +87,10 @@ impl RowsArgs {
     }
 
     /// Reads the rows of the file that was named, and tells how they match.
-    pub(super) fn read(&self, app: &App, path: &Path) -> anyhow::Result<ChosenRows> {
-        let shown =
-            if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
-        let options = TableOptions {
-            encoding: self.encoding.clone(),
-            delimiter: self.delimiter,
-            quote: self.quote.map(|quote| match quote {
-                QuoteArg::Double => Quote::Double,
-                QuoteArg::Single => Quote::Single,
-                QuoteArg::None => Quote::None,
-            }),
-            sheet: self.sheet.clone(),
-        };
-        let (table, size) = if path.as_os_str() == "-" {
-            (Table::read(io::stdin(), &options), 0)
-        } else {
-            (Table::open(path, &options), path.metadata().map_or(0, |facts| facts.len()))
-        };
-        let table = table.map_err(|error| unreadable(&shown, &error))?;
+    pub(super) fn read(&self, site: &Site, path: &Path) -> anyhow::Result<Listed> {
+        let is_piped = path.as_os_str() == "-";
+        let shown = if is_piped { "standard input".into() } else { path.display().to_string() };
+        let size = path.metadata().map_or(0, |facts| facts.len());
         if let Some(bad_rows) = &self.bad_rows
             && let (Ok(one), Ok(other)) = (bad_rows.canonicalize(), path.canonicalize())
             && one == other
@@ -122,14 +109,83 @@ impl RowsArgs {
         };
         let name = path.file_name().filter(|name| *name != "-");
         let file = name.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
-        let request =
-            RowsRequest { file: &file, key: self.key.as_deref(), skip_unmatched: self.skip_unmatched };
-        let read = app.read_rows(table, &request, &mut watch)?;
-        watch.end(&read.report)?;
-        match read.chosen {
-            Some(chosen) => Ok(chosen),
-            None => Err(self.refusal(&read.report)),
+        let open = || {
+            let options = self.options();
+            let table =
+                if is_piped { Table::read(io::stdin(), &options) } else { Table::open(path, &options) };
+            table.map_err(|error| unreadable(&shown, &error))
+        };
+        match site {
+            Site::Here(app) => {
+                let (key, skip_unmatched) = (self.key.as_deref(), self.skip_unmatched);
+                let request = RowsRequest { file: &file, key, skip_unmatched };
+                let read = app.read_rows(open()?, &request, &mut watch)?;
+                watch.end(&read.report)?;
+                let chosen = read.chosen.ok_or_else(|| self.refusal(&read.report))?;
+                Ok(Listed::Chosen(Choice::Rows(Box::new(chosen))))
+            }
+            Site::There(client) if is_piped => self.send(client, &file, io::stdin().lock(), &mut watch),
+            Site::There(client) => {
+                // What is wrong with its form is told before it is sent.
+                drop(open()?);
+                let opened = File::open(path).with_context(|| format!("cannot read {shown}"))?;
+                self.send(client, &file, opened, &mut watch)
+            }
         }
+    }
+
+    fn options(&self) -> TableOptions {
+        TableOptions {
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter,
+            quote: self.quote.map(|quote| match quote {
+                QuoteArg::Double => Quote::Double,
+                QuoteArg::Single => Quote::Single,
+                QuoteArg::None => Quote::None,
+            }),
+            sheet: self.sheet.clone(),
+        }
+    }
+
+    /// Sends the file to a server, and tells how its rows match there.
+    fn send(
+        &self,
+        client: &Client,
+        name: &str,
+        file: impl io::Read,
+        watch: &mut Watch<'_>,
+    ) -> anyhow::Result<Listed> {
+        let rows = contract::RowsOf {
+            upload: client.upload(name, file)?,
+            key: self.key.clone(),
+            skip_unmatched: self.skip_unmatched,
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter.map(char::from),
+            quote: self.quote.map(|quote| match quote {
+                QuoteArg::Double => contract::Quote::Double,
+                QuoteArg::Single => contract::Quote::Single,
+                QuoteArg::None => contract::Quote::None,
+            }),
+            sheet: self.sheet.clone(),
+        };
+        let told = self.tell(client, &rows, watch);
+        if told.is_err() {
+            client.forget(rows.upload);
+        }
+        told.map(|()| Listed::Sent(rows))
+    }
+
+    fn tell(&self, client: &Client, rows: &contract::RowsOf, watch: &mut Watch<'_>) -> anyhow::Result<()> {
+        let (report, bad) = client.rows(rows)?;
+        bad.iter().for_each(|bad| watch.tell(bad.line, &bad.reason));
+        watch.told = report.bad();
+        if let Some(path) = self.bad_rows.as_deref().filter(|_| report.bad() > 0) {
+            let failed = || format!("cannot write {}", path.display());
+            client.bad_rows(rows, &mut File::create(path).with_context(failed)?)?;
+        }
+        watch.end(&report)?;
+        let in_the_way = if self.skip_unmatched { report.faulty } else { report.bad() };
+        if in_the_way == 0 { Ok(()) } else { Err(self.refusal(&report)) }
     }
 
     fn refusal(&self, report: &RowsReport) -> anyhow::Error {
@@ -172,6 +228,14 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
+    fn tell(&mut self, line: u64, reason: &str) {
+        self.told += 1;
+        if self.told <= TOLD {
+            self.meter.clear();
+            tell(format_args!("{}, line {line}: {}", self.shown, one_line(reason)));
+        }
+    }
+
     fn end(&mut self, report: &RowsReport) -> anyhow::Result<()> {
         self.meter.clear();
         if self.told > TOLD {
@@ -214,11 +278,7 @@ impl RowsObserver for Watch<'_> {
     }
 
     fn bad_row(&mut self, bad: &BadRow<'_>) -> io::Result<()> {
-        self.told += 1;
-        if self.told <= TOLD {
-            self.meter.clear();
-            tell(format_args!("{}, line {}: {}", self.shown, bad.row.line, one_line(&bad.reason)));
-        }
+        self.tell(bad.row.line, &bad.reason);
         let Some(path) = self.bad_rows else { return Ok(()) };
         let writer = match &mut self.writer {
             Some(writer) => writer,

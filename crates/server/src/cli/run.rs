@@ -2,12 +2,13 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use rollcall_app::AppError;
-use rollcall_app::runs::{Choice, Request, Terms};
+use rollcall_app::runs::{Choice, Terms};
 use rollcall_domain::{Mode, Outcome, RunId};
 
 use super::rows::RowsArgs;
 use super::terminal::{Answer, Terminal, TermsArgs, finish};
 use super::{Context, EngineArgs, scripts};
+use crate::remote::{Listed, Wanted};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("who").required(true).args(["filter", "all", "csv", "targets_from"]), after_help = "Examples:\n  \
@@ -69,34 +70,35 @@ pub(super) fn param(text: &str) -> Result<(String, String), String> {
 
 impl Run {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
+        self.engine.check(&site)?;
         if self.apply {
             self.terms.check(&self.answer, "--apply")?;
         }
         self.rows.check()?;
-        let script = scripts::find(&app, &self.script)?;
+        let script = scripts::find(&site, &self.script)?;
         // Said before a long file is read; a text that cannot be read is told of when the run starts.
-        if let Ok(read) = app.read_script(&script.name, &script.source) {
-            read.params.check(&self.params, app.zone()).map_err(AppError::Params)?;
+        if let Ok(read) = site.read_script(&script.name, &script.source) {
+            read.params.check(&self.params, site.zone()?).map_err(AppError::Params)?;
             scripts::warn(&script.name, &read);
         }
-        let choice = match (self.filter, self.targets_from, &self.rows.csv) {
-            (Some(filter), ..) => Choice::Filter(filter),
-            (_, Some((run, outcome)), _) => Choice::Outcomes(run, outcome),
-            (_, _, Some(file)) => Choice::Rows(Box::new(self.rows.read(&app, file)?)),
-            (None, None, None) => Choice::All,
+        let list = match (self.filter, self.targets_from, &self.rows.csv) {
+            (Some(filter), ..) => Listed::Chosen(Choice::Filter(filter)),
+            (_, Some((run, outcome)), _) => Listed::Chosen(Choice::Outcomes(run, outcome)),
+            (_, _, Some(file)) => self.rows.read(&site, file)?,
+            (None, None, None) => Listed::Chosen(Choice::All),
         };
-        let request = Request {
+        let wanted = Wanted {
             script,
             mode: if self.apply { Mode::Apply } else { Mode::Preview },
             report: self.report,
-            choice,
+            list,
             params: self.params,
             engine: self.engine.engine(),
             terms: Terms { strict: self.strict, ..self.terms.terms(&self.answer) },
         };
         let mut terminal = Terminal::new();
-        let run = app.run(&request, &terminal.stop(), &mut terminal)?;
-        finish(&app, &run, &self.answer, &context.hints())
+        let run = site.run(wanted, &terminal.stop(), &mut terminal)?;
+        finish(&site, &run, &self.answer, &context.hints())
     }
 }

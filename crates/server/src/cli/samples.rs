@@ -55,7 +55,7 @@ impl<'a> SampleJson<'a> {
 /// Lists the samples, or prints the one that is named.
 pub(super) fn run(context: &Context, name: Option<&str>, format: Format) -> anyhow::Result<()> {
     let Some(name) = name else {
-        list(&context.zone, format, SAMPLES)?;
+        list(&context.zone(), format, SAMPLES)?;
         if format == Format::Table {
             next_steps(&context.hints());
         }
@@ -64,8 +64,8 @@ pub(super) fn run(context: &Context, name: Option<&str>, format: Format) -> anyh
     let sample = find(name)?;
     match format {
         Format::Table => print_source(sample.source)?,
-        Format::Csv => list(&context.zone, format, std::slice::from_ref(sample))?,
-        Format::Json => print_json(&SampleJson::new(sample, &read(sample, &context.zone)?))?,
+        Format::Csv => list(&context.zone(), format, std::slice::from_ref(sample))?,
+        Format::Json => print_json(&SampleJson::new(sample, &read(sample, &context.zone())?))?,
     }
     Ok(())
 }

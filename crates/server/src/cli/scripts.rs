@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Subcommand};
-use rollcall_app::App;
 use rollcall_app::runs::Script;
 use rollcall_app::scripts::Source;
 use rollcall_domain::ScriptVersion;
@@ -12,6 +11,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::{Context, confirm, samples, shell_word, trial};
 use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout};
+use crate::remote::Site;
 use crate::show::short_time;
 use crate::style::{self, paint, tell};
 
@@ -111,44 +111,44 @@ impl Scripts {
             samples::run(context, name.as_deref(), format)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
             Self::Samples { .. } => {}
-            Self::Try(trial) => return trial.run(&app),
+            Self::Try(trial) => return trial.run(&site),
             Self::Save { name, file, sample, note } => {
                 let (source, note) = match (file, sample) {
                     (Some(file), _) => (read_source(&file)?, note),
                     (None, sample) => samples::to_save(sample.as_deref().unwrap_or_default(), note)?,
                 };
-                let (new, read) = app.save_script(&name, &source, &note)?;
+                let (new, read) = site.save_script(&name, &source, &note)?;
                 let name = new.full_name();
                 tell(format_args!("script {name} is saved as version {}", new.version));
                 warn(&name, &read);
             }
             Self::List { format } => {
-                let scripts = app.scripts()?;
+                let scripts = site.scripts()?;
                 if scripts.is_empty() && format == Format::Table {
                     tell(format_args!(
                         "no scripts are saved; save one with 'rollcall scripts save NAME FILE.py', \
                          or start from one of 'rollcall scripts samples'"
                     ));
                 }
-                list(&app, format, &scripts)?;
+                list(&site, format, &scripts)?;
             }
             Self::Show { name, version, format } => {
-                let script = app.script(&name, version)?;
+                let script = site.script(&name, version)?;
                 match format {
                     Format::Json => print_json(&script)?,
-                    Format::Csv => list(&app, format, &[script])?,
+                    Format::Csv => list(&site, format, &[script])?,
                     Format::Table => {
                         print_source(&script.source)?;
                     }
                 }
             }
-            Self::History { name, format } => list(&app, format, &app.script_history(&name)?)?,
-            Self::Diff { name, from, to } => diff(&app, &name, from, to)?,
+            Self::History { name, format } => list(&site, format, &site.script_history(&name)?)?,
+            Self::Diff { name, from, to } => diff(&site, &name, from, to)?,
             Self::Restore { name, version, note } => {
-                let new = app.restore_script(&name, version, &note)?;
+                let new = site.restore_script(&name, version, &note)?;
                 let name = new.full_name();
                 tell(format_args!(
                     "script {name} is version {version} again, saved as version {}",
@@ -156,12 +156,12 @@ impl Scripts {
                 ));
             }
             Self::Remove { name, yes } => {
-                let latest = app.script(&name, None)?;
+                let latest = site.script(&name, None)?;
                 let (full, latest) = (latest.full_name(), latest.version);
                 if !confirm(yes, &format!("Remove script {full}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
-                app.remove_script(&name)?;
+                site.remove_script(&name)?;
                 let back =
                     format!("'rollcall scripts restore {} {latest}' brings it back", shell_word(&name));
                 tell(format_args!("script {full} is off the list; {back}"));
@@ -171,13 +171,13 @@ impl Scripts {
     }
 }
 
-fn list(app: &App, format: Format, scripts: &[ScriptVersion]) -> anyhow::Result<()> {
+fn list(site: &Site, format: Format, scripts: &[ScriptVersion]) -> anyhow::Result<()> {
     let columns = ["script", "version", "saved_at", "administrator", "note", "parameters", "title"];
     let mut listing = Listing::new(format, &columns)?;
     for each in scripts {
         let cells = || {
             // What could be saved once can be read; if a later Rollcall is stricter, the list is still of use.
-            let read = app.read_script(&each.script, &each.source).ok();
+            let read = site.read_script(&each.script, &each.source).ok();
             vec![
                 each.full_name(),
                 each.version.to_string(),
@@ -220,9 +220,9 @@ pub(super) fn warn(name: &str, source: &Source) {
     }
 }
 
-fn diff(app: &App, name: &str, from: Option<i64>, to: Option<i64>) -> anyhow::Result<()> {
+fn diff(site: &Site, name: &str, from: Option<i64>, to: Option<i64>) -> anyhow::Result<()> {
     // With one number: from that version to the latest.
-    let new = app.script(name, to)?;
+    let new = site.script(name, to)?;
     let from = match from {
         Some(from) => from,
         None if new.version == 1 => {
@@ -231,7 +231,7 @@ fn diff(app: &App, name: &str, from: Option<i64>, to: Option<i64>) -> anyhow::Re
         }
         None => new.version - 1,
     };
-    let old = app.script(name, Some(from))?;
+    let old = site.script(name, Some(from))?;
     let diff = TextDiff::from_lines(&old.source, &new.source);
     let mut out = stdout();
     if diff.ratio() >= 1.0 {
@@ -261,33 +261,33 @@ fn one_line_of(line: &str) -> String {
 }
 
 /// Finds the script that is meant: a file, or a saved one, perhaps of a version (`extend@2`).
-pub(super) fn find(app: &App, text: &str) -> anyhow::Result<Script> {
+pub(super) fn find(site: &Site, text: &str) -> anyhow::Result<Script> {
     let path = Path::new(text);
     if let Some((name, version)) = text.rsplit_once('@')
         && !path.exists()
     {
         let version: i64 =
             version.parse().map_err(|_| anyhow::anyhow!("{version:?} is no version: write {name}@2, say"))?;
-        return Ok(saved(app.script(name, Some(version))?));
+        return Ok(saved(site.script(name, Some(version))?));
     }
-    let is_saved = app.find_script(text)?.is_some();
+    let is_saved = site.find_script(text)?.is_some();
     if path.is_file() {
         anyhow::ensure!(
             !is_saved,
             "{text} is both a file here and a saved script: write ./{text} for the file, or {text}@{} for the saved one",
-            app.script(text, None)?.version
+            site.script(text, None)?.version
         );
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         return Ok(Script { name, version: None, source: read_source(path)? });
     }
     if is_saved {
-        return Ok(saved(app.script(text, None)?));
+        return Ok(saved(site.script(text, None)?));
     }
     let looks_like_a_file = text.contains('/') || path.extension().is_some_and(|ending| ending == "py");
     if looks_like_a_file || path.exists() {
         read_source(path)?;
     }
-    let missing = app.script(text, None).map(saved);
+    let missing = site.script(text, None).map(saved);
     missing.with_context(|| {
         if rollcall_app::scripts::sample(text).is_some() {
             return format!(

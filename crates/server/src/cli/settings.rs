@@ -1,13 +1,14 @@
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use rollcall_app::{Age, App};
+use rollcall_app::Age;
 use rollcall_domain::{Above, Refusal};
 use serde::Serialize;
 
 use super::Context;
 use crate::failure::Usage;
 use crate::output::{Format, Listing};
+use crate::remote::Site;
 use crate::style::{counted, tell};
 
 #[derive(Debug, Subcommand)]
@@ -55,27 +56,27 @@ struct Shown {
 }
 
 /// Every setting, with what it is set to.
-fn all(app: &App) -> anyhow::Result<[Shown; 3]> {
+fn all(site: &Site) -> anyhow::Result<[Shown; 3]> {
     Ok([
-        Shown { name: "prune_after", value: app.prune_after()?.map(|age| age.to_string()) },
-        Shown { name: "four_eyes_above", value: app.four_eyes_above()?.map(|above| above.to_string()) },
-        Shown { name: "strict_attributes", value: app.is_strict()?.then(|| "yes".to_owned()) },
+        Shown { name: "prune_after", value: site.prune_after()?.map(|age| age.to_string()) },
+        Shown { name: "four_eyes_above", value: site.four_eyes_above()?.map(|above| above.to_string()) },
+        Shown { name: "strict_attributes", value: site.is_strict()?.then(|| "yes".to_owned()) },
     ])
 }
 
-fn set(app: &App, name: Setting, value: &str) -> anyhow::Result<()> {
+fn set(site: &Site, name: Setting, value: &str) -> anyhow::Result<()> {
     let wrong = |error: Refusal| Usage(error.to_string());
     match name {
         Setting::PruneAfter => {
             let age: Age = value.parse().map_err(wrong)?;
-            app.set_prune_after(Some(age))?;
+            site.set_prune_after(Some(age))?;
             tell(format_args!(
                 "'rollcall prune', and a server or worker every hour, now removes what ended over {age} ago"
             ));
         }
         Setting::FourEyesAbove => {
             let above: Above = value.parse().map_err(wrong)?;
-            app.set_four_eyes_above(Some(above))?;
+            site.set_four_eyes_above(Some(above))?;
             tell(format_args!(
                 "a run that writes for more than {} now takes the approval of a second administrator",
                 counted(above.targets(), "target")
@@ -87,7 +88,7 @@ fn set(app: &App, name: Setting, value: &str) -> anyhow::Result<()> {
                 "no" => false,
                 _ => return Err(Usage(format!("{value:?} is neither yes nor no")).into()),
             };
-            app.set_strict(strict)?;
+            site.set_strict(strict)?;
             let how = if strict { "refused" } else { "warned of" };
             tell(format_args!("what FreeRADIUS would reject a user for is now {how}"));
         }
@@ -97,20 +98,20 @@ fn set(app: &App, name: Setting, value: &str) -> anyhow::Result<()> {
 
 impl Settings {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         match self {
             Self::List { format } => {
                 let mut listing = Listing::new(format, &["name", "value"])?;
-                for shown in all(&app)? {
+                for shown in all(&site)? {
                     let cells = || vec![shown.name.to_owned(), shown.value.clone().unwrap_or_default()];
                     listing.push(cells, &shown)?;
                 }
                 listing.finish()?;
             }
-            Self::Set { name, value } => set(&app, name, &value)?,
-            Self::Unset { name: Setting::PruneAfter } => app.set_prune_after(None)?,
-            Self::Unset { name: Setting::StrictAttributes } => app.set_strict(false)?,
-            Self::Unset { name: Setting::FourEyesAbove } => app.set_four_eyes_above(None)?,
+            Self::Set { name, value } => set(&site, name, &value)?,
+            Self::Unset { name: Setting::PruneAfter } => site.set_prune_after(None)?,
+            Self::Unset { name: Setting::StrictAttributes } => site.set_strict(false)?,
+            Self::Unset { name: Setting::FourEyesAbove } => site.set_four_eyes_above(None)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::App;
 use rollcall_app::runs::{Observer, Progress, Stop, Terms};
 use rollcall_domain::{Brakes, Mode, Run, RunState};
 
@@ -12,6 +11,7 @@ use crate::contract;
 use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
 use crate::output::print_json;
 use crate::progress::Meter;
+use crate::remote::Site;
 use crate::style::{counted, grouped, tell};
 
 /// Above this many targets a click is not enough: the number must be typed.
@@ -170,14 +170,14 @@ impl Observer for Terminal {
 }
 
 /// Tells about a run that has ended, and says so with the exit status.
-pub(super) fn finish(app: &App, run: &Run, answer: &Answer, hints: &Hints) -> anyhow::Result<ExitCode> {
+pub(super) fn finish(site: &Site, run: &Run, answer: &Answer, hints: &Hints) -> anyhow::Result<ExitCode> {
     let printed = if answer.json {
         print_json(&contract::Run::from(run)).map_err(Into::into)
     } else {
-        runs::report(app, run, hints)
+        runs::report(site, run, hints)
     };
     unless_closed_pipe(printed)?;
-    if run.state == RunState::Queued && !app.has_workers()? {
+    if run.state == RunState::Queued && !site.has_workers()? {
         tell(format_args!(
             "warning: run {} waits for a worker, and none is there: start one with 'rollcall worker'",
             run.id

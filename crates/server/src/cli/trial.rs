@@ -2,8 +2,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
+use rollcall_app::AppError;
 use rollcall_app::runs::{Entries, TrialRequest};
-use rollcall_app::{App, AppError};
 use rollcall_domain::{Outcome, Tally, TargetOutcome};
 
 use super::run::param;
@@ -11,6 +11,7 @@ use super::{EngineArgs, scripts};
 use crate::contract;
 use crate::failure::SOME_FAILED;
 use crate::output::{one_line, print_json, stdout};
+use crate::remote::Site;
 use crate::show::{change_line, error_text, tally_line};
 use crate::style::{self, paint};
 
@@ -39,16 +40,17 @@ pub(super) struct Try {
 }
 
 impl Try {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let script = scripts::find(app, &self.script)?;
-        if let Ok(read) = app.read_script(&script.name, &script.source) {
-            read.params.check(&self.params, app.zone()).map_err(AppError::Params)?;
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        self.engine.check(site)?;
+        let script = scripts::find(site, &self.script)?;
+        if let Ok(read) = site.read_script(&script.name, &script.source) {
+            read.params.check(&self.params, site.zone()?).map_err(AppError::Params)?;
             scripts::warn(&script.name, &read);
         }
         let columns: Vec<_> = self.row.iter().map(|(column, _)| column.clone()).collect();
         let engine = self.engine.engine();
         let Self { user: username, params, row, .. } = self;
-        let outcome = app.try_script(&TrialRequest { script, username, params, row, engine })?;
+        let outcome = site.try_script(&TrialRequest { script, username, params, row, engine })?;
         if self.json {
             print_json(&contract::TargetOutcome::of(outcome.clone(), Some(&columns)))?;
         } else {

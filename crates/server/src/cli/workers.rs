@@ -51,8 +51,8 @@ fn state(worker: &WorkerInfo) -> &'static str {
 impl Workers {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let Self::List(list) = self;
-        let app = context.app()?;
-        let workers = app.workers()?;
+        let site = context.site()?;
+        let workers = site.workers()?;
         let mut listing = Listing::new(list.format, &COLUMNS)?;
         for worker in &workers {
             let shown = Shown {

@@ -52,6 +52,8 @@ pub(crate) struct Me {
     pub(crate) grants: Vec<Grant>,
     /// What they may do somewhere: `look`, `report`, `execute`, `edit-users`, `edit-scripts`, `administer`.
     pub(crate) rights: Vec<String>,
+    /// In which time zone dates without an offset are read.
+    pub(crate) time_zone: String,
     /// When the session that has just begun ends, whatever is done with it.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,12 +61,18 @@ pub(crate) struct Me {
 }
 
 impl Me {
-    pub(crate) fn of(name: &str, rights: &domain::Rights, organizations: &HashMap<i64, String>) -> Self {
+    pub(crate) fn of(
+        name: &str,
+        rights: &domain::Rights,
+        organizations: &HashMap<i64, String>,
+        zone: &domain::Zone,
+    ) -> Self {
         let has = |right: &Right| rights.scope(*right).is_some();
         Self {
             administrator: name.to_owned(),
             grants: rights.grants().map(|grant| Grant::of(grant, organizations)).collect(),
             rights: Right::ALL.into_iter().filter(has).map(|right| right.name().to_owned()).collect(),
+            time_zone: zone.name().to_owned(),
             expires_at: None,
         }
     }
@@ -137,8 +145,12 @@ pub(crate) struct NewToken {
     /// Rights.
     pub(crate) scopes: Vec<String>,
     /// How many days it counts.
+    #[serde(default)]
     #[schema(minimum = 1, maximum = 366)]
-    pub(crate) days: u16,
+    pub(crate) days: Option<u16>,
+    /// The same with a unit, such as `12h` or `90d`, instead of `days`.
+    #[serde(default)]
+    pub(crate) life: Option<String>,
 }
 
 /// A new token. Its text is told now and never again.
@@ -147,6 +159,33 @@ pub(crate) struct Credential {
     pub(crate) token_id: i64,
     /// What goes behind `Authorization: Bearer`.
     pub(crate) token: String,
+}
+
+/// An authenticator that does not count yet. Its secret is told now and never again.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Enrolment {
+    /// For typing, in base32.
+    pub(crate) secret: String,
+    /// For a QR code.
+    pub(crate) uri: String,
+}
+
+/// What works once each where the authenticator is lost. They are told now and never again.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RecoveryCodes {
+    pub(crate) codes: Vec<String>,
+}
+
+/// How many sessions have ended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Ended {
+    pub(crate) sessions: u64,
+}
+
+/// Whether there was something to be removed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Removed {
+    pub(crate) removed: bool,
 }
 
 /// Reads a role and an organization by its name.

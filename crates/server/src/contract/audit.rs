@@ -1,4 +1,4 @@
-use rollcall_domain::{AuditEntry, Timestamp};
+use rollcall_domain::{self as domain, AuditEntry, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -44,6 +44,43 @@ impl From<AuditEntry> for Entry {
             address,
             previous,
             hash,
+        }
+    }
+}
+
+/// A head of the log: the number of its last row and that row's hash.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct HeadNow {
+    /// `NUMBER:HASH`, to be kept where nobody who can write the database can write.
+    #[schema(example = "17:3f1c…")]
+    pub(crate) head: String,
+}
+
+/// What a look at the whole log has come to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Verdict {
+    /// Whether all rows are what they were.
+    pub(crate) whole: bool,
+    /// How many were looked at.
+    pub(crate) rows: u64,
+    /// The head now, if it is whole.
+    pub(crate) head: Option<String>,
+    /// The first row that is not.
+    pub(crate) row: Option<i64>,
+    /// What is wrong with it.
+    pub(crate) problem: Option<String>,
+}
+
+impl Verdict {
+    /// Of so many rows.
+    pub(crate) fn of(rows: u64, verdict: &domain::Verdict) -> Self {
+        let (head, flaw) = (verdict.as_ref().ok(), verdict.as_ref().err());
+        Self {
+            whole: flaw.is_none(),
+            rows,
+            head: head.map(ToString::to_string),
+            row: flaw.map(domain::Flaw::number),
+            problem: flaw.map(ToString::to_string),
         }
     }
 }

@@ -282,3 +282,20 @@ impl From<WorkerInfo> for Worker {
         Self { host, pid, alive, draining, started_at, seen_at, crew, run, committed, speed }
     }
 }
+
+/// What pruning has come to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Pruned {
+    /// Runs of which only the counters are left.
+    pub(crate) runs: u64,
+    /// Targets, outcomes and journals that were removed.
+    pub(crate) rows: u64,
+    /// Older runs that stay whole, because they can still go on, or because one needs them that can.
+    pub(crate) kept: u64,
+}
+
+impl From<rollcall_app::Pruned> for Pruned {
+    fn from(pruned: rollcall_app::Pruned) -> Self {
+        Self { runs: pruned.runs, rows: pruned.rows, kept: pruned.kept }
+    }
+}

@@ -17,21 +17,25 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-pub(crate) use access::{Administrator, Credential, Grant, Me, NewToken, Session, Token, read};
-pub(crate) use audit::Entry;
+pub(crate) use access::{
+    Administrator, Credential, Ended, Enrolment, Grant, Me, NewToken, RecoveryCodes, Removed, Session, Token,
+    read,
+};
+pub(crate) use audit::{Entry, HeadNow, Verdict};
 pub(crate) use catalogue::{
-    Checked, Count, Fault, Filter, Item, Organization, Profile, Sample, Script, ScriptName, Setting, Worker,
+    Checked, Count, Fault, Filter, Item, Organization, Profile, Pruned, Sample, Script, ScriptName, Setting,
+    Worker,
 };
 pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
-pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome};
+pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome, ResultColumns, Troubles};
 pub(crate) use reply::Reply;
-pub(crate) use run::Run;
+pub(crate) use run::{Approval, Run, Standing};
 pub(crate) use start::{
     Application, Beginning, Brakes, NewRun, OfRun, Plan, Quote, Resuming, Retrying, RowsOf, Targets, Undoing,
     Which,
 };
 pub(crate) use upload::{BadRow, RowsReport, Upload};
-pub(crate) use user::{Event, User};
+pub(crate) use user::{Event, Imported, User};
 
 /// A part of a listing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -1,8 +1,10 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use rollcall_app::runs;
 use rollcall_domain::{self as domain, FieldChange, Mismatch, ScriptError};
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -11,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::Item;
 
 /// What happened to one target of a run.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Outcome)]
 pub(crate) struct Outcome {
     /// Its number in the run, from 1.
@@ -40,6 +42,9 @@ pub(crate) struct Outcome {
     /// The row of a file: header to text.
     #[schema(value_type = Option<Object>)]
     pub(crate) row: Option<Row>,
+    /// How long the script took, in microseconds; given where a script is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) micros: Option<i64>,
 }
 
 impl Outcome {
@@ -64,6 +69,7 @@ impl Outcome {
             mismatches: outcome.mismatches,
             reason: outcome.reason,
             row: columns.zip(outcome.cells).map(|(columns, cells)| Row { columns: columns.to_vec(), cells }),
+            micros: None,
         }
     }
 }
@@ -71,13 +77,38 @@ impl Outcome {
 /// The row of a target.
 #[derive(Debug)]
 pub(crate) struct Row {
-    columns: Vec<String>,
-    cells: Vec<String>,
+    pub(crate) columns: Vec<String>,
+    pub(crate) cells: Vec<String>,
 }
 
 impl Serialize for Row {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.columns.iter().zip(&self.cells))
+    }
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Row;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+                let mut row = Row { columns: Vec::new(), cells: Vec::new() };
+                while let Some((column, cell)) = map.next_entry()? {
+                    row.columns.push(column);
+                    row.cells.push(cell);
+                }
+                Ok(row)
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
     }
 }
 
@@ -161,5 +192,64 @@ pub(crate) struct Group {
 impl From<runs::Group> for Group {
     fn from(group: runs::Group) -> Self {
         Self { users: group.users, changes: group.changes, examples: group.examples }
+    }
+}
+
+/// What scripts have left in `result`, as the columns of a table.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ResultColumns {
+    pub(crate) names: Vec<String>,
+    /// Whether there are more, which stay together in one column.
+    pub(crate) more: bool,
+}
+
+impl From<runs::ResultColumns> for ResultColumns {
+    fn from(columns: runs::ResultColumns) -> Self {
+        Self { names: columns.names, more: columns.more }
+    }
+}
+
+/// What of a run somebody should look at, in groups.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Troubles {
+    /// Calls of the script that cannot have been meant, and what else to know although it worked.
+    pub(crate) warnings: Vec<Warned>,
+    /// What failed, timed out or was in conflict.
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// Users with the same warning.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Warned {
+    pub(crate) warning: String,
+    /// How many.
+    pub(crate) users: u64,
+    /// The name of the first one.
+    pub(crate) example: String,
+}
+
+/// Users whose errors have their type and line in common.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Failure {
+    #[schema(schema_with = super::outcomes)]
+    pub(crate) outcome: domain::Outcome,
+    /// The error of the first one: `type`, `message`, `line`.
+    #[schema(value_type = Object)]
+    pub(crate) error: ScriptError,
+    /// How many.
+    pub(crate) users: u64,
+    /// The name of the first one.
+    pub(crate) example: String,
+}
+
+impl From<runs::Troubles> for Troubles {
+    fn from(troubles: runs::Troubles) -> Self {
+        let warned = |runs::Warned { warning, users, example }| Warned { warning, users, example };
+        let failure =
+            |runs::Failure { outcome, error, users, example }| Failure { outcome, error, users, example };
+        Self {
+            warnings: troubles.warnings.into_iter().map(warned).collect(),
+            failures: troubles.failures.into_iter().map(failure).collect(),
+        }
     }
 }

@@ -1,10 +1,11 @@
+use rollcall_app::{App, AppError};
 use rollcall_domain::{self as domain, Mode, RunState, Scope, Selection, Settings, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 /// A run.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Run {
     /// Its number.
     pub(crate) run: i64,
@@ -50,6 +51,45 @@ pub(crate) struct Run {
     /// Who has approved its plan; given with a single run, where there are some.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) approvals: Vec<Approval>,
+    /// What can be done with it; given by the API with a single run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) standing: Option<Standing>,
+}
+
+/// What can be done with a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Standing {
+    /// The columns of its targets' rows, where they have rows.
+    pub(crate) columns: Option<Vec<String>>,
+    /// Whether it waits for somebody to let it begin.
+    pub(crate) held: bool,
+    /// Whether somebody has said yes to it, where that was needed.
+    pub(crate) confirmed: bool,
+    /// The run that has applied its plan.
+    pub(crate) applied_by: Option<i64>,
+    /// The run that has taken it back.
+    pub(crate) undone_by: Option<i64>,
+    /// Of a finished preview: why its plan cannot be applied yet, if it takes a second administrator.
+    pub(crate) unapproved: Option<String>,
+    /// Whether some target has put something into `result`.
+    pub(crate) has_results: bool,
+}
+
+impl Standing {
+    /// How a run stands now.
+    pub(crate) fn of(app: &App, run: &domain::Run) -> Result<Self, AppError> {
+        let is_plan = run.mode == Mode::Preview && run.state == RunState::Finished;
+        let unapproved = if is_plan { app.unapproved(run)? } else { None };
+        Ok(Self {
+            columns: run.columns.clone(),
+            held: run.is_held(),
+            confirmed: run.confirmed,
+            applied_by: app.applied_by(run.id)?,
+            undone_by: app.undone_by(run.id)?,
+            unapproved: unapproved.map(|why| why.to_string()),
+            has_results: app.has_results(run)?,
+        })
+    }
 }
 
 /// Who has approved which plan.
@@ -88,6 +128,7 @@ impl From<&domain::Run> for Run {
             settings: run.settings.clone(),
             pruned_at: run.pruned_at,
             approvals: Vec::new(),
+            standing: None,
         }
     }
 }

@@ -2,15 +2,18 @@
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{Actor, App};
-use rollcall_domain::Secret;
+use rollcall_domain::{Secret, Zone};
 
 use super::problem::Problem;
 use super::proxy::Client;
 use super::{Server, blocking, cookie, hosts, log};
+
+/// In which time zone dates without an offset are, by its IANA name.
+pub(crate) const TIME_ZONE: HeaderName = HeaderName::from_static("time-zone");
 
 /// Rollcall for whoever sends a request: with their rights as they are now.
 pub(super) struct Caller(pub(super) App);
@@ -22,13 +25,15 @@ impl FromRequestParts<Server> for Caller {
         let Server { app, credentials, .. } = server.clone();
         let Client { address, https, .. } = Client::of(&parts.extensions);
         let (bearer, session) = (bearer(&parts.headers)?, cookie::shown(&parts.headers, https));
+        let zone = zone(&parts.headers)?;
         let let_in = blocking(move || {
             let actor = match (bearer, session) {
                 (Some(token), _) => Actor::administrator(&credentials.use_token(&token)?.1).by_token(),
                 (None, Some(session)) => Actor::administrator(&credentials.session(&session)?.1),
                 (None, None) => return Ok(None),
             };
-            Ok(Some(app.acting(actor.acting_from(address.to_string()))))
+            let app = app.acting(actor.acting_from(address.to_string()));
+            Ok(Some(zone.map_or_else(|| app.clone(), |zone| app.in_zone(&zone))))
         });
         let app = let_in.await?.ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "sign in, or send a token: 'Authorization: Bearer TOKEN'")
@@ -45,6 +50,13 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(Secret::new(token.trim()))),
         _ => Err(Problem::new(StatusCode::UNAUTHORIZED, "write 'Authorization: Bearer TOKEN'")),
     }
+}
+
+/// In which time zone whoever asks writes dates without an offset; none: in the server's.
+fn zone(headers: &HeaderMap) -> Result<Option<Zone>, Problem> {
+    let Some(given) = headers.get(&TIME_ZONE) else { return Ok(None) };
+    let zone = given.to_str().unwrap_or_default().parse::<Zone>();
+    zone.map(Some).map_err(|why| Problem::invalid(format!("the header Time-Zone: {why}")))
 }
 
 /// Refuses what another page lets a browser ask: a browser shows its session to us whoever has made the request. Following

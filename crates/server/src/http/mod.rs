@@ -42,13 +42,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use connections::{Connections, Guests};
 use metrics::Metrics;
-use problem::Problem;
 use stream::Streams;
 
+pub(crate) use api::PREFIX;
 pub(crate) use assets::script_path;
+pub(crate) use door::TIME_ZONE;
 pub(crate) use listener::{Listen, Listener};
 pub(crate) use log::LogFormat;
 pub(crate) use pages::style_state;
+pub(crate) use problem::Problem;
 pub(crate) use proxy::{Proxies, ProxyHeaders};
 pub(crate) use site::{PublicUrl, Site};
 pub(crate) use tls::Tls;

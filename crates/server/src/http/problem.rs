@@ -132,7 +132,12 @@ impl Problem {
         &self.title
     }
 
-    /// The places where something is wrong, where they say more than the detail.
+    /// All places where something is wrong.
+    pub(crate) fn faults(&self) -> &[Fault] {
+        &self.errors
+    }
+
+    /// The same, where they say more than the detail.
     pub(crate) fn errors(&self) -> &[Fault] {
         match &self.errors[..] {
             [only] if only.line.is_none() && self.detail.contains(&only.detail) => &[],
@@ -229,6 +234,8 @@ fn places(error: &AppError) -> Vec<Fault> {
             refusals.iter().map(|refusal| Fault::at("/params", refusal.to_string())).collect()
         }
         AppError::Filter(error) => vec![Fault::at("/filter", error.to_string())],
+        AppError::Key(why) => vec![Fault::at("/key", why.to_string())],
+        AppError::NoSuchFilter(why) => vec![Fault::at("/filter", why.clone())],
         AppError::Refused(refusal) => {
             let text = refusal.to_string();
             let each = text.lines().map(Fault::plain);

@@ -25,11 +25,11 @@ pub(crate) struct Apply {
 
 impl Apply {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         self.terms.check(&self.answer, "applying a preview")?;
         let request = ApplyRequest { plan: self.plan, terms: self.terms.terms(&self.answer) };
         let mut terminal = Terminal::new();
-        let run = app.apply_preview(self.run, &request, &terminal.stop(), &mut terminal)?;
-        finish(&app, &run, &self.answer, &context.hints())
+        let run = site.apply_preview(self.run, &request, &terminal.stop(), &mut terminal)?;
+        finish(&site, &run, &self.answer, &context.hints())
     }
 }

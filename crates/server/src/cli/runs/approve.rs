@@ -26,9 +26,9 @@ pub(crate) struct Approve {
 
 impl Approve {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         self.answer.check("approving a preview")?;
-        let approved = app.approve(self.run, self.plan.as_deref(), &mut |preview| {
+        let approved = site.approve(self.run, self.plan.as_deref(), &mut |preview| {
             let changed = preview.tally.get(Outcome::Changed);
             let users = counted(changed, noun(preview));
             let what =
@@ -41,7 +41,7 @@ impl Approve {
             Approved::Declined => return Ok(ExitCode::FAILURE),
         };
         if self.answer.json {
-            print_json(&contract::Run::from(&preview).approved(&app.approvals(&preview)?))?;
+            print_json(&contract::Run::from(&preview).approved(&site.approvals(&preview)?))?;
             return Ok(ExitCode::SUCCESS);
         }
         tell(format_args!(
@@ -49,7 +49,7 @@ impl Approve {
             preview.id,
             counted(preview.tally.get(Outcome::Changed), "target"),
             preview.plan.as_deref().unwrap_or_default(),
-            app.actor().name(),
+            site.who()?,
             preview.id
         ));
         Ok(ExitCode::SUCCESS)

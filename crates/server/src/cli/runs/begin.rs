@@ -24,19 +24,19 @@ pub(crate) struct Begin {
 
 impl Begin {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         let targets = match self.targets {
             Some(targets) => targets,
             None => {
                 self.answer.check("letting a run begin")?;
-                let run = app.find_run(self.run)?;
+                let run = site.find_run(self.run)?;
                 if run.is_held() && !self.answer.yes && !sure(&what_it_does(&run), run.targets) {
                     return Ok(ExitCode::FAILURE);
                 }
                 run.targets
             }
         };
-        let run = app.begin(self.run, targets)?;
-        finish(&app, &run, &self.answer, &context.hints())
+        let run = site.begin(self.run, targets)?;
+        finish(&site, &run, &self.answer, &context.hints())
     }
 }

@@ -20,8 +20,8 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
-        let run = app.cancel(self.run)?;
+        let site = context.site()?;
+        let run = site.cancel(self.run)?;
         if self.json {
             print_json(&contract::Run::from(&run))?;
         } else {

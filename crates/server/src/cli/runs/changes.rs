@@ -25,12 +25,12 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
-        let run = app.find_run(self.run)?;
+        let site = context.site()?;
+        let run = site.find_run(self.run)?;
         if let Some(pruned_at) = run.pruned_at {
             tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
         }
-        let groups = app.histogram(&run, self.groups.into())?;
+        let groups = site.histogram(&run, self.groups.into())?;
         let mut listing = Listing::new(self.format, &["users", "changes", "examples"])?;
         for group in &groups {
             let cells = || {

@@ -40,10 +40,11 @@ pub(super) fn cells(run: &Run) -> Vec<String> {
 
 impl List {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
+        let runs = site.runs()?;
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut any = false;
-        for run in app.runs()? {
+        for run in runs {
             let run = run?;
             listing.push(|| cells(&run), &contract::Run::from(&run))?;
             any = true;

@@ -1,13 +1,12 @@
-use std::collections::BTreeMap;
 use std::io::Write;
 
-use rollcall_app::App;
-use rollcall_app::runs::Entries;
+use rollcall_app::runs::{Entries, Failure, Warned};
 use rollcall_domain::{Mode, Outcome, Run, RunState, Scope, Selection};
 
 use super::{noun, script};
 use crate::cli::Hints;
 use crate::output::{one_line, stdout};
+use crate::remote::Site;
 use crate::show::{change_line, error_text, seconds, short_time, tally_line};
 use crate::style::{self, counted, grouped, paint};
 
@@ -17,9 +16,9 @@ const GROUPS: usize = 12;
 const DIFFS: usize = 3;
 
 /// Which users a run is about: how they were chosen, and within which organizations.
-fn whom(app: &App, run: &Run) -> anyhow::Result<String> {
+fn whom(site: &Site, run: &Run) -> anyhow::Result<String> {
     let Scope::Within(within) = &run.scope else { return Ok(run.selection.to_string()) };
-    let known = app.organizations()?;
+    let known = site.organizations()?;
     let name = |id| {
         let organization = known.iter().find(|organization| organization.id == id);
         organization.map_or_else(|| format!("organization {id}"), |organization| organization.name.clone())
@@ -32,7 +31,7 @@ fn whom(app: &App, run: &Run) -> anyhow::Result<String> {
 }
 
 /// A run for people: counts, changes in groups, a few users' changes, failures in groups, what to do next.
-pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> {
+pub(crate) fn report(site: &Site, run: &Run, hints: &Hints) -> anyhow::Result<()> {
     let mut out = stdout();
     let script = script(run);
     let what = match (run.mode, run.applies, run.undoes) {
@@ -51,7 +50,7 @@ pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         "{}  {what} {} ({}): {}",
         paint(style::STRONG, &format!("Run {}", run.id)),
         counted(run.targets, noun(run)),
-        one_line(&whom(app, run)?),
+        one_line(&whom(site, run)?),
         run.state.name(),
     )?;
     // Of a run that somebody is at, or will be.
@@ -79,11 +78,12 @@ pub(crate) fn report(app: &App, run: &Run, hints: &Hints) -> anyhow::Result<()> 
         writeln!(out, "  {}", paint(style::WARN, &why))?;
         return Ok(());
     }
-    let unapproved = approvals(app, run, &mut out)?;
-    changes(app, run, &mut out)?;
-    warnings(app, run, &mut out)?;
-    failures(app, run, &mut out)?;
-    next_steps(app, run, hints, unapproved, &mut out)
+    let unapproved = approvals(site, run, &mut out)?;
+    changes(site, run, &mut out)?;
+    let troubles = site.troubles(run)?;
+    warnings(&troubles.warnings, &mut out)?;
+    failures(run, &troubles.failures, &mut out)?;
+    next_steps(site, run, hints, unapproved, &mut out)
 }
 
 /// What a run was given: `days=30, plan="plus"`.
@@ -93,30 +93,30 @@ fn parameters(run: &Run) -> String {
 }
 
 /// Who has approved a preview's plan; says whether somebody still has to.
-fn approvals(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<bool> {
+fn approvals(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<bool> {
     if run.mode == Mode::Apply || run.state != RunState::Finished {
         return Ok(false);
     }
-    for approval in app.approvals(run)?.iter().filter(|approval| Some(&approval.plan) == run.plan.as_ref()) {
+    for approval in site.approvals(run)?.iter().filter(|approval| Some(&approval.plan) == run.plan.as_ref()) {
         let line = format!("approved by {} on {}", approval.who, short_time(approval.at));
         writeln!(out, "  {}", paint(style::FAINT, &one_line(&line)))?;
     }
-    if app.applied_by(run.id)?.is_some() {
+    if site.applied_by(run.id)?.is_some() {
         return Ok(false);
     }
-    let unapproved = app.unapproved(run)?;
+    let unapproved = site.unapproved(run)?;
     if let Some(why) = &unapproved {
-        writeln!(out, "  {}", paint(style::WARN, &one_line(&why.to_string())))?;
+        writeln!(out, "  {}", paint(style::WARN, &one_line(why)))?;
     }
     Ok(unapproved.is_some())
 }
 
-fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
+fn changes(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     if run.tally.get(Outcome::Changed) == 0 {
         return Ok(());
     }
     writeln!(out, "\n{}", paint(style::STRONG, "Changes, grouped"))?;
-    let groups = app.histogram(run, GROUPS)?;
+    let groups = site.histogram(run, GROUPS)?;
     let widest = groups.first().map_or(0, |group| grouped(group.users).len());
     for group in &groups {
         let users =
@@ -130,13 +130,15 @@ fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         )?;
     }
     writeln!(out, "\n{}", paint(style::STRONG, "Some of them"))?;
-    for outcome in app.outcomes(run, Some(Outcome::Changed))?.take(DIFFS) {
+    for outcome in site.outcomes(run, Some(Outcome::Changed))?.take(DIFFS) {
         let outcome = outcome?;
         writeln!(out, "  {}", one_line(outcome.username.as_deref().unwrap_or("?")))?;
         for change in &outcome.changes {
             writeln!(out, "    {}", change_line(change))?;
         }
+        // What FreeRADIUS answers is known where the database is.
         if run.mode == Mode::Preview
+            && let Site::Here(app) = site
             && let Some((before, after)) = app.planned_reply(&outcome)?
             && before != after
         {
@@ -150,52 +152,30 @@ fn changes(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 /// Calls of the script that cannot have been meant, and what else the administrator should know although it worked.
-fn warnings(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
-    const MOST: usize = 20;
-    let mut groups: BTreeMap<String, (u64, String)> = BTreeMap::new();
-    for outcome in app.outcomes(run, None)? {
-        let outcome = outcome?;
-        for warning in &outcome.warnings {
-            let known = groups.len() < MOST || groups.contains_key(warning);
-            let key = if known { warning.clone() } else { "other warnings".to_owned() };
-            let name = outcome.username.clone().unwrap_or_default();
-            groups.entry(key).or_insert_with(|| (0, name)).0 += 1;
-        }
-    }
-    if groups.is_empty() {
+fn warnings(warnings: &[Warned], out: &mut impl Write) -> anyhow::Result<()> {
+    if warnings.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{}", paint(style::STRONG, "Warnings"))?;
-    for (warning, (users, example)) in groups {
+    for Warned { warning, users, example } in warnings {
         let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
-        let warning = paint(style::WARN, &one_line(&warning));
-        writeln!(out, "  {}  {warning}  {example}", counted(users, "user"))?;
+        let warning = paint(style::WARN, &one_line(warning));
+        writeln!(out, "  {}  {warning}  {example}", counted(*users, "user"))?;
     }
     Ok(())
 }
 
 /// Failures that have their type and line in common are one line, with the first one's message.
-fn failures(app: &App, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
-    const MOST: usize = 100;
+fn failures(run: &Run, failures: &[Failure], out: &mut impl Write) -> anyhow::Result<()> {
     for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
         if run.tally.get(kind) == 0 {
             continue;
         }
-        let mut groups: BTreeMap<(String, Option<u32>), (u64, String, String)> = BTreeMap::new();
-        for outcome in app.outcomes(run, Some(kind))? {
-            let outcome = outcome?;
-            let Some(error) = &outcome.error else { continue };
-            let mut key = (error.kind.clone(), error.line);
-            if groups.len() >= MOST && !groups.contains_key(&key) {
-                key = ("other errors".to_owned(), None);
-            }
-            let name = outcome.username.clone().unwrap_or_default();
-            groups.entry(key).or_insert_with(|| (0, error_text(error), name)).0 += 1;
-        }
         writeln!(out, "\n{}", paint(style::STRONG, &capitalized(kind)))?;
-        for (users, text, example) in groups.into_values() {
+        for Failure { users, error, example, .. } in failures.iter().filter(|each| each.outcome == kind) {
             let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
-            writeln!(out, "  {}  {}  {example}", counted(users, "user"), paint(style::BAD, &text))?;
+            let text = paint(style::BAD, &error_text(error));
+            writeln!(out, "  {}  {text}  {example}", counted(*users, "user"))?;
         }
     }
     Ok(())
@@ -207,17 +187,17 @@ fn capitalized(outcome: Outcome) -> String {
 }
 
 fn next_steps(
-    app: &App,
+    site: &Site,
     run: &Run,
     hints: &Hints,
     unapproved: bool,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let Hints { program, options, database } = hints;
+    let Hints { program, options, place } = hints;
     let id = run.id;
     let mut steps = Vec::new();
     if unapproved {
-        steps.push((format!("{program} runs approve {id}{database}"), "somebody else says yes to it"));
+        steps.push((format!("{program} runs approve {id}{place}"), "somebody else says yes to it"));
     }
     let mut step = |command: String, what| steps.push((format!("{program} {command}{options}"), what));
     let tally = run.final_tally();
@@ -246,10 +226,10 @@ fn next_steps(
         _ => {}
     }
     match run.mode {
-        Mode::Preview if changed && run.state == RunState::Finished && app.applied_by(id)?.is_none() => {
+        Mode::Preview if changed && run.state == RunState::Finished && site.applied_by(id)?.is_none() => {
             step(format!("runs apply {id}"), "write exactly these changes");
         }
-        Mode::Apply if changed && run.state.ended() && app.undone_by(id)?.is_none() => {
+        Mode::Apply if changed && run.state.ended() && site.undone_by(id)?.is_none() => {
             step(format!("runs undo {id}"), "what would taking it back do?");
         }
         _ => {}
@@ -262,7 +242,7 @@ fn next_steps(
             step(format!("runs retry {id} --conflicts --preview"), "preview those in conflict anew");
         }
     }
-    if changed || app.has_results(run)? {
+    if changed || site.has_results(run)? {
         step(format!("runs outcomes {id} --format csv"), "every user's changes and results");
     }
     if !steps.is_empty() {

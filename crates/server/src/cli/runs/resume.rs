@@ -29,8 +29,9 @@ pub(crate) struct Resume {
 
 impl Resume {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
-        let run = app.find_run(self.run)?;
+        let site = context.site()?;
+        self.engine.check(&site)?;
+        let run = site.find_run(self.run)?;
         if run.mode == Mode::Apply && !run.confirmed {
             self.answer.check(&format!("nobody has said yes to run {} yet: going on with it", run.id))?;
         }
@@ -42,7 +43,7 @@ impl Resume {
             queue: self.queue,
         };
         let mut terminal = Terminal::new();
-        let run = app.resume(self.run, &request, &terminal.stop(), &mut terminal)?;
-        finish(&app, &run, &self.answer, &context.hints())
+        let run = site.resume(self.run, &request, &terminal.stop(), &mut terminal)?;
+        finish(&site, &run, &self.answer, &context.hints())
     }
 }

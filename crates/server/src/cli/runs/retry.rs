@@ -37,8 +37,9 @@ pub(crate) struct Retry {
 
 impl Retry {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
-        if !self.preview && app.find_run(self.run)?.mode == Mode::Apply {
+        let site = context.site()?;
+        self.engine.check(&site)?;
+        if !self.preview && site.find_run(self.run)?.mode == Mode::Apply {
             self.terms.check(&self.answer, "a retry that writes")?;
         }
         let request = RetryRequest {
@@ -53,7 +54,7 @@ impl Retry {
             terms: self.terms.terms(&self.answer),
         };
         let mut terminal = Terminal::new();
-        let run = app.retry(self.run, &request, &terminal.stop(), &mut terminal)?;
-        finish(&app, &run, &self.answer, &context.hints())
+        let run = site.retry(self.run, &request, &terminal.stop(), &mut terminal)?;
+        finish(&site, &run, &self.answer, &context.hints())
     }
 }

@@ -19,16 +19,16 @@ pub(crate) struct Show {
 
 impl Show {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
-        let run = app.find_run(self.run)?;
+        let site = context.site()?;
+        let run = site.find_run(self.run)?;
         match self.format {
-            Format::Json => print_json(&contract::Run::from(&run).approved(&app.approvals(&run)?))?,
+            Format::Json => print_json(&contract::Run::from(&run).approved(&site.approvals(&run)?))?,
             Format::Csv => {
                 let mut listing = Listing::new(self.format, &COLUMNS)?;
                 listing.push(|| cells(&run), &contract::Run::from(&run))?;
                 listing.finish()?;
             }
-            Format::Table => report(&app, &run, &context.hints())?,
+            Format::Table => report(&site, &run, &context.hints())?,
         }
         Ok(ExitCode::SUCCESS)
     }

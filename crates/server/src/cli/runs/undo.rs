@@ -33,12 +33,12 @@ pub(crate) struct Undo {
 
 impl Undo {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         if self.apply {
             self.terms.check(&self.answer, "--apply")?;
         }
-        if let Some(by) = app.undone_by(self.run)?
-            && app.find_run(self.run)?.pruned_at.is_none()
+        if let Some(by) = site.undone_by(self.run)?
+            && site.find_run(self.run)?.pruned_at.is_none()
         {
             tell(format_args!(
                 "run {} was taken back before, by run {by}: who is back already stays so",
@@ -51,7 +51,7 @@ impl Undo {
             terms: self.terms.terms(&self.answer),
         };
         let mut terminal = Terminal::new();
-        let run = app.undo(self.run, &request, &terminal.stop(), &mut terminal)?;
-        finish(&app, &run, &self.answer, &context.hints())
+        let run = site.undo(self.run, &request, &terminal.stop(), &mut terminal)?;
+        finish(&site, &run, &self.answer, &context.hints())
     }
 }

@@ -20,14 +20,14 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = context.site()?;
         let mut terminal = Terminal::new();
-        let run = app.watch(self.run, &terminal.stop(), &mut terminal)?;
+        let run = site.watch(self.run, &terminal.stop(), &mut terminal)?;
         drop(terminal);
         if matches!(run.state, RunState::Selecting | RunState::Queued | RunState::Running) {
             tell(format_args!("run {} goes on", run.id));
             return Ok(ExitCode::SUCCESS);
         }
-        finish(&app, &run, &Answer { yes: true, json: self.json }, &context.hints())
+        finish(&site, &run, &Answer { yes: true, json: self.json }, &context.hints())
     }
 }

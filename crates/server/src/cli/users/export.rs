@@ -2,9 +2,10 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use rollcall_app::{EXPORT_COLUMNS, export_row};
 
 use crate::output::{csv_error, raw_stdout, write_json};
+use crate::remote::{Address, Site};
 
 #[derive(Debug, Args)]
 #[command(
@@ -33,7 +34,19 @@ enum ExportFormat {
 }
 
 impl Export {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let app = match site {
+            Site::Here(app) => app,
+            Site::There(client) => {
+                let (file, raw) = match self.format {
+                    ExportFormat::Json => ("users.jsonl", None),
+                    ExportFormat::Csv => ("users.csv", self.raw.then_some(true)),
+                };
+                let address = Address::of(&[file]).with("filter", self.filter).with("raw", raw);
+                client.copy(&address, &mut raw_stdout())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         let filter = self.filter.as_deref().map(|text| app.filter(text)).transpose()?;
         let organizations: HashMap<_, _> =
             app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();

@@ -1,7 +1,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::App;
 use rollcall_domain::{Change, FieldChange, Timestamp, UserId, Value};
 use rollcall_store::Event;
 use serde::Serialize;
@@ -9,6 +8,7 @@ use serde::Serialize;
 use crate::contract;
 use crate::failure::Usage;
 use crate::output::{Format, Listing};
+use crate::remote::Site;
 use crate::show::{change_line, short_time};
 use crate::style::tell;
 
@@ -82,10 +82,10 @@ fn subject(change: &Change) -> &'static str {
 }
 
 impl History {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let (id, name) = match (self.obj_id, self.username) {
             (Some(id), _) => (id, format!("user {id}")),
-            (None, Some(name)) => match app.user(&name) {
+            (None, Some(name)) => match site.user(&name) {
                 Ok(user) => (user.id, name),
                 Err(error) => {
                     anyhow::bail!("{error}; one who was removed is found by number, with --obj-id")
@@ -99,9 +99,10 @@ impl History {
             }
             _ => &["at", "run", "script", "administrator", "change"],
         };
+        let events = site.history(id)?;
         let mut listing = Listing::new(self.format, columns)?;
         let mut any = false;
-        for event in app.history(id)? {
+        for event in events {
             let event = event?;
             for change in &event.changes {
                 listing.push(|| cells(self.format, &event, change), &line(&event, change))?;

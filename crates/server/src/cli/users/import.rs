@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_app::App;
 
 use crate::progress::Meter;
+use crate::remote::Site;
 use crate::style::{counted, tell};
 
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct Import {
 }
 
 impl Import {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let started = Instant::now();
         let mut meter = Meter::new("importing", 0);
         let source: Box<dyn Read> = if self.file.as_os_str() == "-" {
@@ -38,7 +38,7 @@ impl Import {
             let size = file.metadata().map_or(0, |facts| facts.len());
             Box::new(Counted { file, size, read: 0, meter: &mut meter })
         };
-        let imported = app.import_users(source, self.encoding.as_deref(), &mut |fault| {
+        let imported = site.import_users(source, self.encoding.as_deref(), &mut |fault| {
             tell(format_args!("{}: {fault}", self.file.display()));
         })?;
         meter.clear();

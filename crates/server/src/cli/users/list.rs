@@ -1,10 +1,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::App;
 use rollcall_domain::User;
 
 use crate::output::{Format, Listing};
+use crate::remote::Site;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -25,12 +25,12 @@ const COLUMNS: [&str; 8] =
     ["obj_id", "username", "first_name", "last_name", "email", "is_active", "expiration", "profiles"];
 
 impl List {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let filter = self.filter.as_deref().map(|text| app.filter(text)).transpose()?;
-        let tree = filter.as_ref().map(|filter| &filter.tree);
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let filter = self.filter.as_deref().map(|text| site.filter(text)).transpose()?;
+        let users = site.users(filter.as_ref())?;
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut count = 0_usize;
-        for user in app.users(tree)?.take(self.limit.unwrap_or(usize::MAX)) {
+        for user in users.take(self.limit.unwrap_or(usize::MAX)) {
             let user = user?;
             listing.push(|| cells(&user), &user)?;
             count += 1;
@@ -38,7 +38,7 @@ impl List {
         listing.finish()?;
         if count == 0 && self.format == Format::Table {
             // Counting them all would take longer than finding none.
-            match app.users(None)?.next() {
+            match site.users(None)?.next() {
                 None => tell(format_args!("no users yet; add some with 'rollcall users import FILE.csv'")),
                 Some(_) => tell(format_args!("no user is selected")),
             }

@@ -38,16 +38,16 @@ pub(super) enum Users {
 
 impl Users {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
+        let site = || context.site();
         match self {
-            Self::Import(command) => command.run(&app),
-            Self::List(command) => command.run(&app),
-            Self::Show(command) => command.run(&app),
-            Self::History(command) => command.run(&app),
-            Self::Set(command) => command.run(&app),
-            Self::Password(command) => command.run(&app),
-            Self::Remove(command) => command.run(&app),
-            Self::Export(command) => command.run(&app),
+            Self::Import(command) => command.run(&site()?),
+            Self::List(command) => command.run(&site()?),
+            Self::Show(command) => command.run(&site()?),
+            Self::History(command) => command.run(&site()?),
+            Self::Set(command) => command.run(&site()?),
+            Self::Password(command) => command.run(&context.app()?),
+            Self::Remove(command) => command.run(&site()?),
+            Self::Export(command) => command.run(&site()?),
         }
     }
 }

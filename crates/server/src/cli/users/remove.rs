@@ -1,9 +1,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::App;
 
 use crate::cli::confirm;
+use crate::remote::Site;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -17,15 +17,15 @@ pub(crate) struct Remove {
 }
 
 impl Remove {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let user = app.user(&self.username)?;
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let user = site.user(&self.username)?;
         let name = format!("{} {}", user.first_name, user.last_name);
         let name = if name.trim().is_empty() { String::new() } else { format!(" ({})", name.trim()) };
         let question = format!("Remove user {}{name}? This cannot be undone.", user.username);
         if !confirm(self.yes, &question)? {
             return Ok(ExitCode::FAILURE);
         }
-        app.remove_user(&user)?;
+        site.remove_user(&user)?;
         tell(format_args!("user {:?} is gone", user.username));
         Ok(ExitCode::SUCCESS)
     }

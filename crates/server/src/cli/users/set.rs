@@ -1,8 +1,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::App;
 
+use crate::remote::Site;
 use crate::show::change_line;
 use crate::style::tell;
 
@@ -17,8 +17,8 @@ pub(crate) struct Set {
 }
 
 impl Set {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let changes = app.set_user(&self.username, &self.assignments)?;
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let changes = site.set_user(&self.username, &self.assignments)?;
         for change in &changes {
             tell(format_args!("{}", change_line(change)));
         }

@@ -3,10 +3,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use rollcall_app::{EXPORT_COLUMNS, export_row};
 use rollcall_domain::{Field, ItemKind, User};
 
 use crate::output::{Format, Listing, one_line, print_json, stdout};
+use crate::remote::Site;
 use crate::style::{self, paint};
 
 #[derive(Debug, Args)]
@@ -20,24 +21,24 @@ pub(crate) struct Show {
 }
 
 impl Show {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let user = app.user(&self.username)?;
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let user = site.user(&self.username)?;
         match self.format {
             Format::Json => print_json(&user)?,
             Format::Csv => {
                 let organizations: HashMap<_, _> =
-                    app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+                    site.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
                 let mut listing = Listing::new(Format::Csv, &EXPORT_COLUMNS)?;
                 listing.push(|| export_row(&user, &organizations, true), &user)?;
                 listing.finish()?;
             }
-            Format::Table => describe(app, &user)?,
+            Format::Table => describe(site, &user)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn describe(app: &App, user: &User) -> anyhow::Result<()> {
+fn describe(site: &Site, user: &User) -> anyhow::Result<()> {
     let mut out = stdout();
     let mut line = |name: &str, value: &str| {
         writeln!(out, "{} {}", paint(style::FAINT, &format!("{name:16}")), one_line(value))
@@ -45,7 +46,7 @@ fn describe(app: &App, user: &User) -> anyhow::Result<()> {
     for field in Field::ALL {
         let mut value = user.get(field).to_string();
         if field == Field::OrganizationId {
-            let organizations = app.organizations()?;
+            let organizations = site.organizations()?;
             let name = organizations.iter().find(|each| each.id == user.organization_id);
             value.push_str(&name.map_or_else(String::new, |each| format!(" ({})", each.name)));
         }

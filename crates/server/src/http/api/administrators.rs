@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::page::Part;
 use super::users::organizations;
-use crate::contract::{self, Administrator, Grant, Page};
+use crate::contract::{self, Administrator, Grant, Page, Removed};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -135,15 +135,15 @@ pub(super) async fn grant(
 
 /// Takes a role from an administrator, if they have it.
 #[utoipa::path(delete, path = "/administrators/{name}/grants", tag = "administrators",
-    params(("name" = String, Path), Taken), responses((status = 204)))]
+    params(("name" = String, Path), Taken), responses((status = 200, body = Removed)))]
 pub(super) async fn revoke(
     Caller(app): Caller,
     Path(name): Path<String>,
     Query(taken): Query<Taken>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<Removed>, Problem> {
     let grant = Grant { role: taken.role, organization: taken.organization };
-    blocking(move || app.revoke(&name, &read(&grant, &organizations(&app)?)?)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let removed = blocking(move || app.revoke(&name, &read(&grant, &organizations(&app)?)?)).await?;
+    Ok(Json(Removed { removed }))
 }
 
 /// The roles, and what each may do.

@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::{AuditQuery, Flaw, Head, Refusal, Timestamp};
-use serde::{Deserialize, Serialize};
+use rollcall_domain::{AuditQuery, Head, Refusal, Timestamp};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::page;
-use crate::contract::{Entry, Page};
+use crate::contract::{Entry, HeadNow, Page, Verdict};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Query};
@@ -37,35 +37,12 @@ pub(super) struct Wanted {
     limit: Option<u16>,
 }
 
-/// A head of the log: the number of its last row and that row's hash.
-#[derive(Serialize, ToSchema)]
-pub(super) struct HeadNow {
-    /// `NUMBER:HASH`, to be kept where nobody who can write the database can write.
-    #[schema(example = "17:3f1c…")]
-    head: String,
-}
-
 /// A head that was kept.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Kept {
     /// `NUMBER:HASH`. Without one nobody can say whether all of the log was rewritten.
     head: Option<String>,
-}
-
-/// What a look at the whole log has come to.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Verdict {
-    /// Whether all rows are what they were.
-    whole: bool,
-    /// How many were looked at.
-    rows: u64,
-    /// The head now, if it is whole.
-    head: Option<String>,
-    /// The first row that is not.
-    row: Option<i64>,
-    /// What is wrong with it.
-    problem: Option<String>,
 }
 
 fn read<T>(
@@ -130,14 +107,7 @@ pub(super) async fn check(Caller(app): Caller, Body(kept): Body<Kept>) -> Result
     let verdict = blocking(move || {
         let mut rows = 0;
         let found = app.verify_audit(kept.as_ref(), |read| rows = read)?;
-        let (head, flaw) = (found.as_ref().ok(), found.as_ref().err());
-        Ok(Verdict {
-            whole: flaw.is_none(),
-            rows,
-            head: head.map(ToString::to_string),
-            row: flaw.map(Flaw::number),
-            problem: flaw.map(ToString::to_string),
-        })
+        Ok(Verdict::of(rows, &found))
     });
     Ok(Json(verdict.await?))
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::StatusCode;
 use rollcall_app::sign_in::Credentials;
-use rollcall_app::{App, AppError};
+use rollcall_app::{Age, App, AppError};
 use rollcall_domain::{Administrator, Refusal, Right, Scopes, Secret, SessionId, TokenId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::page::Part;
-use crate::contract::{Credential, NewToken, Page, Session, Token};
+use crate::contract::{Credential, Ended, Enrolment, NewToken, Page, RecoveryCodes, Removed, Session, Token};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -32,21 +32,6 @@ pub(super) struct Password {
 #[serde(deny_unknown_fields)]
 pub(super) struct Code {
     code: String,
-}
-
-/// An authenticator that does not count yet. Its secret is told now and never again.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Enrolment {
-    /// For typing, in base32.
-    secret: String,
-    /// For a QR code.
-    uri: String,
-}
-
-/// What works once each where the authenticator is lost. They are told now and never again.
-#[derive(Serialize, ToSchema)]
-pub(super) struct RecoveryCodes {
-    codes: Vec<String>,
 }
 
 /// Does something with what an administrator proves themselves with.
@@ -93,13 +78,13 @@ pub(super) async fn sessions(
 
 /// Ends all of them.
 #[utoipa::path(delete, path = "/administrators/{name}/sessions", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 204)))]
+    responses((status = 200, body = Ended)))]
 pub(super) async fn end_sessions(
     Caller(app): Caller,
     Path(name): Path<String>,
-) -> Result<StatusCode, Problem> {
-    with(app, name, |credentials, who| credentials.revoke_sessions(who, None)).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Json<Ended>, Problem> {
+    let sessions = with(app, name, |credentials, who| credentials.revoke_sessions(who, None)).await?;
+    Ok(Json(Ended { sessions }))
 }
 
 /// Ends one of them.
@@ -150,11 +135,22 @@ pub(super) async fn add_token(
     let scopes = Scopes::new(scopes).map_err(|why: Refusal| {
         Problem::invalid(why.to_string()).at(Fault::at("/scopes", why.to_string()))
     })?;
-    let made = with(app, name, move |credentials, who| {
-        credentials.add_token(who, &new.name, &scopes, DAY * u32::from(new.days))
-    });
+    let life = life(new.days, new.life.as_deref())?;
+    let made = with(app, name, move |credentials, who| credentials.add_token(who, &new.name, &scopes, life));
     let (token_id, text) = made.await?;
     Ok((StatusCode::CREATED, Json(Credential { token_id, token: text.reveal().to_owned() })))
+}
+
+/// How long a token counts.
+fn life(days: Option<u16>, life: Option<&str>) -> Result<Duration, Problem> {
+    let wrong = |why: String| Problem::invalid(why.clone()).at(Fault::at("/life", why));
+    match (days, life) {
+        (Some(days), None) => Ok(DAY * u32::from(days)),
+        (None, Some(text)) => {
+            text.parse::<Age>().map(Age::time).map_err(|why: Refusal| wrong(why.to_string()))
+        }
+        _ => Err(wrong("say how long it counts, with either days or life".to_owned())),
+    }
 }
 
 /// Lets a token count no more.
@@ -195,11 +191,11 @@ pub(super) async fn confirm(
 
 /// Removes an authenticator and its recovery codes, if there is one.
 #[utoipa::path(delete, path = "/administrators/{name}/totp", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 204)))]
+    responses((status = 200, body = Removed)))]
 pub(super) async fn remove_totp(
     Caller(app): Caller,
     Path(name): Path<String>,
-) -> Result<StatusCode, Problem> {
-    with(app, name, Credentials::remove_totp).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Json<Removed>, Problem> {
+    let removed = with(app, name, Credentials::remove_totp).await?;
+    Ok(Json(Removed { removed }))
 }

@@ -26,7 +26,8 @@ use crate::http::problem::Problem;
         description = "Everything that the command line does, for programs.\n\nListings come in parts: ask for the next one \
                        with `cursor`, which is the `next` of the part before. What goes wrong is told as a problem \
                        (RFC 9457): `detail` says what it was and what to do, `errors` where. Times are in UTC, with \
-                       microseconds.",
+                       microseconds; where one is given without an offset, it is in the zone that the header `Time-Zone` \
+                       names, else in the server's.",
         license(name = "Apache-2.0 OR MIT")
     ),
     servers((url = "/api/v1")),

@@ -5,9 +5,10 @@ use std::io::BufReader;
 use axum::Json;
 use axum::body::Body as Stream;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
+use crate::contract::Imported;
 use crate::http::aside;
 use crate::http::door::Caller;
 use crate::http::extract::Query;
@@ -24,17 +25,6 @@ const MOST_FAULTS: usize = 10_000;
 pub(super) struct Written {
     /// Such as `windows-1252`; missing: UTF-8.
     encoding: Option<String>,
-}
-
-/// What an import has come to.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Imported {
-    /// Users that are new.
-    users: u64,
-    /// The organizations that were made for them.
-    organizations: Vec<String>,
-    /// What FreeRADIUS would reject some of the users for, in a few sentences.
-    warnings: Vec<String>,
 }
 
 /// Adds the users of a CSV file, which is sent as it is and read while it comes: all of them, or none and everything

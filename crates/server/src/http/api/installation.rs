@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use rollcall_app::runs::Stop;
 use rollcall_app::{Age, App, AppError};
 use rollcall_domain::{Above, Refusal};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::contract::{Page, Setting, Worker};
+use crate::contract::{Page, Pruned, Setting, Worker};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path};
@@ -29,17 +29,6 @@ pub(super) struct Older {
     /// What ended longer ago than this, such as `90d`; missing: the setting `prune_after`.
     #[serde(default)]
     older_than: Option<String>,
-}
-
-/// What pruning has come to.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Pruned {
-    /// Runs of which only the counters are left.
-    runs: u64,
-    /// Targets, outcomes and journals that were removed.
-    rows: u64,
-    /// Older runs that stay whole, because they can still go on, or because one needs them that can.
-    kept: u64,
 }
 
 /// A setting that there is.
@@ -141,6 +130,5 @@ pub(super) async fn prune(Caller(app): Caller, Body(older): Body<Older>) -> Resu
         };
         app.prune(age, &Stop::default(), |_| {})
     });
-    let rollcall_app::Pruned { runs, rows, kept } = pruned.await?;
-    Ok(Json(Pruned { runs, rows, kept }))
+    Ok(Json(pruned.await?.into()))
 }

@@ -55,14 +55,14 @@ pub(super) async fn begin(
     headers: HeaderMap,
     Body(proof): Body<Proof>,
 ) -> Result<Response, Problem> {
-    let (app, https) = (server.app.clone(), origin.https);
+    let (app, zone, https) = (server.app.clone(), server.app.zone().clone(), origin.https);
     let signed_in = sign_in(server, origin, cookie::shown(&headers, https), proof).await?;
     let administrator = signed_in.administrator;
     let names = {
         let app = app.acting(rollcall_app::Actor::administrator(&administrator));
         blocking(move || Ok(organizations(&app).unwrap_or_default())).await?
     };
-    let me = Me::of(&administrator.name, &administrator.rights, &names);
+    let me = Me::of(&administrator.name, &administrator.rights, &names, &zone);
     let me = Me { expires_at: Some(signed_in.session.expires_at), ..me };
     let mut answer = (StatusCode::CREATED, Json(me)).into_response();
     cookie::set(&mut answer, https, signed_in.token.reveal(), Session::LONGEST.as_secs());
@@ -90,7 +90,7 @@ pub(super) async fn me(Caller(app): Caller) -> Result<Json<Me>, Problem> {
     let me = blocking(move || {
         // Whoever may look at nothing is somebody, too.
         let names = organizations(&app).unwrap_or_default();
-        Ok(Me::of(app.actor().name(), app.actor().rights(), &names))
+        Ok(Me::of(app.actor().name(), app.actor().rights(), &names, app.zone()))
     });
     Ok(Json(me.await?))
 }

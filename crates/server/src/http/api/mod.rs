@@ -35,7 +35,7 @@ use super::limits;
 use super::problem::Problem;
 
 /// Where it lies.
-pub(super) const PREFIX: &str = "/api/v1";
+pub(crate) const PREFIX: &str = "/api/v1";
 
 /// Every route with its description.
 fn described() -> OpenApiRouter<Server> {
@@ -75,7 +75,7 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::approve))
         .routes(routes!(outcomes::list))
-        .routes(routes!(outcomes::changes))
+        .routes(routes!(users::history_by_number))
         .routes(routes!(administrators::list, administrators::add))
         .routes(routes!(administrators::one, administrators::remove))
         .routes(routes!(administrators::grant, administrators::revoke))
@@ -105,6 +105,9 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(runs::undo))
         .routes(routes!(runs::retry))
         .routes(routes!(events::events))
+        .routes(routes!(outcomes::changes))
+        .routes(routes!(outcomes::troubles))
+        .routes(routes!(outcomes::result_columns))
         .routes(routes!(outcomes::json_lines))
         .routes(routes!(outcomes::csv))
         .routes(routes!(outcomes::workbook))

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::page;
-use crate::contract::{Group, Page, TargetOutcome};
+use crate::contract::{Group, Page, ResultColumns, TargetOutcome, Troubles};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Path, Query};
@@ -50,7 +50,7 @@ pub(super) struct Taken {
 #[into_params(parameter_in = Query)]
 pub(super) struct Groups {
     /// About how many.
-    #[param(minimum = 1, maximum = 1000)]
+    #[param(minimum = 1, maximum = 2000)]
     groups: Option<u16>,
 }
 
@@ -78,6 +78,35 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
+/// What of a run somebody should look at: warnings, and what failed, timed out or was in conflict, each in groups.
+#[utoipa::path(get, path = "/runs/{run}/troubles", tag = "outcomes", params(("run" = i64, Path)),
+    responses((status = 200, body = Troubles)))]
+pub(super) async fn troubles(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Troubles>, Problem> {
+    Ok(Json(blocking(move || app.troubles(&app.find_run(run)?)).await?.into()))
+}
+
+/// Which results are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Of {
+    /// Those of these: `changed`, `unchanged`, `skipped`, `failed`, `timed_out`, `conflict` or `not_run`.
+    outcome: Option<String>,
+}
+
+/// The names of everything that scripts have left in `result`, in the order in which they first come up.
+#[utoipa::path(get, path = "/runs/{run}/result-columns", tag = "outcomes", params(("run" = i64, Path), Of),
+    responses((status = 200, body = ResultColumns)))]
+pub(super) async fn result_columns(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Query(of): Query<Of>,
+) -> Result<Json<ResultColumns>, Problem> {
+    let kind = outcome(of.outcome.as_deref())?;
+    let columns = blocking(move || app.result_columns(&app.find_run(run)?, kind)).await?;
+    Ok(Json(columns.into()))
+}
+
 /// The changes of a run, grouped by what was changed, the largest group first.
 #[utoipa::path(get, path = "/runs/{run}/changes", tag = "outcomes", params(("run" = i64, Path), Groups),
     responses((status = 200, body = Page<Group>)))]
@@ -87,8 +116,8 @@ pub(super) async fn changes(
     Query(wanted): Query<Groups>,
 ) -> Result<Json<Page<Group>>, Problem> {
     let groups = match wanted.groups.unwrap_or(20) {
-        groups @ 1..=1_000 => usize::from(groups),
-        _ => return Err(Problem::invalid("groups: say how many, 1 to 1000")),
+        groups @ 1..=2_000 => usize::from(groups),
+        _ => return Err(Problem::invalid("groups: say how many, 1 to 2000")),
     };
     let found = blocking(move || app.histogram(&app.find_run(run)?, groups)).await?;
     Ok(Json(Page { items: found.into_iter().map(Group::from).collect(), next: None }))

@@ -21,8 +21,8 @@ use super::conditions::Once;
 use super::page;
 use super::{PREFIX, uploads};
 use crate::contract::{
-    Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, RowsOf, Run, Targets,
-    Undoing, Which,
+    Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, RowsOf, Run, Standing,
+    Targets, Undoing, Which,
 };
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -68,13 +68,14 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// One run, with who has approved it.
+/// One run, with who has approved it and what can be done with it.
 #[utoipa::path(get, path = "/runs/{run}", tag = "runs", params(("run" = i64, Path)),
     responses((status = 200, body = Run)))]
 pub(super) async fn one(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
     let shown = blocking(move || {
         let run = app.find_run(run)?;
-        Ok(Run::from(&run).approved(&app.approvals(&run)?))
+        let standing = Some(Standing::of(&app, &run)?);
+        Ok(Run { standing, ..Run::from(&run).approved(&app.approvals(&run)?) })
     });
     Ok(Json(shown.await?))
 }
@@ -106,7 +107,11 @@ pub(super) async fn start(
         let request = Request { script, mode, report, choice, params, engine, terms };
         Ok(app.run(&request, &Stop::default(), &mut Nobody)?)
     });
-    made(async { run.await.map_err(|problem| problem.moved("/filter", "/targets/filter")) }).await
+    made(async {
+        run.await
+            .map_err(|problem| problem.moved("/filter", "/targets/filter").moved("/key", "/targets/rows/key"))
+    })
+    .await
 }
 
 /// Writes what a preview has planned, without running its script again. Users who were changed since are in conflict and

@@ -51,12 +51,14 @@ pub(super) async fn attempt(
     let Trial { script: name, source, user: username, row, .. } = trial;
     let columns: Vec<_> = row.keys().cloned().collect();
     let row = row.into_iter().collect();
-    let outcome = blocking(move || {
+    let tried = blocking(move || {
         let script = match source {
             Some(source) => Script { name, version: None, source },
             None => saved(&app, &name)?,
         };
         app.try_script(&TrialRequest { script, username, params, row, engine })
     });
-    Ok(Json(TargetOutcome::of(outcome.await?, Some(&columns))))
+    let tried = tried.await?;
+    let micros = Some(tried.micros);
+    Ok(Json(TargetOutcome { micros, ..TargetOutcome::of(tried, Some(&columns)) }))
 }

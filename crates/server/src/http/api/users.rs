@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use rollcall_domain::UserId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -153,6 +154,22 @@ pub(super) async fn history(
     let page = blocking(move || {
         let user = app.user(&username)?;
         let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |event| event.key, Event::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// The same of the user with this number, such as one who was removed or renamed.
+#[utoipa::path(get, path = "/history/{obj_id}", tag = "users", params(("obj_id" = i64, Path), Part),
+    responses((status = 200, body = Page<Event>)))]
+pub(super) async fn history_by_number(
+    Caller(app): Caller,
+    Path(id): Path<UserId>,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Event>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let found = app.history_after(id, wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |event| event.key, Event::from))
     });
     Ok(Json(page.await?))

@@ -1,0 +1,192 @@
+//! The subscribers.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::Read;
+
+use rollcall_app::{Imported, ReadFilter};
+use rollcall_domain::{Change, Field, Refusal, User, UserId, diff};
+use rollcall_store::Event;
+use serde_json::{Map, json};
+use ureq::http::{HeaderMap, HeaderValue, Method, header};
+use ureq::{Body, SendBody};
+
+use super::{Address, Client, Items, Refused, Site, here, there};
+use crate::contract::{self, Count};
+
+/// Which users are wanted.
+pub(crate) enum Selected {
+    /// As it was read here.
+    Read(ReadFilter),
+    /// As it was typed: a server reads it.
+    Typed(String),
+}
+
+/// A filter that a server reads is not read here.
+fn read(selected: Option<&Selected>) -> Option<&ReadFilter> {
+    match selected {
+        Some(Selected::Read(filter)) => Some(filter),
+        _ => None,
+    }
+}
+
+fn typed(selected: Option<&Selected>) -> Option<&str> {
+    selected.map(|selected| match selected {
+        Selected::Read(filter) => filter.text.as_str(),
+        Selected::Typed(text) => text,
+    })
+}
+
+impl Site {
+    /// Reads a filter: its text, or the name of a saved one. A server finds what is wrong with it when it is used.
+    pub(crate) fn filter(&self, text: &str) -> anyhow::Result<Selected> {
+        match self {
+            Self::Here(app) => Ok(Selected::Read(app.filter(text)?)),
+            Self::There(_) => Ok(Selected::Typed(text.to_owned())),
+        }
+    }
+
+    /// How many users a filter selects.
+    pub(crate) fn count_users(&self, filter: &Selected) -> anyhow::Result<u64> {
+        match self {
+            Self::Here(app) => Ok(app.count_users(read(Some(filter)).map(|filter| &filter.tree))?),
+            Self::There(client) => {
+                let asked = json!({ "filter": typed(Some(filter)) });
+                Ok(client.tell::<Count>(Method::POST, &Address::of(&["filter-checks"]), &asked)?.users)
+            }
+        }
+    }
+
+    /// The users that `filter` selects (none: all), by number.
+    pub(crate) fn users<'a>(&'a self, filter: Option<&'a Selected>) -> anyhow::Result<Items<'a, User>> {
+        match self {
+            Self::Here(app) => Ok(here(app.users(read(filter).map(|filter| &filter.tree))?)),
+            Self::There(client) => {
+                let address = Address::of(&["users"]).with("filter", typed(filter));
+                Ok(there(client.pages::<contract::User>(address)?))
+            }
+        }
+    }
+
+    /// The user of this name.
+    pub(crate) fn user(&self, username: &str) -> anyhow::Result<User> {
+        match self {
+            Self::Here(app) => Ok(app.user(username)?),
+            Self::There(client) => client.user(username),
+        }
+    }
+
+    /// Everything that was changed of a user, newest first.
+    pub(crate) fn history(&self, id: UserId) -> anyhow::Result<Items<'_, Event>> {
+        match self {
+            Self::Here(app) => Ok(here(app.history(id)?)),
+            Self::There(client) => {
+                Ok(there(client.pages::<contract::Event>(Address::of(&["history", &id.to_string()]))?))
+            }
+        }
+    }
+
+    /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.
+    pub(crate) fn set_user(&self, username: &str, assignments: &[String]) -> anyhow::Result<Vec<Change>> {
+        match self {
+            Self::Here(app) => Ok(app.set_user(username, assignments)?),
+            Self::There(client) => client.set_user(username, assignments),
+        }
+    }
+
+    /// Removes a user as it was seen.
+    pub(crate) fn remove_user(&self, user: &User) -> anyhow::Result<()> {
+        match self {
+            Self::Here(app) => Ok(app.remove_user(user)?),
+            Self::There(client) => {
+                client.remove(&Address::of(&["users", &user.username]), &as_seen(user))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds the users of a CSV file: all of them, or none and every fault of the file.
+    pub(crate) fn import_users(
+        &self,
+        mut source: impl Read,
+        encoding: Option<&str>,
+        fault: &mut dyn FnMut(&dyn Display),
+    ) -> anyhow::Result<Imported> {
+        let client = match self {
+            Self::Here(app) => return Ok(app.import_users(source, encoding, &mut |found| fault(found))?),
+            Self::There(client) => client,
+        };
+        // Whoever is not let in is told so before a long file is sent.
+        client.me()?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));
+        let address = Address::of(&["imports"]).with("encoding", encoding);
+        let sent = client.send(Method::POST, &address, &headers, SendBody::from_reader(&mut source));
+        match sent {
+            Ok(answer) => Ok(client.read::<contract::Imported>(answer)?.into()),
+            Err(error) => {
+                for found in
+                    error.downcast_ref().map_or(&[][..], |refused: &Refused| refused.problem().faults())
+                {
+                    match found.line {
+                        Some(line) => fault(&rollcall_app::Fault {
+                            line,
+                            column: found.field.clone(),
+                            message: found.detail.clone(),
+                        }),
+                        None => fault(&found.detail),
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// That a user is still as it was seen.
+fn as_seen(user: &User) -> HeaderMap {
+    let tag = HeaderValue::from_str(&format!("\"v{}\"", user.version));
+    tag.into_iter().map(|tag| (header::IF_MATCH, tag)).collect()
+}
+
+impl Client {
+    fn user(&self, username: &str) -> anyhow::Result<User> {
+        self.read_user(self.ask(&Address::of(&["users", username]))?)
+    }
+
+    /// A user with the version that its tag names.
+    fn read_user(&self, answer: ureq::http::Response<Body>) -> anyhow::Result<User> {
+        let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        let version = tag.and_then(|tag| tag.trim_matches('"').strip_prefix('v')?.parse().ok());
+        let user = self.read::<contract::User>(answer)?;
+        Ok(User { version: version.unwrap_or_default(), ..user.into() })
+    }
+
+    fn set_user(&self, username: &str, assignments: &[String]) -> anyhow::Result<Vec<Change>> {
+        let before = self.user(username)?;
+        let (mut fields, mut assigned, mut faults) = (Map::new(), BTreeSet::new(), Vec::new());
+        for assignment in assignments {
+            match Field::assignment(assignment, self.zone()?) {
+                Ok((field, _)) if !assigned.insert(field) => {
+                    faults.push(format!("{field} is assigned twice"));
+                }
+                Ok((field, value)) => {
+                    drop(fields.insert(field.name().to_owned(), serde_json::to_value(value)?));
+                }
+                Err(why) => faults.push(why.to_string()),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Refusal::new(faults.join("\n")).into());
+        }
+        let answer =
+            self.say(Method::PATCH, &Address::of(&["users", username]), &as_seen(&before), &fields)?;
+        let mut changes = diff(&before, &self.read_user(answer)?);
+        // It follows every edit, and is told only where it was asked for.
+        changes.retain(|change| {
+            !matches!(change, Change::Set(set) if set.field == Field::LastUpdate)
+                || assigned.contains(&Field::LastUpdate)
+        });
+        Ok(changes)
+    }
+}
