@@ -4,7 +4,7 @@
 mod common;
 
 use common::{NOW, site};
-use rollcall_app::{App, AppError, Counted, Kind, NewUser, SearchKey, UserEdit};
+use rollcall_app::{App, AppError, Counted, Expected, Kind, NewUser, SearchKey, UserEdit};
 use rollcall_domain::{Field, Grant, Item, ItemKind, Role, Secret, User, Value};
 use rollcall_testkit::time;
 
@@ -116,6 +116,51 @@ fn a_password_is_set_and_told_to_nobody() {
     assert!(error.contains("253 bytes") && !error.contains("two"), "{error}");
     set("").unwrap();
     assert_eq!(app.user("user1").unwrap().version, 3);
+}
+
+#[test]
+fn a_password_may_have_its_scheme_before_it_wherever_one_is_set() {
+    let (database, app) = site(1);
+    let nt = "0cb6948805f797bf2a82807973b89537";
+    let edit = |text: &str| app.edit_user("user1", vec![UserEdit::Password(Secret::new(text))], None);
+    let add =
+        |name: &str, text: &str| app.add_user(&NewUser { password: Some(Secret::new(text)), ..named(name) });
+    edit(&format!("{{nt}}{nt}")).unwrap();
+    assert!(last_deed(&app).2.contains("NT-Password"), "{:?}", last_deed(&app));
+    assert!(!last_deed(&app).2.contains(nt));
+    assert!(database.everything().contains("NT-Password"));
+    for wrong in ["{nt}0cb6", "{crypt}plain text", "`reboot`"] {
+        for error in [edit(wrong).unwrap_err(), add("ana", wrong).unwrap_err()] {
+            assert_eq!(error.kind(), Kind::Invalid);
+            let told = error.to_string();
+            assert!(told.contains("password") && !told.contains(wrong), "{told}");
+        }
+    }
+    let without = || database.open().users_without_password().unwrap();
+    assert_eq!(without(), 0);
+    edit("").unwrap();
+    assert_eq!(without(), 1);
+    add("ana", &format!("{{nt}}{nt}")).unwrap();
+    assert_eq!(without(), 1);
+}
+
+#[test]
+fn in_strict_mode_nothing_that_freeradius_refuses_is_written_by_hand() {
+    let (_database, app) = site(1);
+    let wrong = || item(ItemKind::Reply, "Username := x");
+    let why = "FreeRADIUS has no attribute Username and rejects whoever has it; did you mean User-Name?";
+    let edit = || app.edit_user("user1", vec![UserEdit::ItemAdd(ItemKind::Reply, wrong())], None);
+    let add = |name: &str| app.add_user(&NewUser { attributes: vec![wrong()], ..named(name) });
+    let profile = || app.edit_profile("basic", &[wrong()], &[], Expected::Anything);
+    app.set_strict(true).unwrap();
+    let refused = [edit().map(drop), add("ana").map(drop), profile().map(drop)];
+    assert_eq!(refused.map(|done| done.unwrap_err().to_string()), [why; 3]);
+    assert_eq!(app.user("user1").unwrap().version, 1);
+    assert!(app.profile("basic").unwrap().reply.is_empty());
+    app.set_strict(false).unwrap();
+    edit().unwrap();
+    add("ana").unwrap();
+    profile().unwrap();
 }
 
 #[test]
