@@ -93,7 +93,7 @@ fn what_was_refused_has_used_no_key() {
     let preview = run(&app, "pass", Mode::Preview, None).unwrap();
     let wanted = UndoRequest { mode: Mode::Apply, user: None, terms: terms(key("l", "undo")) };
     let error = app.undo(preview.id, &wanted, &Stop::default(), &mut Quiet).unwrap_err();
-    assert_eq!(error.kind(), Kind::Invalid);
+    assert_eq!(error.kind(), Kind::Conflict);
     assert_eq!(run(&app, "syntax error", Mode::Apply, key("l", "two")).unwrap_err().kind(), Kind::Invalid);
     // Refused in the transaction that makes the run.
     app.set_four_eyes_above(Some("2".parse().unwrap())).unwrap();

@@ -39,7 +39,7 @@ impl Demo {
         start_over(context, &location)?;
         let (store, _) = Store::create(&location)?;
         let app = context.app_on(store)?;
-        let site = Site::Here(app.clone());
+        let site = Site::Here(Box::new(app.clone()));
         let hints = Hints {
             options: format!(" --database {}", shell_word(&location.to_string())),
             ..context.hints()

@@ -6,6 +6,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{AppError, Kind};
+use rollcall_domain::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -242,6 +243,12 @@ fn places(error: &AppError) -> Vec<Fault> {
             if text.contains('\n') { each.collect() } else { Vec::new() }
         }
         _ => Vec::new(),
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(why: Refusal) -> Self {
+        Self::invalid(why.to_string())
     }
 }
 

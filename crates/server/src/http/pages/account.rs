@@ -141,7 +141,7 @@ fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
                 "add_token" => {
                     let rights = Right::ALL.into_iter();
                     let rights = rights.filter(|right| sent.contains_key(&format!("scope.{}", right.name())));
-                    let scopes = Scopes::new(rights).map_err(|why| Problem::invalid(why.to_string()))?;
+                    let scopes = Scopes::new(rights)?;
                     let days = text("days").parse::<u16>().ok().filter(|days| (1..=366).contains(days));
                     let days = days.ok_or_else(|| Problem::invalid("a token is good for 1 to 366 days"))?;
                     let (_, token) =

@@ -75,8 +75,7 @@ pub(super) async fn page(visitor: Visitor) -> Result<Response, Problem> {
 /// A role and where it holds, as a form says it.
 pub(super) fn grant(app: &App, sent: &Sent) -> Result<Grant, Problem> {
     let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
-    let role: Role =
-        text("role").parse().map_err(|why: rollcall_domain::Refusal| Problem::invalid(why.to_string()))?;
+    let role: Role = text("role").parse()?;
     let organization_id = match text("organization") {
         "" => None,
         name => {
@@ -95,16 +94,14 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
         let text = |name: &str| typed.get(name).map(|text| text.trim()).unwrap_or_default();
         let value = Some(text("value")).filter(|value| !value.is_empty());
         match text("act") {
-            "prune_after" => {
-                app.set_prune_after(value.map(str::parse::<Age>).transpose().map_err(refused)?)?
-            }
+            "prune_after" => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
             "four_eyes_above" => {
-                app.set_four_eyes_above(value.map(str::parse::<Above>).transpose().map_err(refused)?)?;
+                app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
             }
             _ => {
                 let name = text("name");
                 let password = Secret::new(typed.get("password").cloned().unwrap_or_default());
-                check_password(name, &password).map_err(refused)?;
+                check_password(name, &password)?;
                 app.add_administrator(name, &[grant(&app, &typed)?])?;
                 let (credentials, who) = app.credentials_of(name)?;
                 credentials.set_password(&who, &password, None)?;
@@ -121,8 +118,4 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
             show(visitor.told(problem), sent).await
         }
     }
-}
-
-fn refused(why: rollcall_domain::Refusal) -> Problem {
-    Problem::invalid(why.to_string())
 }

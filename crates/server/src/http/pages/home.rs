@@ -81,7 +81,7 @@ fn months(app: &App) -> Result<Vec<Month>, Problem> {
     let mut months = Vec::new();
     for (at, ahead) in (0..MONTHS).enumerate() {
         let (from, to) = (first(ahead), first(ahead + 1));
-        let filter = format!("expiration ge {from}-01 and expiration lt {to}-01");
+        let filter = format!("expiration ge \"{from}-01\" and expiration lt \"{to}-01\"");
         let (counted, link) = count(app, &filter)?;
         months.push(Month { name: from, link, counted, at, height: 0 });
     }

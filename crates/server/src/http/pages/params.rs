@@ -67,5 +67,5 @@ pub(super) fn once(place: &str, sent: &Sent) -> Result<Option<RequestKey>, Probl
     let mut asked: Vec<_> = sent.iter().collect();
     asked.sort();
     let asked = serde_json::to_vec(&(place, asked)).unwrap_or_default();
-    RequestKey::new(once, &asked).map(Some).map_err(|why| Problem::invalid(why.to_string()))
+    Ok(Some(RequestKey::new(once, &asked)?))
 }

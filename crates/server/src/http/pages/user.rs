@@ -190,7 +190,7 @@ fn read(app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
         "profile_remove" => UserEdit::ProfileRemove(text("profile")),
         "item_add" => {
             let item = Item::new(kind, text("attr").trim(), &text("operation"), &text("value"));
-            UserEdit::ItemAdd(kind, item.map_err(|why| Problem::invalid(why.to_string()))?)
+            UserEdit::ItemAdd(kind, item?)
         }
         "item_remove" => UserEdit::ItemRemove {
             kind,

@@ -104,10 +104,13 @@ fn value(value: &Value) -> String {
     }
 }
 
-/// A moment for people, to the second.
+/// A moment for people, to the second; the first moment of a day is that day.
 pub(super) fn moment(time: impl std::fmt::Display) -> String {
     let text = time.to_string();
-    format!("{} {}", &text[..10], &text[11..19])
+    match &text[11..19] {
+        "00:00:00" => text[..10].to_owned(),
+        time => format!("{} {time}", &text[..10]),
+    }
 }
 
 /// A text of several lines that differs from another, line by line.
