@@ -98,7 +98,7 @@ pub(super) async fn remove(
 /// Elsewhere a name that is none is a mistake in what was sent; here it is the address.
 fn missing(problem: Problem) -> Problem {
     if problem.status() == StatusCode::UNPROCESSABLE_ENTITY {
-        return Problem::new(StatusCode::NOT_FOUND, problem.detail()).with(problem.errors().to_vec());
+        return Problem::new(StatusCode::NOT_FOUND, problem.detail()).with(problem.faults().to_vec());
     }
     problem
 }
