@@ -34,6 +34,24 @@ impl App {
         self.users_after(filter, 0)
     }
 
+    /// The first `limit` of them behind user `after`: no more than these are read.
+    pub fn users_part(
+        &self,
+        filter: Option<&Filter>,
+        after: UserId,
+        limit: u32,
+    ) -> Result<Vec<User>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let filter = permit.narrow(filter);
+        if let Some(filter) = &filter
+            && let Some(ids) = permit.few_users(filter, FEW)?
+        {
+            let part: Vec<_> = ids.into_iter().filter(|id| *id > after).take(limit as usize).collect();
+            return Ok(permit.load_users(&part)?);
+        }
+        Ok(permit.users_page(filter.as_ref(), after, limit)?)
+    }
+
     /// The same from behind user `after` on.
     pub fn users_after<'a>(
         &'a self,

@@ -63,8 +63,7 @@ pub(super) async fn list(
         let page = blocking(move || {
             let filter = filter.as_deref().map(|text| app.filter(text)).transpose()?;
             let tree = filter.as_ref().map(|filter| &filter.tree);
-            let found = app.users_after(tree, wanted.after.unwrap_or(0))?;
-            let found = found.take(wanted.look_for() as usize).collect::<Result<Vec<_>, _>>()?;
+            let found = app.users_part(tree, wanted.after.unwrap_or(0), wanted.look_for())?;
             Ok(wanted.page(found, |user| user.id, User::from))
         });
         return Ok(Json(page.await?));
