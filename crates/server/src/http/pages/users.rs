@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::Form;
 use axum::response::Response;
-use rollcall_app::{App, AppError, Counted, NewUser};
+use rollcall_app::{App, Counted, NewUser};
 use rollcall_domain::{Field, SavedFilter, Secret, User};
 use serde::Deserialize;
 
@@ -62,8 +62,7 @@ fn part(app: &App, asked: &Asked, tree: Option<&rollcall_domain::filter::Filter>
     let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
     if asked.search.is_empty() {
         let wanted = Wanted::new(cursor, None)?;
-        let found = app.users_after(tree, wanted.after.unwrap_or(0))?;
-        let found = found.take(wanted.look_for() as usize).collect::<Result<Vec<_>, AppError>>()?;
+        let found = app.users_part(tree, wanted.after.unwrap_or(0), wanted.look_for())?;
         let page = wanted.page(found, |user| user.id, |user| user);
         return Ok((page.items, page.next));
     }
