@@ -8,4 +8,5 @@ mod reply;
 
 pub use check::Finding;
 pub use config::{ConfigFile, DEFAULT_ROLE};
+pub(crate) use dictionary::MachineDictionary;
 pub use import::{TakeOver, TakenOver};
