@@ -290,6 +290,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("prune_after", Right::Look, Own, |app, _| app.prune_after().map(drop)),
     ("dictionary", Right::Look, Own, |app, _| app.dictionary().map(drop)),
+    ("warnings_of", Right::Look, Own, |app, _| app.warnings_of(&[]).map(drop)),
     ("load_dictionary", Right::Administer, Everywhere, |app, _| {
         let nothing = app.load_dictionary(std::path::Path::new("/nowhere/at/all"));
         nothing.map(drop).or_else(|error| match error {

@@ -115,6 +115,18 @@ impl App {
         Ok(items.try_for_each(|item| dictionary.check_item(item))?)
     }
 
+    /// What FreeRADIUS would reject whoever has these items for, in a sentence each.
+    pub fn warnings_of<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> Result<Vec<String>, AppError> {
+        self.may(Right::Look)?;
+        let mut items = items.into_iter().peekable();
+        // Most people have none, and a dictionary is long.
+        if items.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let dictionary = self.known_attributes()?;
+        Ok(items.filter_map(|item| dictionary.warn_of(item).err()).map(|why| why.to_string()).collect())
+    }
+
     /// Decides about that.
     pub fn set_strict(&self, strict: bool) -> Result<(), AppError> {
         let permit = self.may_everywhere(Right::Administer)?;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use rollcall_app::runs::{Stop, WorkerInfo};
 use rollcall_app::{Age, Pruned};
-use rollcall_domain::{Above, Item, Refusal};
+use rollcall_domain::{Above, Refusal};
 use serde_json::json;
 use ureq::http::{HeaderMap, Method};
 
@@ -62,13 +62,6 @@ impl Site {
             Self::Here(app) => Ok(app.set_strict(strict)?),
             Self::There(client) => client.set(STRICT_ATTRIBUTES, strict.then(|| "yes".to_owned())),
         }
-    }
-
-    /// What FreeRADIUS would reject items for. A server tells that of its own dictionary, where they are used.
-    pub(crate) fn warnings<'i>(&self, items: impl Iterator<Item = &'i Item>) -> anyhow::Result<Vec<String>> {
-        let Self::Here(app) = self else { return Ok(Vec::new()) };
-        let dictionary = app.dictionary()?;
-        Ok(items.filter_map(|item| dictionary.warn_of(item).err()).map(|why| why.to_string()).collect())
     }
 
     /// Removes the targets, outcomes and journals of what ended longer than `age` ago. A server does that by itself, in one
