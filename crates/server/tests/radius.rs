@@ -186,6 +186,9 @@ fn names_are_found_as_they_are_written() {
     for name in names {
         let answer = radius.ask(name, "secret").accepted();
         assert_eq!(answer.items, ["Reply-Message = \"here\"", "Session-Timeout = 60"], "{name}");
+    }
+    radius.settle();
+    for name in names {
         assert!(!desk.user(name)["last_login"].is_null(), "{name}");
     }
     for other in ["ana", "o''brien", "' OR '1'='1", "a'b"] {
@@ -197,13 +200,16 @@ fn names_are_found_as_they_are_written() {
 fn an_accept_is_a_login_and_a_reject_is_none() {
     let (desk, radius) = served("username,password\nana,secret\n", &[]);
     radius.ask("ana", "wrong").rejected();
+    radius.settle();
     let before = desk.user("ana");
     assert!(before["first_login"].is_null() && before["last_login"].is_null());
     radius.ask("ana", "secret").accepted();
+    radius.settle();
     let first = desk.user("ana");
     assert_eq!(first["first_login"], first["last_login"]);
     assert!(!first["first_login"].is_null());
     radius.ask("ana", "secret").accepted();
+    radius.settle();
     let second = desk.user("ana");
     assert_eq!(second["first_login"], first["first_login"]);
     assert!(second["last_login"].as_str() > first["last_login"].as_str());

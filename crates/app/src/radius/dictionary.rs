@@ -116,7 +116,10 @@ impl App {
     }
 
     /// What FreeRADIUS would reject whoever has these items for, in a sentence each.
-    pub fn warnings_of<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> Result<Vec<String>, AppError> {
+    pub fn warnings_of<'a>(
+        &self,
+        items: impl IntoIterator<Item = &'a Item>,
+    ) -> Result<Vec<String>, AppError> {
         self.may(Right::Look)?;
         let mut items = items.into_iter().peekable();
         // Most people have none, and a dictionary is long.

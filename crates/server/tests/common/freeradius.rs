@@ -144,6 +144,16 @@ impl FreeRadius {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Waits until what has happened so far is in the database: on a file that is written by way of another one.
+    #[track_caller]
+    pub fn settle(&self) {
+        let noted = |name: &str| self.folder.path().join("radacct").join(name).exists();
+        wait_until("FreeRADIUS has written what happened", || {
+            // It is renamed from the one to the other.
+            !["rollcall-log", "rollcall-log.work", "rollcall-log"].into_iter().any(noted)
+        });
+    }
+
     fn radclient(&self, args: &[&str], port: u16, kind: &str, packets: &str) -> Done {
         let file = self.folder.path().join(format!("packets-{}", number()));
         std::fs::File::create(&file).unwrap().write_all(packets.as_bytes()).unwrap();
@@ -199,6 +209,7 @@ impl FreeRadius {
     pub fn account(&self, packet: &str) {
         let done = self.radclient(&["-x", "-r", "1", "-t", "20"], self.acct, "acct", &format!("{packet}\n"));
         assert!(done.out.contains("Received Accounting-Response"), "{done:?} {}", self.log());
+        self.settle();
     }
 }
 

@@ -145,7 +145,11 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             events = part.items;
         }
         let items = if tab.ends_with("attributes") { user.items(kind).to_vec() } else { Vec::new() };
-        let plain = |row: &ItemRow| Item { attr: row.attr.clone(), operation: row.operation, value: row.value.clone() };
+        let plain = |row: &ItemRow| Item {
+            attr: row.attr.clone(),
+            operation: row.operation,
+            value: row.value.clone(),
+        };
         let warnings = app.warnings_of(&items.iter().map(plain).collect::<Vec<_>>())?;
         Ok(Page {
             tab,
