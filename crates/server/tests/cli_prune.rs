@@ -258,7 +258,8 @@ fn the_age_is_a_setting_too() {
     assert_eq!(setting()["value"], "9d");
     assert_eq!(
         desk.ok(&["settings", "list"]).out,
-        "name               value\nprune_after        9d\nfour_eyes_above    \nstrict_attributes  \n"
+        "name                    value\nprune_after             9d\nfour_eyes_above         \nstrict_attributes       \n\
+         prune_logins_after      \nprune_accounting_after  \n"
     );
     assert_eq!(
         desk.ok(&["prune", "--older-than", "30d", "--json"]).object()["runs"],
@@ -289,6 +290,6 @@ fn what_is_no_age_is_refused_and_removes_nothing() {
     assert_eq!(prune(&desk, "1000y")["runs"], 0, "longer ago than anything");
     assert_eq!(
         desk.ok(&["settings", "list", "--format", "csv"]).out,
-        "name,value\nprune_after,\nfour_eyes_above,\nstrict_attributes,\n"
+        "name,value\nprune_after,\nfour_eyes_above,\nstrict_attributes,\nprune_logins_after,\nprune_accounting_after,\n"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use rollcall_app::radius::Past;
 use rollcall_app::runs::{Stop, WorkerInfo};
 use rollcall_app::{Age, Pruned};
 use rollcall_domain::{Above, Refusal};
@@ -64,13 +65,34 @@ impl Site {
         }
     }
 
-    /// Removes the targets, outcomes and journals of what ended longer than `age` ago. A server does that by itself, in one
-    /// go: `progress` is not told, and `stop` is not heard.
-    pub(crate) fn prune(&self, age: Age, stop: &Stop, progress: impl FnMut(u64)) -> anyhow::Result<Pruned> {
+    /// How long something is kept that FreeRADIUS writes; none: for ever.
+    pub(crate) fn kept_past(&self, past: Past) -> anyhow::Result<Option<Age>> {
+        match self {
+            Self::Here(app) => Ok(app.kept_past(past)?),
+            Self::There(client) => client.setting(past.setting()),
+        }
+    }
+
+    /// Sets that.
+    pub(crate) fn set_kept_past(&self, past: Past, age: Option<Age>) -> anyhow::Result<()> {
+        match self {
+            Self::Here(app) => Ok(app.set_kept_past(past, age)?),
+            Self::There(client) => client.set(past.setting(), age.map(|age| age.to_string())),
+        }
+    }
+
+    /// Removes the targets, outcomes and journals of what ended longer than `age` ago, and what the settings want of what
+    /// FreeRADIUS has written. A server does that by itself, in one go: `progress` is not told, and `stop` is not heard.
+    pub(crate) fn prune(
+        &self,
+        age: Option<Age>,
+        stop: &Stop,
+        progress: impl FnMut(u64),
+    ) -> anyhow::Result<Pruned> {
         match self {
             Self::Here(app) => Ok(app.prune(age, stop, progress)?),
             Self::There(client) => {
-                let body = json!({ "older_than": age.to_string() });
+                let body = json!({ "older_than": age.map(|age| age.to_string()) });
                 Ok(client.tell::<contract::Pruned>(Method::POST, &Address::of(&["prune"]), &body)?.into())
             }
         }

@@ -101,13 +101,21 @@ fn free_port() -> u16 {
 impl FreeRadius {
     /// Serves the users of `desk`; `around` are variables of its environment.
     pub fn serving(desk: &Desk, around: &[(&str, &str)]) -> Self {
+        Self::start(desk, around, network())
+    }
+
+    /// The same in the network of this machine, from where it reaches a database by TCP.
+    pub fn on_this_machine(desk: &Desk) -> Self {
+        Self::start(desk, &[], None)
+    }
+
+    fn start(desk: &Desk, around: &[(&str, &str)], network: Option<Vec<String>>) -> Self {
         assert!(
             Path::new(PACKAGED).join("radiusd.conf").exists(),
             "missing: FreeRADIUS. Install it with: sudo apt-get install freeradius freeradius-utils freeradius-postgresql"
         );
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("etc");
-        let network = network();
         let (auth, acct) = if network.is_some() { (1812, 1813) } else { (free_port(), free_port()) };
         configure(desk, &config, folder.path(), network.is_none().then_some((auth, acct)));
         let mut words = network.clone().unwrap_or_default();
@@ -144,6 +152,11 @@ impl FreeRadius {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// A file of its configuration.
+    pub fn config(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join("etc").join(name)).unwrap()
+    }
+
     /// Waits until what has happened so far is in the database: on a file that is written by way of another one.
     #[track_caller]
     pub fn settle(&self) {
@@ -168,8 +181,13 @@ impl FreeRadius {
     /// Asks whether a user may come in, with further attributes of the request: `Name = value`, with commas between.
     #[track_caller]
     pub fn ask_with(&self, user: &str, password: &str, more: &str) -> Answer {
-        let packet =
-            format!("User-Name = \"{}\", User-Password = \"{}\"{more}\n", escape(user), escape(password));
+        self.ask_by("User-Password", user, password, more)
+    }
+
+    /// The same, where the password is proven in another way: `CHAP-Password` or `MS-CHAP-Password`.
+    #[track_caller]
+    pub fn ask_by(&self, way: &str, user: &str, password: &str, more: &str) -> Answer {
+        let packet = format!("User-Name = \"{}\", {way} = \"{}\"{more}\n", escape(user), escape(password));
         let done = self.radclient(&["-x", "-r", "1", "-t", "20"], self.auth, "auth", &packet);
         let (_, answer) =
             done.out.split_once("Received Access-").unwrap_or_else(|| panic!("{done:?} {}", self.log()));
