@@ -55,12 +55,20 @@ fn what_was_pruned_leaves_the_run_with_its_counts() {
     let applied = desk.run("if user.obj_id == 2: fail('no')\nuser.klass = 'x'", &APPLY).exits(3).object();
     desk.ok(&["users", "set", &name(1), "description=by hand"]);
     let before = desk.export();
-    assert_eq!(prune(&desk, "1h"), json!({"runs": 0, "rows": 0, "kept": 0}), "nothing is that old");
+    assert_eq!(
+        prune(&desk, "1h"),
+        json!({"runs": 0, "rows": 0, "kept": 0, "logins": 0, "sessions": 0}),
+        "nothing is that old"
+    );
     whole(&desk, 1);
 
     // Five targets and five outcomes each, five planned names and the journal of the edit.
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 2, "rows": 26, "kept": 0}));
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 0, "rows": 0, "kept": 0}), "once");
+    assert_eq!(prune(&desk, "0s"), json!({"runs": 2, "rows": 26, "kept": 0, "logins": 0, "sessions": 0}));
+    assert_eq!(
+        prune(&desk, "0s"),
+        json!({"runs": 0, "rows": 0, "kept": 0, "logins": 0, "sessions": 0}),
+        "once"
+    );
     assert_eq!(desk.export(), before);
     pruned(&desk, 1);
     pruned(&desk, 2);
@@ -143,7 +151,7 @@ fn runs_that_can_go_on_stay_whole_and_so_does_what_they_need() {
     finish(child);
     desk.run("pass", &["--all"]).exits(0); // 8
 
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 1, "rows": 8, "kept": 7}));
+    assert_eq!(prune(&desk, "0s"), json!({"runs": 1, "rows": 8, "kept": 7, "logins": 0, "sessions": 0}));
     (1..=7).for_each(|run| whole(&desk, run));
     pruned(&desk, 8);
     let told = desk.ok(&["prune", "--older-than", "0s"]).err;
@@ -172,7 +180,7 @@ fn a_running_run_is_not_pruned() {
         ["run", "waits.py", "--workers", "1", "--time-limit", "24h", "--json", "--all", "--apply", "--yes"];
     let child = start(&mut desk.command(&args));
     desk.wait_for_outcomes(2);
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 0, "rows": 0, "kept": 1}));
+    assert_eq!(prune(&desk, "0s"), json!({"runs": 0, "rows": 0, "kept": 1, "logins": 0, "sessions": 0}));
     desk.ok(&["runs", "cancel", "1"]);
     assert_eq!(finish(child).exits(1).object()["outcomes"]["changed"], 2);
     desk.ok(&["runs", "undo", "1", "--apply", "--yes"]);
@@ -187,7 +195,7 @@ fn only_what_ended_before_the_age_goes() {
     age(&desk, 1);
     age(&desk, 3);
     assert_eq!(prune(&desk, "11d")["runs"], 0);
-    assert_eq!(prune(&desk, "216h"), json!({"runs": 2, "rows": 8, "kept": 0}));
+    assert_eq!(prune(&desk, "216h"), json!({"runs": 2, "rows": 8, "kept": 0, "logins": 0, "sessions": 0}));
     whole(&desk, 2);
     pruned(&desk, 1);
     pruned(&desk, 3);

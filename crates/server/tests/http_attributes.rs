@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 const UNKNOWN: &str =
     "FreeRADIUS has no attribute Username and rejects whoever has it; did you mean User-Name?";
-const NO_ADDRESS: &str = "Framed-IP-Address takes an IPv4 address, such as 192.0.2.1, not \"example.com\"";
+const NO_ADDRESS: &str = "Framed-IP-Address takes an IPv4 address, such as 192.0.2.1; FreeRADIUS rejects whoever has it with \
+                          \"example.com\", or takes that for something else";
 
 fn item(attr: &str, value: &str) -> Value {
     json!({"attr": attr, "operation": ":=", "value": value})
@@ -24,7 +25,7 @@ struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     fn new(desk: &Desk, server: &'a Server) -> Self {
-        Self { server, token: token(desk, "ana", "all"), cookie: server.cookie("ana") }
+        Self { server, token: token(desk, "ana", "look,edit-users,administer"), cookie: server.cookie("ana") }
     }
 
     fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
