@@ -21,21 +21,21 @@ const LARGEST: u64 = 16 << 20;
 type Facts = Option<(SystemTime, u64)>;
 
 /// A dictionary, with all files that it was read from, and those that it would have been.
-struct Read {
-    dictionary: Dictionary,
+struct Read<D = Dictionary> {
+    dictionary: D,
     files: Vec<(PathBuf, Facts)>,
 }
 
 /// The dictionary of this machine, as it was read last: one, for as long as its files are as they were. Reading it takes
 /// longer than a small run.
 #[derive(Default)]
-pub(crate) struct MachineDictionary(Mutex<Option<(Arc<Dictionary>, Vec<(PathBuf, Facts)>)>>);
+pub(crate) struct MachineDictionary(Mutex<Option<Read<Arc<Dictionary>>>>);
 
 impl MachineDictionary {
     /// What lies in the folder; none if it cannot be read.
     fn in_folder(&self, folder: &Path) -> Option<Arc<Dictionary>> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((dictionary, files)) = &*last
+        if let Some(Read { dictionary, files }) = &*last
             && files.iter().all(|(file, then)| facts(file) == *then)
         {
             return Some(Arc::clone(dictionary));
@@ -43,7 +43,7 @@ impl MachineDictionary {
         *last = None;
         let Read { dictionary, files } = read(folder, DictionarySource::Machine).ok()?;
         let dictionary = Arc::new(dictionary);
-        *last = Some((Arc::clone(&dictionary), files));
+        *last = Some(Read { dictionary: Arc::clone(&dictionary), files });
         Some(dictionary)
     }
 }
