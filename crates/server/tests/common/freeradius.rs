@@ -101,7 +101,7 @@ fn free_port() -> u16 {
 impl FreeRadius {
     /// Serves the users of `desk`; `around` are variables of its environment.
     pub fn serving(desk: &Desk, around: &[(&str, &str)]) -> Self {
-        Self::start(desk, around, network())
+        Self::start(desk, around, network().as_deref())
     }
 
     /// The same in the network of this machine, from where it reaches a database by TCP.
@@ -109,7 +109,7 @@ impl FreeRadius {
         Self::start(desk, &[], None)
     }
 
-    fn start(desk: &Desk, around: &[(&str, &str)], network: Option<Vec<String>>) -> Self {
+    fn start(desk: &Desk, around: &[(&str, &str)], network: Option<&[String]>) -> Self {
         assert!(
             Path::new(PACKAGED).join("radiusd.conf").exists(),
             "missing: FreeRADIUS. Install it with: sudo apt-get install freeradius freeradius-utils freeradius-postgresql"
@@ -118,7 +118,7 @@ impl FreeRadius {
         let config = folder.path().join("etc");
         let (auth, acct) = if network.is_some() { (1812, 1813) } else { (free_port(), free_port()) };
         configure(desk, &config, folder.path(), network.is_none().then_some((auth, acct)));
-        let mut words = network.clone().unwrap_or_default();
+        let mut words = network.unwrap_or_default().to_vec();
         let script = if network.is_some() { "ip link set lo up && exec \"$@\"" } else { "exec \"$@\"" };
         words.extend(["sh", "-c", script, "sh", "freeradius", "-f", "-l"].map(str::to_owned));
         words.push(folder.path().join("log").display().to_string());
@@ -127,7 +127,7 @@ impl FreeRadius {
         command.args(&words[1..]).envs(around.iter().copied());
         let server =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let inside = match network.as_deref() {
+        let inside = match network {
             None => Vec::new(),
             Some([.., how]) => {
                 let mut enter: Vec<_> = ["nsenter", "-n", "-t"].map(str::to_owned).into();
