@@ -248,6 +248,35 @@ fn an_undo_that_was_previewed_outlives_what_it_takes_back() {
 }
 
 #[test]
+fn a_worker_prunes_logins_by_their_setting() {
+    let desk = Desk::with_users(1);
+    let years_ago = if desk.url().starts_with("sqlite:") {
+        "authdate - 63072000000000"
+    } else {
+        "authdate - interval '730 days'"
+    };
+    desk.sql(&format!(
+        "INSERT INTO radpostauth (username, reply) VALUES ('user001', 'Access-Accept'), ('user001', 'Access-Reject'); \
+         UPDATE radpostauth SET authdate = {years_ago}; \
+         INSERT INTO radpostauth (username, reply) VALUES ('user001', 'Access-Reject')"
+    ));
+    let last_login = desk.user("user001")["last_login"].clone();
+    desk.ok(&["settings", "set", "prune_logins_after", "1y"]);
+    let worker = Worker::start(&desk);
+    let said = || desk.ok(&["audit", "list", "--action", "prune", "--format", "json"]).objects();
+    wait_until("it has pruned", || !said().is_empty());
+    let done = worker.drain().exits(0);
+    assert!(done.err.contains("2 logins and 0 sessions removed, as their settings want"), "{done:?}");
+    let said = said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(
+        (&said[0]["subject"], &said[0]["detail"]["setting"]),
+        (&json!("old logins"), &json!("prune_logins_after"))
+    );
+    assert_eq!(desk.user("user001")["last_login"], last_login);
+}
+
+#[test]
 fn the_age_is_a_setting_too() {
     let desk = Desk::on_file().and_users(2);
     desk.apply("user.klass = 'x'", 0);

@@ -135,7 +135,7 @@ impl Settings {
             Self::Unset { name: Setting::PruneAfter } => site.set_prune_after(None)?,
             Self::Unset { name: Setting::PruneLoginsAfter } => site.set_kept_past(Past::Logins, None)?,
             Self::Unset { name: Setting::PruneAccountingAfter } => {
-                site.set_kept_past(Past::Sessions, None)?
+                site.set_kept_past(Past::Sessions, None)?;
             }
             Self::Unset { name: Setting::StrictAttributes } => site.set_strict(false)?,
             Self::Unset { name: Setting::FourEyesAbove } => site.set_four_eyes_above(None)?,
