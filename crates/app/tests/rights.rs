@@ -152,6 +152,18 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         let edit = UserEdit::Set(Field::Klass, Value::Text("x".to_owned()));
         app.edit_user(of.user, vec![edit], None).map(drop)
     }),
+    ("plan_revert", Right::Look, One, |app, of| {
+        let event = app.history_after(app.user(of.user)?.id, None, 1)?.pop();
+        event.map_or(Ok(()), |event| app.plan_revert(of.user, event.key).map(drop))
+    }),
+    ("revert", Right::EditUsers, One, |app, of| {
+        // There is no such event; who may not is refused before that.
+        let nothing = (rollcall_domain::Timestamp::MIN, 0, 0);
+        match app.revert(of.user, nothing, None) {
+            Err(AppError::Store(StoreError::NoSuch(what))) if what.starts_with("event") => Ok(()),
+            done => done.map(drop),
+        }
+    }),
     ("add_user", Right::EditUsers, One, |app, of| {
         let fields = vec![(Field::Username, Value::Text("north".to_owned()))];
         let new = NewUser { organization: Some(of.organization.to_owned()), fields, ..NewUser::default() };
@@ -312,6 +324,10 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("planned_reply", Right::Look, One, |app, of| {
         app.outcomes(&app.find_run(of.preview)?, None)?
             .try_for_each(|outcome| app.planned_reply(&outcome?).map(drop))
+    }),
+    ("replies_around", Right::Look, One, |app, of| {
+        let run = app.find_run(of.run)?;
+        app.outcomes(&run, None)?.try_for_each(|outcome| app.replies_around(&run, &outcome?).map(drop))
     }),
     ("planned_reply_to", Right::Look, One, |app, of| app.planned_reply_to(of.preview, of.user).map(drop)),
     ("radius_check", Right::Administer, Everywhere, |app, _| app.radius_check("nobody", None).map(drop)),

@@ -168,6 +168,8 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     assert!(browser.page(&run).contains("This plan was applied by"));
     let past = browser.page("/users/n1?tab=history");
     assert!(past.contains(&format!("href=\"{applied}\"")) && past.contains("Take back"), "{past}");
+    let reply = browser.page(&format!("{applied}?reply=1"));
+    assert!(reply.contains("The same before and after") && reply.contains("Access-Accept"), "{reply}");
     let undo = browser.done(&format!("{applied}/undo"), &[]);
     let page = browser.ended(&undo);
     assert!(page.contains("preview of taking run"), "{page}");
@@ -315,6 +317,72 @@ fn a_user_is_edited_by_forms_as_it_was_seen() {
     let version = hidden(&ana.page("/users/new%20one"), "version");
     ana.done("/users/new%20one", &[("act", "remove"), ("version", &version), ("typed", "new one")]);
     assert_eq!(ana.get("/users/new%20one").status, 404);
+    server.end();
+}
+
+/// The link of the newest entry of a user's history.
+#[track_caller]
+fn newest(browser: &Browser<'_>, user: &str) -> String {
+    let page = browser.page(&format!("/users/{user}?tab=history"));
+    let mark = format!("href=\"/users/{user}/revert?event=");
+    let from = page.find(&mark).unwrap_or_else(|| panic!("nothing to take back in {page}")) + "href=\"".len();
+    page[from..].split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn one_entry_of_the_history_is_taken_back_as_it_was_seen() {
+    let desk = site();
+    desk.ok(&["profiles", "add", "plus", "--reply", "Session-Timeout := 60"]);
+    desk.write("give.py", "user.klass = 'plus'\nuser.profile_add(short_name='plus')\n");
+    desk.ok(&["run", "give.py", "--filter", "username eq \"n1\"", "--apply", "--yes"]);
+    desk.ok(&["users", "set", "n1", "first_name=Ana"]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let answer = ana.page("/users/n1?tab=reply");
+    assert!(answer.contains("Access-Accept") && answer.contains("Session-Timeout"), "{answer}");
+    let diff = ana.page("/runs/1?reply=1");
+    assert!(diff.contains("class=\"plus\">+Session-Timeout = 60"), "{diff}");
+
+    let by_hand = newest(&ana, "n1");
+    let (path, event) = by_hand.split_once("?event=").unwrap();
+    let page = ana.page(&by_hand);
+    assert!(page.contains("Take 1 change of n1 back") && page.contains("first_name"), "{page}");
+    let version = hidden(&page, "version");
+    // Somebody else is quicker.
+    desk.ok(&["users", "set", "n1", "last_name=Berg"]);
+    assert_eq!(ana.post(path, &[("event", event), ("version", &version)]).status, 412);
+    let fields = [("event", event), ("version", &hidden(&ana.page(&by_hand), "version"))];
+    assert_eq!(ana.done(path, &fields), "/users/n1?tab=history&done=reverted");
+    let user = desk.user("n1");
+    assert_eq!((user["first_name"].as_str(), user["last_name"].as_str()), (Some(""), Some("Berg")));
+    assert!(ana.page(&by_hand).contains("as before already"));
+    // What was taken back can be taken back.
+    let again = newest(&ana, "n1");
+    let page = ana.page(&again);
+    ana.done(path, &[("event", &hidden(&page, "event")), ("version", &hidden(&page, "version"))]);
+    assert_eq!(desk.user("n1")["first_name"], "Ana");
+
+    // What a run has done, too, unless it was changed since.
+    let past = ana.page("/users/n1?tab=history");
+    let last = past.rsplit("revert?event=").next().unwrap().split('"').next().unwrap().to_owned();
+    let of_run = format!("{path}?event={last}");
+    let page = ana.page(&of_run);
+    assert!(page.contains("Take 2 changes of n1 back") && page.contains("/runs/1/undo"), "{page}");
+    desk.ok(&["users", "set", "n1", "klass=other"]);
+    let page = ana.page(&of_run);
+    assert!(page.contains("it was changed again since") && !page.contains("name=\"version\""), "{page}");
+    let version = hidden(&ana.page("/users/n1"), "version");
+    let refused = ana.post(path, &[("event", &last), ("version", &version)]);
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    desk.ok(&["users", "set", "n1", "klass=plus"]);
+    let page = ana.page(&of_run);
+    ana.done(path, &[("event", &last), ("version", &hidden(&page, "version"))]);
+    let user = desk.user("n1");
+    assert_eq!((&user["klass"], &user["profiles"]), (&"gold".into(), &serde_json::json!([])));
+    // It is nobody else's.
+    let olga = Browser::signed_in(&server, "olga");
+    assert_eq!(olga.get(&format!("/users/s1/revert?event={last}")).status, 404);
+    assert_eq!(olga.get(&format!("/users/n2/revert?event={last}")).status, 404);
     server.end();
 }
 

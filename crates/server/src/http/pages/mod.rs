@@ -13,6 +13,7 @@ mod new_run;
 mod organizations;
 mod params;
 mod profiles;
+mod revert;
 mod run;
 mod runs;
 mod script;
@@ -58,6 +59,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/users", get(users::list))
         .route("/add-user", get(users::add_page).post(users::add))
         .route("/users/{username}", get(user::page).post(user::change))
+        .route("/users/{username}/revert", get(revert::page).post(revert::revert))
         .route("/scripts", get(scripts::list))
         .route("/samples", get(scripts::samples))
         .route("/new-script", get(script::new_page).post(script::add))

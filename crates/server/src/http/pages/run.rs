@@ -15,7 +15,7 @@ use super::params::once;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
-use super::view::{Badge, Bar, Changes, Pager, number};
+use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all, number};
 use crate::http::api::page::Wanted;
 use crate::http::api::runs::{Nobody, engine};
 use crate::http::extract::{Path, Query};
@@ -36,6 +36,8 @@ pub(super) struct Asked {
     groups: String,
     cursor: String,
     trail: String,
+    /// The target whose answer of FreeRADIUS is wanted.
+    reply: Option<i64>,
 }
 
 /// How many targets had an outcome.
@@ -60,6 +62,17 @@ struct Row {
     /// Its row in the file, column and cell.
     cells: Vec<(String, String)>,
     millis: String,
+    /// What FreeRADIUS answers before and after, where it is asked for.
+    reply: Option<Around>,
+}
+
+/// What FreeRADIUS answers before and after a target.
+enum Around {
+    /// The same.
+    Same(Vec<String>),
+    Differs(Vec<DiffLine>),
+    /// The user is not as the run knows them any more.
+    Moved,
 }
 
 #[derive(Template)]
@@ -87,6 +100,17 @@ struct Page {
 }
 
 impl Page {
+    /// The address of this part of the targets, with the answer to one of them.
+    fn reply_to(&self, target: &i64) -> String {
+        Address::new(format!("/runs/{}", self.run.id))
+            .with("outcome", &self.asked.outcome)
+            .with("groups", &self.asked.groups)
+            .with("cursor", &self.asked.cursor)
+            .with("trail", &self.asked.trail)
+            .with("reply", &target.to_string())
+            .text()
+    }
+
     fn count(&self, outcome: &str) -> u64 {
         let chip = self.chips.iter().find(|chip| chip.outcome.name() == outcome);
         chip.map_or(0, |chip| chip.count)
@@ -172,7 +196,10 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
         let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
-        let part = wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run));
+        let mut part = wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run));
+        for row in part.items.iter_mut().filter(|row| Some(row.outcome.target) == asked.reply) {
+            row.reply = Some(around(app, &run, &row.outcome)?);
+        }
         let base = Address::new(format!("/runs/{}", run.id))
             .with("outcome", &asked.outcome)
             .with("groups", &asked.groups);
@@ -221,8 +248,19 @@ fn row(outcome: TargetOutcome, run: &Run) -> Row {
         changes: Changes::of(&outcome.changes),
         cells: columns.zip(outcome.cells.iter().flatten().cloned()).collect(),
         millis: format!("{:.1}", outcome.micros as f64 / 1_000.0),
+        reply: None,
         outcome,
     }
+}
+
+fn around(app: &App, run: &Run, outcome: &TargetOutcome) -> Result<Around, Problem> {
+    let Some((before, after)) = app.replies_around(run, outcome)? else { return Ok(Around::Moved) };
+    let (before, after) = (before.lines(), after.lines());
+    if before == after {
+        return Ok(Around::Same(after));
+    }
+    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    Ok(Around::Differs(diff_all(&text(&before), &text(&after))))
 }
 
 #[derive(Template)]

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, UserEdit};
-use rollcall_domain::{Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Secret, User};
+use rollcall_domain::{Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Reply, Secret, User};
 use rollcall_store::Event;
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::{Sent, read_fields};
 use super::view::{Badge, Changes, Pager, moment};
-use crate::http::api::page::Wanted;
+use crate::http::api::page::{Wanted, cursor};
 use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
@@ -65,6 +65,8 @@ struct Past {
     run: Option<i64>,
     script: String,
     changes: Changes,
+    /// How it is named when it is to be taken back.
+    token: String,
 }
 
 impl From<Event> for Past {
@@ -75,6 +77,7 @@ impl From<Event> for Past {
             run: event.by.as_ref().map(|by| by.run),
             script: event.by.map(|by| by.script).unwrap_or_default(),
             changes: Changes::of(&event.changes),
+            token: cursor(&event.key),
         }
     }
 }
@@ -92,6 +95,8 @@ struct Page {
     profiles: Vec<Profile>,
     kind: ItemKind,
     items: Vec<ItemRow>,
+    /// What FreeRADIUS answers, where that is asked for.
+    reply: Option<Reply>,
     events: Vec<Past>,
     pager: Pager,
 }
@@ -103,7 +108,7 @@ impl Page {
 }
 
 fn tab(name: &str) -> &'static str {
-    ["profiles", "attributes", "check-attributes", "history"]
+    ["profiles", "attributes", "check-attributes", "reply", "history"]
         .into_iter()
         .find(|tab| *tab == name)
         .unwrap_or("overview")
@@ -151,6 +156,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             profiles: if tab == "profiles" { app.profiles()? } else { Vec::new() },
             kind,
             items: user.items(kind).to_vec(),
+            reply: if tab == "reply" { Some(app.radius_reply(&user)?) } else { None },
             events,
             pager,
             user,

@@ -76,6 +76,14 @@ impl Changes {
     pub(super) fn of(changes: &[Change]) -> Self {
         Self(changes.iter().map(line).collect())
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 fn line(change: &Change) -> Line {
@@ -130,6 +138,20 @@ pub(super) fn diff_lines(old: (&str, &str), new: (&str, &str)) -> Vec<DiffLine> 
         _ => "",
     };
     text.lines().map(|line| DiffLine { class: class(line), text: line.to_owned() }).collect()
+}
+
+/// Every line of two texts, those that differ marked.
+pub(super) fn diff_all(old: &str, new: &str) -> Vec<DiffLine> {
+    let diff = similar::TextDiff::from_lines(old, new);
+    let line = |change: similar::Change<&str>| {
+        let (sign, class) = match change.tag() {
+            similar::ChangeTag::Equal => (' ', ""),
+            similar::ChangeTag::Delete => ('-', "minus"),
+            similar::ChangeTag::Insert => ('+', "plus"),
+        };
+        DiffLine { class, text: format!("{sign}{}", change.value().trim_end_matches('\n')) }
+    };
+    diff.iter_all_changes().map(line).collect()
 }
 
 /// A number for people.
