@@ -51,7 +51,7 @@ enum Reach {
 use Reach::{Everywhere, Own, Theirs as One};
 
 /// Use cases that take no right: they reach no database, or only say what `App` is made of.
-const NONE: [&str; 11] = [
+const NONE: [&str; 12] = [
     "acting",
     "acting_as",
     "actor",
@@ -62,6 +62,7 @@ const NONE: [&str; 11] = [
     "read_script",
     "with_dictionaries",
     "with_lease",
+    "within",
     "zone",
 ];
 

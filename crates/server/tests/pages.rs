@@ -135,6 +135,12 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     let fields = [("act", "save"), ("source", "pass"), ("version", "1")];
     assert_eq!(browser.done("/scripts/give", &fields), "/scripts/give?done=saved");
     assert_eq!(browser.post("/scripts/give", &fields).status, 412);
+    let list = browser.page("/scripts");
+    assert!(list.contains("fine</span>") && list.contains("<span class=\"soft\">never</span>"), "{list}");
+    let fields = [("act", "try"), ("source", "x = 1\nx.y\nrow.z\n"), ("user", "n1"), ("version", "1")];
+    let failed = browser.post("/scripts/give", &fields).text;
+    assert!(failed.contains("href=\"#line-2\">Show line 2") && failed.contains("id=\"line-2\""), "{failed}");
+    assert!(failed.contains("<code>attribute_add(attr, value") && failed.contains("Of a <code>Run</code>"));
     let history = browser.page("/scripts/give/history");
     assert!(history.contains("class=\"minus\">-user.klass = params.klass"), "{history}");
     assert_eq!(browser.done("/scripts/give/history", &[("version", "1")]), "/scripts/give?done=restored");
@@ -177,6 +183,8 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     browser.ended(&undone);
     assert_eq!(desk.user("n1")["klass"], "gold");
     assert!(browser.page("/runs").contains(&format!("href=\"{undone}\"")));
+    let list = browser.page("/scripts");
+    assert!(list.contains(&format!("<a href=\"{undone}\">run")), "the last run: {list}");
 
     let verified = browser.post("/audit/verify", &[("head", "")]);
     assert!(verified.text.contains("The chain is verified"), "{}", verified.text);
@@ -317,6 +325,71 @@ fn a_user_is_edited_by_forms_as_it_was_seen() {
     let version = hidden(&ana.page("/users/new%20one"), "version");
     ana.done("/users/new%20one", &[("act", "remove"), ("version", &version), ("typed", "new one")]);
     assert_eq!(ana.get("/users/new%20one").status, 404);
+    server.end();
+}
+
+#[test]
+fn whoever_looks_at_one_organization_sees_and_runs_that_only() {
+    let desk = site();
+    desk.write("give.py", "user.klass = 'plus'\n");
+    desk.ok(&["scripts", "save", "give", "give.py"]);
+    let server = Server::on(&desk);
+    let mut ana = Browser::signed_in(&server, "ana");
+    let page = ana.page("/users");
+    assert!(page.contains("All organizations") && page.contains("3 users"), "{page}");
+    assert!(!page.contains("note narrowed"), "{page}");
+    let id = |name: &str| {
+        let from = page.find(&format!(">{name}</option>")).unwrap();
+        page[..from].rsplit("value=\"").next().unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (north, south) = (id("North"), id("South"));
+    let choose = |organization: &str| {
+        let answer = ana.post("/organization", &[("organization", organization), ("next", "/users")]);
+        assert_eq!((answer.status.as_u16(), place(&answer)), (303, "/users"));
+        answer.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    };
+    let chosen = choose(&south);
+    assert_eq!(choose(""), "rollcall-organization=");
+    ana.cookie = format!("{}; {chosen}", ana.cookie);
+
+    // Listed, counted and searched for are its users, and every such page says so.
+    let users = ana.page("/users");
+    assert!(
+        users.contains("1 user<") && users.contains("/users/s1") && !users.contains("/users/n1"),
+        "{users}"
+    );
+    assert!(users.contains("Users of <strong>South</strong> only"), "{users}");
+    assert!(!ana.page("/users?search=n1").contains("href=\"/users/n1\""));
+    assert!(!ana.page("/users?filter=klass%20eq%20%22gold%22").contains("/users/n1"));
+    assert!(ana.page("/").contains("1 user<"));
+    // What is not a list is there all the same.
+    assert!(!ana.page("/users/n1").contains("note narrowed"));
+    assert!(ana.page("/add-user").contains("<option selected>South</option>"));
+
+    // A run that is made there is for its users, whichever organization is chosen when the form is sent.
+    let wizard = ana.page("/runs/new?who=all&script=give");
+    assert!(wizard.contains("Preview for 1 user") && wizard.contains("Users of <strong>South"), "{wizard}");
+    assert_eq!(hidden(&wizard, "organization_id"), south);
+    let within = |organization: &str| {
+        let fields = [("script", "give"), ("who", "all"), ("organization_id", organization)];
+        let run = ana.done("/runs/new", &fields);
+        ana.ended(&run)
+    };
+    let run = within(&south);
+    assert!(run.contains("Change 1 user<") && run.contains("<dt>Within</dt><dd>South</dd>"), "{run}");
+    assert!(within("").contains("Change 3 users"));
+
+    // Whoever may look at one organization only sees its name, and another one counts for nothing.
+    let mut olga = Browser::signed_in(&server, "olga");
+    let page = olga.page("/users");
+    assert!(page.contains("Organization: </span>North") && !page.contains("All organizations"), "{page}");
+    olga.cookie = format!("{}; rollcall-organization={south}", olga.cookie);
+    let page = olga.page("/users");
+    assert!(page.contains("2 users") && !page.contains("s1") && !page.contains("note narrowed"), "{page}");
+    let fields = [("script", "give"), ("who", "all"), ("organization_id", &*south)];
+    assert_eq!(olga.post("/runs/new", &fields).status, 403);
+    ana.cookie = format!("{}; rollcall-organization=9{north}", ana.cookie.split(';').next().unwrap());
+    assert!(ana.page("/users").contains("3 users"), "there is no such organization");
     server.end();
 }
 
@@ -503,6 +576,12 @@ fn an_account_is_looked_after_by_forms() {
     assert!(!ana.page("/account").contains(&token), "it is shown once");
     ana.done("/account", &[("act", "revoke_token"), ("id", "1")]);
     assert_eq!(server.get("/api/v1/users", &[("authorization", &bearer)]).status, 401);
+
+    let enrolled = ana.post("/account", &[("act", "enrol")]).text;
+    assert!(
+        enrolled.contains("<svg class=\"qr\"") && enrolled.contains("href=\"otpauth://totp/"),
+        "{enrolled}"
+    );
 
     let added = [
         ("act", "add"),

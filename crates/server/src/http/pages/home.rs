@@ -94,8 +94,9 @@ fn months(app: &App) -> Result<Vec<Month>, Problem> {
 }
 
 pub(super) async fn page(visitor: Visitor) -> Result<Response, Problem> {
-    let page = |app: &App, shell| {
-        let runs = app.runs_after(&RunQuery::default(), None, 5)?;
+    let page = |all: &App, shell: Shell| {
+        let app = &shell.narrowed(all);
+        let runs = all.runs_after(&RunQuery::default(), None, 5)?;
         Ok(Page {
             all: app.count_users_to(None, COUNTED)?,
             counts: counts(app)?,

@@ -77,6 +77,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/account", get(account::own_page).post(account::change_own))
         .route("/audit", get(audit::page))
         .route("/theme", post(shell::choose_theme))
+        .route("/organization", post(shell::choose_organization))
         .layer(middleware::from_fn(limits::be_patient))
         .merge(long())
 }

@@ -99,11 +99,13 @@ struct Page {
     params: Params,
     sent: Sent,
     once: String,
+    /// The organization that the list is narrowed to.
+    within: String,
 }
 
 impl Page {
     /// What goes along with the second form.
-    fn said(&self) -> [(&'static str, &str); 9] {
+    fn said(&self) -> [(&'static str, &str); 10] {
         let Asked { script, who, filter, upload, key, skip, run, outcome } = &self.asked;
         [
             ("script", script),
@@ -115,6 +117,7 @@ impl Page {
             ("run", run),
             ("outcome", outcome),
             ("once", &self.once),
+            ("organization_id", &self.within),
         ]
     }
 
@@ -157,7 +160,8 @@ fn count(app: &App, asked: &Asked) -> Result<Option<Who>, Problem> {
 }
 
 async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Problem> {
-    let page = move |app: &App, shell| {
+    let page = move |app: &App, shell: Shell| {
+        let app = &shell.narrowed(app);
         let (who, wrong) = match count(app, &asked) {
             Ok(who) => (who, None),
             Err(problem) if problem.status().is_server_error() => return Err(problem),
@@ -171,7 +175,6 @@ async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Pr
         let read =
             script.as_ref().map_or(Ok(none), |script| app.read_script(&script.name, &script.source))?;
         Ok(Page {
-            shell,
             scripts: app.scripts()?.iter().map(rollcall_domain::ScriptVersion::full_name).collect(),
             filters: app.saved_filters()?.iter().map(rollcall_domain::SavedFilter::full_name).collect(),
             uploads: app.uploads_after(None, 20)?,
@@ -182,6 +185,8 @@ async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Pr
             script,
             sent,
             once: log::request_id().unwrap_or_default(),
+            within: shell.organization_id(),
+            shell,
             asked,
         })
     };
@@ -229,7 +234,7 @@ pub(super) async fn start(
     Form(sent): Form<Sent>,
 ) -> Result<Response, Problem> {
     let asked = Asked::of(&sent);
-    let (app, wanted, given) = (visitor.app.clone(), asked.clone(), sent.clone());
+    let (app, wanted, given) = (visitor.as_shown(&sent), asked.clone(), sent.clone());
     let started = aside(move || {
         let script = saved(&app, &wanted.script)?;
         let choice = match wanted.who.as_str() {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_app::App;
 use rollcall_app::runs::{Again, ApplyRequest, Group, ResumeRequest, RetryRequest, Stop, Terms, UndoRequest};
-use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, TargetOutcome};
+use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, Scope, TargetOutcome};
 use serde::Deserialize;
 
 use super::address::Address;
@@ -18,6 +18,7 @@ use super::users::Sent;
 use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all, number};
 use crate::http::api::page::Wanted;
 use crate::http::api::runs::{Nobody, engine};
+use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::http::{Server, aside, log};
@@ -95,6 +96,8 @@ struct Page {
     applied_by: Option<RunId>,
     undone_by: Option<RunId>,
     approvals: Vec<Approval>,
+    /// The organizations whose users it was for; empty: everybody's.
+    within: Vec<String>,
     unapproved: Option<String>,
     once: String,
 }
@@ -228,6 +231,7 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             applied_by: if preview { app.applied_by(run.id)? } else { None },
             undone_by: if preview { None } else { app.undone_by(run.id)? },
             approvals: app.approvals(&run)?,
+            within: within(app, &run)?,
             unapproved: match preview && run.state == RunState::Finished {
                 true => app.unapproved(&run)?.map(|why| why.to_string()),
                 false => None,
@@ -239,6 +243,12 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         })
     };
     visitor.page("runs", page).await
+}
+
+fn within(app: &App, run: &Run) -> Result<Vec<String>, Problem> {
+    let Scope::Within(ids) = &run.scope else { return Ok(Vec::new()) };
+    let names = organizations(app)?;
+    Ok(ids.iter().map(|id| names.get(id).cloned().unwrap_or_else(|| id.to_string())).collect())
 }
 
 fn row(outcome: TargetOutcome, run: &Run) -> Row {
