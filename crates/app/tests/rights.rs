@@ -326,6 +326,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.outcomes(&app.find_run(of.preview)?, None)?
             .try_for_each(|outcome| app.planned_reply(&outcome?).map(drop))
     }),
+    ("last_run_of", Right::Look, Own, |app, of| app.last_run_of(of.saved).map(drop)),
     ("replies_around", Right::Look, One, |app, of| {
         let run = app.find_run(of.run)?;
         app.outcomes(&run, None)?.try_for_each(|outcome| app.replies_around(&run, &outcome?).map(drop))

@@ -303,6 +303,13 @@ impl App {
         first(standing.filter(|run| run.as_ref().map_or(true, is_wanted)), limit)
     }
 
+    /// The last run of a script, by the name that it is saved under.
+    pub fn last_run_of(&self, script: &str) -> Result<Option<Run>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let found = permit.last_run_of(script, &permit.scope)?;
+        Ok(found.map(|run| as_it_stands(run, self.clock.now())))
+    }
+
     /// The next outcomes of a run after target `after`, in the order of its targets, of one kind only where `outcome` names
     /// it. Of a run that nobody is at, targets that had no turn are among them at their place, as `not_run`.
     pub fn outcomes_after(

@@ -10,6 +10,7 @@ use rollcall_domain::{Administrator, ApiToken, Organization, Right, Role, Scopes
 
 use super::address::segment;
 use super::administration::grant;
+use super::qr::Qr;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
@@ -24,7 +25,7 @@ const SHOWN: u32 = 200;
 /// A secret that is shown now and never again.
 enum Shown {
     Token(String),
-    Authenticator { secret: String, uri: String },
+    Authenticator { secret: String, uri: String, code: Option<Qr> },
     RecoveryCodes(Vec<String>),
 }
 
@@ -151,7 +152,8 @@ fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
                 "enrol" => {
                     let made = credentials.enrol_totp(&who)?;
                     let (secret, uri) = (made.secret.reveal().to_owned(), made.uri.reveal().to_owned());
-                    return Ok(Done::Shown(Shown::Authenticator { secret, uri }));
+                    let code = Qr::of(&uri);
+                    return Ok(Done::Shown(Shown::Authenticator { secret, uri, code }));
                 }
                 "confirm" => {
                     let codes = credentials.confirm_totp(&who, &Secret::new(text("code")))?;

@@ -13,6 +13,7 @@ mod new_run;
 mod organizations;
 mod params;
 mod profiles;
+mod qr;
 mod revert;
 mod run;
 mod runs;
