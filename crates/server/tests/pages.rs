@@ -163,6 +163,10 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     assert_eq!(browser.done("/runs/new", &fields), run, "sent twice, it is one run");
     let preview = browser.ended(&run);
     assert!(preview.contains("Change 2 users"), "{preview}");
+    assert!(
+        preview.contains("Targets 1 to 1: changed 1;") && preview.contains("Along the list"),
+        "{preview}"
+    );
     assert_eq!(desk.user("n1")["klass"], "gold", "a preview writes nothing");
     assert!(browser.page(&format!("{run}/script")).contains("id=\"line-4\""));
     assert!(!browser.page(&format!("{run}?outcome=failed")).contains("/users/n1\">n1</a></th>"));
@@ -187,7 +191,9 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     assert!(list.contains(&format!("<a href=\"{undone}\">run")), "the last run: {list}");
 
     let verified = browser.post("/audit/verify", &[("head", "")]);
-    assert!(verified.text.contains("The chain is verified"), "{}", verified.text);
+    assert!(verified.text.contains("chain verified</span>"), "{}", verified.text);
+    let audit = browser.page("/audit?action=run-undo");
+    assert!(audit.contains("Details of row") && !audit.contains("sign-in</td>"), "{audit}");
     assert_eq!(browser.done("/logout", &[]), "/login");
     assert_eq!(browser.get("/users").status, 303, "the session is over");
     server.end();
@@ -390,6 +396,75 @@ fn whoever_looks_at_one_organization_sees_and_runs_that_only() {
     assert_eq!(olga.post("/runs/new", &fields).status, 403);
     ana.cookie = format!("{}; rollcall-organization=9{north}", ana.cookie.split(';').next().unwrap());
     assert!(ana.page("/users").contains("3 users"), "there is no such organization");
+    server.end();
+}
+
+#[test]
+fn an_empty_installation_leads_to_its_first_users() {
+    let desk = Desk::new();
+    desk.write("password", format!("{PASSWORD}\n"));
+    for (name, grant) in [("ana", "admin"), ("rita", "read-only")] {
+        desk.ok(&["administrators", "add", name, "--grant", grant]);
+        desk.shell(&format!("rollcall administrators password {name} < password")).exits(0);
+    }
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let start = ana.page("/");
+    assert!(
+        start.contains("/import-users") && start.contains("/new-script?sample=extend-by-days"),
+        "{start}"
+    );
+    assert!(start.contains("Make 1,000 sample users"), "{start}");
+    let rita = Browser::signed_in(&server, "rita");
+    assert!(!rita.page("/").contains("sample users</button>") && !rita.page("/").contains("/import-users"));
+    assert_eq!(rita.post("/", &[]).status, 403);
+
+    let send = |rows: &str| {
+        let body = format!(
+            "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"users.csv\"\r\n\
+             Content-Type: text/csv\r\n\r\n{rows}\r\n--cut--\r\n"
+        );
+        let headers =
+            [PAGE, ("cookie", ana.cookie.as_str()), ("content-type", "multipart/form-data; boundary=cut")];
+        let sent = server.send("POST", "/import-users/file", &headers, &body);
+        assert_eq!(sent.status, 303, "{}", sent.text);
+        place(&sent).to_owned()
+    };
+    // Every fault is told, with its line; nothing is imported.
+    let faulty = send("username,is_active\nn1,perhaps\nn1,true\n,true\n");
+    let page = ana.page(&faulty);
+    assert!(page.contains("3 things are wrong in users.csv") && !page.contains("Import 3 users"), "{page}");
+    let upload = faulty.rsplit('=').next().unwrap();
+    let refused = ana.post("/import-users", &[("upload", upload), ("encoding", "")]);
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    // What is right is only looked at, too, until somebody says yes.
+    let fine = send("username,organization\nn1,North\nn2,North\n");
+    let page = ana.page(&fine);
+    assert!(page.contains("2 users would be added") && page.contains("<strong>North</strong>"), "{page}");
+    assert!(ana.page("/").contains("Make 1,000 sample users"), "nothing was written");
+    assert_eq!(desk.ok(&["organizations", "list", "--format", "json"]).objects().len(), 0);
+    let upload = fine.rsplit('=').next().unwrap();
+    assert_eq!(ana.done("/import-users", &[("upload", upload), ("encoding", "")]), "/?done=imported");
+    let start = ana.page("/?done=imported");
+    assert!(start.contains("2 users") && start.contains("The first script"), "{start}");
+    // Samples are for whoever has nothing.
+    assert!(!start.contains("sample users</button>"));
+    assert_eq!(ana.post("/", &[]).status, 409);
+    server.end();
+}
+
+#[test]
+fn samples_fill_an_empty_installation_once() {
+    let desk = Desk::new();
+    desk.write("password", format!("{PASSWORD}\n"));
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    desk.shell("rollcall administrators password ana < password").exits(0);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    assert_eq!(ana.done("/", &[]), "/?done=filled");
+    let start = ana.page("/?done=filled");
+    assert!(start.contains("1,000 users") && start.contains("Campus Net"), "{start}");
+    assert_eq!(ana.post("/", &[]).status, 409);
     server.end();
 }
 
@@ -599,6 +674,13 @@ fn an_account_is_looked_after_by_forms() {
         users.contains("/users/s1") && !users.contains("/users/n1") && !users.contains("Add a user"),
         "{users}"
     );
+    assert!(matrix.contains("What the roles allow"), "{matrix}");
+    // Of one's own sessions the one goes on in which the password is changed.
+    let elsewhere = Browser::signed_in(&server, "rita");
+    let new = "canary-of-another-password";
+    assert_eq!(rita.done("/account", &[("act", "password"), ("password", new)]), "/account?done=password");
+    assert!(rita.page("/account?done=password").contains("this one goes on"));
+    assert_eq!(elsewhere.get("/users").status, 303, "the others are over");
     ana.done("/administrators/rita", &[("act", "end_sessions")]);
     assert_eq!(rita.get("/users").status, 303);
     ana.done("/administration", &[("act", "four_eyes_above"), ("value", "100")]);

@@ -12,6 +12,7 @@ mod begin;
 mod cancel;
 mod chains;
 mod conduct;
+mod course;
 mod crew;
 mod evaluate;
 mod execute;

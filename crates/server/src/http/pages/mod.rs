@@ -5,9 +5,12 @@ mod account;
 mod address;
 mod administration;
 mod audit;
+mod course;
 mod errors;
+mod files;
 mod filters;
 mod home;
+mod import;
 mod login;
 mod new_run;
 mod organizations;
@@ -52,7 +55,7 @@ const MAY_LOAD: HeaderValue = HeaderValue::from_static(
 /// The routes of all pages.
 pub(super) fn routes() -> Router<Server> {
     Router::new()
-        .route("/", get(home::page))
+        .route("/", get(home::page).post(home::fill))
         .route("/style.css", get(style))
         .route("/favicon.svg", get(favicon))
         .route("/login", get(login::page).post(login::sign_in))
@@ -88,6 +91,8 @@ fn long() -> Router<Server> {
     Router::new()
         .route("/runs/new", get(new_run::page).post(new_run::start))
         .route("/runs/new/file", post(new_run::file).layer(DefaultBodyLimit::disable()))
+        .route("/import-users", get(import::page).post(import::import))
+        .route("/import-users/file", post(import::file).layer(DefaultBodyLimit::disable()))
         .route("/audit/verify", post(audit::verify))
         .route("/runs/{run}/{act}", post(run::make))
         .layer(middleware::from_fn(limits::be_very_patient))

@@ -10,6 +10,7 @@ use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, Scope, Targ
 use serde::Deserialize;
 
 use super::address::Address;
+use super::course::Course;
 use super::new_run::terms;
 use super::params::once;
 use super::see;
@@ -27,6 +28,8 @@ use crate::http::{Server, aside, log};
 const TYPED_ABOVE: u64 = 1_000;
 /// The changes of so many targets are grouped without being asked for.
 const GROUPED: u64 = 100_000;
+/// The list of targets is shown in so many parts.
+pub(super) const COURSE: u64 = 60;
 /// So many groups are shown.
 const GROUPS: usize = 20;
 
@@ -91,6 +94,8 @@ struct Page {
     chips: Vec<Chip>,
     /// None: there are too many targets to group them unasked.
     groups: Option<Vec<Group>>,
+    /// None: there are too many to look at them unasked, or too few to be worth it.
+    course: Option<Course>,
     rows: Vec<Row>,
     pager: Pager,
     applied_by: Option<RunId>,
@@ -206,8 +211,12 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         let base = Address::new(format!("/runs/{}", run.id))
             .with("outcome", &asked.outcome)
             .with("groups", &asked.groups);
-        let groups = match run.tally.get(Outcome::Changed) <= GROUPED || !asked.groups.is_empty() {
+        let groups = match run.tally.total() <= GROUPED || !asked.groups.is_empty() {
             true => Some(app.histogram(&run, GROUPS)?),
+            false => None,
+        };
+        let course = match groups.is_some() && run.tally.total() > 1 {
+            true => Some(Course::of(&run, &app.course(&run, COURSE)?)),
             false => None,
         };
         if !run.state.at_rest() && !run.is_held() {
@@ -226,6 +235,7 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             done,
             chips: run.final_tally().iter().filter_map(chip).collect(),
             groups,
+            course,
             rows: part.items,
             pager: Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref()),
             applied_by: if preview { app.applied_by(run.id)? } else { None },
