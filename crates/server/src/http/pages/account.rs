@@ -4,19 +4,25 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Form;
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use rollcall_app::App;
-use rollcall_domain::{Administrator, ApiToken, Organization, Right, Role, Scopes, Secret, Session};
+use rollcall_domain::{
+    Administrator, ApiToken, Organization, Right, Role, Scopes, Secret, Session, SessionId,
+};
+use serde::Deserialize;
 
-use super::address::segment;
+use super::address::{Address, segment};
 use super::administration::grant;
 use super::qr::Qr;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
-use crate::http::aside;
-use crate::http::extract::Path;
+use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
+use crate::http::sessions::Origin;
+use crate::http::{Server, aside, blocking, cookie};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many sessions and tokens are shown.
@@ -39,6 +45,9 @@ struct Granted {
 struct Page {
     shell: Shell,
     own: bool,
+    done: String,
+    /// The session in which somebody looks at it.
+    current: Option<SessionId>,
     who: Administrator,
     grants: Vec<Granted>,
     organizations: Vec<Organization>,
@@ -48,18 +57,70 @@ struct Page {
     now: rollcall_domain::Timestamp,
 }
 
-async fn show(visitor: Visitor, name: String, own: bool, shown: Option<Shown>) -> Result<Response, Problem> {
+/// Whose page it is, and how somebody got there.
+struct Place {
+    name: String,
+    own: bool,
+    /// The session in which they look at their own.
+    session: Option<Session>,
+    done: String,
+}
+
+impl Place {
+    fn of(name: String) -> Self {
+        Self { name, own: false, session: None, done: String::new() }
+    }
+
+    /// One's own. Whoever shows a token has no session.
+    async fn own(
+        visitor: &Visitor,
+        server: Server,
+        origin: &Origin,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let shown = cookie::shown(headers, origin.https);
+        let session = match shown {
+            Some(token) => blocking(move || Ok(server.credentials.session(&token).ok())).await?,
+            None => None,
+        };
+        let name = visitor.app.actor().name().to_owned();
+        let session = session.filter(|(_, whose)| whose.name == name).map(|(session, _)| session);
+        Ok(Self { own: true, session, ..Self::of(name) })
+    }
+
+    fn address(&self, done: &str) -> String {
+        let page =
+            if self.own { "/account".to_owned() } else { format!("/administrators/{}", segment(&self.name)) };
+        Address::new(page).with("done", done).text()
+    }
+}
+
+/// What was done on the way here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    done: String,
+}
+
+impl Page {
+    fn is_current(&self, session: &SessionId) -> bool {
+        self.current == Some(*session)
+    }
+}
+
+async fn show(visitor: Visitor, place: Place, shown: Option<Shown>) -> Result<Response, Problem> {
+    let Place { name, own, session, done } = place;
     let page = move |app: &App, shell: Shell| {
         let (credentials, who) = app.credentials_of(&name)?;
         // Whoever may look at nothing is somebody, too.
         let organizations = app.organizations().unwrap_or_default();
-        let place = |id: i64| {
+        let at = |id: i64| {
             let known = organizations.iter().find(|each| each.id == id);
             known.map_or_else(|| format!("organization {id}"), |each| each.name.clone())
         };
         let grants = who.rights.grants().map(|grant| Granted {
             role: grant.role.name(),
-            organization: grant.organization_id.map(place).unwrap_or_default(),
+            organization: grant.organization_id.map(at).unwrap_or_default(),
         });
         Ok(Page {
             grants: grants.collect(),
@@ -68,6 +129,8 @@ async fn show(visitor: Visitor, name: String, own: bool, shown: Option<Shown>) -
             now: rollcall_domain::Clock::now(&rollcall_domain::SystemClock),
             shell,
             own,
+            done,
+            current: session.map(|session| session.id),
             organizations,
             who,
             shown,
@@ -76,13 +139,23 @@ async fn show(visitor: Visitor, name: String, own: bool, shown: Option<Shown>) -
     visitor.page(if own { "account" } else { "administration" }, page).await
 }
 
-pub(super) async fn page(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Problem> {
-    show(visitor, name, false, None).await
+pub(super) async fn page(
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    show(visitor, Place { done: asked.done, ..Place::of(name) }, None).await
 }
 
-pub(super) async fn own_page(visitor: Visitor) -> Result<Response, Problem> {
-    let name = visitor.app.actor().name().to_owned();
-    show(visitor, name, true, None).await
+pub(super) async fn own_page(
+    visitor: Visitor,
+    State(server): State<Server>,
+    origin: Origin,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let place = Place::own(&visitor, server, &origin, &headers).await?;
+    show(visitor, Place { done: asked.done, ..place }, None).await
 }
 
 pub(super) async fn change(
@@ -90,36 +163,42 @@ pub(super) async fn change(
     Path(name): Path<String>,
     Form(sent): Form<Sent>,
 ) -> Result<Response, Problem> {
-    work(visitor, name, false, sent).await
+    work(visitor, Place::of(name), sent).await
 }
 
-pub(super) async fn change_own(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Response, Problem> {
-    let name = visitor.app.actor().name().to_owned();
-    work(visitor, name, true, sent).await
+pub(super) async fn change_own(
+    visitor: Visitor,
+    State(server): State<Server>,
+    origin: Origin,
+    headers: HeaderMap,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Problem> {
+    let place = Place::own(&visitor, server, &origin, &headers).await?;
+    work(visitor, place, sent).await
 }
 
 /// What has come of a form.
 enum Done {
     Shown(Shown),
-    /// The page is to be seen again.
-    Here,
+    /// The page is to be seen again, with what was done.
+    Here(&'static str),
     /// The administrator is gone.
     Removed,
 }
 
-async fn work(visitor: Visitor, name: String, own: bool, sent: Sent) -> Result<Response, Problem> {
-    let (app, wanted) = (visitor.app.clone(), name.clone());
-    match aside(move || change_now(&app, &wanted, &sent)).await {
-        Ok(Done::Shown(shown)) => show(visitor, name, own, Some(shown)).await,
-        Ok(Done::Here) if own => Ok(see("/account")),
-        Ok(Done::Here) => Ok(see(format!("/administrators/{}", segment(&name)))),
+async fn work(visitor: Visitor, place: Place, sent: Sent) -> Result<Response, Problem> {
+    let (app, name, session) = (visitor.app.clone(), place.name.clone(), place.session.clone());
+    match aside(move || change_now(&app, &name, session.as_ref(), &sent)).await {
+        Ok(Done::Shown(shown)) => show(visitor, place, Some(shown)).await,
+        Ok(Done::Here(done)) => Ok(see(place.address(done))),
         Ok(Done::Removed) => Ok(see("/administration")),
         Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),
-        Err(problem) => show(visitor.told(problem), name, own, None).await,
+        Err(problem) => show(visitor.told(problem), place, None).await,
     }
 }
 
-fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
+/// `own` is the session of whoever changes what is theirs: it goes on.
+fn change_now(app: &App, name: &str, own: Option<&Session>, sent: &Sent) -> Result<Done, Problem> {
     let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
     let number = || text("id").parse().map_err(|_| Problem::invalid("say which"));
     match text("act") {
@@ -134,10 +213,11 @@ fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
             match act {
                 "password" => {
                     let password = Secret::new(sent.get("password").cloned().unwrap_or_default());
-                    credentials.set_password(&who, &password, None)?;
+                    credentials.set_password(&who, &password, own)?;
+                    return Ok(Done::Here("password"));
                 }
                 "end_session" => credentials.revoke_session(&who, number()?)?,
-                "end_sessions" => drop(credentials.revoke_sessions(&who, None)?),
+                "end_sessions" => drop(credentials.revoke_sessions(&who, own)?),
                 "revoke_token" => credentials.revoke_token(&who, number()?)?,
                 "add_token" => {
                     let rights = Right::ALL.into_iter();
@@ -165,5 +245,5 @@ fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
             }
         }
     }
-    Ok(Done::Here)
+    Ok(Done::Here(""))
 }

@@ -5,7 +5,7 @@ use axum::Form;
 use axum::response::Response;
 use rollcall_app::runs::WorkerInfo;
 use rollcall_app::{Age, App};
-use rollcall_domain::{Above, Administrator, Grant, Organization, Role, Secret, check_password};
+use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, check_password};
 
 use super::address::{Address, segment};
 use super::see;
