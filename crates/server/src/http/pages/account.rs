@@ -19,6 +19,7 @@ use super::qr::Qr;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
+use super::words;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::http::sessions::Origin;
@@ -116,7 +117,7 @@ async fn show(visitor: Visitor, place: Place, shown: Option<Shown>) -> Result<Re
         let organizations = app.organizations().unwrap_or_default();
         let at = |id: i64| {
             let known = organizations.iter().find(|each| each.id == id);
-            known.map_or_else(|| format!("organization {id}"), |each| each.name.clone())
+            known.map_or_else(|| words::organization(id), |each| each.name.clone())
         };
         let grants = who.rights.grants().map(|grant| Granted {
             role: grant.role.name(),
@@ -200,7 +201,7 @@ async fn work(visitor: Visitor, place: Place, sent: Sent) -> Result<Response, Pr
 /// `own` is the session of whoever changes what is theirs: it goes on.
 fn change_now(app: &App, name: &str, own: Option<&Session>, sent: &Sent) -> Result<Done, Problem> {
     let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
-    let number = || text("id").parse().map_err(|_| Problem::invalid("say which"));
+    let number = || text("id").parse().map_err(|_| Problem::invalid(words::SAY_WHICH));
     match text("act") {
         "grant" => app.grant(name, &grant(app, sent)?)?,
         "revoke" => drop(app.revoke(name, &grant(app, sent)?)?),
@@ -224,7 +225,7 @@ fn change_now(app: &App, name: &str, own: Option<&Session>, sent: &Sent) -> Resu
                     let rights = rights.filter(|right| sent.contains_key(&format!("scope.{}", right.name())));
                     let scopes = Scopes::new(rights)?;
                     let days = text("days").parse::<u16>().ok().filter(|days| (1..=366).contains(days));
-                    let days = days.ok_or_else(|| Problem::invalid("a token is good for 1 to 366 days"))?;
+                    let days = days.ok_or_else(|| Problem::invalid(words::TOKEN_DAYS))?;
                     let (_, token) =
                         credentials.add_token(&who, text("name"), &scopes, DAY * u32::from(days))?;
                     return Ok(Done::Shown(Shown::Token(token.reveal().to_owned())));
@@ -241,7 +242,7 @@ fn change_now(app: &App, name: &str, own: Option<&Session>, sent: &Sent) -> Resu
                     return Ok(Done::Shown(Shown::RecoveryCodes(codes)));
                 }
                 "remove_totp" => drop(credentials.remove_totp(&who)?),
-                _ => return Err(Problem::invalid("say what is to be done")),
+                _ => return Err(Problem::invalid(words::SAY_WHAT)),
             }
         }
     }

@@ -11,6 +11,7 @@ use super::address::{Address, segment};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
+use super::words;
 use crate::http::aside;
 use crate::http::problem::Problem;
 
@@ -81,7 +82,7 @@ pub(super) fn grant(app: &App, sent: &Sent) -> Result<Grant, Problem> {
         name => {
             let known = app.organizations()?;
             let found = known.iter().find(|each| each.name == name);
-            let missing = || Problem::invalid(format!("there is no organization {name:?}"));
+            let missing = || Problem::invalid(words::no_organization(name));
             Some(found.ok_or_else(missing)?.id)
         }
     };

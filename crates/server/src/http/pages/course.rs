@@ -8,6 +8,8 @@ use rollcall_store::CoursePart;
 /// The width and the height of all of it.
 const WIDTH: u64 = 1_200;
 const HEIGHT: u64 = 100;
+/// The height of the strip below it.
+const STRIP: u64 = 28;
 
 /// One part of the list, as a column.
 struct Column {
@@ -36,6 +38,8 @@ pub(super) struct Course {
     columns: Vec<Column>,
     width: u64,
     height: u64,
+    /// For the strip; a plan that is written takes no time a target.
+    room: u64,
 }
 
 impl HtmlSafe for Course {}
@@ -68,9 +72,10 @@ impl Course {
                 width: (last * WIDTH / all).saturating_sub(at + 1).max(1),
                 pieces: pieces.collect(),
                 millis: format!("{:.1}", pace(part) as f64 / 1_000.0),
-                slow: pace(part) * 28 / slowest,
+                slow: (pace(part) * STRIP).div_ceil(slowest),
             }
         };
-        Self { columns: parts.iter().map(column).collect(), width: WIDTH, height: HEIGHT }
+        let room = if parts.iter().any(|part| part.micros > 0) { STRIP + 6 } else { 0 };
+        Self { columns: parts.iter().map(column).collect(), width: WIDTH, height: HEIGHT, room }
     }
 }

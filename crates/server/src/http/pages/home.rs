@@ -27,7 +27,6 @@ const HEIGHT: u64 = 90;
 
 /// Users that a filter selects.
 struct Count {
-    name: &'static str,
     class: &'static str,
     link: String,
     counted: Counted,
@@ -70,13 +69,13 @@ fn count(app: &App, filter: &str) -> Result<(Counted, String), Problem> {
 
 fn counts(app: &App) -> Result<Vec<Count>, Problem> {
     let mut counts = Vec::new();
-    for (name, class, filter) in [
-        ("active", "active", "is_active eq true and not (expiration lt now)"),
-        ("active, but expired", "expired", "is_active eq true and expiration lt now"),
-        ("inactive", "inactive", "is_active eq false"),
+    for (class, filter) in [
+        ("active", "is_active eq true and not (expiration lt now)"),
+        ("expired", "is_active eq true and expiration lt now"),
+        ("inactive", "is_active eq false"),
     ] {
         let (counted, link) = count(app, filter)?;
-        counts.push(Count { name, class, link, counted, at: 0, width: 0 });
+        counts.push(Count { class, link, counted, at: 0, width: 0 });
     }
     let all = counts.iter().map(|count| count.counted.users).sum::<u64>().max(1);
     let mut before = 0;

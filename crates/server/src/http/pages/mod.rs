@@ -27,6 +27,7 @@ mod shell;
 mod user;
 mod users;
 mod view;
+mod words;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;

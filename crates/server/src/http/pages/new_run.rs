@@ -15,6 +15,7 @@ use super::params::{self, Params};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
+use super::words;
 use crate::contract::{RowsOf, RowsReport};
 use crate::http::api::runs::{Nobody, engine, saved};
 use crate::http::api::uploads::{Noted, choose, read};
@@ -55,7 +56,7 @@ impl Asked {
     }
 
     fn rows(&self) -> Result<RowsOf, Problem> {
-        let upload = self.upload.parse().map_err(|_| Problem::invalid("choose a file first"))?;
+        let upload = self.upload.parse().map_err(|_| Problem::invalid(words::CHOOSE_FILE))?;
         let key = Some(self.key.clone()).filter(|key| !key.is_empty());
         let skip_unmatched = !self.skip.is_empty();
         Ok(RowsOf { upload, key, skip_unmatched, encoding: None, delimiter: None, quote: None, sheet: None })
@@ -70,7 +71,7 @@ impl Asked {
     }
 
     fn run(&self) -> Result<i64, Problem> {
-        self.run.trim().parse().map_err(|_| Problem::invalid("say the number of an earlier run"))
+        self.run.trim().parse().map_err(|_| Problem::invalid(words::EARLIER_RUN))
     }
 }
 
@@ -133,11 +134,9 @@ fn count(app: &App, asked: &Asked) -> Result<Option<Who>, Problem> {
     };
     match asked.who.as_str() {
         "all" => counted(None),
-        "filter" if asked.filter.trim().is_empty() => {
-            Err(Problem::invalid("write a filter, or choose every user"))
-        }
+        "filter" if asked.filter.trim().is_empty() => Err(Problem::invalid(words::WRITE_FILTER)),
         "filter" => counted(Some(&app.filter(&asked.filter)?.tree)),
-        "rows" if asked.upload.is_empty() => Err(Problem::invalid("send a file below, or choose one")),
+        "rows" if asked.upload.is_empty() => Err(Problem::invalid(words::SEND_FILE)),
         "rows" => {
             let rows = asked.rows()?;
             let mut noted = Noted::default();
@@ -243,17 +242,13 @@ pub(super) async fn start(
             "run" => Choice::Outcomes(wanted.run()?, wanted.outcome()?),
             "rows" => Choice::Rows(Box::new(choose(&app, &wanted.rows()?)?)),
             _ => {
-                return Err(Problem::invalid(
-                    "say for whom: every user, a filter, a file, or an earlier run",
-                ));
+                return Err(Problem::invalid(words::FOR_WHOM));
             }
         };
         let time_limit = match given.get("time_limit").map(|text| text.trim()).filter(|text| !text.is_empty())
         {
             None => None,
-            Some(text) => {
-                Some(text.parse().map_err(|_| Problem::invalid("a time limit is a number of seconds"))?)
-            }
+            Some(text) => Some(text.parse().map_err(|_| Problem::invalid(words::TIME_LIMIT))?),
         };
         let request = Request {
             script,
@@ -276,9 +271,7 @@ pub(super) async fn start(
 pub(super) fn terms(sent: &Sent) -> Result<Terms, Problem> {
     let number = |name: &str| match sent.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()) {
         None => Ok(None),
-        Some(text) => {
-            text.parse().map(Some).map_err(|_| Problem::invalid(format!("{name}: write a whole number")))
-        }
+        Some(text) => text.parse().map(Some).map_err(|_| Problem::invalid(words::whole_number(name))),
     };
     let brakes = Brakes {
         max_failures: number("max_failures")?,

@@ -16,7 +16,8 @@ use super::params::once;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
-use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all, number};
+use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all};
+use super::words;
 use crate::http::api::page::Wanted;
 use crate::http::api::runs::{Nobody, engine};
 use crate::http::api::users::organizations;
@@ -55,7 +56,6 @@ struct Chip {
 struct Retry {
     which: &'static str,
     count: u64,
-    text: &'static str,
 }
 
 /// What happened to one target.
@@ -90,7 +90,7 @@ struct Page {
     /// Targets with an outcome.
     done: u64,
     percent: u64,
-    pace: String,
+    pace: Option<Pace>,
     chips: Vec<Chip>,
     /// None: there are too many targets to group them unasked.
     groups: Option<Vec<Group>>,
@@ -152,13 +152,13 @@ impl Page {
     /// What can be tried again.
     fn again(&self) -> Vec<Retry> {
         let each = [
-            ("failed", self.failed(), "Retry what failed"),
-            ("conflicts", self.count("conflict"), "Retry what was in conflict"),
+            ("failed", self.failed()),
+            ("conflicts", self.count("conflict")),
             // Whoever can go on needs no other run for it.
-            ("not_run", if self.can_resume() { 0 } else { self.count("not_run") }, "Run what had no turn"),
+            ("not_run", if self.can_resume() { 0 } else { self.count("not_run") }),
         ];
-        let some = each.into_iter().filter(|(_, count, _)| *count > 0);
-        some.map(|(which, count, text)| Retry { which, count, text }).collect()
+        let some = each.into_iter().filter(|(_, count)| *count > 0);
+        some.map(|(which, count)| Retry { which, count }).collect()
     }
 
     fn can_resume(&self) -> bool {
@@ -179,14 +179,20 @@ fn must_type(preview: &Run) -> bool {
     preview.tally.get(Outcome::Changed) > TYPED_ABOVE || preview.deactivated > 0
 }
 
-fn pace(run: &Run, done: u64) -> String {
+/// How fast a run is.
+struct Pace {
+    a_second: String,
+    seconds_left: String,
+}
+
+fn pace(run: &Run, done: u64) -> Option<Pace> {
     let seconds = run.millis as f64 / 1_000.0;
     if seconds < 0.5 || done == 0 || run.state != RunState::Running {
-        return String::new();
+        return None;
     }
     let a_second = done as f64 / seconds;
     let left = (run.left() as f64 / a_second).ceil();
-    format!("{a_second:.0} a second, about {left:.0} s left")
+    Some(Pace { a_second: format!("{a_second:.0}"), seconds_left: format!("{left:.0}") })
 }
 
 pub(super) async fn page(
@@ -307,7 +313,7 @@ pub(super) async fn act(
         match sent.get("act").map(String::as_str) {
             Some("begin") => {
                 let targets = sent.get("targets").and_then(|text| typed(text));
-                app.begin(run, targets.ok_or_else(|| Problem::invalid("type the number of targets"))?)?;
+                app.begin(run, targets.ok_or_else(|| Problem::invalid(words::TYPE_TARGETS))?)?;
             }
             Some("cancel") => drop(app.cancel(run)?),
             Some("approve") => drop(app.approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?),
@@ -321,7 +327,7 @@ pub(super) async fn act(
                 };
                 app.resume(run, &request, &Stop::default(), &mut Nobody)?;
             }
-            _ => return Err(Problem::invalid("say what is to be done")),
+            _ => return Err(Problem::invalid(words::SAY_WHAT)),
         }
         Ok(())
     });
@@ -344,8 +350,7 @@ pub(super) async fn make(
                 let preview = app.find_run(run)?;
                 let changes = preview.tally.get(Outcome::Changed);
                 if must_type(&preview) && sent.get("typed").and_then(|text| typed(text)) != Some(changes) {
-                    let why = format!("to write these changes, type their number: {}", number(changes));
-                    return Err(Problem::invalid(why));
+                    return Err(Problem::invalid(words::type_changes(changes)));
                 }
                 app.apply_preview(
                     run,
@@ -371,10 +376,7 @@ pub(super) async fn make(
                 app.retry(run, &request, &stop, nobody)?
             }
             _ => {
-                return Err(Problem::new(
-                    axum::http::StatusCode::NOT_FOUND,
-                    "there is nothing at this address",
-                ));
+                return Err(Problem::new(axum::http::StatusCode::NOT_FOUND, words::NOTHING_HERE));
             }
         };
         Ok(made.id)

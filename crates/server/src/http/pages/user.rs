@@ -13,6 +13,7 @@ use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::{Sent, read_fields};
 use super::view::{Badge, Changes, Pager, moment};
+use super::words;
 use crate::http::api::page::{Wanted, cursor};
 use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
@@ -103,7 +104,7 @@ struct Page {
 
 impl Page {
     fn moment(time: &Option<rollcall_domain::Timestamp>) -> String {
-        time.map_or_else(|| "never".to_owned(), moment)
+        time.map_or_else(|| words::NEVER.to_owned(), moment)
     }
 }
 
@@ -206,8 +207,8 @@ fn read(app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
         },
         "password" => UserEdit::Password(Secret::new(text("password"))),
         "remove" if text("typed") == user.username => return Ok(Asks::Remove),
-        "remove" => return Err(Problem::invalid(format!("to remove this user, type {}", user.username))),
-        other => return Err(Problem::invalid(format!("there is nothing called {other:?} to be done"))),
+        "remove" => return Err(Problem::invalid(words::type_name(&user.username))),
+        other => return Err(Problem::invalid(words::no_such_act(other))),
     };
     Ok(Asks::Edit(vec![edit]))
 }
@@ -222,7 +223,7 @@ pub(super) async fn change(
     let (app, name, typed) = (visitor.app.clone(), username.clone(), sent.clone());
     let done = crate::http::aside(move || {
         let version = sent.get("version").and_then(|version| version.parse().ok());
-        let version: i64 = version.ok_or_else(|| Problem::invalid("say which version was seen"))?;
+        let version: i64 = version.ok_or_else(|| Problem::invalid(words::SAY_VERSION))?;
         let user = app.user(&name)?;
         match read(&app, &user, &sent)? {
             Asks::Edit(edits) => Ok(Some(app.edit_user(&name, edits, Some(version))?.0.username)),

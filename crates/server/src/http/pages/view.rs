@@ -5,6 +5,7 @@ use askama::filters::HtmlSafe;
 use rollcall_domain::{Change, FieldChange, ItemRow, Outcome, Run, RunState, Value};
 
 pub(super) use super::address::Pager;
+use super::words;
 use crate::style::grouped;
 
 /// How something stands: by sign and word, not by colour alone.
@@ -52,8 +53,8 @@ impl Badge {
 
     pub(super) fn of_user(is_active: bool) -> Self {
         match is_active {
-            true => Self::new("good", "✓", "active"),
-            false => Self::new("bad", "✕", "inactive"),
+            true => Self::new("good", "✓", words::ACTIVE),
+            false => Self::new("bad", "✕", words::INACTIVE),
         }
     }
 }
@@ -94,19 +95,19 @@ fn line(change: &Change) -> Line {
         Change::Set(FieldChange { field, before, after }) => {
             Line { what: field.name().to_owned(), old: Some(value(before)), new: Some(value(after)) }
         }
-        Change::ProfileAdd(profile) => new("profile", profile.short_name.clone()),
-        Change::ProfileRemove(profile) => old("profile", profile.short_name.clone()),
-        Change::AttributeAdd(row) => new("attribute", item(row)),
-        Change::AttributeRemove(row) => old("attribute", item(row)),
-        Change::CheckAttributeAdd(row) => new("check attribute", item(row)),
-        Change::CheckAttributeRemove(row) => old("check attribute", item(row)),
+        Change::ProfileAdd(profile) => new(words::PROFILE, profile.short_name.clone()),
+        Change::ProfileRemove(profile) => old(words::PROFILE, profile.short_name.clone()),
+        Change::AttributeAdd(row) => new(words::ATTRIBUTE, item(row)),
+        Change::AttributeRemove(row) => old(words::ATTRIBUTE, item(row)),
+        Change::CheckAttributeAdd(row) => new(words::CHECK_ATTRIBUTE, item(row)),
+        Change::CheckAttributeRemove(row) => old(words::CHECK_ATTRIBUTE, item(row)),
     }
 }
 
 fn value(value: &Value) -> String {
     match value {
         Value::Text(text) if text.is_empty() => "\"\"".to_owned(),
-        Value::Time(None) => "none".to_owned(),
+        Value::Time(None) => words::NONE.to_owned(),
         Value::Time(Some(time)) => moment(*time),
         other => other.as_ref().to_string(),
     }
@@ -196,7 +197,7 @@ impl Bar {
     }
 }
 
-/// The name of something, as words.
-pub(super) fn words(name: &str) -> String {
+/// The name of something, as people write it.
+pub(super) fn spaced(name: &str) -> String {
     name.replace('_', " ")
 }
