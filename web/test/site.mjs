@@ -118,9 +118,9 @@ export class Site {
   }
 
   /** Runs a command; what it printed. */
-  rollcall(args, input = "") {
+  rollcall(args, input = "", { status = 0 } = {}) {
     const done = spawnSync(ROLLCALL, args, { ...this.here(), input, encoding: "utf8" });
-    if (done.status !== 0) throw new Error(`rollcall ${args.join(" ")}: ${done.status}\n${done.stderr}`);
+    if (done.status !== status) throw new Error(`rollcall ${args.join(" ")}: ${done.status}\n${done.stderr}`);
     return done.stdout;
   }
 
