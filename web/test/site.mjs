@@ -56,25 +56,32 @@ export async function until(what, so) {
 
 export class Site {
   /**
-   * Starts a server on a database of its own. Its users are those of `csv`, or `users` that are named u1, u2 …; who can
-   * sign in are `administrators`. Where there are none, `link` makes the first one.
+   * Starts a server on a database of its own. Its users are those of `csv`, as many as `demo` of the demo with its runs,
+   * or `users` that are named u1, u2 …; who can sign in are `administrators`. Where there are none, `link` makes the first
+   * one.
    */
-  static async start({ users = 3, csv, administrators = ["ana"] } = {}) {
+  static async start({ users = 3, csv, demo, administrators = ["ana"] } = {}) {
     if (!existsSync(ROLLCALL)) throw new Error(`missing: ${ROLLCALL}. Make it with: cargo build`);
     const site = new Site();
     site.folder = mkdtempSync(join(tmpdir(), "rollcall-web-"));
-    const names = Array.from({ length: users }, (_, n) => `u${n + 1},default`);
-    site.write("users.csv", csv ?? `username,organization\n${names.join("\n")}\n`);
-    site.rollcall(["init"]);
-    site.rollcall(["users", "import", "users.csv"]);
-    for (const name of administrators) {
-      site.rollcall(["administrators", "add", name, "--grant", "admin"]);
-      site.rollcall(["administrators", "password", name], `${PASSWORD}\n`);
+    if (demo) {
+      site.rollcall(["demo", "--users", `${demo}`]);
+    } else {
+      const names = Array.from({ length: users }, (_, n) => `u${n + 1},default`);
+      site.write("users.csv", csv ?? `username,organization\n${names.join("\n")}\n`);
+      site.rollcall(["init"]);
+      site.rollcall(["users", "import", "users.csv"]);
     }
+    for (const name of administrators) site.administrator(name);
     await site.serve();
     if (administrators.length === 0) site.link = (await site.told(/^  http/)).trim();
     site.browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER });
     return site;
+  }
+
+  administrator(name) {
+    this.rollcall(["administrators", "add", name, "--grant", "admin"]);
+    this.rollcall(["administrators", "password", name], `${PASSWORD}\n`);
   }
 
   /** Starts the server, where it was before if it was there already. */
