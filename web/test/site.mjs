@@ -131,6 +131,11 @@ export class Site {
     return done.stdout;
   }
 
+  /** A user as they are. */
+  user(name) {
+    return JSON.parse(this.rollcall(["users", "show", name, "--format", "json"]));
+  }
+
   /** A page for somebody who is signed in, and what went wrong on it. */
   async page(options = {}, name = "ana") {
     const context = await this.browser.newContext(options);
