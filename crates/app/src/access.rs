@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use rollcall_domain::filter::{Comparison, Expr, Filter, Literal, Test, UserTest};
 use rollcall_domain::{
-    Administrator, AdministratorId, Field, Mode, Organization, Right, Rights, Run, Scope, User, Voucher,
+    Administrator, AdministratorId, Field, Mode, Organization, OrganizationId, Right, Rights, Run, Scope,
+    User, Voucher,
 };
 use rollcall_store::{Store, StoreError};
 
@@ -66,6 +67,11 @@ impl Actor {
     #[must_use]
     pub fn address(&self) -> Option<&str> {
         self.address.as_deref()
+    }
+
+    /// The same, with what they may do within one organization only.
+    fn within(&self, organization: OrganizationId) -> Self {
+        Self { rights: self.rights.within(organization), ..self.clone() }
     }
 
     /// Their number, if they are an administrator.
@@ -187,6 +193,13 @@ impl App {
         }
         // They may look at it, or they would not have come here.
         Err(self.denied(right, true))
+    }
+
+    /// The same for whoever wants to look at, count and choose users of one organization at a time: it takes rights away and
+    /// gives none, so of an organization that they may not see there is nothing.
+    #[must_use]
+    pub fn within(&self, organization: OrganizationId) -> Self {
+        Self { actor: self.actor.within(organization), ..self.clone() }
     }
 
     /// What it takes to run a script.

@@ -79,6 +79,16 @@ impl Column {
 }
 
 impl App {
+    /// What importing a file would do, and every fault of it; nothing is imported. See [`App::import_users`].
+    pub fn check_import(
+        &self,
+        file: impl Read,
+        encoding: Option<&str>,
+        report: &mut dyn FnMut(&Fault),
+    ) -> Result<Imported, AppError> {
+        self.read_import(file, encoding, true, report)
+    }
+
     /// Imports users from CSV text whose header names fields, `organization`, `password`, `profiles`, `attributes` or
     /// `check_attributes`. Every fault is reported; if there is any, nothing is imported. `encoding` is a label such
     /// as `windows-1252` (WHATWG Encoding); UTF-8 if none.
@@ -86,6 +96,16 @@ impl App {
         &self,
         file: impl Read,
         encoding: Option<&str>,
+        report: &mut dyn FnMut(&Fault),
+    ) -> Result<Imported, AppError> {
+        self.read_import(file, encoding, false, report)
+    }
+
+    fn read_import(
+        &self,
+        file: impl Read,
+        encoding: Option<&str>,
+        rehearse: bool,
         report: &mut dyn FnMut(&Fault),
     ) -> Result<Imported, AppError> {
         let encoding = match encoding {
@@ -109,7 +129,6 @@ impl App {
             .collect();
         let now = self.clock.now();
         let (dictionary, strict) = (self.known_attributes()?, self.strict_here()?);
-        let mut failed = None;
         let done = permit.import(|import| {
             let mut rows = Rows {
                 catalogue: import.catalogue().clone().within(&permit.scope),
@@ -131,29 +150,39 @@ impl App {
             };
             match rows.read(reader, &lines)? {
                 Ok(()) if rows.faults == 0 => {
-                    rows.import.record(&self.act(), rows.rows)?;
+                    if !rehearse {
+                        rows.import.record(&self.act(), rows.rows)?;
+                    }
                     let organizations = rows.import.made_organizations().to_vec();
                     let warnings = rows.warnings.into_iter().collect();
-                    Ok(Ok(Imported { users: rows.rows, organizations, warnings }))
+                    let imported = Imported { users: rows.rows, organizations, warnings };
+                    Ok(if rehearse { Err(TakenBack::Rehearsed(imported)) } else { Ok(imported) })
                 }
-                Ok(()) => Ok(Err((rows.faults, rows.rows))),
-                Err(error) => {
-                    failed = Some(error);
-                    Ok(Err((rows.faults, rows.rows)))
-                }
+                Ok(()) => Ok(Err(TakenBack::Faulty { faults: rows.faults, rows: rows.rows })),
+                Err(error) => Ok(Err(TakenBack::Unread(error))),
             }
         })?;
-        match (done, failed) {
-            (Ok(done), _) => Ok(done),
-            (Err(_), Some(error)) => {
+        match done {
+            Ok(done) | Err(TakenBack::Rehearsed(done)) => Ok(done),
+            Err(TakenBack::Unread(error)) => {
                 Err(AppError::File { what: "the file could not be read to its end".to_owned(), error })
             }
-            (Err((faults, rows)), None) => {
+            Err(TakenBack::Faulty { faults, rows }) => {
                 let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
                 Err(AppError::BadRows { faults: counted(faults, "fault"), rows: counted(rows, "row") })
             }
         }
     }
+}
+
+/// Why nothing of a file stays.
+enum TakenBack {
+    /// Nothing was to stay.
+    Rehearsed(Imported),
+    /// Some of it is wrong.
+    Faulty { faults: u64, rows: u64 },
+    /// It could not be read to its end.
+    Unread(std::io::Error),
 }
 
 struct Rows<'a, 'b> {

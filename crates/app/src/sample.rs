@@ -3,6 +3,7 @@
 use rollcall_domain::{Assignment, Item, ItemKind, ItemRow, Right, Timestamp, User, UserPassword};
 use rollcall_store::{Newcomer, StoreError};
 
+use crate::error::conflict;
 use crate::{App, AppError};
 
 /// The fact by which an installation is known to hold samples only.
@@ -78,9 +79,15 @@ impl App {
         Ok(self.may(Right::Look)?.installation_fact(SAMPLE_FACT)?.is_some())
     }
 
-    /// Fills a new installation with `count` sample subscribers, three organizations and five profiles.
+    /// Fills a new installation with `count` sample subscribers, three organizations and five profiles. One that has users or
+    /// profiles is not new.
     pub fn make_samples(&self, count: u64, mut progress: impl FnMut(u64)) -> Result<(), AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
+        if permit.count_users_to(None, 1)? > 0 || !permit.profiles()?.is_empty() {
+            return conflict(
+                "there are users or profiles here already: samples are for an installation without any",
+            );
+        }
         permit.set_installation_fact(SAMPLE_FACT, "true")?;
         for (name, reply) in PROFILES {
             let item = Item::parse(ItemKind::Reply, reply)?;

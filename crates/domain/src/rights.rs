@@ -267,6 +267,14 @@ impl Rights {
         Self { granted: self.granted.clone(), without }
     }
 
+    /// The same, as far as they count within one organization.
+    #[must_use]
+    pub fn within(&self, organization: OrganizationId) -> Self {
+        let here = self.grants().filter(|grant| grant.organization_id.is_none_or(|id| id == organization));
+        let granted = here.map(|grant| Grant { organization_id: Some(organization), ..grant }).collect();
+        Self { granted, without: self.without.clone() }
+    }
+
     /// Where a right may be used; none: nowhere.
     #[must_use]
     pub fn scope(&self, right: Right) -> Option<Scope> {
@@ -354,6 +362,21 @@ mod tests {
     }
 
     proptest! {
+        /// Whoever looks at one organization only has there what they have anyway, and nothing elsewhere.
+        #[test]
+        fn narrowed_rights_are_those_within_the_organization(
+            grants in proptest::collection::vec(grant(), 0..5),
+            organization in 1..4_i64,
+        ) {
+            let all = Rights::from_iter(grants);
+            let narrowed = all.within(organization);
+            for right in Right::ALL {
+                let had = all.scope(right).is_some_and(|scope| scope.has(organization));
+                let expected = had.then(|| Scope::Within([organization].into()));
+                prop_assert_eq!(narrowed.scope(right), expected);
+            }
+        }
+
         /// Whatever is granted by those who may, in whatever order: nobody ever has more than the first had.
         #[test]
         fn no_sequence_of_grants_widens_rights(

@@ -135,6 +135,12 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     let fields = [("act", "save"), ("source", "pass"), ("version", "1")];
     assert_eq!(browser.done("/scripts/give", &fields), "/scripts/give?done=saved");
     assert_eq!(browser.post("/scripts/give", &fields).status, 412);
+    let list = browser.page("/scripts");
+    assert!(list.contains("fine</span>") && list.contains("<span class=\"soft\">never</span>"), "{list}");
+    let fields = [("act", "try"), ("source", "x = 1\nx.y\nrow.z\n"), ("user", "n1"), ("version", "1")];
+    let failed = browser.post("/scripts/give", &fields).text;
+    assert!(failed.contains("href=\"#line-2\">Show line 2") && failed.contains("id=\"line-2\""), "{failed}");
+    assert!(failed.contains("<code>attribute_add(attr, value") && failed.contains("Of a <code>Run</code>"));
     let history = browser.page("/scripts/give/history");
     assert!(history.contains("class=\"minus\">-user.klass = params.klass"), "{history}");
     assert_eq!(browser.done("/scripts/give/history", &[("version", "1")]), "/scripts/give?done=restored");
@@ -157,6 +163,10 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     assert_eq!(browser.done("/runs/new", &fields), run, "sent twice, it is one run");
     let preview = browser.ended(&run);
     assert!(preview.contains("Change 2 users"), "{preview}");
+    assert!(
+        preview.contains("Targets 1 to 1: changed 1;") && preview.contains("Along the list"),
+        "{preview}"
+    );
     assert_eq!(desk.user("n1")["klass"], "gold", "a preview writes nothing");
     assert!(browser.page(&format!("{run}/script")).contains("id=\"line-4\""));
     assert!(!browser.page(&format!("{run}?outcome=failed")).contains("/users/n1\">n1</a></th>"));
@@ -168,6 +178,8 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     assert!(browser.page(&run).contains("This plan was applied by"));
     let past = browser.page("/users/n1?tab=history");
     assert!(past.contains(&format!("href=\"{applied}\"")) && past.contains("Take back"), "{past}");
+    let reply = browser.page(&format!("{applied}?reply=1"));
+    assert!(reply.contains("The same before and after") && reply.contains("Access-Accept"), "{reply}");
     let undo = browser.done(&format!("{applied}/undo"), &[]);
     let page = browser.ended(&undo);
     assert!(page.contains("preview of taking run"), "{page}");
@@ -175,9 +187,13 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     browser.ended(&undone);
     assert_eq!(desk.user("n1")["klass"], "gold");
     assert!(browser.page("/runs").contains(&format!("href=\"{undone}\"")));
+    let list = browser.page("/scripts");
+    assert!(list.contains(&format!("<a href=\"{undone}\">run")), "the last run: {list}");
 
     let verified = browser.post("/audit/verify", &[("head", "")]);
-    assert!(verified.text.contains("The chain is verified"), "{}", verified.text);
+    assert!(verified.text.contains("chain verified</span>"), "{}", verified.text);
+    let audit = browser.page("/audit?action=run-undo");
+    assert!(audit.contains("Details of row") && !audit.contains("sign-in</td>"), "{audit}");
     assert_eq!(browser.done("/logout", &[]), "/login");
     assert_eq!(browser.get("/users").status, 303, "the session is over");
     server.end();
@@ -319,6 +335,206 @@ fn a_user_is_edited_by_forms_as_it_was_seen() {
 }
 
 #[test]
+fn whoever_looks_at_one_organization_sees_and_runs_that_only() {
+    let desk = site();
+    desk.write("give.py", "user.klass = 'plus'\n");
+    desk.ok(&["scripts", "save", "give", "give.py"]);
+    let server = Server::on(&desk);
+    let mut ana = Browser::signed_in(&server, "ana");
+    let page = ana.page("/users");
+    assert!(page.contains("All organizations") && page.contains("3 users"), "{page}");
+    assert!(!page.contains("note narrowed"), "{page}");
+    let id = |name: &str| {
+        let from = page.find(&format!(">{name}</option>")).unwrap();
+        page[..from].rsplit("value=\"").next().unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (north, south) = (id("North"), id("South"));
+    let choose = |organization: &str| {
+        let answer = ana.post("/organization", &[("organization", organization), ("next", "/users")]);
+        assert_eq!((answer.status.as_u16(), place(&answer)), (303, "/users"));
+        answer.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    };
+    let chosen = choose(&south);
+    assert_eq!(choose(""), "rollcall-organization=");
+    ana.cookie = format!("{}; {chosen}", ana.cookie);
+
+    // Listed, counted and searched for are its users, and every such page says so.
+    let users = ana.page("/users");
+    assert!(
+        users.contains("1 user<") && users.contains("/users/s1") && !users.contains("/users/n1"),
+        "{users}"
+    );
+    assert!(users.contains("Users of <strong>South</strong> only"), "{users}");
+    assert!(!ana.page("/users?search=n1").contains("href=\"/users/n1\""));
+    assert!(!ana.page("/users?filter=klass%20eq%20%22gold%22").contains("/users/n1"));
+    assert!(ana.page("/").contains("1 user<"));
+    // What is not a list is there all the same.
+    assert!(!ana.page("/users/n1").contains("note narrowed"));
+    assert!(ana.page("/add-user").contains("<option selected>South</option>"));
+
+    // A run that is made there is for its users, whichever organization is chosen when the form is sent.
+    let wizard = ana.page("/runs/new?who=all&script=give");
+    assert!(wizard.contains("Preview for 1 user") && wizard.contains("Users of <strong>South"), "{wizard}");
+    assert_eq!(hidden(&wizard, "organization_id"), south);
+    let within = |organization: &str| {
+        let fields = [("script", "give"), ("who", "all"), ("organization_id", organization)];
+        let run = ana.done("/runs/new", &fields);
+        ana.ended(&run)
+    };
+    let run = within(&south);
+    assert!(run.contains("Change 1 user<") && run.contains("<dt>Within</dt><dd>South</dd>"), "{run}");
+    assert!(within("").contains("Change 3 users"));
+
+    // Whoever may look at one organization only sees its name, and another one counts for nothing.
+    let mut olga = Browser::signed_in(&server, "olga");
+    let page = olga.page("/users");
+    assert!(page.contains("Organization: </span>North") && !page.contains("All organizations"), "{page}");
+    olga.cookie = format!("{}; rollcall-organization={south}", olga.cookie);
+    let page = olga.page("/users");
+    assert!(page.contains("2 users") && !page.contains("s1") && !page.contains("note narrowed"), "{page}");
+    let fields = [("script", "give"), ("who", "all"), ("organization_id", &*south)];
+    assert_eq!(olga.post("/runs/new", &fields).status, 403);
+    ana.cookie = format!("{}; rollcall-organization=9{north}", ana.cookie.split(';').next().unwrap());
+    assert!(ana.page("/users").contains("3 users"), "there is no such organization");
+    server.end();
+}
+
+#[test]
+fn an_empty_installation_leads_to_its_first_users() {
+    let desk = Desk::new();
+    desk.write("password", format!("{PASSWORD}\n"));
+    for (name, grant) in [("ana", "admin"), ("rita", "read-only")] {
+        desk.ok(&["administrators", "add", name, "--grant", grant]);
+        desk.shell(&format!("rollcall administrators password {name} < password")).exits(0);
+    }
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let start = ana.page("/");
+    assert!(
+        start.contains("/import-users") && start.contains("/new-script?sample=extend-by-days"),
+        "{start}"
+    );
+    assert!(start.contains("Make 1,000 sample users"), "{start}");
+    let rita = Browser::signed_in(&server, "rita");
+    assert!(!rita.page("/").contains("sample users</button>") && !rita.page("/").contains("/import-users"));
+    assert_eq!(rita.post("/", &[]).status, 403);
+
+    let send = |rows: &str| {
+        let body = format!(
+            "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"users.csv\"\r\n\
+             Content-Type: text/csv\r\n\r\n{rows}\r\n--cut--\r\n"
+        );
+        let headers =
+            [PAGE, ("cookie", ana.cookie.as_str()), ("content-type", "multipart/form-data; boundary=cut")];
+        let sent = server.send("POST", "/import-users/file", &headers, &body);
+        assert_eq!(sent.status, 303, "{}", sent.text);
+        place(&sent).to_owned()
+    };
+    // Every fault is told, with its line; nothing is imported.
+    let faulty = send("username,is_active\nn1,perhaps\nn1,true\n,true\n");
+    let page = ana.page(&faulty);
+    assert!(page.contains("3 things are wrong in users.csv") && !page.contains("Import 3 users"), "{page}");
+    let upload = faulty.rsplit('=').next().unwrap();
+    let refused = ana.post("/import-users", &[("upload", upload), ("encoding", "")]);
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    // What is right is only looked at, too, until somebody says yes.
+    let fine = send("username,organization\nn1,North\nn2,North\n");
+    let page = ana.page(&fine);
+    assert!(page.contains("2 users would be added") && page.contains("<strong>North</strong>"), "{page}");
+    assert!(ana.page("/").contains("Make 1,000 sample users"), "nothing was written");
+    assert_eq!(desk.ok(&["organizations", "list", "--format", "json"]).objects().len(), 0);
+    let upload = fine.rsplit('=').next().unwrap();
+    assert_eq!(ana.done("/import-users", &[("upload", upload), ("encoding", "")]), "/?done=imported");
+    let start = ana.page("/?done=imported");
+    assert!(start.contains("2 users") && start.contains("The first script"), "{start}");
+    // Samples are for whoever has nothing.
+    assert!(!start.contains("sample users</button>"));
+    assert_eq!(ana.post("/", &[]).status, 409);
+    server.end();
+}
+
+#[test]
+fn samples_fill_an_empty_installation_once() {
+    let desk = Desk::new();
+    desk.write("password", format!("{PASSWORD}\n"));
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    desk.shell("rollcall administrators password ana < password").exits(0);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    assert_eq!(ana.done("/", &[]), "/?done=filled");
+    let start = ana.page("/?done=filled");
+    assert!(start.contains("1,000 users") && start.contains("Campus Net"), "{start}");
+    assert_eq!(ana.post("/", &[]).status, 409);
+    server.end();
+}
+
+/// The link of the newest entry of a user's history.
+#[track_caller]
+fn newest(browser: &Browser<'_>, user: &str) -> String {
+    let page = browser.page(&format!("/users/{user}?tab=history"));
+    let mark = format!("href=\"/users/{user}/revert?event=");
+    let from = page.find(&mark).unwrap_or_else(|| panic!("nothing to take back in {page}")) + "href=\"".len();
+    page[from..].split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn one_entry_of_the_history_is_taken_back_as_it_was_seen() {
+    let desk = site();
+    desk.ok(&["profiles", "add", "plus", "--reply", "Session-Timeout := 60"]);
+    desk.write("give.py", "user.klass = 'plus'\nuser.profile_add(short_name='plus')\n");
+    desk.ok(&["run", "give.py", "--filter", "username eq \"n1\"", "--apply", "--yes"]);
+    desk.ok(&["users", "set", "n1", "first_name=Ana"]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let answer = ana.page("/users/n1?tab=reply");
+    assert!(answer.contains("Access-Accept") && answer.contains("Session-Timeout"), "{answer}");
+    let diff = ana.page("/runs/1?reply=1");
+    assert!(diff.contains("class=\"plus\">+Session-Timeout = 60"), "{diff}");
+
+    let by_hand = newest(&ana, "n1");
+    let (path, event) = by_hand.split_once("?event=").unwrap();
+    let page = ana.page(&by_hand);
+    assert!(page.contains("Take 1 change of n1 back") && page.contains("first_name"), "{page}");
+    let version = hidden(&page, "version");
+    // Somebody else is quicker.
+    desk.ok(&["users", "set", "n1", "last_name=Berg"]);
+    assert_eq!(ana.post(path, &[("event", event), ("version", &version)]).status, 412);
+    let fields = [("event", event), ("version", &hidden(&ana.page(&by_hand), "version"))];
+    assert_eq!(ana.done(path, &fields), "/users/n1?tab=history&done=reverted");
+    let user = desk.user("n1");
+    assert_eq!((user["first_name"].as_str(), user["last_name"].as_str()), (Some(""), Some("Berg")));
+    assert!(ana.page(&by_hand).contains("as before already"));
+    // What was taken back can be taken back.
+    let again = newest(&ana, "n1");
+    let page = ana.page(&again);
+    ana.done(path, &[("event", &hidden(&page, "event")), ("version", &hidden(&page, "version"))]);
+    assert_eq!(desk.user("n1")["first_name"], "Ana");
+
+    // What a run has done, too, unless it was changed since.
+    let past = ana.page("/users/n1?tab=history");
+    let last = past.rsplit("revert?event=").next().unwrap().split('"').next().unwrap().to_owned();
+    let of_run = format!("{path}?event={last}");
+    let page = ana.page(&of_run);
+    assert!(page.contains("Take 2 changes of n1 back") && page.contains("/runs/1/undo"), "{page}");
+    desk.ok(&["users", "set", "n1", "klass=other"]);
+    let page = ana.page(&of_run);
+    assert!(page.contains("it was changed again since") && !page.contains("name=\"version\""), "{page}");
+    let version = hidden(&ana.page("/users/n1"), "version");
+    let refused = ana.post(path, &[("event", &last), ("version", &version)]);
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    desk.ok(&["users", "set", "n1", "klass=plus"]);
+    let page = ana.page(&of_run);
+    ana.done(path, &[("event", &last), ("version", &hidden(&page, "version"))]);
+    let user = desk.user("n1");
+    assert_eq!((&user["klass"], &user["profiles"]), (&"gold".into(), &serde_json::json!([])));
+    // It is nobody else's.
+    let olga = Browser::signed_in(&server, "olga");
+    assert_eq!(olga.get(&format!("/users/s1/revert?event={last}")).status, 404);
+    assert_eq!(olga.get(&format!("/users/n2/revert?event={last}")).status, 404);
+    server.end();
+}
+
+#[test]
 fn the_rows_of_a_file_are_matched_and_used() {
     let desk = site();
     desk.write("take.py", "user.klass = row['klass']\n");
@@ -436,6 +652,12 @@ fn an_account_is_looked_after_by_forms() {
     ana.done("/account", &[("act", "revoke_token"), ("id", "1")]);
     assert_eq!(server.get("/api/v1/users", &[("authorization", &bearer)]).status, 401);
 
+    let enrolled = ana.post("/account", &[("act", "enrol")]).text;
+    assert!(
+        enrolled.contains("<svg class=\"qr\"") && enrolled.contains("href=\"otpauth://totp/"),
+        "{enrolled}"
+    );
+
     let added = [
         ("act", "add"),
         ("name", "rita"),
@@ -452,6 +674,13 @@ fn an_account_is_looked_after_by_forms() {
         users.contains("/users/s1") && !users.contains("/users/n1") && !users.contains("Add a user"),
         "{users}"
     );
+    assert!(matrix.contains("What the roles allow"), "{matrix}");
+    // Of one's own sessions the one goes on in which the password is changed.
+    let elsewhere = Browser::signed_in(&server, "rita");
+    let new = "canary-of-another-password";
+    assert_eq!(rita.done("/account", &[("act", "password"), ("password", new)]), "/account?done=password");
+    assert!(rita.page("/account?done=password").contains("this one goes on"));
+    assert_eq!(elsewhere.get("/users").status, 303, "the others are over");
     ana.done("/administrators/rita", &[("act", "end_sessions")]);
     assert_eq!(rita.get("/users").status, 303);
     ana.done("/administration", &[("act", "four_eyes_above"), ("value", "100")]);

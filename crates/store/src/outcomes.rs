@@ -688,7 +688,7 @@ pub(crate) fn parse<T: DeserializeOwned + Default>(text: Option<&str>) -> Result
     text.map_or_else(|| Ok(T::default()), json::read)
 }
 
-fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome, StoreError> {
+pub(crate) fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome, StoreError> {
     row.text(column)?
         .parse()
         .map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))

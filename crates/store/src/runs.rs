@@ -72,6 +72,8 @@ sql! {
     // Of a scope are runs that touch nobody else's users.
     FOUND = concat!(found!(), covered!("?7"), " ORDER BY id DESC LIMIT ?8")
         => concat!(found!(), covered!(postgres "?7"), " ORDER BY id DESC LIMIT ?8");
+    LAST_OF = concat!("SELECT ", run_columns!(), " FROM runs WHERE script = ?1 AND ", covered!("?2"), " ORDER BY id DESC LIMIT 1")
+        => concat!("SELECT ", run_columns!(), " FROM runs WHERE script = ?1 AND ", covered!(postgres "?2"), " ORDER BY id DESC LIMIT 1");
     BEGUN = concat!("SELECT ", run_columns!(), " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
     ENDED = "SELECT state, count(*) FROM runs WHERE state NOT IN ('selecting', 'running') GROUP BY state";
     // One that was called off before it had done anything is none.
@@ -603,6 +605,11 @@ impl Store {
     /// The next runs before run `before`, newest first.
     pub fn runs_page(&self, before: RunId, limit: u32) -> Result<Vec<Run>, StoreError> {
         self.read(|tx| tx.all(PAGE, args![before, limit], run))
+    }
+
+    /// The last run of a script, by its name, of those that a scope covers.
+    pub fn last_run_of(&self, script: &str, scope: &Scope) -> Result<Option<Run>, StoreError> {
+        self.read(|tx| tx.first(LAST_OF, args![script, write_scope(scope)?], run))
     }
 
     /// The same of those that a scope covers and `query` asks for. What is stored of a state does not tell who is at a run,

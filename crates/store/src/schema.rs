@@ -28,7 +28,8 @@ migrations!(
     "0010_approvals",
     "0011_uploads",
     "0012_run_keys",
-    "0013_radius"
+    "0013_radius",
+    "0014_pages"
 );
 
 /// The version that this program needs.

@@ -1,6 +1,6 @@
 //! What FreeRADIUS answers to a user now, and what it would after a preview is applied.
 
-use rollcall_domain::{Profile, Refusal, Reply, Right, RunId, TargetOutcome, User};
+use rollcall_domain::{Mode, Profile, Refusal, Reply, Right, Run, RunId, TargetOutcome, User};
 
 use crate::{App, AppError};
 
@@ -20,6 +20,25 @@ impl App {
         let Some(user) = self.user_by_id(outcome.user_id)? else { return Ok(None) };
         let Ok(after) = user.after(&outcome.changes) else { return Ok(None) };
         Ok(Some((self.radius_reply(&user)?, self.radius_reply(&after)?)))
+    }
+
+    /// What FreeRADIUS answers before and after what a run has done, or has planned, for a target; none if the user has
+    /// changed since, or is gone.
+    pub fn replies_around(
+        &self,
+        run: &Run,
+        outcome: &TargetOutcome,
+    ) -> Result<Option<(Reply, Reply)>, AppError> {
+        if run.mode == Mode::Preview {
+            return self.planned_reply(outcome);
+        }
+        let Some(user) = self.user_by_id(outcome.user_id)? else { return Ok(None) };
+        // A user who is back where they were is not as the run has left them.
+        let Ok(before) = user.before(&outcome.changes) else { return Ok(None) };
+        if before == user {
+            return Ok(None);
+        }
+        Ok(Some((self.radius_reply(&before)?, self.radius_reply(&user)?)))
     }
 
     /// The same for a user, by name.

@@ -12,6 +12,7 @@ mod begin;
 mod cancel;
 mod chains;
 mod conduct;
+mod course;
 mod crew;
 mod evaluate;
 mod execute;
@@ -306,6 +307,13 @@ impl App {
         let standing = found.map(|run| run.map(|run| as_it_stands(run, now)));
         let is_wanted = |run: &Run| query.state.is_none_or(|state| run.state == state);
         first(standing.filter(|run| run.as_ref().map_or(true, is_wanted)), limit)
+    }
+
+    /// The last run of a script, by the name that it is saved under.
+    pub fn last_run_of(&self, script: &str) -> Result<Option<Run>, AppError> {
+        let permit = self.may(Right::Look)?;
+        let found = permit.last_run_of(script, &permit.scope)?;
+        Ok(found.map(|run| as_it_stands(run, self.clock.now())))
     }
 
     /// The next outcomes of a run after target `after`, in the order of its targets, of one kind only where `outcome` names

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rollcall_domain::{
-    Catalogue, Change, Dictionary, Edit, Field, Item, ItemKind, Operator, Refusal, Right, Secret, User,
+    Act, Catalogue, Change, Dictionary, Edit, Field, Item, ItemKind, Operator, Refusal, Right, Secret, User,
     UserPassword, Value, diff,
 };
 use rollcall_store::{Edited, HandEdit, PasswordEdit, StoreError};
@@ -163,24 +163,30 @@ impl App {
         if !assigned.contains(&Field::LastUpdate) {
             after.last_update = act.at;
         }
-        let edit = HandEdit {
-            before: &before,
-            after: &after,
-            changes: &changes,
-            last_update: after.last_update,
-            password: match &password {
-                None => PasswordEdit::Keep,
-                Some(None) => PasswordEdit::Remove,
-                Some(Some(password)) => PasswordEdit::Set(password),
-            },
-            act,
+        let password = match &password {
+            None => PasswordEdit::Keep,
+            Some(None) => PasswordEdit::Remove,
+            Some(Some(password)) => PasswordEdit::Set(password),
         };
+        self.write_edit(&permit, [&before, &after], changes, password, (act, expected))
+    }
+
+    /// Writes one edit, unless somebody else was quicker; the user afterwards, and what changed.
+    pub(super) fn write_edit(
+        &self,
+        permit: &Permit<'_>,
+        [before, after]: [&User; 2],
+        changes: Vec<Change>,
+        password: PasswordEdit<'_>,
+        (act, expected): (Act<'_>, Option<i64>),
+    ) -> Result<(User, Vec<Change>), AppError> {
+        let last_update = after.last_update;
+        let edit = HandEdit { before, after, changes: &changes, last_update, password, act };
         match permit.edit_user(&edit)? {
-            Edited::Yes => {
-                after.version = before.version + 1;
-                Ok((after, changes))
+            Edited::Yes => Ok((User { version: before.version + 1, ..after.clone() }, changes)),
+            Edited::Stale => {
+                Err(self.moved(&before.username, expected, format!("user {:?}", before.username)))
             }
-            Edited::Stale => Err(self.moved(username, expected, format!("user {username:?}"))),
             Edited::NameTaken => Err(StoreError::Taken(format!("the username {:?}", after.username)).into()),
         }
     }
@@ -201,7 +207,7 @@ impl App {
     }
 }
 
-fn check_version(user: &User, expected: Option<i64>) -> Result<(), AppError> {
+pub(super) fn check_version(user: &User, expected: Option<i64>) -> Result<(), AppError> {
     match expected.filter(|expected| *expected != user.version) {
         None => Ok(()),
         Some(expected) => Err(AppError::Outdated {

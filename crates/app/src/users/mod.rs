@@ -1,5 +1,6 @@
 mod add;
 mod edit;
+mod revert;
 mod search;
 
 use rollcall_domain::filter::Filter;
@@ -11,6 +12,7 @@ use crate::{App, AppError};
 pub(crate) use add::DEFAULT_ORGANIZATION;
 pub use add::NewUser;
 pub use edit::UserEdit;
+pub use revert::Reverting;
 pub use search::{Found, SearchKey};
 
 /// Users are read in pages of this many.

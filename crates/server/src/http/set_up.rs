@@ -71,10 +71,10 @@ struct SetUpPage<'a> {
 #[derive(Template)]
 #[template(path = "notice.html")]
 struct Notice<'a> {
-    heading: &'a str,
-    text: &'a str,
-    alert: bool,
-    sign_in: bool,
+    /// Who may sign in from now on.
+    name: &'a str,
+    /// Why the link counts for nothing; empty: it did.
+    wrong: &'a str,
 }
 
 fn form_page(status: StatusCode, name: &str, wrong: &str) -> Response {
@@ -82,13 +82,9 @@ fn form_page(status: StatusCode, name: &str, wrong: &str) -> Response {
 }
 
 fn done_page(name: &str) -> Response {
-    let text = &format!("{name} may sign in, and do everything.");
-    html(StatusCode::CREATED, &Notice { heading: "That is all", text, alert: false, sign_in: true })
+    html(StatusCode::CREATED, &Notice { name, wrong: "" })
 }
 
 fn refused_page(problem: &Problem) -> Response {
-    html(
-        problem.status(),
-        &Notice { heading: "This does not work", text: problem.detail(), alert: true, sign_in: false },
-    )
+    html(problem.status(), &Notice { name: "", wrong: problem.detail() })
 }

@@ -4,18 +4,26 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Form;
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use rollcall_app::App;
-use rollcall_domain::{Administrator, ApiToken, Organization, Right, Role, Scopes, Secret, Session};
+use rollcall_domain::{
+    Administrator, ApiToken, Organization, Right, Role, Scopes, Secret, Session, SessionId,
+};
+use serde::Deserialize;
 
-use super::address::segment;
+use super::address::{Address, segment};
 use super::administration::grant;
+use super::qr::Qr;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
-use crate::http::aside;
-use crate::http::extract::Path;
+use super::words;
+use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
+use crate::http::sessions::Origin;
+use crate::http::{Server, aside, blocking, cookie};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many sessions and tokens are shown.
@@ -24,7 +32,7 @@ const SHOWN: u32 = 200;
 /// A secret that is shown now and never again.
 enum Shown {
     Token(String),
-    Authenticator { secret: String, uri: String },
+    Authenticator { secret: String, uri: String, code: Option<Qr> },
     RecoveryCodes(Vec<String>),
 }
 
@@ -38,6 +46,9 @@ struct Granted {
 struct Page {
     shell: Shell,
     own: bool,
+    done: String,
+    /// The session in which somebody looks at it.
+    current: Option<SessionId>,
     who: Administrator,
     grants: Vec<Granted>,
     organizations: Vec<Organization>,
@@ -47,18 +58,70 @@ struct Page {
     now: rollcall_domain::Timestamp,
 }
 
-async fn show(visitor: Visitor, name: String, own: bool, shown: Option<Shown>) -> Result<Response, Problem> {
+/// Whose page it is, and how somebody got there.
+struct Place {
+    name: String,
+    own: bool,
+    /// The session in which they look at their own.
+    session: Option<Session>,
+    done: String,
+}
+
+impl Place {
+    fn of(name: String) -> Self {
+        Self { name, own: false, session: None, done: String::new() }
+    }
+
+    /// One's own. Whoever shows a token has no session.
+    async fn own(
+        visitor: &Visitor,
+        server: Server,
+        origin: &Origin,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let shown = cookie::shown(headers, origin.https);
+        let session = match shown {
+            Some(token) => blocking(move || Ok(server.credentials.session(&token).ok())).await?,
+            None => None,
+        };
+        let name = visitor.app.actor().name().to_owned();
+        let session = session.filter(|(_, whose)| whose.name == name).map(|(session, _)| session);
+        Ok(Self { own: true, session, ..Self::of(name) })
+    }
+
+    fn address(&self, done: &str) -> String {
+        let page =
+            if self.own { "/account".to_owned() } else { format!("/administrators/{}", segment(&self.name)) };
+        Address::new(page).with("done", done).text()
+    }
+}
+
+/// What was done on the way here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    done: String,
+}
+
+impl Page {
+    fn is_current(&self, session: &SessionId) -> bool {
+        self.current == Some(*session)
+    }
+}
+
+async fn show(visitor: Visitor, place: Place, shown: Option<Shown>) -> Result<Response, Problem> {
+    let Place { name, own, session, done } = place;
     let page = move |app: &App, shell: Shell| {
         let (credentials, who) = app.credentials_of(&name)?;
         // Whoever may look at nothing is somebody, too.
         let organizations = app.organizations().unwrap_or_default();
-        let place = |id: i64| {
+        let at = |id: i64| {
             let known = organizations.iter().find(|each| each.id == id);
-            known.map_or_else(|| format!("organization {id}"), |each| each.name.clone())
+            known.map_or_else(|| words::organization(id), |each| each.name.clone())
         };
         let grants = who.rights.grants().map(|grant| Granted {
             role: grant.role.name(),
-            organization: grant.organization_id.map(place).unwrap_or_default(),
+            organization: grant.organization_id.map(at).unwrap_or_default(),
         });
         Ok(Page {
             grants: grants.collect(),
@@ -67,6 +130,8 @@ async fn show(visitor: Visitor, name: String, own: bool, shown: Option<Shown>) -
             now: rollcall_domain::Clock::now(&rollcall_domain::SystemClock),
             shell,
             own,
+            done,
+            current: session.map(|session| session.id),
             organizations,
             who,
             shown,
@@ -75,13 +140,23 @@ async fn show(visitor: Visitor, name: String, own: bool, shown: Option<Shown>) -
     visitor.page(if own { "account" } else { "administration" }, page).await
 }
 
-pub(super) async fn page(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Problem> {
-    show(visitor, name, false, None).await
+pub(super) async fn page(
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    show(visitor, Place { done: asked.done, ..Place::of(name) }, None).await
 }
 
-pub(super) async fn own_page(visitor: Visitor) -> Result<Response, Problem> {
-    let name = visitor.app.actor().name().to_owned();
-    show(visitor, name, true, None).await
+pub(super) async fn own_page(
+    visitor: Visitor,
+    State(server): State<Server>,
+    origin: Origin,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let place = Place::own(&visitor, server, &origin, &headers).await?;
+    show(visitor, Place { done: asked.done, ..place }, None).await
 }
 
 pub(super) async fn change(
@@ -89,38 +164,44 @@ pub(super) async fn change(
     Path(name): Path<String>,
     Form(sent): Form<Sent>,
 ) -> Result<Response, Problem> {
-    work(visitor, name, false, sent).await
+    work(visitor, Place::of(name), sent).await
 }
 
-pub(super) async fn change_own(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Response, Problem> {
-    let name = visitor.app.actor().name().to_owned();
-    work(visitor, name, true, sent).await
+pub(super) async fn change_own(
+    visitor: Visitor,
+    State(server): State<Server>,
+    origin: Origin,
+    headers: HeaderMap,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Problem> {
+    let place = Place::own(&visitor, server, &origin, &headers).await?;
+    work(visitor, place, sent).await
 }
 
 /// What has come of a form.
 enum Done {
     Shown(Shown),
-    /// The page is to be seen again.
-    Here,
+    /// The page is to be seen again, with what was done.
+    Here(&'static str),
     /// The administrator is gone.
     Removed,
 }
 
-async fn work(visitor: Visitor, name: String, own: bool, sent: Sent) -> Result<Response, Problem> {
-    let (app, wanted) = (visitor.app.clone(), name.clone());
-    match aside(move || change_now(&app, &wanted, &sent)).await {
-        Ok(Done::Shown(shown)) => show(visitor, name, own, Some(shown)).await,
-        Ok(Done::Here) if own => Ok(see("/account")),
-        Ok(Done::Here) => Ok(see(format!("/administrators/{}", segment(&name)))),
+async fn work(visitor: Visitor, place: Place, sent: Sent) -> Result<Response, Problem> {
+    let (app, name, session) = (visitor.app.clone(), place.name.clone(), place.session.clone());
+    match aside(move || change_now(&app, &name, session.as_ref(), &sent)).await {
+        Ok(Done::Shown(shown)) => show(visitor, place, Some(shown)).await,
+        Ok(Done::Here(done)) => Ok(see(place.address(done))),
         Ok(Done::Removed) => Ok(see("/administration")),
         Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),
-        Err(problem) => show(visitor.told(problem), name, own, None).await,
+        Err(problem) => show(visitor.told(problem), place, None).await,
     }
 }
 
-fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
+/// `own` is the session of whoever changes what is theirs: it goes on.
+fn change_now(app: &App, name: &str, own: Option<&Session>, sent: &Sent) -> Result<Done, Problem> {
     let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
-    let number = || text("id").parse().map_err(|_| Problem::invalid("say which"));
+    let number = || text("id").parse().map_err(|_| Problem::invalid(words::SAY_WHICH));
     match text("act") {
         "grant" => app.grant(name, &grant(app, sent)?)?,
         "revoke" => drop(app.revoke(name, &grant(app, sent)?)?),
@@ -133,17 +214,18 @@ fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
             match act {
                 "password" => {
                     let password = Secret::new(sent.get("password").cloned().unwrap_or_default());
-                    credentials.set_password(&who, &password, None)?;
+                    credentials.set_password(&who, &password, own)?;
+                    return Ok(Done::Here("password"));
                 }
                 "end_session" => credentials.revoke_session(&who, number()?)?,
-                "end_sessions" => drop(credentials.revoke_sessions(&who, None)?),
+                "end_sessions" => drop(credentials.revoke_sessions(&who, own)?),
                 "revoke_token" => credentials.revoke_token(&who, number()?)?,
                 "add_token" => {
                     let rights = Right::ALL.into_iter();
                     let rights = rights.filter(|right| sent.contains_key(&format!("scope.{}", right.name())));
                     let scopes = Scopes::new(rights)?;
                     let days = text("days").parse::<u16>().ok().filter(|days| (1..=366).contains(days));
-                    let days = days.ok_or_else(|| Problem::invalid("a token is good for 1 to 366 days"))?;
+                    let days = days.ok_or_else(|| Problem::invalid(words::TOKEN_DAYS))?;
                     let (_, token) =
                         credentials.add_token(&who, text("name"), &scopes, DAY * u32::from(days))?;
                     return Ok(Done::Shown(Shown::Token(token.reveal().to_owned())));
@@ -151,7 +233,8 @@ fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
                 "enrol" => {
                     let made = credentials.enrol_totp(&who)?;
                     let (secret, uri) = (made.secret.reveal().to_owned(), made.uri.reveal().to_owned());
-                    return Ok(Done::Shown(Shown::Authenticator { secret, uri }));
+                    let code = Qr::of(&uri);
+                    return Ok(Done::Shown(Shown::Authenticator { secret, uri, code }));
                 }
                 "confirm" => {
                     let codes = credentials.confirm_totp(&who, &Secret::new(text("code")))?;
@@ -159,9 +242,9 @@ fn change_now(app: &App, name: &str, sent: &Sent) -> Result<Done, Problem> {
                     return Ok(Done::Shown(Shown::RecoveryCodes(codes)));
                 }
                 "remove_totp" => drop(credentials.remove_totp(&who)?),
-                _ => return Err(Problem::invalid("say what is to be done")),
+                _ => return Err(Problem::invalid(words::SAY_WHAT)),
             }
         }
     }
-    Ok(Done::Here)
+    Ok(Done::Here(""))
 }

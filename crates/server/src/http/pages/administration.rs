@@ -5,12 +5,13 @@ use axum::Form;
 use axum::response::Response;
 use rollcall_app::runs::WorkerInfo;
 use rollcall_app::{Age, App};
-use rollcall_domain::{Above, Administrator, Grant, Organization, Role, Secret, check_password};
+use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, check_password};
 
 use super::address::{Address, segment};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
+use super::words;
 use crate::http::aside;
 use crate::http::problem::Problem;
 
@@ -81,7 +82,7 @@ pub(super) fn grant(app: &App, sent: &Sent) -> Result<Grant, Problem> {
         name => {
             let known = app.organizations()?;
             let found = known.iter().find(|each| each.name == name);
-            let missing = || Problem::invalid(format!("there is no organization {name:?}"));
+            let missing = || Problem::invalid(words::no_organization(name));
             Some(found.ok_or_else(missing)?.id)
         }
     };

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Form;
 use axum::response::Response;
 use rollcall_app::App;
-use rollcall_domain::{AuditEntry, AuditQuery, Head, Timestamp};
+use rollcall_domain::{Action, AuditEntry, AuditQuery, Head, Timestamp};
 use serde::Deserialize;
 
 use super::address::Address;
@@ -31,13 +31,34 @@ struct Verdict {
     flaw: Option<String>,
 }
 
+/// A row, with what more is worth knowing by name.
+struct Row {
+    entry: AuditEntry,
+    details: Vec<(String, String)>,
+}
+
+impl From<AuditEntry> for Row {
+    fn from(entry: AuditEntry) -> Self {
+        let read: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&entry.detail).unwrap_or_default();
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Self { details: read.into_iter().map(|(name, value)| (name, text(value))).collect(), entry }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct Page {
     shell: Shell,
     asked: Asked,
     wrong: Option<String>,
-    entries: Vec<AuditEntry>,
+    actions: Vec<&'static str>,
+    entries: Vec<Row>,
+    /// The last row, which all before it can be told by.
+    head: Head,
     pager: Pager,
     verdict: Option<Verdict>,
 }
@@ -60,7 +81,7 @@ async fn show(visitor: Visitor, asked: Asked, verify: Option<Option<Head>>) -> R
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
         let found = app.audit_before(&query, wanted.after, wanted.look_for())?;
-        let part = wanted.page(found, |entry| entry.number, |entry| entry);
+        let part = wanted.page(found, |entry| entry.number, Row::from);
         let verdict = match verify {
             None => None,
             Some(kept) => {
@@ -77,7 +98,9 @@ async fn show(visitor: Visitor, asked: Asked, verify: Option<Option<Head>>) -> R
             .with("action", &asked.action)
             .with("since", &asked.since);
         let pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
-        Ok(Page { shell, asked, wrong, entries: part.items, pager, verdict })
+        let actions = Action::ALL.iter().map(|action| action.name()).collect();
+        let head = app.audit_head()?;
+        Ok(Page { shell, asked, wrong, actions, entries: part.items, head, pager, verdict })
     };
     visitor.page("audit", page).await
 }

@@ -1,25 +1,32 @@
-//! The first page: how many users there are, when they expire, and the latest runs.
+//! The first page: how many users there are, when they expire, and the latest runs. Where there are none it leads to the
+//! first of each.
 
 use askama::Template;
 use axum::response::Response;
+use rollcall_app::scripts::{self, Sample};
 use rollcall_app::{App, Counted};
-use rollcall_domain::{Clock, RunQuery, SystemClock};
+use rollcall_domain::{Clock, Grant, RunQuery, SystemClock};
+use serde::Deserialize;
 
 use super::address::Address;
 use super::runs::Row;
+use super::see;
 use super::shell::{Shell, Visitor};
+use crate::http::blocking;
+use crate::http::extract::Query;
 use crate::http::problem::Problem;
 
 /// Nobody waits for more to be counted.
 const COUNTED: u64 = 10_000;
 /// So many months ahead are shown.
 const MONTHS: i16 = 12;
+/// Enough to see how lists, filters and runs behave, and made within a second.
+const SAMPLES: u64 = 1_000;
 /// The height of the highest column of the picture.
 const HEIGHT: u64 = 90;
 
 /// Users that a filter selects.
 struct Count {
-    name: &'static str,
     class: &'static str,
     link: String,
     counted: Counted,
@@ -41,6 +48,14 @@ struct Month {
 #[template(path = "home.html")]
 struct Page {
     shell: Shell,
+    done: String,
+    /// How many samples would be made.
+    samples: u64,
+    /// Whether they may be: there is nothing here, and whoever looks may fill it.
+    fillable: bool,
+    /// Scripts to begin with.
+    first: Vec<(&'static Sample, String)>,
+    has_scripts: bool,
     all: Counted,
     counts: Vec<Count>,
     months: Vec<Month>,
@@ -54,13 +69,13 @@ fn count(app: &App, filter: &str) -> Result<(Counted, String), Problem> {
 
 fn counts(app: &App) -> Result<Vec<Count>, Problem> {
     let mut counts = Vec::new();
-    for (name, class, filter) in [
-        ("active", "active", "is_active eq true and not (expiration lt now)"),
-        ("active, but expired", "expired", "is_active eq true and expiration lt now"),
-        ("inactive", "inactive", "is_active eq false"),
+    for (class, filter) in [
+        ("active", "is_active eq true and not (expiration lt now)"),
+        ("expired", "is_active eq true and expiration lt now"),
+        ("inactive", "is_active eq false"),
     ] {
         let (counted, link) = count(app, filter)?;
-        counts.push(Count { name, class, link, counted, at: 0, width: 0 });
+        counts.push(Count { class, link, counted, at: 0, width: 0 });
     }
     let all = counts.iter().map(|count| count.counted.users).sum::<u64>().max(1);
     let mut before = 0;
@@ -93,10 +108,48 @@ fn months(app: &App) -> Result<Vec<Month>, Problem> {
     Ok(months)
 }
 
-pub(super) async fn page(visitor: Visitor) -> Result<Response, Problem> {
-    let page = |app: &App, shell| {
-        let runs = app.runs_after(&RunQuery::default(), None, 5)?;
+/// What was done on the way here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    done: String,
+}
+
+/// The scripts that somebody new begins with, by how much they dare to do.
+const FIRST: [&str; 3] = ["report-no-email", "extend-by-days", "set-klass"];
+
+fn first(app: &App) -> Vec<(&'static Sample, String)> {
+    let title = |sample: &Sample| {
+        let read = scripts::read(sample.source, app.zone()).ok();
+        read.and_then(|read| read.title).unwrap_or_default()
+    };
+    FIRST.iter().filter_map(|name| scripts::sample(name)).map(|sample| (sample, title(sample))).collect()
+}
+
+pub(super) async fn page(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    show(visitor, asked.done).await
+}
+
+/// Fills an empty installation with samples.
+pub(super) async fn fill(visitor: Visitor) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
+    match blocking(move || app.make_samples(SAMPLES, |_| {})).await {
+        Ok(()) => Ok(see("/?done=filled")),
+        Err(problem) => show(visitor.told(problem), String::new()).await,
+    }
+}
+
+async fn show(visitor: Visitor, done: String) -> Result<Response, Problem> {
+    let page = move |all: &App, shell: Shell| {
+        let app = &shell.narrowed(all);
+        let runs = all.runs_after(&RunQuery::default(), None, 5)?;
+        let is_empty = all.count_users_to(None, 1)?.users == 0 && all.profiles()?.is_empty();
         Ok(Page {
+            done,
+            samples: SAMPLES,
+            fillable: is_empty && all.actor().rights().cover(&Grant::EVERYTHING),
+            first: first(all),
+            has_scripts: !all.scripts_after(None, 1)?.is_empty(),
             all: app.count_users_to(None, COUNTED)?,
             counts: counts(app)?,
             months: months(app)?,

@@ -9,7 +9,7 @@ use rollcall_domain::Session;
 use serde::Deserialize;
 
 use super::address::{Address, ours};
-use super::shell::Theme;
+use super::shell::{ORGANIZATION, Theme, keep};
 use super::{html, see};
 use crate::http::door::Caller;
 use crate::http::extract::Query;
@@ -95,5 +95,6 @@ pub(super) async fn sign_out(
     }
     let mut answer = see(Address::new("/login").text());
     cookie::set(&mut answer, https, "", 0);
+    keep(&mut answer, ORGANIZATION, "", 0);
     Ok(answer)
 }

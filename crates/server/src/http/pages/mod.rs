@@ -5,14 +5,19 @@ mod account;
 mod address;
 mod administration;
 mod audit;
+mod course;
 mod errors;
+mod files;
 mod filters;
 mod home;
+mod import;
 mod login;
 mod new_run;
 mod organizations;
 mod params;
 mod profiles;
+mod qr;
+mod revert;
 mod run;
 mod runs;
 mod script;
@@ -22,6 +27,7 @@ mod shell;
 mod user;
 mod users;
 mod view;
+mod words;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -50,7 +56,7 @@ const MAY_LOAD: HeaderValue = HeaderValue::from_static(
 /// The routes of all pages.
 pub(super) fn routes() -> Router<Server> {
     Router::new()
-        .route("/", get(home::page))
+        .route("/", get(home::page).post(home::fill))
         .route("/style.css", get(style))
         .route("/favicon.svg", get(favicon))
         .route("/login", get(login::page).post(login::sign_in))
@@ -58,6 +64,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/users", get(users::list))
         .route("/add-user", get(users::add_page).post(users::add))
         .route("/users/{username}", get(user::page).post(user::change))
+        .route("/users/{username}/revert", get(revert::page).post(revert::revert))
         .route("/scripts", get(scripts::list))
         .route("/samples", get(scripts::samples))
         .route("/new-script", get(script::new_page).post(script::add))
@@ -75,6 +82,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/account", get(account::own_page).post(account::change_own))
         .route("/audit", get(audit::page))
         .route("/theme", post(shell::choose_theme))
+        .route("/organization", post(shell::choose_organization))
         .layer(middleware::from_fn(limits::be_patient))
         .merge(long())
 }
@@ -84,6 +92,8 @@ fn long() -> Router<Server> {
     Router::new()
         .route("/runs/new", get(new_run::page).post(new_run::start))
         .route("/runs/new/file", post(new_run::file).layer(DefaultBodyLimit::disable()))
+        .route("/import-users", get(import::page).post(import::import))
+        .route("/import-users/file", post(import::file).layer(DefaultBodyLimit::disable()))
         .route("/audit/verify", post(audit::verify))
         .route("/runs/{run}/{act}", post(run::make))
         .layer(middleware::from_fn(limits::be_very_patient))

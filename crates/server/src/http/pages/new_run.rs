@@ -15,6 +15,7 @@ use super::params::{self, Params};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
+use super::words;
 use crate::contract::{RowsOf, RowsReport};
 use crate::http::api::runs::{Nobody, engine, saved};
 use crate::http::api::uploads::{Noted, choose, read};
@@ -55,7 +56,7 @@ impl Asked {
     }
 
     fn rows(&self) -> Result<RowsOf, Problem> {
-        let upload = self.upload.parse().map_err(|_| Problem::invalid("choose a file first"))?;
+        let upload = self.upload.parse().map_err(|_| Problem::invalid(words::CHOOSE_FILE))?;
         let key = Some(self.key.clone()).filter(|key| !key.is_empty());
         let skip_unmatched = !self.skip.is_empty();
         Ok(RowsOf { upload, key, skip_unmatched, encoding: None, delimiter: None, quote: None, sheet: None })
@@ -70,7 +71,7 @@ impl Asked {
     }
 
     fn run(&self) -> Result<i64, Problem> {
-        self.run.trim().parse().map_err(|_| Problem::invalid("say the number of an earlier run"))
+        self.run.trim().parse().map_err(|_| Problem::invalid(words::EARLIER_RUN))
     }
 }
 
@@ -99,11 +100,13 @@ struct Page {
     params: Params,
     sent: Sent,
     once: String,
+    /// The organization that the list is narrowed to.
+    within: String,
 }
 
 impl Page {
     /// What goes along with the second form.
-    fn said(&self) -> [(&'static str, &str); 9] {
+    fn said(&self) -> [(&'static str, &str); 10] {
         let Asked { script, who, filter, upload, key, skip, run, outcome } = &self.asked;
         [
             ("script", script),
@@ -115,6 +118,7 @@ impl Page {
             ("run", run),
             ("outcome", outcome),
             ("once", &self.once),
+            ("organization_id", &self.within),
         ]
     }
 
@@ -130,11 +134,9 @@ fn count(app: &App, asked: &Asked) -> Result<Option<Who>, Problem> {
     };
     match asked.who.as_str() {
         "all" => counted(None),
-        "filter" if asked.filter.trim().is_empty() => {
-            Err(Problem::invalid("write a filter, or choose every user"))
-        }
+        "filter" if asked.filter.trim().is_empty() => Err(Problem::invalid(words::WRITE_FILTER)),
         "filter" => counted(Some(&app.filter(&asked.filter)?.tree)),
-        "rows" if asked.upload.is_empty() => Err(Problem::invalid("send a file below, or choose one")),
+        "rows" if asked.upload.is_empty() => Err(Problem::invalid(words::SEND_FILE)),
         "rows" => {
             let rows = asked.rows()?;
             let mut noted = Noted::default();
@@ -157,7 +159,8 @@ fn count(app: &App, asked: &Asked) -> Result<Option<Who>, Problem> {
 }
 
 async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Problem> {
-    let page = move |app: &App, shell| {
+    let page = move |app: &App, shell: Shell| {
+        let app = &shell.narrowed(app);
         let (who, wrong) = match count(app, &asked) {
             Ok(who) => (who, None),
             Err(problem) if problem.status().is_server_error() => return Err(problem),
@@ -171,7 +174,6 @@ async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Pr
         let read =
             script.as_ref().map_or(Ok(none), |script| app.read_script(&script.name, &script.source))?;
         Ok(Page {
-            shell,
             scripts: app.scripts()?.iter().map(rollcall_domain::ScriptVersion::full_name).collect(),
             filters: app.saved_filters()?.iter().map(rollcall_domain::SavedFilter::full_name).collect(),
             uploads: app.uploads_after(None, 20)?,
@@ -182,6 +184,8 @@ async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Pr
             script,
             sent,
             once: log::request_id().unwrap_or_default(),
+            within: shell.organization_id(),
+            shell,
             asked,
         })
     };
@@ -229,7 +233,7 @@ pub(super) async fn start(
     Form(sent): Form<Sent>,
 ) -> Result<Response, Problem> {
     let asked = Asked::of(&sent);
-    let (app, wanted, given) = (visitor.app.clone(), asked.clone(), sent.clone());
+    let (app, wanted, given) = (visitor.as_shown(&sent), asked.clone(), sent.clone());
     let started = aside(move || {
         let script = saved(&app, &wanted.script)?;
         let choice = match wanted.who.as_str() {
@@ -238,17 +242,13 @@ pub(super) async fn start(
             "run" => Choice::Outcomes(wanted.run()?, wanted.outcome()?),
             "rows" => Choice::Rows(Box::new(choose(&app, &wanted.rows()?)?)),
             _ => {
-                return Err(Problem::invalid(
-                    "say for whom: every user, a filter, a file, or an earlier run",
-                ));
+                return Err(Problem::invalid(words::FOR_WHOM));
             }
         };
         let time_limit = match given.get("time_limit").map(|text| text.trim()).filter(|text| !text.is_empty())
         {
             None => None,
-            Some(text) => {
-                Some(text.parse().map_err(|_| Problem::invalid("a time limit is a number of seconds"))?)
-            }
+            Some(text) => Some(text.parse().map_err(|_| Problem::invalid(words::TIME_LIMIT))?),
         };
         let request = Request {
             script,
@@ -271,9 +271,7 @@ pub(super) async fn start(
 pub(super) fn terms(sent: &Sent) -> Result<Terms, Problem> {
     let number = |name: &str| match sent.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()) {
         None => Ok(None),
-        Some(text) => {
-            text.parse().map(Some).map_err(|_| Problem::invalid(format!("{name}: write a whole number")))
-        }
+        Some(text) => text.parse().map(Some).map_err(|_| Problem::invalid(words::whole_number(name))),
     };
     let brakes = Brakes {
         max_failures: number("max_failures")?,

@@ -11,6 +11,7 @@ use super::address::{Address, segment};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
+use super::words;
 use crate::http::aside;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::{Fault, Problem};
@@ -69,7 +70,7 @@ fn items(sent: &Sent, kind: ItemKind) -> Result<Vec<Item>, Problem> {
         match Item::parse(kind, line) {
             Ok(item) => items.push(item),
             Err(why) => {
-                faults.push(Fault::plain(format!("{name}, line {}: {why}", at + 1)));
+                faults.push(Fault::plain(words::in_line(name, at + 1, why)));
             }
         }
     }

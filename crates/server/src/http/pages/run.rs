@@ -6,18 +6,21 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_app::App;
 use rollcall_app::runs::{Again, ApplyRequest, Group, ResumeRequest, RetryRequest, Stop, Terms, UndoRequest};
-use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, TargetOutcome};
+use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, Scope, TargetOutcome};
 use serde::Deserialize;
 
 use super::address::Address;
+use super::course::Course;
 use super::new_run::terms;
 use super::params::once;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
-use super::view::{Badge, Bar, Changes, Pager, number};
+use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all};
+use super::words;
 use crate::http::api::page::Wanted;
 use crate::http::api::runs::{Nobody, engine};
+use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::http::{Server, aside, log};
@@ -26,6 +29,8 @@ use crate::http::{Server, aside, log};
 const TYPED_ABOVE: u64 = 1_000;
 /// The changes of so many targets are grouped without being asked for.
 const GROUPED: u64 = 100_000;
+/// The list of targets is shown in so many parts.
+pub(super) const COURSE: u64 = 60;
 /// So many groups are shown.
 const GROUPS: usize = 20;
 
@@ -36,6 +41,8 @@ pub(super) struct Asked {
     groups: String,
     cursor: String,
     trail: String,
+    /// The target whose answer of FreeRADIUS is wanted.
+    reply: Option<i64>,
 }
 
 /// How many targets had an outcome.
@@ -49,7 +56,6 @@ struct Chip {
 struct Retry {
     which: &'static str,
     count: u64,
-    text: &'static str,
 }
 
 /// What happened to one target.
@@ -60,6 +66,17 @@ struct Row {
     /// Its row in the file, column and cell.
     cells: Vec<(String, String)>,
     millis: String,
+    /// What FreeRADIUS answers before and after, where it is asked for.
+    reply: Option<Around>,
+}
+
+/// What FreeRADIUS answers before and after a target.
+enum Around {
+    /// The same.
+    Same(Vec<String>),
+    Differs(Vec<DiffLine>),
+    /// The user is not as the run knows them any more.
+    Moved,
 }
 
 #[derive(Template)]
@@ -73,20 +90,35 @@ struct Page {
     /// Targets with an outcome.
     done: u64,
     percent: u64,
-    pace: String,
+    pace: Option<Pace>,
     chips: Vec<Chip>,
     /// None: there are too many targets to group them unasked.
     groups: Option<Vec<Group>>,
+    /// None: there are too many to look at them unasked, or too few to be worth it.
+    course: Option<Course>,
     rows: Vec<Row>,
     pager: Pager,
     applied_by: Option<RunId>,
     undone_by: Option<RunId>,
     approvals: Vec<Approval>,
+    /// The organizations whose users it was for; empty: everybody's.
+    within: Vec<String>,
     unapproved: Option<String>,
     once: String,
 }
 
 impl Page {
+    /// The address of this part of the targets, with the answer to one of them.
+    fn reply_to(&self, target: &i64) -> String {
+        Address::new(format!("/runs/{}", self.run.id))
+            .with("outcome", &self.asked.outcome)
+            .with("groups", &self.asked.groups)
+            .with("cursor", &self.asked.cursor)
+            .with("trail", &self.asked.trail)
+            .with("reply", &target.to_string())
+            .text()
+    }
+
     fn count(&self, outcome: &str) -> u64 {
         let chip = self.chips.iter().find(|chip| chip.outcome.name() == outcome);
         chip.map_or(0, |chip| chip.count)
@@ -120,13 +152,13 @@ impl Page {
     /// What can be tried again.
     fn again(&self) -> Vec<Retry> {
         let each = [
-            ("failed", self.failed(), "Retry what failed"),
-            ("conflicts", self.count("conflict"), "Retry what was in conflict"),
+            ("failed", self.failed()),
+            ("conflicts", self.count("conflict")),
             // Whoever can go on needs no other run for it.
-            ("not_run", if self.can_resume() { 0 } else { self.count("not_run") }, "Run what had no turn"),
+            ("not_run", if self.can_resume() { 0 } else { self.count("not_run") }),
         ];
-        let some = each.into_iter().filter(|(_, count, _)| *count > 0);
-        some.map(|(which, count, text)| Retry { which, count, text }).collect()
+        let some = each.into_iter().filter(|(_, count)| *count > 0);
+        some.map(|(which, count)| Retry { which, count }).collect()
     }
 
     fn can_resume(&self) -> bool {
@@ -147,14 +179,20 @@ fn must_type(preview: &Run) -> bool {
     preview.tally.get(Outcome::Changed) > TYPED_ABOVE || preview.deactivated > 0
 }
 
-fn pace(run: &Run, done: u64) -> String {
+/// How fast a run is.
+struct Pace {
+    a_second: String,
+    seconds_left: String,
+}
+
+fn pace(run: &Run, done: u64) -> Option<Pace> {
     let seconds = run.millis as f64 / 1_000.0;
     if seconds < 0.5 || done == 0 || run.state != RunState::Running {
-        return String::new();
+        return None;
     }
     let a_second = done as f64 / seconds;
     let left = (run.left() as f64 / a_second).ceil();
-    format!("{a_second:.0} a second, about {left:.0} s left")
+    Some(Pace { a_second: format!("{a_second:.0}"), seconds_left: format!("{left:.0}") })
 }
 
 pub(super) async fn page(
@@ -172,12 +210,19 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
         let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
-        let part = wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run));
+        let mut part = wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run));
+        for row in part.items.iter_mut().filter(|row| Some(row.outcome.target) == asked.reply) {
+            row.reply = Some(around(app, &run, &row.outcome)?);
+        }
         let base = Address::new(format!("/runs/{}", run.id))
             .with("outcome", &asked.outcome)
             .with("groups", &asked.groups);
-        let groups = match run.tally.get(Outcome::Changed) <= GROUPED || !asked.groups.is_empty() {
+        let groups = match run.tally.total() <= GROUPED || !asked.groups.is_empty() {
             true => Some(app.histogram(&run, GROUPS)?),
+            false => None,
+        };
+        let course = match groups.is_some() && run.tally.total() > 1 {
+            true => Some(Course::of(&run, &app.course(&run, COURSE)?)),
             false => None,
         };
         if !run.state.at_rest() && !run.is_held() {
@@ -196,11 +241,13 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             done,
             chips: run.final_tally().iter().filter_map(chip).collect(),
             groups,
+            course,
             rows: part.items,
             pager: Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref()),
             applied_by: if preview { app.applied_by(run.id)? } else { None },
             undone_by: if preview { None } else { app.undone_by(run.id)? },
             approvals: app.approvals(&run)?,
+            within: within(app, &run)?,
             unapproved: match preview && run.state == RunState::Finished {
                 true => app.unapproved(&run)?.map(|why| why.to_string()),
                 false => None,
@@ -214,6 +261,12 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
     visitor.page("runs", page).await
 }
 
+fn within(app: &App, run: &Run) -> Result<Vec<String>, Problem> {
+    let Scope::Within(ids) = &run.scope else { return Ok(Vec::new()) };
+    let names = organizations(app)?;
+    Ok(ids.iter().map(|id| names.get(id).cloned().unwrap_or_else(|| id.to_string())).collect())
+}
+
 fn row(outcome: TargetOutcome, run: &Run) -> Row {
     let columns = run.columns.iter().flatten().cloned();
     Row {
@@ -221,8 +274,19 @@ fn row(outcome: TargetOutcome, run: &Run) -> Row {
         changes: Changes::of(&outcome.changes),
         cells: columns.zip(outcome.cells.iter().flatten().cloned()).collect(),
         millis: format!("{:.1}", outcome.micros as f64 / 1_000.0),
+        reply: None,
         outcome,
     }
+}
+
+fn around(app: &App, run: &Run, outcome: &TargetOutcome) -> Result<Around, Problem> {
+    let Some((before, after)) = app.replies_around(run, outcome)? else { return Ok(Around::Moved) };
+    let (before, after) = (before.lines(), after.lines());
+    if before == after {
+        return Ok(Around::Same(after));
+    }
+    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    Ok(Around::Differs(diff_all(&text(&before), &text(&after))))
 }
 
 #[derive(Template)]
@@ -254,7 +318,7 @@ pub(super) async fn act(
         match sent.get("act").map(String::as_str) {
             Some("begin") => {
                 let targets = sent.get("targets").and_then(|text| typed(text));
-                app.begin(run, targets.ok_or_else(|| Problem::invalid("type the number of targets"))?)?;
+                app.begin(run, targets.ok_or_else(|| Problem::invalid(words::TYPE_TARGETS))?)?;
             }
             Some("cancel") => drop(app.cancel(run)?),
             Some("approve") => drop(app.approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?),
@@ -268,7 +332,7 @@ pub(super) async fn act(
                 };
                 app.resume(run, &request, &Stop::default(), &mut Nobody)?;
             }
-            _ => return Err(Problem::invalid("say what is to be done")),
+            _ => return Err(Problem::invalid(words::SAY_WHAT)),
         }
         Ok(())
     });
@@ -291,8 +355,7 @@ pub(super) async fn make(
                 let preview = app.find_run(run)?;
                 let changes = preview.tally.get(Outcome::Changed);
                 if must_type(&preview) && sent.get("typed").and_then(|text| typed(text)) != Some(changes) {
-                    let why = format!("to write these changes, type their number: {}", number(changes));
-                    return Err(Problem::invalid(why));
+                    return Err(Problem::invalid(words::type_changes(changes)));
                 }
                 app.apply_preview(
                     run,
@@ -318,10 +381,7 @@ pub(super) async fn make(
                 app.retry(run, &request, &stop, nobody)?
             }
             _ => {
-                return Err(Problem::new(
-                    axum::http::StatusCode::NOT_FOUND,
-                    "there is nothing at this address",
-                ));
+                return Err(Problem::new(axum::http::StatusCode::NOT_FOUND, words::NOTHING_HERE));
             }
         };
         Ok(made.id)

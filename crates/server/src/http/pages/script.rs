@@ -5,7 +5,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_app::runs::{Script, TrialRequest};
-use rollcall_app::scripts::{self, Fault, Source};
+use rollcall_app::scripts::{self, Fault, Name, Source};
 use rollcall_app::{App, AppError, Expected};
 use rollcall_domain::{TargetOutcome, User};
 use serde::Deserialize;
@@ -63,8 +63,28 @@ struct Page {
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
     params: Params,
+    /// Everything that a script finds.
+    world: Vec<Chapter>,
     /// Users to try it on.
     users: Vec<String>,
+}
+
+/// Names that scripts find, and what they are written behind.
+struct Chapter {
+    of: &'static str,
+    names: Vec<Name>,
+}
+
+fn chapters() -> Vec<Chapter> {
+    let mut chapters: Vec<Chapter> = Vec::new();
+    for name in scripts::world() {
+        let of = name.of.unwrap_or_default();
+        match chapters.last_mut().filter(|chapter| chapter.of == of) {
+            Some(chapter) => chapter.names.push(name),
+            None => chapters.push(Chapter { of, names: vec![name] }),
+        }
+    }
+    chapters
 }
 
 impl Page {
@@ -74,8 +94,10 @@ impl Page {
 
     /// The lines of the text that something is said about.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        let told =
-            |line: usize| self.faults.iter().chain(&self.warnings).any(|fault| fault.line as usize == line);
+        let failed = self.draft.trial.as_ref().and_then(|trial| trial.outcome.error.as_ref()?.line);
+        let faults = self.faults.iter().chain(&self.warnings).map(|fault| fault.line);
+        let lines: Vec<_> = faults.chain(failed).collect();
+        let told = move |line: usize| lines.iter().any(|told| *told as usize == line);
         self.draft
             .source
             .lines()
@@ -99,6 +121,7 @@ async fn show(visitor: Visitor, draft: Draft, done: String) -> Result<Response, 
         Ok(Page {
             title: read.title.clone().unwrap_or_default(),
             params: Params::of(&read, &draft.sent),
+            world: chapters(),
             warnings: read.warnings,
             faults,
             users: some.into_iter().map(|user| user.username).collect(),

@@ -11,6 +11,7 @@ use super::address::{Address, segment};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::view::{DiffLine, Pager, diff_lines};
+use super::words;
 use crate::http::api::page::Wanted;
 use crate::http::blocking;
 use crate::http::extract::{Path, Query};
@@ -56,13 +57,10 @@ pub(super) async fn page(
         let from = asked.from.unwrap_or(to.version - 1);
         let diff = match from {
             // Before the first version there was nothing.
-            0 => diff_lines(("nothing", ""), (&format!("version {}", to.version), &to.source)),
+            0 => diff_lines((words::NOTHING, ""), (&words::version(to.version), &to.source)),
             from => {
                 let old = app.script(&name, Some(from))?;
-                diff_lines(
-                    (&format!("version {from}"), &old.source),
-                    (&format!("version {}", to.version), &to.source),
-                )
+                diff_lines((&words::version(from), &old.source), (&words::version(to.version), &to.source))
             }
         };
         let base = Address::new(format!("/scripts/{}/history", segment(&name)));

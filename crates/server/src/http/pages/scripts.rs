@@ -24,8 +24,11 @@ pub(super) struct Asked {
 struct Row {
     script: ScriptVersion,
     title: String,
-    /// What is wrong with it, or probably a mistake.
+    /// What keeps it from being run.
     faults: usize,
+    /// What is probably a mistake.
+    warnings: usize,
+    last: Option<super::runs::Row>,
 }
 
 #[derive(Template)]
@@ -43,13 +46,16 @@ pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result
         let wanted = Wanted::<String>::new(cursor, Some(50))?;
         let found = app.scripts_after(wanted.after.as_deref(), wanted.look_for())?;
         let row = |script: ScriptVersion| {
-            let (title, faults) = match rollcall_app::scripts::read(&script.source, app.zone()) {
-                Ok(read) => (read.title.unwrap_or_default(), read.warnings.len()),
-                Err(faults) => (String::new(), faults.len()),
+            let (title, faults, warnings) = match rollcall_app::scripts::read(&script.source, app.zone()) {
+                Ok(read) => (read.title.unwrap_or_default(), 0, read.warnings.len()),
+                Err(faults) => (String::new(), faults.len(), 0),
             };
-            Row { script, title, faults }
+            Row { script, title, faults, warnings, last: None }
         };
-        let part = wanted.page(found, ScriptVersion::full_name, row);
+        let mut part = wanted.page(found, ScriptVersion::full_name, row);
+        for row in &mut part.items {
+            row.last = app.last_run_of(&row.script.full_name())?.map(super::runs::Row::from);
+        }
         let pager = Pager::new(&Address::new("/scripts"), &asked.cursor, &asked.trail, part.next.as_deref());
         Ok(Page { shell, done: asked.done, rows: part.items, pager })
     };

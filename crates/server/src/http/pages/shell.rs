@@ -1,5 +1,6 @@
 //! What all pages have around them, and who looks at them.
 
+use std::cell::Cell;
 use std::fmt;
 
 use askama::Template;
@@ -9,10 +10,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use rollcall_app::{App, AppError};
-use rollcall_domain::{Right, RunQuery, RunState};
+use rollcall_domain::{Organization, OrganizationId, Right, RunQuery, RunState, Scope};
 use serde::Deserialize;
 
 use super::address::ours;
+use super::users::Sent;
 use super::{html, see};
 use crate::http::door::Caller;
 use crate::http::problem::Problem;
@@ -31,15 +33,35 @@ impl Theme {
     const COOKIE: &str = "rollcall-theme";
 
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|each| each.to_str().ok());
-        let mut each = cookies.flat_map(|all| all.split(';')).filter_map(|one| one.trim().split_once('='));
-        match each.find(|(name, _)| *name == Self::COOKIE) {
-            Some((_, "light")) => Self::Light,
-            Some((_, "dark")) => Self::Dark,
+        match chosen(headers, Self::COOKIE) {
+            Some("light") => Self::Light,
+            Some("dark") => Self::Dark,
             _ => Self::System,
         }
     }
 }
+
+/// What a browser keeps under this name.
+fn chosen<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|each| each.to_str().ok());
+    let mut each = cookies.flat_map(|all| all.split(';')).filter_map(|one| one.trim().split_once('='));
+    each.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+}
+
+/// Lets a browser keep something under a name for so many seconds.
+pub(super) fn keep(answer: &mut Response, name: &str, value: &str, seconds: u32) {
+    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+const YEAR: u32 = 31_536_000;
+/// Which organization somebody looks at. It is no more than what they have chosen: what they may see is found out by their
+/// rights at every request.
+pub(super) const ORGANIZATION: &str = "rollcall-organization";
+/// So many organizations are offered at the top of each page; the page of them has all.
+const OFFERED: u32 = 100;
 
 impl fmt::Display for Theme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,6 +78,8 @@ impl fmt::Display for Theme {
 pub(super) struct Visitor {
     pub(super) app: App,
     theme: Theme,
+    /// The organization that they have chosen, theirs or not.
+    organization: Option<OrganizationId>,
     here: String,
     problem: Option<Problem>,
 }
@@ -68,7 +92,8 @@ impl FromRequestParts<Server> for Visitor {
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         let here = parts.uri.path_and_query().filter(|_| reads);
         let here = here.map_or_else(|| "/".to_owned(), ToString::to_string);
-        Ok(Self { app, theme: Theme::of(&parts.headers), here, problem: None })
+        let organization = chosen(&parts.headers, ORGANIZATION).and_then(|id| id.parse().ok());
+        Ok(Self { app, theme: Theme::of(&parts.headers), organization, here, problem: None })
     }
 }
 
@@ -83,6 +108,56 @@ pub(super) struct Shell {
     pub(super) rights: Vec<Right>,
     /// After how many seconds the page is loaded again.
     pub(super) refresh: Option<u32>,
+    pub(super) places: Places,
+}
+
+/// The organizations that somebody may look at, and the one that they do.
+#[derive(Default)]
+pub(super) struct Places {
+    /// Those to choose from; none where there is no choice.
+    pub(super) offered: Vec<Organization>,
+    /// There are more.
+    pub(super) more: bool,
+    /// The only one that they may look at.
+    pub(super) only: Option<Organization>,
+    chosen: Option<Organization>,
+    /// Whether the page shows users of the chosen one only.
+    narrowed: Cell<bool>,
+}
+
+impl Places {
+    /// `wanted` is ignored where they may not look at it.
+    fn of(app: &App, wanted: Option<OrganizationId>) -> Result<Self, AppError> {
+        let Some(scope) = app.actor().rights().scope(Right::Look) else { return Ok(Self::default()) };
+        let mut offered = app.organizations_after(None, OFFERED + 1)?;
+        if let (Scope::Within(_), [_]) = (scope, &offered[..]) {
+            return Ok(Self { only: offered.pop(), ..Self::default() });
+        }
+        if offered.len() < 2 {
+            return Ok(Self::default());
+        }
+        let more = offered.len() > OFFERED as usize;
+        offered.truncate(OFFERED as usize);
+        let chosen = match wanted {
+            None => None,
+            Some(id) => {
+                app.organizations_after(Some(id.saturating_sub(1)), 1)?.pop().filter(|found| found.id == id)
+            }
+        };
+        if let Some(chosen) = chosen.as_ref().filter(|chosen| !offered.contains(chosen)) {
+            offered.push(chosen.clone());
+        }
+        Ok(Self { offered, more, chosen, ..Self::default() })
+    }
+
+    /// The one that the page is narrowed to, though there are others.
+    pub(super) fn shown(&self) -> Option<&Organization> {
+        self.chosen.as_ref().filter(|_| self.narrowed.get())
+    }
+
+    pub(super) fn is_chosen(&self, id: &OrganizationId) -> bool {
+        self.chosen.as_ref().is_some_and(|chosen| chosen.id == *id)
+    }
 }
 
 /// A run that is under way.
@@ -92,6 +167,25 @@ pub(super) struct Active {
 }
 
 impl Shell {
+    /// The organization whose users are meant: the one that was chosen at the top, or the only one; none: all that may be
+    /// looked at.
+    pub(super) fn organization(&self) -> Option<&Organization> {
+        self.places.chosen.as_ref().or(self.places.only.as_ref())
+    }
+
+    /// Its number, as forms carry it: see [`Visitor::as_shown`].
+    pub(super) fn organization_id(&self) -> String {
+        self.places.chosen.as_ref().map(|chosen| chosen.id.to_string()).unwrap_or_default()
+    }
+
+    /// Rollcall within the organization that was chosen, for whatever lists, counts or takes users. The page says that it
+    /// is narrowed.
+    pub(super) fn narrowed(&self, app: &App) -> App {
+        let Some(chosen) = &self.places.chosen else { return app.clone() };
+        self.places.narrowed.set(true);
+        app.within(chosen.id)
+    }
+
     /// Whether a right is held anywhere.
     pub(super) fn may(&self, right: &str) -> bool {
         self.rights.iter().any(|held| held.name() == right)
@@ -107,6 +201,14 @@ impl Visitor {
     /// The same, where something has gone wrong: the page says what.
     pub(super) fn told(self, problem: Problem) -> Self {
         Self { problem: Some(problem), ..self }
+    }
+
+    /// Rollcall as it was when a form was shown: within the organization that the form names, whichever is chosen by now.
+    pub(super) fn as_shown(&self, sent: &Sent) -> App {
+        match sent.get("organization_id").and_then(|id| id.parse().ok()) {
+            Some(organization) => self.app.within(organization),
+            None => self.app.clone(),
+        }
     }
 
     fn shell(&self, section: &'static str) -> Result<Shell, AppError> {
@@ -129,6 +231,7 @@ impl Visitor {
             problem: self.problem.clone(),
             rights,
             refresh: None,
+            places: Places::of(&self.app, self.organization)?,
         })
     }
 
@@ -156,9 +259,23 @@ pub(super) struct Choice {
 
 pub(super) async fn choose_theme(Form(Choice { theme, next }): Form<Choice>) -> Response {
     let mut answer = see(ours(next.as_deref()));
-    let cookie = format!("{}={theme}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly", Theme::COOKIE);
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    keep(&mut answer, Theme::COOKIE, &theme.to_string(), YEAR);
+    answer
+}
+
+/// Which organization somebody wants to look at, and where they were.
+#[derive(Deserialize)]
+pub(super) struct Place {
+    /// Its number; empty: all.
+    organization: String,
+    next: Option<String>,
+}
+
+pub(super) async fn choose_organization(Form(Place { organization, next }): Form<Place>) -> Response {
+    let mut answer = see(ours(next.as_deref()));
+    match organization.parse::<OrganizationId>() {
+        Ok(id) => keep(&mut answer, ORGANIZATION, &id.to_string(), YEAR),
+        Err(_) => keep(&mut answer, ORGANIZATION, "", 0),
     }
     answer
 }

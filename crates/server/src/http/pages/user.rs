@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, UserEdit};
-use rollcall_domain::{Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Secret, User};
+use rollcall_domain::{Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Reply, Secret, User};
 use rollcall_store::Event;
 use serde::Deserialize;
 
@@ -13,7 +13,8 @@ use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::{Sent, read_fields};
 use super::view::{Badge, Changes, Pager, moment};
-use crate::http::api::page::Wanted;
+use super::words;
+use crate::http::api::page::{Wanted, cursor};
 use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
@@ -69,6 +70,8 @@ struct Past {
     run: Option<i64>,
     script: String,
     changes: Changes,
+    /// How it is named when it is to be taken back.
+    token: String,
 }
 
 impl From<Event> for Past {
@@ -79,6 +82,7 @@ impl From<Event> for Past {
             run: event.by.as_ref().map(|by| by.run),
             script: event.by.map(|by| by.script).unwrap_or_default(),
             changes: Changes::of(&event.changes),
+            token: cursor(&event.key),
         }
     }
 }
@@ -96,18 +100,20 @@ struct Page {
     profiles: Vec<Profile>,
     kind: ItemKind,
     items: Vec<ItemRow>,
+    /// What FreeRADIUS answers, where that is asked for.
+    reply: Option<Reply>,
     events: Vec<Past>,
     pager: Pager,
 }
 
 impl Page {
     fn moment(time: &Option<rollcall_domain::Timestamp>) -> String {
-        time.map_or_else(|| "never".to_owned(), moment)
+        time.map_or_else(|| words::NEVER.to_owned(), moment)
     }
 }
 
 fn tab(name: &str) -> &'static str {
-    ["profiles", "attributes", "check-attributes", "history"]
+    ["profiles", "attributes", "check-attributes", "reply", "history"]
         .into_iter()
         .find(|tab| *tab == name)
         .unwrap_or("overview")
@@ -156,6 +162,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             profiles: if tab == "profiles" { app.profiles()? } else { Vec::new() },
             kind,
             items: user.items(kind).to_vec(),
+            reply: if tab == "reply" { Some(app.radius_reply(&user)?) } else { None },
             events,
             pager,
             user,
@@ -219,8 +226,8 @@ fn read(app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
         },
         "password" => UserEdit::Password(Secret::new(text("password"))),
         "remove" if text("typed") == user.username => return Ok(Asks::Remove),
-        "remove" => return Err(Problem::invalid(format!("to remove this user, type {}", user.username))),
-        other => return Err(Problem::invalid(format!("there is nothing called {other:?} to be done"))),
+        "remove" => return Err(Problem::invalid(words::type_name(&user.username))),
+        other => return Err(Problem::invalid(words::no_such_act(other))),
     };
     Ok(Asks::Edit(vec![edit]))
 }
@@ -235,7 +242,7 @@ pub(super) async fn change(
     let (app, name, typed) = (visitor.app.clone(), username.clone(), sent.clone());
     let done = crate::http::aside(move || {
         let version = sent.get("version").and_then(|version| version.parse().ok());
-        let version: i64 = version.ok_or_else(|| Problem::invalid("say which version was seen"))?;
+        let version: i64 = version.ok_or_else(|| Problem::invalid(words::SAY_VERSION))?;
         let user = app.user(&name)?;
         match read(&app, &user, &sent)? {
             Asks::Edit(edits) => Ok(Some(app.edit_user(&name, edits, Some(version))?.0.username)),

@@ -73,7 +73,8 @@ fn part(app: &App, asked: &Asked, tree: Option<&rollcall_domain::filter::Filter>
 }
 
 pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
-    let page = move |app: &App, shell| {
+    let page = move |app: &App, shell: Shell| {
+        let app = &shell.narrowed(app);
         let filter = match asked.filter.trim() {
             "" => Ok(None),
             text => app.filter(text).map(Some).map_err(Problem::from),
@@ -139,7 +140,10 @@ pub(super) async fn add_page(visitor: Visitor) -> Result<Response, Problem> {
 }
 
 async fn adding(visitor: Visitor, typed: Typed) -> Result<Response, Problem> {
-    let page = move |app: &App, shell| {
+    let page = move |app: &App, shell: Shell| {
+        let chosen = shell.organization().map(|each| each.name.clone()).unwrap_or_default();
+        let organization = if typed.organization.is_empty() { chosen } else { typed.organization };
+        let typed = Typed { organization, ..typed };
         let organizations = app.organizations()?.into_iter().map(|each| each.name).collect();
         let profiles = app.profiles()?.into_iter().map(|each| each.short_name).collect();
         Ok(AddPage { shell, typed, organizations, profiles })

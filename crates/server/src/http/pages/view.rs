@@ -5,6 +5,7 @@ use askama::filters::HtmlSafe;
 use rollcall_domain::{Change, FieldChange, ItemRow, Outcome, Run, RunState, Value};
 
 pub(super) use super::address::Pager;
+use super::words;
 use crate::style::grouped;
 
 /// How something stands: by sign and word, not by colour alone.
@@ -52,8 +53,8 @@ impl Badge {
 
     pub(super) fn of_user(is_active: bool) -> Self {
         match is_active {
-            true => Self::new("good", "✓", "active"),
-            false => Self::new("bad", "✕", "inactive"),
+            true => Self::new("good", "✓", words::ACTIVE),
+            false => Self::new("bad", "✕", words::INACTIVE),
         }
     }
 }
@@ -76,6 +77,14 @@ impl Changes {
     pub(super) fn of(changes: &[Change]) -> Self {
         Self(changes.iter().map(line).collect())
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 fn line(change: &Change) -> Line {
@@ -86,19 +95,19 @@ fn line(change: &Change) -> Line {
         Change::Set(FieldChange { field, before, after }) => {
             Line { what: field.name().to_owned(), old: Some(value(before)), new: Some(value(after)) }
         }
-        Change::ProfileAdd(profile) => new("profile", profile.short_name.clone()),
-        Change::ProfileRemove(profile) => old("profile", profile.short_name.clone()),
-        Change::AttributeAdd(row) => new("attribute", item(row)),
-        Change::AttributeRemove(row) => old("attribute", item(row)),
-        Change::CheckAttributeAdd(row) => new("check attribute", item(row)),
-        Change::CheckAttributeRemove(row) => old("check attribute", item(row)),
+        Change::ProfileAdd(profile) => new(words::PROFILE, profile.short_name.clone()),
+        Change::ProfileRemove(profile) => old(words::PROFILE, profile.short_name.clone()),
+        Change::AttributeAdd(row) => new(words::ATTRIBUTE, item(row)),
+        Change::AttributeRemove(row) => old(words::ATTRIBUTE, item(row)),
+        Change::CheckAttributeAdd(row) => new(words::CHECK_ATTRIBUTE, item(row)),
+        Change::CheckAttributeRemove(row) => old(words::CHECK_ATTRIBUTE, item(row)),
     }
 }
 
 fn value(value: &Value) -> String {
     match value {
         Value::Text(text) if text.is_empty() => "\"\"".to_owned(),
-        Value::Time(None) => "none".to_owned(),
+        Value::Time(None) => words::NONE.to_owned(),
         Value::Time(Some(time)) => moment(*time),
         other => other.as_ref().to_string(),
     }
@@ -130,6 +139,20 @@ pub(super) fn diff_lines(old: (&str, &str), new: (&str, &str)) -> Vec<DiffLine> 
         _ => "",
     };
     text.lines().map(|line| DiffLine { class: class(line), text: line.to_owned() }).collect()
+}
+
+/// Every line of two texts, those that differ marked.
+pub(super) fn diff_all(old: &str, new: &str) -> Vec<DiffLine> {
+    let diff = similar::TextDiff::from_lines(old, new);
+    let line = |change: similar::Change<&str>| {
+        let (sign, class) = match change.tag() {
+            similar::ChangeTag::Equal => (' ', ""),
+            similar::ChangeTag::Delete => ('-', "minus"),
+            similar::ChangeTag::Insert => ('+', "plus"),
+        };
+        DiffLine { class, text: format!("{sign}{}", change.value().trim_end_matches('\n')) }
+    };
+    diff.iter_all_changes().map(line).collect()
 }
 
 /// A number for people.
@@ -174,7 +197,7 @@ impl Bar {
     }
 }
 
-/// The name of something, as words.
-pub(super) fn words(name: &str) -> String {
+/// The name of something, as people write it.
+pub(super) fn spaced(name: &str) -> String {
     name.replace('_', " ")
 }

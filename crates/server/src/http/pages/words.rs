@@ -1,0 +1,130 @@
+//! What pages say that is in no template: why a form was not done, and the words of what is drawn. Everything else that
+//! people read stands in the templates.
+
+use super::view::number;
+
+pub(super) const NOTHING_HERE: &str = "there is nothing at this address";
+pub(super) const SAY_WHAT: &str = "say what is to be done";
+pub(super) const SAY_WHICH: &str = "say which one";
+pub(super) const SAY_VERSION: &str = "say which version was seen";
+pub(super) const TOKEN_DAYS: &str = "a token is good for 1 to 366 days";
+pub(super) const TYPE_TARGETS: &str = "type the number of targets";
+pub(super) const CHOOSE_FILE: &str = "choose a file first";
+pub(super) const EARLIER_RUN: &str = "say the number of an earlier run";
+pub(super) const WRITE_FILTER: &str = "write a filter, or choose every user";
+pub(super) const SEND_FILE: &str = "send a file below, or choose one";
+pub(super) const FOR_WHOM: &str = "say for whom: every user, a filter, a file, or an earlier run";
+pub(super) const TIME_LIMIT: &str = "a time limit is a number of seconds";
+
+/// The state of a user.
+pub(super) const ACTIVE: &str = "active";
+pub(super) const INACTIVE: &str = "inactive";
+/// What a change is about.
+pub(super) const PROFILE: &str = "profile";
+pub(super) const ATTRIBUTE: &str = "attribute";
+pub(super) const CHECK_ATTRIBUTE: &str = "check attribute";
+/// A value that is not there.
+pub(super) const NONE: &str = "none";
+pub(super) const NEVER: &str = "never";
+/// What was there before the first version.
+pub(super) const NOTHING: &str = "nothing";
+
+pub(super) fn version(number: i64) -> String {
+    format!("version {number}")
+}
+
+pub(super) fn organization(id: i64) -> String {
+    format!("organization {id}")
+}
+
+pub(super) fn no_organization(name: &str) -> String {
+    format!("there is no organization {name:?}")
+}
+
+pub(super) fn whole_number(name: &str) -> String {
+    format!("{name}: write a whole number")
+}
+
+pub(super) fn type_changes(changes: u64) -> String {
+    format!("to write these changes, type their number: {}", number(changes))
+}
+
+pub(super) fn type_name(username: &str) -> String {
+    format!("to remove this user, type {username}")
+}
+
+pub(super) fn no_such_act(act: &str) -> String {
+    format!("there is nothing called {act:?} to be done")
+}
+
+pub(super) fn in_line(name: &str, line: usize, why: impl std::fmt::Display) -> String {
+    format!("{name}, line {line}: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// The texts between quotes of a source, up to its tests; comments and attributes aside.
+    fn texts(source: &str) -> Vec<String> {
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        let (mut texts, mut rest) = (Vec::new(), source);
+        while let Some(at) = rest.find(['"', '/', '#', '\'']) {
+            let from = &rest[at..];
+            let skipped = match from.as_bytes() {
+                [b'/', b'/', ..] => from.find('\n').unwrap_or(from.len()),
+                [b'#', b'[', ..] => from.find("]\n").unwrap_or(from.len()),
+                [b'\'', b'\\', _, b'\'', ..] => 4,
+                [b'\'', b'"', b'\'', ..] => 3,
+                [b'"', ..] => {
+                    let (mut text, mut chars) = (String::new(), from.char_indices().skip(1));
+                    let mut end = from.len();
+                    while let Some((place, c)) = chars.next() {
+                        match c {
+                            '"' => {
+                                end = place + 1;
+                                break;
+                            }
+                            '\\' => text.extend(chars.next().map(|_| ' ')),
+                            c => text.push(c),
+                        }
+                    }
+                    texts.push(text);
+                    end
+                }
+                _ => 1,
+            };
+            rest = &from[skipped..];
+        }
+        texts
+    }
+
+    /// Whether there are two words with nothing but a space between them. Filters are no prose.
+    fn is_prose(text: &str) -> bool {
+        let is_filter = [" eq ", " ge ", " lt "].iter().any(|operator| text.contains(operator));
+        let is_word = |part: &&str| part.chars().count() > 1 && part.chars().all(char::is_alphabetic);
+        let words: Vec<_> = text.split(' ').collect();
+        !is_filter && words.windows(2).any(|pair| pair.iter().all(is_word))
+    }
+
+    #[test]
+    fn what_people_read_stands_in_templates_or_here() {
+        let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/pages");
+        let mut files = 0;
+        for file in std::fs::read_dir(pages).unwrap() {
+            let path = file.unwrap().path();
+            if path.ends_with("words.rs") {
+                continue;
+            }
+            let prose: Vec<_> = texts(&std::fs::read_to_string(&path).unwrap())
+                .into_iter()
+                .filter(|text| is_prose(text))
+                .collect();
+            assert!(prose.is_empty(), "{}: {prose:?}", path.display());
+            files += 1;
+        }
+        assert!(files > 20);
+        assert!(is_prose("say what is meant") && !is_prose("klass eq \"gold\"") && !is_prose("a=b; Path=/"));
+        assert_eq!(texts("f(\"one two\", '\"', \"x\\\"y\") // \"no\""), ["one two", "x y"]);
+    }
+}
