@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -17,19 +18,6 @@ const PASSWORD = "a-password-of-the-tests";
 
 const script = readFileSync(join(root, "crates/server/assets/app.js"));
 const hash = createHash("sha256").update(script).digest("hex").slice(0, 16);
-
-/** What pages with the elements say; nothing of it is weaker than what they need. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join("; ");
 
 const BROWSER = [
   "--headless",
@@ -54,6 +42,14 @@ export async function until(what, so) {
   throw new Error(`not within fifteen seconds: ${what}`);
 }
 
+/** What axe finds on a page, by the rules of WCAG 2.2 AA. */
+export async function faults(page) {
+  await page.evaluate(axe.source);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const { violations } = await page.evaluate((tags) => globalThis.axe.run({ runOnly: tags }), tags);
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+}
+
 export class Site {
   /** Starts a server on a database of its own, with `users` users and an administrator `ana`. */
   static async start({ users = 3 } = {}) {
@@ -71,6 +67,8 @@ export class Site {
     const lines = createInterface(site.process.stderr);
     const [first] = await new Promise((resolve) => lines.once("line", (line) => resolve([line])));
     site.at = first.replace(/^Rollcall listens on /, "");
+    // What pages may load, as the server says it.
+    site.policy = (await fetch(`${site.at}/login`)).headers.get("content-security-policy");
     site.browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER });
     return site;
   }
@@ -129,7 +127,7 @@ export class Site {
       const text = typeof body === "function" ? body() : body;
       return route.fulfill({
         contentType: "text/html; charset=utf-8",
-        headers: { "content-security-policy": POLICY },
+        headers: { "content-security-policy": this.policy },
         body: `<!doctype html><html lang="en"><meta name="color-scheme" content="light dark"><title>Test</title>
           <link rel="stylesheet" href="/style.css">
           <script type="module" src="/assets/app.${hash}.js"></script><main>${text}</main></html>`,
