@@ -172,7 +172,9 @@ async function go(url, { push = true, scrolled, top = false } = {}) {
     /** @type {State} */
     const left = { scrolled: scrollY };
     history.replaceState(left, "", shown);
-    history.pushState({ scrolled: 0 }, "", loaded.at);
+    // Who follows a link to where they are goes nowhere, as in a browser.
+    if (loaded.at.href === shown.href) history.replaceState(left, "", loaded.at);
+    else history.pushState({ scrolled: 0 }, "", loaded.at);
   }
   const target = replace(loaded.page, loaded.at);
   if (scrolled !== undefined) scrollTo({ top: scrolled, behavior: "instant" });
@@ -228,4 +230,6 @@ export function move() {
   document.addEventListener("click", clicked);
   document.addEventListener("submit", sent);
   addEventListener("popstate", wentBack);
+  // A page that comes back as it was left waits for nothing any more.
+  addEventListener("pageshow", () => main()?.removeAttribute("aria-busy"));
 }
