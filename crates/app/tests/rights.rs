@@ -358,6 +358,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.remove_upload(another)
     }),
     ("find_run", Right::Look, One, |app, of| app.find_run(of.run).map(drop)),
+    ("source_of", Right::Look, One, |app, of| app.source_of(&app.find_run(of.run)?).map(drop)),
     ("runs", Right::Look, Own, |app, _| app.runs()?.try_for_each(|run| run.map(drop))),
     ("outcomes", Right::Look, One, |app, of| {
         app.outcomes(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))

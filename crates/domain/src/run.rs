@@ -203,8 +203,6 @@ pub struct Run {
     pub script: String,
     /// Which version of a saved script it is; none for a file.
     pub script_version: Option<i64>,
-    /// The script as it was when the run started.
-    pub source: String,
     /// What it was given as parameters: the text of one JSON object.
     pub params: String,
     /// How the targets were chosen.

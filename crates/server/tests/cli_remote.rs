@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use common::server::{PASSWORD, Server, token};
@@ -682,6 +683,56 @@ fn a_run_is_followed_over_a_connection_that_breaks() {
     assert!(between.cut() > 0, "it was followed");
     let done = finish(child).exits(0);
     assert_eq!(done.object()["outcomes"]["changed"], 60, "{}", done.err);
+    server.end();
+}
+
+/// What lies between, and loses the answer to the first request that makes a run.
+fn loses_an_answer(server: &Server) -> String {
+    let to = server.at.strip_prefix("http://").unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = format!("http://{}", listener.local_addr().unwrap());
+    let loses = Arc::new(AtomicBool::new(true));
+    std::thread::spawn(move || {
+        for mut near in listener.incoming().map_while(Result::ok) {
+            let Ok(mut far) = TcpStream::connect(&to) else { continue };
+            let (mut back, mut to_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            let (asks, loses) = (Arc::new(AtomicBool::new(false)), Arc::clone(&loses));
+            let is_asked = Arc::clone(&asks);
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while let Ok(read @ 1..) = near.read(&mut piece) {
+                    if piece.starts_with(b"POST /api/v1/runs ") && loses.swap(false, SeqCst) {
+                        asks.store(true, SeqCst);
+                    }
+                    to_far.write_all(&piece[..read]).unwrap();
+                }
+            });
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while let Ok(read @ 1..) = far.read(&mut piece) {
+                    if is_asked.load(SeqCst) {
+                        break;
+                    }
+                    back.write_all(&piece[..read]).unwrap();
+                }
+                let _ = back.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    at
+}
+
+#[test]
+fn a_run_whose_making_was_not_answered_is_made_once() {
+    let desk = Desk::with_users(5);
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    let server = Server::on(&desk);
+    let ana = There { at: loses_an_answer(&server), ..There::new(&desk, &server, "ana", ALL) };
+    desk.write("s.py", "user.klass += 'x'\n");
+    let done = ana.ok(&["run", "s.py", "--all", "--apply", "--yes", "--json"]).object();
+    assert_eq!((&done["run"], &done["outcomes"]["changed"]), (&json!(1), &json!(5)));
+    assert_eq!(desk.runs().len(), 1);
+    assert_eq!(desk.user("user001")["klass"], "x");
     server.end();
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunks;
 use crate::db::{Moment, Row, Tx, args};
-use crate::runs::{counters, read_counters};
+use crate::runs::{self, counters, read_counters};
 use crate::sqlite::Verdict;
 use crate::write::{self, Written};
 use crate::write_set;
@@ -311,7 +311,8 @@ impl Store {
     /// The hash of the plan that the outcomes of a preview are, computed anew.
     pub fn plan_of(&self, preview: &Run) -> Result<PlanHash, StoreError> {
         self.read(|tx| {
-            let start = PlanHash::new(&preview.source, &preview.params, preview.undoes);
+            let source = runs::source(tx, preview.id)?;
+            let start = PlanHash::new(&source, &preview.params, preview.undoes);
             plan_after(tx, preview.id, start, 0)
         })
     }

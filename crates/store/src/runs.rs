@@ -21,7 +21,7 @@ pub(crate) use counters;
 macro_rules! run_columns {
     () => {
         concat!(
-            "id, mode, state, holder, script, source, selection, administrator, organizations, created_at, ended_at, \
+            "id, mode, state, holder, script, selection, administrator, organizations, created_at, ended_at, \
              targets, cursor, millis, applies, undoes, note, ",
             counters!(),
             ", script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
@@ -53,6 +53,7 @@ sql! {
               columns, administrator, organizations, created_at, settings, applies, undoes, plan, administrator_id) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) RETURNING id";
     SCOPE = "SELECT organizations FROM runs WHERE id = ?1";
+    SOURCE = "SELECT source FROM runs WHERE id = ?1";
     SET_TARGETS = "UPDATE runs SET targets = ?2, repeats = ?3 WHERE id = ?1";
     BEGIN = "UPDATE runs SET state = 'running', leased_until = ?3, holder = ?4 WHERE id = ?1 AND state = 'selecting' AND token = ?2";
     LET_BEGIN = "UPDATE runs SET state = 'running', settings = ?3 \
@@ -268,41 +269,44 @@ pub(crate) fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
 fn run(row: &Row<'_>) -> Result<Run, StoreError> {
     let mode: String = row.get(1)?;
     let state: String = row.get(2)?;
-    let columns: Option<String> = row.get(25)?;
+    let columns: Option<String> = row.get(24)?;
     Ok(Run {
         id: row.get(0)?,
         mode: if mode == Mode::Apply.name() { Mode::Apply } else { Mode::Preview },
         state: RunState::parse(&state).map_err(|error| StoreError::Corrupt(error.to_string()))?,
         holder: row.get(3)?,
         script: row.get(4)?,
-        source: row.get(5)?,
-        script_version: row.get(23)?,
-        params: row.get(24)?,
-        selection: json_column(row, 6)?,
+        script_version: row.get(22)?,
+        params: row.get(23)?,
+        selection: json_column(row, 5)?,
         columns: columns.as_deref().map(json::read).transpose()?,
-        repeats: row.get(26)?,
-        administrator: row.get(7)?,
-        scope: read_scope(row.maybe_text(8)?)?,
-        created_at: row.get(9)?,
-        ended_at: row.get(10)?,
-        targets: row.get::<i64>(11)?.unsigned_abs(),
-        cursor: row.get(12)?,
-        tally: read_counters(row, 17)?,
-        millis: row.get(13)?,
-        applies: row.get(14)?,
-        undoes: row.get(15)?,
-        note: row.get(16)?,
+        repeats: row.get(25)?,
+        administrator: row.get(6)?,
+        scope: read_scope(row.maybe_text(7)?)?,
+        created_at: row.get(8)?,
+        ended_at: row.get(9)?,
+        targets: row.get::<i64>(10)?.unsigned_abs(),
+        cursor: row.get(11)?,
+        tally: read_counters(row, 16)?,
+        millis: row.get(12)?,
+        applies: row.get(13)?,
+        undoes: row.get(14)?,
+        note: row.get(15)?,
         confirmed: state != RunState::Selecting.name(),
-        settings: json_column(row, 27)?,
-        deactivated: row.get::<i64>(28)?.unsigned_abs(),
-        braked_from: json_column(row, 29)?,
-        plan: row.get(30)?,
-        token: row.get(31)?,
-        leased_until: row.get(32)?,
-        pruned_at: row.get(33)?,
-        planned: row.get(34)?,
-        administrator_id: row.get(35)?,
+        settings: json_column(row, 26)?,
+        deactivated: row.get::<i64>(27)?.unsigned_abs(),
+        braked_from: json_column(row, 28)?,
+        plan: row.get(29)?,
+        token: row.get(30)?,
+        leased_until: row.get(31)?,
+        pruned_at: row.get(32)?,
+        planned: row.get(33)?,
+        administrator_id: row.get(34)?,
     })
+}
+
+pub(crate) fn source(tx: &Tx<'_>, id: RunId) -> Result<String, StoreError> {
+    tx.first(SOURCE, args![id], |row| row.get(0))?.ok_or(StoreError::RunLost(id))
 }
 
 pub(crate) fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
@@ -579,6 +583,11 @@ impl Store {
     /// One run.
     pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         self.read(|tx| one(tx, id))
+    }
+
+    /// The script of a run as it was when the run started. It may be long, so no run carries it about.
+    pub fn run_source(&self, id: RunId) -> Result<String, StoreError> {
+        self.read(|tx| source(tx, id))
     }
 
     /// In which states runs are.

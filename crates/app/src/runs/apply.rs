@@ -41,11 +41,11 @@ impl App {
         let preview = self.find_run(id)?;
         self.may_with(Right::Execute, &preview)?;
         self.check_plan(&preview, request.plan.as_deref(), "apply")?;
-        let selection = Selection::Plan { run: id };
+        let (source, selection) = (self.engine().run_source(id)?, Selection::Plan { run: id });
         let new = New {
             applies: Some(id),
             undoes: preview.undoes,
-            ..New::replaying(&preview, Mode::Apply, &selection, List::Plan(&preview))
+            ..New::replaying(&preview, &source, Mode::Apply, &selection, List::Plan(&preview))
         };
         self.start(&new, request.terms, None, stop, observer)
     }

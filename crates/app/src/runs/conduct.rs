@@ -53,13 +53,19 @@ pub(super) struct New<'a> {
 }
 
 impl<'a> New<'a> {
-    /// A run that replays something of `run`, and bears its script's name.
-    pub(super) fn replaying(run: &'a Run, mode: Mode, selection: &'a Selection, list: List<'a>) -> Self {
+    /// A run that replays something of `run`, and bears its script's name and `source`.
+    pub(super) fn replaying(
+        run: &'a Run,
+        source: &'a str,
+        mode: Mode,
+        selection: &'a Selection,
+        list: List<'a>,
+    ) -> Self {
         Self {
             mode,
             script: &run.script,
             script_version: run.script_version,
-            source: &run.source,
+            source,
             params: &run.params,
             selection,
             list,

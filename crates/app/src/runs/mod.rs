@@ -280,6 +280,11 @@ impl App {
         Ok(as_it_stands(run, self.clock.now()))
     }
 
+    /// The script of a run as it was when the run started.
+    pub fn source_of(&self, run: &Run) -> Result<String, AppError> {
+        Ok(self.may_with(Right::Look, run)?.run_source(run.id)?)
+    }
+
     /// All runs, newest first.
     pub fn runs(&self) -> Result<impl Iterator<Item = Result<Run, AppError>> + '_, AppError> {
         let permit = self.may(Right::Look)?;

@@ -92,8 +92,11 @@ impl App {
 
     /// What executing the script of a run takes here.
     pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Arc<Sandbox>, RunJob), AppError> {
-        let script =
-            Script { name: run.script.clone(), version: run.script_version, source: run.source.clone() };
+        let script = Script {
+            name: run.script.clone(),
+            version: run.script_version,
+            source: self.engine().run_source(run.id)?,
+        };
         let app = self.in_zone_of(run)?;
         let read = app.read_script(&script.name, &script.source)?;
         let params = read.params.check(&given(run), &app.zone).map_err(AppError::Params)?;

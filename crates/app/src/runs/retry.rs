@@ -63,10 +63,11 @@ impl App {
             }
             let selection = Selection::Outcomes { run: id, outcome: Some(Outcome::NotRun) };
             let list = List::Outcomes(&run, Some(Outcome::NotRun));
+            let source = self.engine().run_source(id)?;
             let new = New {
                 applies: run.applies,
                 undoes: run.undoes,
-                ..New::replaying(&run, mode, &selection, list)
+                ..New::replaying(&run, &source, mode, &selection, list)
             };
             return self.start(&new, request.terms, None, stop, observer);
         }
@@ -81,7 +82,7 @@ impl App {
             script: Script {
                 name: run.script.clone(),
                 version: run.script_version,
-                source: run.source.clone(),
+                source: self.engine().run_source(id)?,
             },
             mode,
             report: run.settings.report,

@@ -41,10 +41,11 @@ impl App {
         self.may_with(Right::Execute, &run)?;
         self.check_undo(&run)?;
         let user = request.user.as_deref().map(|name| self.changed_user(&run, name)).transpose()?;
+        let source = self.engine().run_source(id)?;
         let selection = Selection::Changed { run: id, username: request.user.clone() };
         let new = New {
             undoes: Some(id),
-            ..New::replaying(&run, request.mode, &selection, List::Changed(&run, user))
+            ..New::replaying(&run, &source, request.mode, &selection, List::Changed(&run, user))
         };
         self.start(&new, request.terms, None, stop, observer)
     }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rollcall_domain::{Act, ApiToken, Grant, Right, Rights, Role, Scopes, TokenText, Zone};
 use rollcall_store::StoreError;
@@ -652,29 +652,4 @@ fn whatever_is_done_is_recorded_once_with_who_did_it() {
     );
     assert!(rows.remove(11).detail.contains(r#""scopes":"look","token":1"#));
     assert!(credentials.store.verify_audit(None, |_| {}).unwrap().is_ok());
-}
-
-/// For whoever wants to see it on a quiet machine.
-#[test]
-#[ignore = "takes a quiet machine to measure"]
-fn signing_in_takes_as_long_for_unknown_names() {
-    let site = site();
-    let mut times = [Vec::new(), Vec::new()];
-    // By turns, so that what else the machine does falls on both.
-    for _ in 0..101 {
-        for (name, times) in ["ana", "nobody"].into_iter().zip(&mut times) {
-            site.clock.advance(DAY);
-            let started = Instant::now();
-            denied(site.attempt(name, "wrong", None));
-            times.push(started.elapsed().as_secs_f64());
-        }
-    }
-    let [known, unknown] = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    });
-    assert!(
-        (0.9..1.1).contains(&(known / unknown)),
-        "{known} s for known names, {unknown} s for unknown ones"
-    );
 }

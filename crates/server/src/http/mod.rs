@@ -44,7 +44,7 @@ use connections::{Connections, Guests};
 use metrics::Metrics;
 use stream::Streams;
 
-pub(crate) use api::PREFIX;
+pub(crate) use api::{IDEMPOTENCY_KEY, PREFIX};
 pub(crate) use assets::script_path;
 pub(crate) use door::TIME_ZONE;
 pub(crate) use listener::{Listen, Listener};

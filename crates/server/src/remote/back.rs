@@ -125,7 +125,6 @@ impl From<contract::Run> for Run {
             holder: (!held).then(String::new),
             script: run.script,
             script_version: run.script_version,
-            source: String::new(),
             params: run.params.map_or_else(|| "{}".to_owned(), |params| params.get().to_owned()),
             selection: run.selection,
             columns: standing.and_then(|standing| standing.columns.clone()),

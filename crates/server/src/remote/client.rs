@@ -1,6 +1,7 @@
 //! Requests to a server, and what it answers.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -247,20 +248,48 @@ impl Client {
             if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset));
         match is_hung_up.then(|| self.me()) {
             Some(Err(refused)) if refused.is::<Refused>() => refused,
-            _ => self.away(error),
+            _ => self.away(error).into(),
         }
     }
 
     /// Why a server was not reached.
-    fn away(&self, error: ureq::Error) -> anyhow::Error {
+    fn away(&self, error: ureq::Error) -> Away {
         use ureq::Error::{HostNotFound, Io, Timeout};
+        let is_lost = match &error {
+            Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::UnexpectedEof
+            ),
+            other => matches!(other, ureq::Error::Protocol(_)),
+        };
         // A file that is sent and cannot be read has its own words.
-        match error {
-            Io(error) => anyhow!("{} cannot be reached: {error}", self.at),
-            HostNotFound => anyhow!("{} cannot be reached: there is no such host", self.at),
-            Timeout(_) => anyhow!("{} cannot be reached: it does not answer in time", self.at),
-            other => anyhow!("{} cannot be reached: {other}", self.at),
-        }
+        let why = match error {
+            Io(error) => error.to_string(),
+            HostNotFound => "there is no such host".to_owned(),
+            Timeout(_) => "it does not answer in time".to_owned(),
+            other => other.to_string(),
+        };
+        Away { at: self.at.clone(), why, is_lost }
+    }
+}
+
+/// A server that was not reached, or whose answer was not.
+#[derive(Debug)]
+pub(super) struct Away {
+    at: String,
+    why: String,
+    /// Whether it may have got what was sent, and done it.
+    pub(super) is_lost: bool,
+}
+
+impl std::error::Error for Away {}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be reached: {}", self.at, self.why)
     }
 }
 

@@ -20,9 +20,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A server shows that it is there more often than this.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Between two tries to reach a server that is away.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// A server that is started anew is there again within this time.
-const RETURN: Duration = Duration::from_secs(120);
+pub(super) const RETURN: Duration = Duration::from_secs(120);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -162,7 +162,7 @@ fn listen(events: &Receiver<Event>, stop: &Stop, told: &mut dyn FnMut(Event)) ->
 }
 
 /// Waits a while, or until somebody wants to stop.
-fn pause(time: Duration, stop: &Stop) {
+pub(super) fn pause(time: Duration, stop: &Stop) {
     let began = Instant::now();
     while began.elapsed() < time && !stop.load(Ordering::Relaxed) {
         thread::park_timeout(LOOK);

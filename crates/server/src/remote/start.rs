@@ -2,7 +2,8 @@
 //! with the number of its targets, which is what lets it begin. Then it is followed.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rollcall_app::runs::{
     Again, ApplyRequest, Choice, Engine, Observer, Request, ResumeRequest, RetryRequest, Script, Stop, Terms,
@@ -11,12 +12,16 @@ use rollcall_app::runs::{
 use rollcall_domain::{Brakes, Mode, Refusal, Run, RunId, TargetOutcome};
 use serde::Serialize;
 use serde_json::{Value, json};
-use ureq::http::Method;
+use ureq::http::{HeaderMap, HeaderValue, Method};
+use uuid::Uuid;
 
+use super::client::Away;
+use super::events::{RETRY, RETURN, pause};
 use super::{Address, Client, Site};
 use crate::contract::{
     self, Application, NewRun, OfRun, Resuming, Retrying, RowsOf, Targets, Undoing, Which,
 };
+use crate::http::IDEMPOTENCY_KEY;
 
 /// What is wanted of a run, wherever it is to be made.
 pub(crate) struct Wanted {
@@ -256,7 +261,7 @@ impl Client {
             time_limit: Some(wanted.engine.limits.time.as_secs_f64()),
         };
         let new = Start::new(Address::of(&["runs"]), wanted.mode, wanted.terms, &body)?;
-        let made = self.make(&new);
+        let made = self.make(&new, stop);
         // The run has all that it needs of it.
         if let Some(upload) = upload {
             self.forget(upload);
@@ -266,12 +271,34 @@ impl Client {
 
     /// Makes a run and sees to it.
     fn start(&self, new: &Start, stop: &Stop, observer: &mut dyn Observer) -> anyhow::Result<Run> {
-        self.conduct(&self.make(new)?, new, stop, observer)
+        self.conduct(&self.make(new, stop)?, new, stop, observer)
     }
 
-    /// Makes a run. It comes back with its columns: of rows one is asked as such.
-    fn make(&self, new: &Start) -> anyhow::Result<Run> {
-        let made: contract::Run = self.tell(Method::POST, &new.at, &new.body)?;
+    /// Makes a run, once: where the answer is lost, the server is asked again under the same key, and says what it has
+    /// made. It comes back with its columns: of rows one is asked as such.
+    fn make(&self, new: &Start, stop: &Stop) -> anyhow::Result<Run> {
+        let key = HeaderValue::try_from(Uuid::new_v4().to_string())?;
+        let headers = HeaderMap::from_iter([(IDEMPOTENCY_KEY, key)]);
+        let mut lost: Option<Instant> = None;
+        let made: contract::Run = loop {
+            let answer = self.say(Method::POST, &new.at, &headers, &new.body);
+            let error = match answer.and_then(|answer| self.read(answer)) {
+                Ok(made) => break made,
+                Err(error) => error,
+            };
+            match error.downcast_ref::<Away>() {
+                Some(away) if away.is_lost || lost.is_some() => {
+                    let since = *lost.get_or_insert_with(Instant::now);
+                    if since.elapsed() > RETURN || stop.load(Ordering::Relaxed) {
+                        return Err(error.context(
+                            "whether the run was made is not known: 'rollcall runs list' tells it",
+                        ));
+                    }
+                    pause(RETRY, stop);
+                }
+                _ => return Err(error),
+            }
+        };
         self.find_run(made.run)
     }
 

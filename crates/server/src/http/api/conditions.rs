@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::http::problem::Problem;
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The name that a sender gives to a request that is to be done once.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Names the state that an answer shows.
 pub(super) fn tagged(mut answer: Response, state: &str) -> Response {

@@ -33,6 +33,7 @@ use utoipa_axum::routes;
 use super::Server;
 use super::limits;
 use super::problem::Problem;
+pub(crate) use conditions::IDEMPOTENCY_KEY;
 
 /// Where it lies.
 pub(crate) const PREFIX: &str = "/api/v1";

@@ -241,11 +241,16 @@ fn row(outcome: TargetOutcome, run: &Run) -> Row {
 struct ScriptPage {
     shell: Shell,
     run: Run,
+    source: String,
 }
 
 /// The script as it was when the run was made, with lines to point at.
 pub(super) async fn script(visitor: Visitor, Path(run): Path<RunId>) -> Result<Response, Problem> {
-    visitor.page("runs", move |app, shell| Ok(ScriptPage { shell, run: app.find_run(run)? })).await
+    let page = move |app: &App, shell| {
+        let run = app.find_run(run)?;
+        Ok(ScriptPage { shell, source: app.source_of(&run)?, run })
+    };
+    visitor.page("runs", page).await
 }
 
 /// What becomes of a run itself: it begins, is cancelled, goes on, or is approved.
