@@ -64,6 +64,26 @@ test("the next part, a tab and a filter are shown without loading the page, and 
   assert.deepEqual(wrong, []);
 });
 
+test("the outcomes of a run are looked at in place", async () => {
+  const { page, wrong, context, loads } = await users();
+  const source = "if user.username == 'u1': skip('not this one')\nuser.klass = 'x'";
+  const targets = { filter: 'username eq "u1" or username eq "u2" or username eq "u3"' };
+  const started = await context.request.post(`${site.at}/api/v1/runs`, { data: { script: "some", source, targets } });
+  const { run } = await started.json();
+  await until("the run has ended", async () => {
+    return (await (await context.request.get(`${site.at}/api/v1/runs/${run}`)).json()).state === "finished";
+  });
+  await page.goto(`${site.at}/runs/${run}`);
+  const table = page.getByRole("region", { name: "Targets" });
+  assert.equal(await table.locator("tbody tr").count(), 3);
+  await page.getByRole("link", { name: /skipped/ }).first().click();
+  await until("the one that was skipped", async () => (await table.locator("tbody tr").count()) === 1);
+  assert.match(await table.textContent(), /not this one/);
+  assert.match(page.url(), /outcome=skipped/);
+  assert.deepEqual(loads, ["/users", `/runs/${run}`]);
+  assert.deepEqual(wrong, []);
+});
+
 test("what cannot take the place of the page is loaded by the browser", async () => {
   const { page, context, wrong, loads } = await users();
   await page.getByRole("link", { name: "u2", exact: true }).click();
