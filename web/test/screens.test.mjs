@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { faults } from "./axe.mjs";
-import { Site } from "./site.mjs";
+import { Site, faults } from "./site.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const pictures = join(root, "target/screens");

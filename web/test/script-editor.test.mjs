@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { faults } from "./axe.mjs";
-import { Site, until } from "./site.mjs";
+import { Site, faults, until } from "./site.mjs";
 
 /** @type {Site} */
 let site;

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -17,19 +18,6 @@ export const PASSWORD = "a-password-of-the-tests";
 
 const script = readFileSync(join(root, "crates/server/assets/app.js"));
 const hash = createHash("sha256").update(script).digest("hex").slice(0, 16);
-
-/** What pages with the elements say; nothing of it is weaker than what they need. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join("; ");
 
 const BROWSER = [
   "--headless",
@@ -54,6 +42,15 @@ export async function until(what, so) {
   throw new Error(`not within fifteen seconds: ${what}`);
 }
 
+/** What axe finds on a page, by the rules of WCAG 2.2 AA or by the named ones. */
+export async function faults(page, rules) {
+  await page.evaluate(axe.source);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const only = rules ? { type: "rule", values: rules } : { type: "tag", values: tags };
+  const { violations } = await page.evaluate((runOnly) => globalThis.axe.run({ runOnly, resultTypes: ["violations"] }), only);
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+}
+
 export class Site {
   /**
    * Starts a server on a database of its own. Its users are those of `csv`, as many as `demo` of the demo with its runs,
@@ -74,6 +71,8 @@ export class Site {
     }
     for (const name of administrators) site.administrator(name);
     await site.serve();
+    // What pages may load, as the server says it.
+    site.policy = (await fetch(`${site.at}/login`)).headers.get("content-security-policy");
     if (administrators.length === 0) site.link = (await site.told(/^  http/)).trim();
     site.browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER });
     return site;
@@ -171,7 +170,7 @@ export class Site {
       const text = typeof body === "function" ? body() : body;
       return route.fulfill({
         contentType: "text/html; charset=utf-8",
-        headers: { "content-security-policy": POLICY },
+        headers: { "content-security-policy": this.policy },
         body: `<!doctype html><html lang="en"><meta name="color-scheme" content="light dark"><title>Test</title>
           <link rel="stylesheet" href="/style.css">
           <script type="module" src="/assets/app.${hash}.js"></script><main>${text}</main></html>`,
