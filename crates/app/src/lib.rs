@@ -50,7 +50,7 @@ pub use csv_text::defuse;
 pub use error::{AppError, Kind};
 pub use expected::{Expected, revision};
 pub use export::{EXPORT_COLUMNS, export_row};
-pub use filters::{Counted, ReadFilter};
+pub use filters::{Counted, FilterFault, ReadFilter};
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
 pub use statistics::Statistics;

@@ -196,6 +196,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("filter", Right::Look, Own, |app, _| app.filter("gold").map(drop)),
     ("filter", Right::Look, One, |app, of| app.filter(of.saved).map(drop)),
+    ("check_filter", Right::Look, Own, |app, _| app.check_filter("gold").map(drop)),
     ("saved_filter", Right::Look, One, |app, of| app.saved_filter(of.saved).map(drop)),
     ("saved_filters", Right::Look, Own, |app, _| app.saved_filters().map(drop)),
     ("saved_filters_after", Right::Look, Own, |app, _| app.saved_filters_after(None, 9).map(drop)),

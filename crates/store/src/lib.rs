@@ -72,7 +72,7 @@ pub use runs::{Hold, List, NewRun, RunEnd, RunStates, Takeover};
 pub use scripts::SavedScript;
 pub use search::Look;
 pub use seen::Seen;
-pub use staging::{MOST_NAMED, Staging};
+pub use staging::{MOST_NAMED, Staged, StagedRow, Staging};
 pub use tables::Sum;
 pub use watch::Watch;
 pub use workers::{Beat, WorkerRow};

@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod catalogue;
 mod edit;
+mod filter;
 mod outcome;
 mod reply;
 mod run;
@@ -27,6 +28,7 @@ pub(crate) use catalogue::{
     Worker,
 };
 pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
+pub(crate) use filter::{FilterField, FilterTree};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome, ResultColumns, Troubles};
 pub(crate) use reply::Reply;
 pub(crate) use run::{Approval, Run, Standing};
