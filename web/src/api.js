@@ -25,11 +25,36 @@
  * @property {number} seconds
  */
 
+/**
+ * A part of a filter.
+ * @typedef {{is: "all", terms: FilterNode[]} | {is: "any", terms: FilterNode[]} | {is: "not", term: FilterNode}
+ *   | {is: "entry", list: string, term: FilterNode}
+ *   | {is: "test", field: string, comparison: string, value: string | null}} FilterNode
+ */
+
+/** @typedef {{name: string | null, filter: string | null, tree: FilterNode | null, fault: {column: number, message: string} | null}} FilterTree */
+
+/**
+ * Something that a filter can ask about.
+ * @typedef {object} FilterField
+ * @property {string} name
+ * @property {string | null} of The list whose entries have it.
+ * @property {string} kind
+ * @property {string[]} comparisons
+ */
+
+/** How many users a filter selects. @typedef {{users: number, more: boolean}} Count */
+
+/** How rows match users. @typedef {{rows: number, matched: number, duplicate: number, unmatched: number, ambiguous: number, faulty: number}} RowsReport */
+
 /** What the server does not do; `status` says why. */
 export class Refused extends Error {
-  /** @param {number} status */
-  constructor(status) {
-    super(`the server answers ${status}`);
+  /**
+   * @param {number} status
+   * @param {string} [detail] What the server says of it.
+   */
+  constructor(status, detail) {
+    super(detail || `the server answers ${status}`);
     this.status = status;
   }
 }
@@ -41,8 +66,18 @@ export class Refused extends Error {
  */
 async function ask(path, init) {
   const answer = await fetch(`/api/v1${path}`, { credentials: "same-origin", ...init });
-  if (!answer.ok) throw new Refused(answer.status);
+  if (!answer.ok) throw new Refused(answer.status, (await answer.json().catch(() => ({}))).detail);
   return answer.json();
+}
+
+/**
+ * @param {string} path
+ * @param {object} body
+ * @param {AbortSignal} [signal]
+ */
+function send(path, body, signal) {
+  const headers = { "content-type": "application/json" };
+  return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
 /** @type {Promise<ScriptName[]> | undefined} */
@@ -69,11 +104,63 @@ export function scriptNames() {
  * @returns {Promise<Checked>}
  */
 export function checkScript(source) {
-  return ask("/script-checks", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ source }),
-  });
+  return send("/script-checks", { source });
+}
+
+/** @type {Promise<FilterField[]> | undefined} */
+let fields;
+
+/**
+ * Everything that filters can ask about. It is asked for once a page, and again if that fails.
+ * @returns {Promise<FilterField[]>}
+ */
+export function filterFields() {
+  fields ??= ask("/filter-fields").then((page) => page.items);
+  fields.catch(() => (fields = undefined));
+  return fields;
+}
+
+/**
+ * Reads a text as a filter.
+ * @param {string} filter
+ * @param {AbortSignal} signal
+ * @returns {Promise<FilterTree>}
+ */
+export function readFilter(filter, signal) {
+  return send("/filter-trees", { filter }, signal);
+}
+
+/**
+ * How many users a filter selects; an empty text: all of them.
+ * @param {string} filter
+ * @param {number | null} atMost
+ * @param {AbortSignal} signal
+ * @returns {Promise<Count>}
+ */
+export function countUsers(filter, atMost, signal) {
+  return send("/filter-checks", { filter: filter || null, at_most: atMost }, signal);
+}
+
+/**
+ * Names that values of a field can have: of organizations, or of profiles.
+ * @param {"organizations" | "profiles"} which
+ * @returns {Promise<string[]>}
+ */
+export async function knownNames(which) {
+  /** @type {{items: {name?: string, short_name?: string}[]}} */
+  const page = await ask(`/${which}`);
+  return page.items.flatMap((each) => each.name ?? each.short_name ?? []);
+}
+
+/**
+ * How the rows of a file match users by a key.
+ * @param {string} upload
+ * @param {URLSearchParams} form How it is read.
+ * @param {AbortSignal} signal
+ * @returns {Promise<RowsReport>}
+ */
+export function matchRows(upload, form, signal) {
+  return ask(`/uploads/${encodeURIComponent(upload)}/report?${form}`, { signal });
 }
 
 /**

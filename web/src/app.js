@@ -1,7 +1,20 @@
 // What pages of Rollcall load: elements that make what is already there quicker to work with. Each page works without.
 
+import { CsvMap } from "./csv-map.js";
+import { FilterBuilder } from "./filter-builder.js";
+import { listen } from "./keys.js";
+import { move } from "./moves.js";
 import { RunProgress } from "./run-progress.js";
 import { ScriptEditor } from "./script-editor.js";
+import { UploadForm } from "./upload-form.js";
+import { guard } from "./wizard.js";
 
+customElements.define("csv-map", CsvMap);
+customElements.define("filter-builder", FilterBuilder);
 customElements.define("run-progress", RunProgress);
 customElements.define("script-editor", ScriptEditor);
+customElements.define("upload-form", UploadForm);
+
+guard();
+listen();
+move();

@@ -137,6 +137,8 @@ export class ScriptEditor extends HTMLElement {
         EditorView.contentAttributes.of({
           "aria-label": label || "Script",
           "aria-describedby": "hint",
+          // It can be reached anyway; what scrolls around it is to have something that says so.
+          tabindex: "0",
           spellcheck: "false",
           autocorrect: "off",
           autocapitalize: "off",

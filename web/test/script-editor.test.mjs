@@ -3,9 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import axe from "axe-core";
-
-import { Site, until } from "./site.mjs";
+import { Site, faults, until } from "./site.mjs";
 
 /** @type {Site} */
 let site;
@@ -255,12 +253,4 @@ for (const colorScheme of ["light", "dark"]) {
     assert.deepEqual(await faults(page), []);
     assert.deepEqual(wrong, []);
   });
-}
-
-/** What axe finds, by the rules of WCAG 2.2 AA. */
-async function faults(page) {
-  await page.evaluate(axe.source);
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-  const { violations } = await page.evaluate((tags) => globalThis.axe.run({ runOnly: tags }), tags);
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }

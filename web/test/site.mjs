@@ -8,28 +8,16 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const ROLLCALL = process.env.ROLLCALL ?? join(root, "target/debug/rollcall");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const PASSWORD = "a-password-of-the-tests";
+export const PASSWORD = "a-password-of-the-tests";
 
 const script = readFileSync(join(root, "crates/server/assets/app.js"));
 const hash = createHash("sha256").update(script).digest("hex").slice(0, 16);
-
-/** What pages with the elements say; nothing of it is weaker than what they need. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join("; ");
 
 const BROWSER = [
   "--headless",
@@ -54,34 +42,75 @@ export async function until(what, so) {
   throw new Error(`not within fifteen seconds: ${what}`);
 }
 
+/** What axe finds on a page, by the rules of WCAG 2.2 AA or by the named ones. */
+export async function faults(page, rules) {
+  await page.evaluate(axe.source);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const only = rules ? { type: "rule", values: rules } : { type: "tag", values: tags };
+  const { violations } = await page.evaluate((runOnly) => globalThis.axe.run({ runOnly, resultTypes: ["violations"] }), only);
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+}
+
 export class Site {
-  /** Starts a server on a database of its own, with `users` users and an administrator `ana`. */
-  static async start({ users = 3 } = {}) {
+  /**
+   * Starts a server on a database of its own. Its users are those of `csv`, as many as `demo` of the demo with its runs,
+   * or `users` that are named u1, u2 …; who can sign in are `administrators`. Where there are none, `link` makes the first
+   * one.
+   */
+  static async start({ users = 3, csv, demo, administrators = ["ana"] } = {}) {
     if (!existsSync(ROLLCALL)) throw new Error(`missing: ${ROLLCALL}. Make it with: cargo build`);
     const site = new Site();
     site.folder = mkdtempSync(join(tmpdir(), "rollcall-web-"));
-    const names = Array.from({ length: users }, (_, n) => `u${n + 1},default`);
-    site.write("users.csv", `username,organization\n${names.join("\n")}\n`);
-    site.rollcall(["init"]);
-    site.rollcall(["users", "import", "users.csv"]);
-    site.rollcall(["administrators", "add", "ana", "--grant", "admin"]);
-    site.rollcall(["administrators", "password", "ana"], `${PASSWORD}\n`);
-    const serve = ["serve", "--listen", "127.0.0.1:0"];
-    site.process = spawn(ROLLCALL, serve, { ...site.here(), stdio: ["ignore", "ignore", "pipe"] });
-    const lines = createInterface(site.process.stderr);
-    const [first] = await new Promise((resolve) => lines.once("line", (line) => resolve([line])));
-    site.at = first.replace(/^Rollcall listens on /, "");
+    if (demo) {
+      site.rollcall(["demo", "--users", `${demo}`]);
+    } else {
+      const names = Array.from({ length: users }, (_, n) => `u${n + 1},default`);
+      site.write("users.csv", csv ?? `username,organization\n${names.join("\n")}\n`);
+      site.rollcall(["init"]);
+      site.rollcall(["users", "import", "users.csv"]);
+    }
+    for (const name of administrators) site.administrator(name);
+    await site.serve();
+    // What pages may load, as the server says it.
+    site.policy = (await fetch(`${site.at}/login`)).headers.get("content-security-policy");
+    if (administrators.length === 0) site.link = (await site.told(/^  http/)).trim();
     site.browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER });
     return site;
   }
 
+  administrator(name) {
+    this.rollcall(["administrators", "add", name, "--grant", "admin"]);
+    this.rollcall(["administrators", "password", name], `${PASSWORD}\n`);
+  }
+
+  /** Starts the server, where it was before if it was there already. */
+  async serve() {
+    const listen = this.at ? new URL(this.at).host : "127.0.0.1:0";
+    this.process = spawn(ROLLCALL, ["serve", "--listen", listen], { ...this.here(), stdio: ["ignore", "ignore", "pipe"] });
+    this.lines = createInterface(this.process.stderr)[Symbol.asyncIterator]();
+    this.at = (await this.told(/^Rollcall listens on /)).replace(/^Rollcall listens on /, "");
+  }
+
+  /** The next line of the server that is like that. */
+  async told(like) {
+    for (;;) {
+      const { value, done } = await this.lines.next();
+      if (done) throw new Error(`the server has ended, and has never told ${like}`);
+      if (like.test(value)) return value;
+    }
+  }
+
+  /** Ends the server, or kills it, and waits until it is gone. */
+  async stop(signal = "SIGTERM") {
+    const gone = new Promise((resolve) => this.process.once("exit", resolve));
+    this.process.kill(signal);
+    await gone;
+    this.process = undefined;
+  }
+
   async end() {
     await this.browser?.close();
-    if (this.process) {
-      const ended = new Promise((resolve) => this.process.once("exit", resolve));
-      this.process.kill();
-      await ended;
-    }
+    if (this.process) await this.stop();
     rmSync(this.folder, { recursive: true });
   }
 
@@ -95,19 +124,31 @@ export class Site {
   }
 
   /** Runs a command; what it printed. */
-  rollcall(args, input = "") {
+  rollcall(args, input = "", { status = 0 } = {}) {
     const done = spawnSync(ROLLCALL, args, { ...this.here(), input, encoding: "utf8" });
-    if (done.status !== 0) throw new Error(`rollcall ${args.join(" ")}: ${done.status}\n${done.stderr}`);
+    if (done.status !== status) throw new Error(`rollcall ${args.join(" ")}: ${done.status}\n${done.stderr}`);
     return done.stdout;
   }
 
+  /** A user as they are. */
+  user(name) {
+    return JSON.parse(this.rollcall(["users", "show", name, "--format", "json"]));
+  }
+
   /** A page for somebody who is signed in, and what went wrong on it. */
-  async page(options = {}) {
+  async page(options = {}, name = "ana") {
     const context = await this.browser.newContext(options);
-    const signedIn = await context.request.post(`${this.at}/api/v1/sessions`, {
-      data: { name: "ana", password: PASSWORD },
-    });
+    const signedIn = await context.request.post(`${this.at}/api/v1/sessions`, { data: { name, password: PASSWORD } });
     if (signedIn.status() !== 201) throw new Error(await signedIn.text());
+    return this.watched(context);
+  }
+
+  /** A page for whoever comes, and what went wrong on it. */
+  async visit(options = {}) {
+    return this.watched(await this.browser.newContext(options));
+  }
+
+  async watched(context) {
     const page = await context.newPage();
     const wrong = [];
     page.on("console", (message) => {
@@ -129,7 +170,7 @@ export class Site {
       const text = typeof body === "function" ? body() : body;
       return route.fulfill({
         contentType: "text/html; charset=utf-8",
-        headers: { "content-security-policy": POLICY },
+        headers: { "content-security-policy": this.policy },
         body: `<!doctype html><html lang="en"><meta name="color-scheme" content="light dark"><title>Test</title>
           <link rel="stylesheet" href="/style.css">
           <script type="module" src="/assets/app.${hash}.js"></script><main>${text}</main></html>`,

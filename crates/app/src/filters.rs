@@ -18,6 +18,15 @@ pub struct ReadFilter {
     pub tree: Filter,
 }
 
+/// Why a text is no filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterFault {
+    /// So many characters of the text stand before the fault.
+    pub at: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
 /// How many users there are, as far as they were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Counted {
@@ -31,6 +40,22 @@ impl App {
     /// Reads a filter: its text, or the name of a saved one.
     pub fn filter(&self, text: &str) -> Result<ReadFilter, AppError> {
         self.filter_at(text, self.clock.now())
+    }
+
+    /// The same for somebody who is writing it: where it is wrong is an answer, too.
+    pub fn check_filter(&self, text: &str) -> Result<Result<ReadFilter, FilterFault>, AppError> {
+        self.may(Right::Look)?;
+        let blanks = text.chars().take_while(|c| c.is_whitespace()).count();
+        match self.filter(text) {
+            Ok(read) => Ok(Ok(read)),
+            Err(AppError::Filter(error)) => {
+                let (at, message) = (blanks + error.column() - 1, error.message().to_owned());
+                Ok(Err(FilterFault { at, message }))
+            }
+            // A single word.
+            Err(AppError::NoSuchFilter(message)) => Ok(Err(FilterFault { at: blanks, message })),
+            Err(error) => Err(error),
+        }
     }
 
     /// The same, where `now` is the present moment.

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use common::{check, outcomes, request, site};
 use rollcall_app::runs::{
-    ApplyRequest, BadRow, Choice, ChosenRows, Observer, Progress, ResumeRequest, RowsObserver, RowsRequest,
-    Stop, Terms, UndoRequest,
+    ApplyRequest, BadRow, Choice, ChosenRows, Matched, Observer, Progress, ResumeRequest, RowsObserver,
+    RowsRequest, Stop, Terms, UndoRequest,
 };
-use rollcall_app::{Actor, App, Table, TableOptions};
+use rollcall_app::{Actor, App, AppError, Row, Table, TableOptions};
 use rollcall_domain::{
     Brakes, Change, Clock, Field, FieldChange, Mode, Outcome, Run, TargetOutcome, Timestamp, Value,
 };
+use rollcall_store::StagedRow;
 use rollcall_testkit::TestDatabase;
 
 struct Silent;
@@ -326,4 +327,65 @@ match row['n']:
     use Outcome::{Changed, Conflict};
     let expected = [("user1", Changed), ("user1", Conflict), ("user1", Conflict)];
     assert_eq!(usernames(&outcomes(&app, &undo)), expected);
+}
+
+#[derive(Default)]
+struct Looked {
+    columns: Vec<String>,
+    begins: Vec<u64>,
+    first: Vec<StagedRow>,
+    again: Vec<StagedRow>,
+}
+
+impl RowsObserver for Looked {
+    fn begins(&mut self, columns: &[String], first: &[Row]) {
+        self.columns = columns.to_vec();
+        self.begins = first.iter().map(|row| row.line).collect();
+    }
+    fn columns(&mut self, _: &[String], _: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn bad_row(&mut self, _: &BadRow<'_>) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
+        (self.first, self.again) = (matched.first(3)?, matched.again(9)?);
+        Ok(())
+    }
+    fn progress(&mut self, _: u64) {}
+}
+
+fn looked(text: &str, key: Option<&str>) -> (Looked, Result<u64, String>) {
+    let (_database, app) = site(9);
+    let table = Table::read(std::io::Cursor::new(text.to_owned()), &TableOptions::default()).unwrap();
+    let mut seen = Looked::default();
+    let wanted = RowsRequest { file: "rows.csv", key, skip_unmatched: true };
+    let read = app.read_rows(table, &wanted, &mut seen).map(|read| read.report.matched);
+    (seen, read.map_err(|error| error.to_string()))
+}
+
+#[test]
+fn a_file_shows_how_it_begins_and_which_rows_name_a_user_again() {
+    let text = "who,n\nuser1,a\nnobody,b\nuser2,c\n\nuser1,d\nuser3,e\nuser1,f\nuser3,g\n";
+    let (seen, read) = looked(text, Some("who=username"));
+    assert_eq!(
+        (read, seen.columns, seen.begins),
+        (Ok(6), vec!["who".to_owned(), "n".to_owned()], vec![2, 3, 4, 6, 7])
+    );
+    let told = |rows: Vec<StagedRow>| -> Vec<_> {
+        rows.into_iter().map(|row| (row.line, row.username, row.cells[1].clone(), row.first)).collect()
+    };
+    let row = |line, name: &str, cell: &str, first| (line, name.to_owned(), cell.to_owned(), first);
+    assert_eq!(
+        told(seen.first),
+        [row(2, "user1", "a", None), row(4, "user2", "c", None), row(6, "user1", "d", None)]
+    );
+    assert_eq!(
+        told(seen.again),
+        [row(6, "user1", "d", Some(2)), row(8, "user1", "f", Some(2)), row(9, "user3", "g", Some(7))]
+    );
+    // Where nobody knows yet which column names the users, that is to be seen, too.
+    let (seen, read) = looked(text, None);
+    assert!(read.unwrap_err().contains("no column is known to name the users"));
+    assert_eq!(seen.begins, [2, 3, 4, 6, 7]);
 }

@@ -42,6 +42,19 @@ pub enum Kind {
     Time,
 }
 
+impl Kind {
+    /// As programs are told.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Text => "text",
+            Self::Bool => "bool",
+            Self::Time => "time",
+        }
+    }
+}
+
 impl Field {
     /// Every field, in the order of the documentation.
     pub const ALL: [Self; 17] = [

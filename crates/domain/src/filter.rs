@@ -14,9 +14,11 @@
 mod parse;
 mod relative;
 mod show;
+mod subject;
 
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_TERMS, ParseError, parse};
 pub use relative::{Moment, UNITS};
+pub use subject::Subject;
 
 use crate::{Field, ItemKind, Kind, User, ValueRef};
 

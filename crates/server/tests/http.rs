@@ -92,6 +92,10 @@ fn whoever_signs_in_has_their_own_rights_until_they_sign_out() {
     assert_eq!((&me["administrator"], &me["grants"][0]["role"]), (&json!("olga"), &json!("operator")));
     desk.ok(&["administrators", "revoke", "olga", "operator@North"]);
     users(&olga, "").problem(403);
+    let headers = [("cookie", ana.as_str()), ("content-type", "application/json")];
+    let token = r#"{"name": "a program", "scopes": ["look"], "days": 1}"#;
+    let made = server.send("POST", "/api/v1/administrators/olga/tokens", &headers, token);
+    assert_eq!(made.status, 201, "{}", made.text);
     let out = server.send("DELETE", "/api/v1/sessions/current", &[("cookie", &ana)], "");
     assert_eq!(out.status, 204);
     assert!(out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
@@ -104,6 +108,9 @@ fn whoever_signs_in_has_their_own_rights_until_they_sign_out() {
         signed.iter().all(|row| row["action"] == "sign-out" || row["address"] == "127.0.0.1"),
         "{signed:?}"
     );
+    // What is done to how somebody proves who they are is told with its place, too.
+    let token = rows.iter().find(|row| row["action"] == "token-add").unwrap();
+    assert_eq!((&token["who"], &token["address"]), (&json!("ana"), &json!("127.0.0.1")));
 }
 
 #[test]

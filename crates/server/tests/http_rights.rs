@@ -77,6 +77,8 @@ fn rows() -> Vec<Row> {
         row("get /users/{username}/reply", "/users/n1/reply", Look, North),
         row("get /history/{obj_id}", "/history/1", Look, North),
         with("post /filter-checks", "/filter-checks", json!({}), Look, Nobody),
+        with("post /filter-trees", "/filter-trees", json!({"filter": "klass pr"}), Look, Nobody),
+        row("get /filter-fields", "/filter-fields", None, Nobody),
         row("get /organizations", "/organizations", Look, List),
         row("get /profiles", "/profiles", Look, List),
         row("get /profiles/{short_name}", "/profiles/n-plan", Look, North),

@@ -102,6 +102,24 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
         201
     );
     assert_eq!(program.post("/filter-checks", &json!({"filter": "golden"}))["users"], 125);
+    // What it asks, for those who show it otherwise; where a text is none; and what can be asked at all.
+    let test = |field, comparison, value: Option<&str>| json!({"is": "test", "field": field, "comparison": comparison, "value": value});
+    let golden = test("klass", "eq", Some("gold"));
+    let read = program.post("/filter-trees", &json!({"filter": "golden"}));
+    assert_eq!((&read["name"], &read["tree"]), (&json!("golden"), &golden));
+    let text = "klass eq \"gold\" and not (expiration lt now+30d or attributes[value eq 7] or profiles pr)";
+    let read = program.post("/filter-trees", &json!({"filter": text}));
+    let seven = json!({"is": "entry", "list": "attributes", "term": test("value", "eq", Some("7"))});
+    let terms = json!([test("expiration", "lt", Some("now+30d")), seven, test("profiles", "pr", None)]);
+    let not = json!({"is": "not", "term": {"is": "any", "terms": terms}});
+    assert_eq!(read["tree"], json!({"is": "all", "terms": [golden, not]}));
+    assert_eq!(read["filter"], text.replace("eq 7", "eq \"7\""));
+    let wrong = program.post("/filter-trees", &json!({"filter": "  klas pr"}));
+    assert_eq!((&wrong["tree"], &wrong["fault"]["column"]), (&json!(null), &json!(3)));
+    assert_eq!(wrong["fault"]["message"], "no user field is called \"klas\"; did you mean klass?");
+    let fields = program.get("/filter-fields");
+    let value = json!({"name": "is_active", "of": null, "kind": "bool", "comparisons": ["eq", "ne", "pr"]});
+    assert!(fields["items"].as_array().unwrap().contains(&value), "{fields}");
 
     // A preview, its outcomes in every form, and its application.
     let wanted = json!({"script": "give", "targets": {"filter": "golden"}, "params": {"klass": "plus"}});

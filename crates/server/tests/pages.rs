@@ -55,7 +55,8 @@ impl<'a> Browser<'a> {
     fn page(&self, path: &str) -> String {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
-        assert!(answer.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self';"));
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("script-src 'self';") && policy.contains("trusted-types 'none'"), "{policy}");
         answer.text
     }
 
@@ -99,6 +100,7 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     // A filter with a mistake is told in place, one without selects.
     let wrong = browser.page("/users?filter=klas%20eq%20%22gold%22");
     assert!(wrong.contains("aria-invalid") && wrong.contains("did you mean klass"), "{wrong}");
+    assert!(wrong.contains("<mark>k</mark>las eq &#34;gold&#34;"), "{wrong}");
     let found = browser.page("/users?filter=klass%20eq%20%22gold%22");
     assert!(
         found.contains("2 users") && found.contains("/users/s1") && !found.contains("/users/n2"),
@@ -560,6 +562,108 @@ fn the_rows_of_a_file_are_matched_and_used() {
         ana.done("/runs/new", &[("script", "take"), ("who", "rows"), ("upload", upload), ("skip", "yes")]);
     let ended = ana.ended(&run);
     assert!(ended.contains("Change 2 users"), "{ended}");
+    server.end();
+}
+
+#[test]
+fn columns_of_a_file_are_mapped_and_its_rows_looked_at() {
+    let desk = site();
+    desk.write("take.py", "user.klass = row['class']\n");
+    desk.ok(&["scripts", "save", "take", "take.py"]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let rows = "who;class\nn1;a\nnobody;b\nn2;c\nn1;d\n";
+    let sent = server.send("POST", "/api/v1/uploads?name=list.csv", &[("cookie", &ana.cookie)], rows);
+    let upload = sent.json()["upload"].to_string();
+    let at = format!("/runs/new?script=take&who=rows&upload={upload}");
+    // Nothing says which column it is: the page shows what there is to choose from.
+    let page = ana.page(&at);
+    assert!(page.contains("no column is known to name the users"), "{page}");
+    assert!(page.contains("<option>who</option>") && page.contains("<td>nobody</td>"), "{page}");
+    assert!(page.contains("aria-current=\"step\"") && !page.contains("Preview for"), "{page}");
+    let mapped = format!("{at}&column=who&field=username");
+    let page = ana.page(&mapped);
+    for told in [
+        "3 matched",
+        "1 unmatched",
+        "0 ambiguous",
+        "1 duplicate",
+        "no user has the username",
+        "Leave out 1 row",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    let page = ana.page(&format!("{mapped}&tab=duplicate"));
+    assert!(page.contains("named by line 2, too") && !page.contains("no user has the"), "{page}");
+    let page = ana.page(&format!("{mapped}&tab=matched"));
+    assert!(
+        page.contains("href=\"/users/n2\"")
+            && page.contains(&format!("/uploads/{upload}/bad-rows.csv?key=who%3Dusername"))
+    );
+    let page = ana.page(&format!("{mapped}&skip=yes"));
+    assert!(page.contains("Preview for 2 users") && page.contains("<strong>2 users</strong>"), "{page}");
+    // What was said of the file goes along; the file is read so again.
+    let said = [("column", "who"), ("field", "username"), ("skip", "yes"), ("upload", &upload)];
+    for (name, value) in said {
+        assert_eq!(hidden(&page, name), value);
+    }
+    let run = ana.done("/runs/new", &[&said[..], &[("script", "take"), ("who", "rows")]].concat());
+    let ended = ana.ended(&run);
+    assert!(
+        ended.contains("aria-current=\"step\"") && ended.contains("<strong>3 targets</strong>"),
+        "{ended}"
+    );
+    // A column that is not there, and a form that the file does not have.
+    let page = ana.page(&format!("{at}&column=whom"));
+    assert!(
+        page.contains("the file has no column &#34;whom&#34;") && page.contains("<option>who</option>"),
+        "{page}"
+    );
+    assert!(ana.page(&format!("{mapped}&delimiter=comma")).contains("no column"));
+    server.end();
+}
+
+#[test]
+fn columns_are_chosen_and_whatever_a_browser_has_kept_is_no_matter() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let usual = ana.page("/users");
+    assert!(
+        usual.contains("<th scope=\"col\">Class</th>") && !usual.contains("<th scope=\"col\">Email</th>"),
+        "{usual}"
+    );
+    let chosen = ana
+        .post("/columns", &[("column.email", "yes"), ("column.obj_id", "yes"), ("next", "/users?search=n")]);
+    assert_eq!(place(&chosen), "/users?search=n");
+    let cookie = chosen.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    assert_eq!(cookie, "rollcall-columns=email.obj_id");
+    let with =
+        |cookie: &str| server.get("/users", &[PAGE, ("cookie", &format!("{}; {cookie}", ana.cookie))]).text;
+    let heads = |page: &str| page.matches("<th scope=\"col\"").count();
+    assert_eq!((heads(&with(cookie)), heads(&with("rollcall-columns=none"))), (3, 1));
+    assert_eq!(heads(&with("rollcall-columns=password.<b>.email")), 2);
+    let usual = ana.post("/columns", &[("act", "usual"), ("next", "//evil.example")]);
+    assert_eq!(place(&usual), "/");
+    assert!(
+        usual.headers["set-cookie"].to_str().unwrap().starts_with("rollcall-columns=; Path=/; Max-Age=0")
+    );
+    server.end();
+}
+
+#[test]
+fn more_than_ten_thousand_are_counted_when_somebody_wants_to_know() {
+    let desk = site();
+    let names: String = (1..=10_050).map(|n| format!("more{n},North\n")).collect();
+    desk.import(format!("username,organization\n{names}"));
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let page = ana.page("/users?filter=username%20sw%20%22more%22");
+    assert!(page.contains("10,000+ users"), "{page}");
+    let all = "/users?filter=username%20sw%20%22more%22&#38;count=all";
+    assert!(page.contains(all), "{page}");
+    let page = ana.page(&all.replace("&#38;", "&"));
+    assert!(page.contains("10,050 users") && !page.contains("Count all"), "{page}");
     server.end();
 }
 

@@ -13,16 +13,19 @@ use crate::sqlite::Verdict;
 use crate::{Store, StoreError, crash_point, json, sql};
 
 /// Kept in a temporary file of the database's, not in memory.
-pub(crate) const TABLE: &str =
-    "CREATE TEMP TABLE staged (seq BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, cells TEXT NOT NULL)";
+pub(crate) const TABLE: &str = "CREATE TEMP TABLE staged (seq BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, line BIGINT NOT NULL, cells TEXT NOT NULL)";
 
 sql! {
     BY_ID = concat!("SELECT id, username FROM users WHERE id = ?1 AND ", has!("?2", "organization_id"));
     BY_USERNAME = concat!("SELECT id, username FROM users WHERE username = ?1 AND ", has!("?2", "organization_id"));
     BY_EXTERNAL_ID = concat!("SELECT id, username FROM users WHERE external_id = ?1 AND ", has!("?2", "organization_id"), " ORDER BY id LIMIT ?3");
     BY_EMAIL = concat!("SELECT id, username FROM users WHERE email = ?1 AND ", has!("?2", "organization_id"), " ORDER BY id LIMIT ?3");
-    PUSH = "INSERT INTO staged (seq, user_id, cells) VALUES (?1, ?2, ?3)";
+    PUSH = "INSERT INTO staged (seq, user_id, line, cells) VALUES (?1, ?2, ?3, ?4)";
     DISTINCT = "SELECT count(DISTINCT user_id) FROM staged";
+    FIRST = "SELECT s.line, u.username, s.cells FROM staged AS s JOIN users AS u ON u.id = s.user_id ORDER BY s.seq LIMIT ?1";
+    AGAIN = "SELECT s.line, u.username, s.cells, s.earlier FROM (SELECT seq, user_id, line, cells, row_number() OVER w AS turn, \
+        first_value(line) OVER w AS earlier FROM staged WINDOW w AS (PARTITION BY user_id ORDER BY seq)) AS s \
+        JOIN users AS u ON u.id = s.user_id WHERE s.turn > 1 ORDER BY s.seq LIMIT ?1";
 }
 
 /// For many keys at once on PostgreSQL.
@@ -34,11 +37,20 @@ const EXTERNAL_IDS: &str = "SELECT k.key, u.id, u.username FROM (SELECT DISTINCT
 const EMAILS: &str = "SELECT k.key, u.id, u.username FROM (SELECT DISTINCT unnest(?1::text[])) AS k (key) \
     CROSS JOIN LATERAL (SELECT id, username FROM users WHERE email = k.key \
     AND (?2::bigint[] IS NULL OR organization_id = ANY(?2)) ORDER BY id LIMIT ?3) AS u";
-const PUSH_SET: &str =
-    "INSERT INTO staged (seq, user_id, cells) SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::text[])";
+const PUSH_SET: &str = "INSERT INTO staged (seq, user_id, line, cells) SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::text[])";
 
 #[cfg(test)]
 pub(crate) const SETS: &[&str] = &[IDS, USERNAMES, EXTERNAL_IDS, EMAILS, PUSH_SET];
+
+fn staged_row(row: &Row<'_>, first: Option<i64>) -> Result<StagedRow, StoreError> {
+    let line: i64 = row.get(0)?;
+    Ok(StagedRow {
+        line: line.unsigned_abs(),
+        username: row.get(1)?,
+        cells: json::read(&row.get::<String>(2)?)?,
+        first: first.map(i64::unsigned_abs),
+    })
+}
 
 fn no_key(field: Field) -> StoreError {
     StoreError::NoSuch(format!("way to find users by {field}"))
@@ -70,6 +82,30 @@ fn find_set(
 
 /// So many of the users with one key are named at most.
 pub const MOST_NAMED: u32 = 5;
+
+/// A target on its way in.
+#[derive(Debug)]
+pub struct Staged<'a> {
+    /// Its user.
+    pub user: UserId,
+    /// Where its row starts in the file.
+    pub line: u64,
+    /// What its row says.
+    pub cells: &'a [String],
+}
+
+/// A target that is on the list, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedRow {
+    /// Where its row starts in the file.
+    pub line: u64,
+    /// What its user is called.
+    pub username: String,
+    /// What its row says.
+    pub cells: Vec<String>,
+    /// Where the first row of the same user starts, if that is another one.
+    pub first: Option<u64>,
+}
 
 /// A list of targets that is not a run yet. It goes away when this is dropped.
 #[derive(Debug)]
@@ -147,25 +183,35 @@ impl Staging {
         }
     }
 
-    /// Adds targets at the end of the list, each with the cells of its row.
-    pub fn push_all(&mut self, targets: &[(UserId, &[String])]) -> Result<(), StoreError> {
+    /// Adds targets at the end of the list.
+    pub fn push_all(&mut self, targets: &[Staged<'_>]) -> Result<(), StoreError> {
         let first = self.targets + 1;
         self.targets += targets.len() as i64;
-        let cells = targets.iter().map(|(_, cells)| json::write(cells)).collect::<Result<Vec<_>, _>>()?;
-        let numbered = (first..).zip(targets).zip(&cells);
+        let cells = targets.iter().map(|target| json::write(target.cells)).collect::<Result<Vec<_>, _>>()?;
+        let lines: Vec<_> = targets.iter().map(|target| target.line.cast_signed()).collect();
         match &self.connection {
             Own::Sqlite(_) => {
-                for ((seq, (user, _)), cells) in numbered {
-                    self.connection.tx().execute(PUSH, args![seq, *user, cells])?;
+                for (((seq, target), line), cells) in (first..).zip(targets).zip(lines).zip(&cells) {
+                    self.connection.tx().execute(PUSH, args![seq, target.user, line, cells])?;
                 }
             }
             Own::Postgres(pg) => {
                 let (seqs, users): (Vec<i64>, Vec<UserId>) =
-                    numbered.map(|((seq, (user, _)), _)| (seq, *user)).unzip();
-                pg.execute(PUSH_SET, &[&seqs, &users, &cells])?;
+                    (first..).zip(targets).map(|(seq, target)| (seq, target.user)).unzip();
+                pg.execute(PUSH_SET, &[&seqs, &users, &lines, &cells])?;
             }
         }
         Ok(())
+    }
+
+    /// The first targets of the list.
+    pub fn first(&self, limit: u32) -> Result<Vec<StagedRow>, StoreError> {
+        self.connection.tx().all(FIRST, args![limit], |row| staged_row(row, None))
+    }
+
+    /// The first targets whose user has an earlier one.
+    pub fn again(&self, limit: u32) -> Result<Vec<StagedRow>, StoreError> {
+        self.connection.tx().all(AGAIN, args![limit], |row| staged_row(row, Some(row.get::<i64>(3)?)))
     }
 
     /// How many targets the list has.

@@ -56,7 +56,9 @@ pub(crate) use kept::Kept;
 pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
 pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
-pub use rows::{BadKind, BadRow, ChosenRows, ReadRows, RowsObserver, RowsReport, RowsRequest};
+pub use rows::{
+    BadKind, BadRow, ChosenRows, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport, RowsRequest,
+};
 pub use trial::TrialRequest;
 pub use troubles::{Failure, Troubles, Warned};
 pub use undo::UndoRequest;
@@ -247,7 +249,7 @@ impl App {
         engine: &Engine,
         strict: bool,
     ) -> Result<RunJob, AppError> {
-        let dictionary = Arc::new(self.known_attributes()?);
+        let dictionary = self.known_attributes()?;
         let job = Job {
             name: script.name.clone(),
             source: script.source.clone(),

@@ -1,9 +1,9 @@
 //! The rows of a file as the list of a run: each names its user in one column.
 
 use rollcall_domain::{Field, Mode, Refusal, Selection, UserId, did_you_mean};
-use rollcall_store::{MOST_NAMED, Staging};
+use rollcall_store::{MOST_NAMED, Staged, StagedRow, Staging};
 
-use crate::{App, AppError, Row, Table};
+use crate::{App, AppError, Row, Table, TableError};
 
 /// The fields by which a row can name its user, in the order in which a column is looked for, and how headers call them
 /// once case, blanks and punctuation are taken away.
@@ -13,6 +13,9 @@ const KEYS: [(Field, &[&str]); 4] = [
     (Field::Email, &["email", "emailaddress", "mail"]),
     (Field::ObjId, &["objid"]),
 ];
+
+/// The fields by which a row can name its user.
+pub const KEY_FIELDS: [Field; 4] = [KEYS[0].0, KEYS[1].0, KEYS[2].0, KEYS[3].0];
 
 /// How the rows of a file are to be taken.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +53,41 @@ pub struct BadRow<'a> {
 
 /// Whoever watches while rows are read.
 pub trait RowsObserver {
+    /// The file is open: it has these columns and begins with these rows. Nobody knows yet which column names the users.
+    fn begins(&mut self, columns: &[String], first: &[Row]) {
+        let _ = (columns, first);
+    }
+
     /// The columns are known; this one names the users.
     fn columns(&mut self, columns: &[String], key: &str) -> std::io::Result<()>;
 
     /// A row is bad. Every one is told.
     fn bad_row(&mut self, bad: &BadRow<'_>) -> std::io::Result<()>;
 
+    /// All rows were read: these name one user each.
+    fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
+        let _ = matched;
+        Ok(())
+    }
+
     /// So many bytes of the file have been read.
     fn progress(&mut self, bytes: u64);
+}
+
+/// The rows that name one user each.
+#[derive(Debug)]
+pub struct Matched<'a>(&'a Staging);
+
+impl Matched<'_> {
+    /// The first of them.
+    pub fn first(&self, limit: u32) -> Result<Vec<StagedRow>, AppError> {
+        Ok(self.0.first(limit)?)
+    }
+
+    /// The first of those whose user an earlier row names, too.
+    pub fn again(&self, limit: u32) -> Result<Vec<StagedRow>, AppError> {
+        Ok(self.0.again(limit)?)
+    }
 }
 
 /// How the rows of a file match the users.
@@ -113,12 +143,15 @@ impl App {
     /// few rows.
     pub fn read_rows(
         &self,
-        table: Table,
+        mut table: Table,
         request: &RowsRequest<'_>,
         observer: &mut dyn RowsObserver,
     ) -> Result<ReadRows, AppError> {
         let permit = self.may_run(Mode::Preview)?;
         let columns = table.columns().to_vec();
+        let first: Vec<_> = table.by_ref().take(SHOWN).collect();
+        let shown: Vec<_> = first.iter().flatten().cloned().collect();
+        observer.begins(&columns, &shown);
         let (at, field) = find_key(&columns, request.key).map_err(AppError::Key)?;
         observer.columns(&columns, &columns[at]).map_err(unwritable)?;
         let mut matching = Matching {
@@ -136,10 +169,11 @@ impl App {
             },
             at,
         };
-        let notes = matching.read(table, request.file, observer)?;
+        let notes = matching.read(first, table, request.file, observer)?;
         let Matching { staging, mut report, .. } = matching;
         report.notes = notes;
         report.duplicate = report.matched - staging.users()?;
+        observer.matched(&Matched(&staging))?;
         let in_the_way = if request.skip_unmatched { report.faulty } else { report.bad() };
         let selection = Selection::Rows {
             file: request.file.to_owned(),
@@ -152,6 +186,8 @@ impl App {
     }
 }
 
+/// So many rows show what a file is like.
+const SHOWN: usize = 5;
 /// So many rows are looked up together...
 const TOGETHER: usize = 1_000;
 /// ...or rows of so many bytes.
@@ -167,12 +203,14 @@ struct Matching {
 impl Matching {
     fn read(
         &mut self,
+        first: Vec<Result<Row, TableError>>,
         mut table: Table,
         file: &str,
         observer: &mut dyn RowsObserver,
     ) -> Result<Vec<String>, AppError> {
         let (mut together, mut weight) = (Vec::new(), 0);
-        while let Some(row) = table.next() {
+        let mut first = first.into_iter();
+        while let Some(row) = first.next().or_else(|| table.next()) {
             let row = match row {
                 Ok(row) => row,
                 Err(error) => {
@@ -210,7 +248,7 @@ impl Matching {
             let users = if key.is_empty() { Vec::new() } else { found.next().unwrap_or_default() };
             let (kind, reason) = match (&row.fault, users.as_slice()) {
                 (None, [(user, _)]) => {
-                    matched.push((*user, row.cells.as_slice()));
+                    matched.push(Staged { user: *user, line: row.line, cells: &row.cells });
                     self.report.matched += 1;
                     continue;
                 }

@@ -182,7 +182,7 @@ impl Credentials {
     /// What is changed now is changed on behalf of whoever this is for.
     fn act(&self) -> Act<'_> {
         let (who, administrator_id) = (self.by.name(), self.by.id());
-        Act { at: self.clock.now(), who, administrator_id, address: None }
+        Act { at: self.clock.now(), who, administrator_id, address: self.by.address() }
     }
 
     /// Gives an administrator another password. Their sessions end but for `keep`, and if they had to wait, no more.

@@ -25,6 +25,12 @@ impl ParseError {
     pub fn column(&self) -> usize {
         self.text[..self.at].chars().count() + 1
     }
+
+    /// What is wrong there, by itself.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl std::error::Error for ParseError {}

@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod catalogue;
 mod edit;
+mod filter;
 mod outcome;
 mod reply;
 mod run;
@@ -27,6 +28,7 @@ pub(crate) use catalogue::{
     Worker,
 };
 pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
+pub(crate) use filter::{FilterField, FilterTree};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome, ResultColumns, Troubles};
 pub(crate) use reply::Reply;
 pub(crate) use run::{Approval, Run, Standing};
@@ -44,6 +46,15 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// What the next part is asked for with, as `cursor`; null: this is the last one. Programs do not look into it.
     pub(crate) next: Option<String>,
+}
+
+/// Something as it was written, which FreeRADIUS may not like.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Written<T> {
+    #[serde(flatten)]
+    pub(crate) now: T,
+    /// What FreeRADIUS would reject whoever has the items for that were written, a sentence each.
+    pub(crate) warnings: Vec<String>,
 }
 
 fn names(all: impl IntoIterator<Item = &'static str>) -> Schema {

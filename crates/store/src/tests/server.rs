@@ -11,7 +11,7 @@ use rollcall_domain::Mode;
 use super::{Fixture, Place, act, everything, fill, fixture, settle, start, stretch, users_of};
 use crate::pg_url::Trust;
 use crate::postgres::Postgres;
-use crate::{Location, PgUrl, Store, StoreError};
+use crate::{Location, PgUrl, Staged, Store, StoreError};
 
 fn url(text: &str) -> PgUrl {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -356,7 +356,8 @@ fn live(store: &Store) {
     store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap();
     store.remove_user(&users[2], &act()).unwrap();
     let mut staging = store.stage(&rollcall_domain::Scope::Everywhere).unwrap();
-    staging.push_all(&[(users[0].id, &["cell".to_owned()])]).unwrap();
+    let cells = ["cell".to_owned()];
+    staging.push_all(&[Staged { user: users[0].id, line: 2, cells: &cells }]).unwrap();
     assert_eq!(staging.users().unwrap(), 1);
 }
 

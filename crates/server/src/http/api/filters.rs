@@ -5,12 +5,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{Counted, revision};
 use rollcall_domain::SavedFilter;
+use rollcall_domain::filter::Subject;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::conditions::{Seen, tagged};
 use super::page::Part;
-use crate::contract::{Count, Filter, Page};
+use crate::contract::{Count, Filter, FilterField, FilterTree, Page};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -121,4 +122,22 @@ pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Resu
         Ok(Count { filter: filter.map(|filter| filter.text), users, more })
     });
     Ok(Json(count.await?))
+}
+
+/// Reads a condition, or the name of a saved filter, as the tree that it is, for those who show it otherwise than as text.
+/// A text that is none is answered with its fault.
+#[utoipa::path(post, path = "/filter-trees", tag = "filters", request_body = Condition,
+    responses((status = 200, body = FilterTree)))]
+pub(super) async fn tree(
+    Caller(app): Caller,
+    Body(condition): Body<Condition>,
+) -> Result<Json<FilterTree>, Problem> {
+    Ok(Json(blocking(move || app.check_filter(&condition.filter)).await?.into()))
+}
+
+/// Everything that a condition can ask about, with the comparisons that it takes: users' fields and lists, then what the
+/// entries of lists have.
+#[utoipa::path(get, path = "/filter-fields", tag = "filters", responses((status = 200, body = Page<FilterField>)))]
+pub(super) async fn fields(_: Caller) -> Json<Page<FilterField>> {
+    Json(Page { items: Subject::all().map(FilterField::from).collect(), next: None })
 }

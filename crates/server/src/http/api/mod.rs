@@ -56,6 +56,8 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(filters::list))
         .routes(routes!(filters::one, filters::save, filters::remove))
         .routes(routes!(filters::check))
+        .routes(routes!(filters::tree))
+        .routes(routes!(filters::fields))
         .routes(routes!(scripts::list))
         .routes(routes!(scripts::one, scripts::save, scripts::remove))
         .routes(routes!(scripts::versions))

@@ -7,6 +7,7 @@ use rollcall_app::{App, Expected, revision};
 use rollcall_domain::SavedFilter;
 use serde::Deserialize;
 
+use super::fault::{FilterFault, read_filter};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
@@ -31,6 +32,8 @@ struct Page {
     shell: Shell,
     asked: Asked,
     filters: Vec<SavedFilter>,
+    /// What is wrong with the one that was sent.
+    wrong: Option<FilterFault>,
 }
 
 async fn show(visitor: Visitor, mut asked: Asked) -> Result<Response, Problem> {
@@ -40,7 +43,11 @@ async fn show(visitor: Visitor, mut asked: Asked) -> Result<Response, Problem> {
             let saved = app.saved_filter(&asked.name)?;
             (asked.seen, asked.filter) = (revision(&saved), saved.filter);
         }
-        Ok(Page { filters: app.saved_filters()?, shell, asked })
+        let wrong = match shell.problem.is_some() {
+            true => read_filter(app, &asked.filter)?.err(),
+            false => None,
+        };
+        Ok(Page { filters: app.saved_filters()?, wrong, shell, asked })
     };
     visitor.page("filters", page).await
 }

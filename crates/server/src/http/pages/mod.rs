@@ -5,8 +5,10 @@ mod account;
 mod address;
 mod administration;
 mod audit;
+mod columns;
 mod course;
 mod errors;
+mod fault;
 mod files;
 mod filters;
 mod home;
@@ -18,12 +20,14 @@ mod params;
 mod profiles;
 mod qr;
 mod revert;
+mod rows;
 mod run;
 mod runs;
 mod script;
 mod script_history;
 mod scripts;
 mod shell;
+mod steps;
 mod user;
 mod users;
 mod view;
@@ -47,10 +51,11 @@ pub(super) use errors::show_problems;
 
 const STYLE: &str = include_str!("../../../templates/style.css");
 const FAVICON: &str = include_str!("../../../templates/favicon.svg");
-/// What pages may load: nothing but what this server has, and no script or style that stands in them.
+/// What pages may load: nothing but what this server has, and no script or style that stands in them. Their script makes
+/// no markup of text: nothing there may, not even by a policy (Trusted Types).
 const MAY_LOAD: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'",
+     base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 );
 
 /// The routes of all pages.
@@ -62,6 +67,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/login", get(login::page).post(login::sign_in))
         .route("/logout", post(login::sign_out))
         .route("/users", get(users::list))
+        .route("/columns", post(columns::choose))
         .route("/add-user", get(users::add_page).post(users::add))
         .route("/users/{username}", get(user::page).post(user::change))
         .route("/users/{username}/revert", get(revert::page).post(revert::revert))

@@ -5,20 +5,24 @@ use axum::Form;
 use axum::extract::{Multipart, State};
 use axum::response::Response;
 use rollcall_app::App;
-use rollcall_app::runs::{Choice, Request, Script, Stop, Terms};
+use rollcall_app::runs::{Choice, KEY_FIELDS, Request, Script, Stop, Terms};
 use rollcall_app::scripts::Source;
-use rollcall_domain::{Brakes, Mode, Outcome, Upload};
+use rollcall_domain::{Brakes, Mode, Outcome, Right, Upload};
 use serde::Deserialize;
 
 use super::address::Address;
+use super::fault::{FilterFault, read_filter};
 use super::params::{self, Params};
+use super::rows::{FileRows, Tab};
 use super::see;
 use super::shell::{Shell, Visitor};
+use super::steps::Steps;
 use super::users::Sent;
+use super::view::number;
 use super::words;
-use crate::contract::{RowsOf, RowsReport};
+use crate::contract::RowsOf;
 use crate::http::api::runs::{Nobody, engine, saved};
-use crate::http::api::uploads::{Noted, choose, read};
+use crate::http::api::uploads::{choose, read};
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::http::{Server, aside, blocking, log};
@@ -34,11 +38,28 @@ pub(super) struct Asked {
     who: String,
     filter: String,
     upload: String,
+    /// The column that names the users, and the field that it holds; or both as `COLUMN=FIELD`.
+    column: String,
+    field: String,
     key: String,
+    /// How the file is read.
+    encoding: String,
+    delimiter: String,
+    sheet: String,
+    /// Which of its rows are shown.
+    tab: String,
     skip: String,
     run: String,
     outcome: String,
 }
+
+/// What can stand between cells, and how that is said.
+const DELIMITERS: [(&str, char, &str); 4] = [
+    ("comma", ',', words::COMMA),
+    ("semicolon", ';', words::SEMICOLON),
+    ("tab", '\t', words::TABULATOR),
+    ("pipe", '|', words::BAR),
+];
 
 impl Asked {
     fn of(sent: &Sent) -> Self {
@@ -48,18 +69,57 @@ impl Asked {
             who: text("who"),
             filter: text("filter"),
             upload: text("upload"),
+            column: text("column"),
+            field: text("field"),
             key: text("key"),
+            encoding: text("encoding"),
+            delimiter: text("delimiter"),
+            sheet: text("sheet"),
+            tab: text("tab"),
             skip: text("skip"),
             run: text("run"),
             outcome: text("outcome"),
         }
     }
 
+    fn key(&self) -> Option<String> {
+        match (self.column.as_str(), self.field.as_str()) {
+            ("", _) => some(&self.key),
+            (column, "") => Some(column.to_owned()),
+            (column, field) => Some(format!("{column}={field}")),
+        }
+    }
+
     fn rows(&self) -> Result<RowsOf, Problem> {
         let upload = self.upload.parse().map_err(|_| Problem::invalid(words::CHOOSE_FILE))?;
-        let key = Some(self.key.clone()).filter(|key| !key.is_empty());
-        let skip_unmatched = !self.skip.is_empty();
-        Ok(RowsOf { upload, key, skip_unmatched, encoding: None, delimiter: None, quote: None, sheet: None })
+        let delimiter = DELIMITERS.iter().find(|(name, ..)| *name == self.delimiter);
+        Ok(RowsOf {
+            upload,
+            key: self.key(),
+            skip_unmatched: !self.skip.is_empty(),
+            encoding: some(&self.encoding),
+            delimiter: delimiter.map(|(_, delimiter, _)| *delimiter),
+            quote: None,
+            sheet: some(&self.sheet),
+        })
+    }
+
+    /// The same page, with everything that was said of the file.
+    fn address(&self) -> Address {
+        let address = Address::new("/runs/new").with("script", &self.script).with("who", &self.who);
+        let address = address.with("upload", &self.upload).with("column", &self.column);
+        let address = address.with("field", &self.field).with("key", &self.key);
+        let address = address.with("encoding", &self.encoding).with("delimiter", &self.delimiter);
+        address.with("sheet", &self.sheet).with("skip", &self.skip)
+    }
+
+    /// Where the bad rows are as a file.
+    fn bad_rows(&self) -> String {
+        let file = Address::new(format!("/api/v1/uploads/{}/bad-rows.csv", self.upload));
+        let file = file.with("key", &self.key().unwrap_or_default()).with("encoding", &self.encoding);
+        let delimiter = DELIMITERS.iter().find(|(name, ..)| *name == self.delimiter);
+        let delimiter = delimiter.map(|(_, delimiter, _)| delimiter.to_string()).unwrap_or_default();
+        file.with("delimiter", &delimiter).with("sheet", &self.sheet).text()
     }
 
     fn outcome(&self) -> Result<Option<Outcome>, Problem> {
@@ -75,13 +135,26 @@ impl Asked {
     }
 }
 
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
 /// How many users a list has.
 #[derive(Default)]
 struct Who {
     count: u64,
     more: bool,
-    report: Option<RowsReport>,
     usable: bool,
+}
+
+/// Whatever is known of a list.
+#[derive(Default)]
+struct Found {
+    who: Option<Who>,
+    /// What is wrong with it.
+    wrong: Option<String>,
+    fault: Option<FilterFault>,
+    file: Option<FileRows>,
 }
 
 #[derive(Template)]
@@ -92,9 +165,14 @@ struct Page {
     scripts: Vec<String>,
     filters: Vec<String>,
     uploads: Vec<Upload>,
+    steps: Steps,
     /// What is wrong with the list.
     wrong: Option<String>,
+    /// What is wrong with the filter.
+    fault: Option<FilterFault>,
     who: Option<Who>,
+    /// The rows of the file, as far as it can be read.
+    file: Option<FileRows>,
     script: Option<Script>,
     title: String,
     params: Params,
@@ -106,20 +184,66 @@ struct Page {
 
 impl Page {
     /// What goes along with the second form.
-    fn said(&self) -> [(&'static str, &str); 10] {
-        let Asked { script, who, filter, upload, key, skip, run, outcome } = &self.asked;
+    fn said(&self) -> [(&'static str, &str); 14] {
+        let Asked {
+            script,
+            who,
+            filter,
+            upload,
+            column,
+            field,
+            key,
+            encoding,
+            delimiter,
+            sheet,
+            skip,
+            run,
+            outcome,
+            ..
+        } = &self.asked;
         [
             ("script", script),
             ("who", who),
             ("filter", filter),
             ("upload", upload),
+            ("column", column),
+            ("field", field),
             ("key", key),
+            ("encoding", encoding),
+            ("delimiter", delimiter),
+            ("sheet", sheet),
             ("skip", skip),
             ("run", run),
             ("outcome", outcome),
-            ("once", &self.once),
             ("organization_id", &self.within),
         ]
+    }
+
+    /// What goes along when the columns are mapped.
+    fn said_of_file(&self) -> [(&'static str, &str); 3] {
+        [("script", &self.asked.script), ("upload", &self.asked.upload), ("skip", &self.asked.skip)]
+    }
+
+    /// What goes along when something else of the list is chosen.
+    fn said_of_columns(&self) -> [(&'static str, &str); 6] {
+        let Asked { column, field, key, encoding, delimiter, sheet, .. } = &self.asked;
+        [
+            ("column", column),
+            ("field", field),
+            ("key", key),
+            ("encoding", encoding),
+            ("delimiter", delimiter),
+            ("sheet", sheet),
+        ]
+    }
+
+    fn tab(&self, tab: &Tab) -> String {
+        self.asked.address().with("tab", tab.name()).text()
+    }
+
+    /// The same list without the rows that cannot be used.
+    fn without_bad(&self) -> String {
+        Asked { skip: "yes".to_owned(), ..self.asked.clone() }.address().text()
     }
 
     fn sent(&self, name: &str) -> &str {
@@ -127,24 +251,40 @@ impl Page {
     }
 }
 
-fn count(app: &App, asked: &Asked) -> Result<Option<Who>, Problem> {
+fn find(app: &App, asked: &Asked) -> Result<Found, Problem> {
+    let mut found = Found::default();
+    match count(app, asked, &mut found) {
+        Ok(who) => found.who = who,
+        Err(problem) if problem.status().is_server_error() => return Err(problem),
+        Err(problem) => found.wrong = Some(problem.detail().to_owned()),
+    }
+    Ok(found)
+}
+
+fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Problem> {
     let counted = |tree| -> Result<_, Problem> {
         let counted = app.count_users_to(tree, COUNTED)?;
-        Ok(Some(Who { count: counted.users, more: counted.more, report: None, usable: counted.users > 0 }))
+        Ok(Some(Who { count: counted.users, more: counted.more, usable: counted.users > 0 }))
     };
     match asked.who.as_str() {
         "all" => counted(None),
-        "filter" if asked.filter.trim().is_empty() => Err(Problem::invalid(words::WRITE_FILTER)),
-        "filter" => counted(Some(&app.filter(&asked.filter)?.tree)),
+        "filter" => match read_filter(app, &asked.filter)? {
+            Ok(None) => Err(Problem::invalid(words::WRITE_FILTER)),
+            Ok(Some(filter)) => counted(Some(&filter.tree)),
+            Err(fault) => {
+                found.fault = Some(fault);
+                Ok(None)
+            }
+        },
         "rows" if asked.upload.is_empty() => Err(Problem::invalid(words::SEND_FILE)),
         "rows" => {
             let rows = asked.rows()?;
-            let mut noted = Noted::default();
-            let read = read(app, &rows, &mut noted)?;
-            let count = read.report.matched + read.report.duplicate;
+            let file = found.file.insert(FileRows::new(asked.tab.parse().ok()));
+            let read = read(app, &rows, file)?;
+            let count = read.report.matched - read.report.duplicate;
             let usable = read.chosen.is_some() && count > 0;
-            let report = Some(RowsReport::new(read.report, noted.columns, noted.bad));
-            Ok(Some(Who { count, more: false, report, usable }))
+            file.report = Some(read.report);
+            Ok(Some(Who { count, more: false, usable }))
         }
         "run" => {
             let run = app.find_run(asked.run()?)?;
@@ -152,7 +292,7 @@ fn count(app: &App, asked: &Asked) -> Result<Option<Who>, Problem> {
                 None => run.targets,
                 Some(outcome) => run.final_tally().get(outcome),
             };
-            Ok(Some(Who { count, more: false, report: None, usable: count > 0 }))
+            Ok(Some(Who { count, more: false, usable: count > 0 }))
         }
         _ => Ok(None),
     }
@@ -161,11 +301,7 @@ fn count(app: &App, asked: &Asked) -> Result<Option<Who>, Problem> {
 async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Problem> {
     let page = move |app: &App, shell: Shell| {
         let app = &shell.narrowed(app);
-        let (who, wrong) = match count(app, &asked) {
-            Ok(who) => (who, None),
-            Err(problem) if problem.status().is_server_error() => return Err(problem),
-            Err(problem) => (None, Some(problem.detail().to_owned())),
-        };
+        let found = find(app, &asked)?;
         let script = match asked.script.is_empty() {
             true => None,
             false => Some(saved(app, &asked.script)?),
@@ -173,12 +309,21 @@ async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Pr
         let none = Source { params: Default::default(), warnings: Vec::new(), title: None };
         let read =
             script.as_ref().map_or(Ok(none), |script| app.read_script(&script.name, &script.source))?;
+        let told = found.who.as_ref().map(|who| {
+            let (plus, s) = (if who.more { "+" } else { "" }, if who.count == 1 { "" } else { "s" });
+            format!("{}{plus} user{s}", number(who.count))
+        });
+        let goes_on = script.is_some() && found.who.as_ref().is_some_and(|who| who.usable);
+        let scope = app.actor().rights().scope(Right::Report);
         Ok(Page {
+            steps: Steps::new(app, if goes_on { 2 } else { 1 }, told, scope.as_ref())?,
             scripts: app.scripts()?.iter().map(rollcall_domain::ScriptVersion::full_name).collect(),
             filters: app.saved_filters()?.iter().map(rollcall_domain::SavedFilter::full_name).collect(),
             uploads: app.uploads_after(None, 20)?,
-            wrong,
-            who,
+            wrong: found.wrong,
+            fault: found.fault,
+            who: found.who,
+            file: found.file,
             title: read.title.clone().unwrap_or_default(),
             params: Params::of(&read, &sent),
             script,

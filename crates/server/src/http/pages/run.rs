@@ -15,8 +15,9 @@ use super::new_run::terms;
 use super::params::once;
 use super::see;
 use super::shell::{Shell, Visitor};
+use super::steps::Steps;
 use super::users::Sent;
-use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all};
+use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all, number};
 use super::words;
 use crate::http::api::page::Wanted;
 use crate::http::api::runs::{Nobody, engine};
@@ -84,6 +85,8 @@ enum Around {
 struct Page {
     shell: Shell,
     asked: Asked,
+    /// On the way from a list to changed users.
+    steps: Option<Steps>,
     run: Run,
     badge: Badge,
     bar: Bar,
@@ -233,7 +236,15 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         };
         let done = run.tally.total();
         let preview = run.mode == Mode::Preview;
+        let step = match (run.undoes, run.applies) {
+            (None, None) if preview => Some(3),
+            (None, Some(_)) => Some(4),
+            _ => None,
+        };
+        let s = if run.targets == 1 { "" } else { "s" };
+        let told = format!("{} target{s}", number(run.targets));
         Ok(Page {
+            steps: step.map(|step| Steps::new(app, step, Some(told), Some(&run.scope))).transpose()?,
             badge: Badge::of_run(&run),
             bar: Bar::of(&run),
             percent: done * 100 / run.targets.max(1),

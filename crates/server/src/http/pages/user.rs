@@ -46,6 +46,10 @@ pub(super) struct Asked {
 struct Input {
     field: Field,
     value: String,
+    /// What is there now.
+    is: String,
+    /// Whether that was written by somebody else, while this form changed it, too.
+    crossed: bool,
     wrong: Option<String>,
 }
 
@@ -96,6 +100,8 @@ struct Page {
     profiles: Vec<Profile>,
     kind: ItemKind,
     items: Vec<ItemRow>,
+    /// What FreeRADIUS would reject the user for, of these items.
+    warnings: Vec<String>,
     /// What FreeRADIUS answers, where that is asked for.
     reply: Option<Reply>,
     events: Vec<Past>,
@@ -131,10 +137,11 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             let problem = shell.problem.as_ref();
             problem.and_then(|problem| problem.at_place(&format!("/{field}"))).map(str::to_owned)
         };
-        let input = |field: Field| Input {
-            field,
-            value: typed.get(field.name()).cloned().unwrap_or_else(|| user.get(field).to_string()),
-            wrong: wrong(field),
+        let input = |field: Field| {
+            let is = user.get(field).to_string();
+            let edited = edited(&user, field, &typed);
+            let crossed = edited.is_some() && !same(field, &is, &was(&user, field, &typed));
+            Input { field, value: edited.unwrap_or_else(|| is.clone()), is, crossed, wrong: wrong(field) }
         };
         let inputs = EDITABLE.map(input).into();
         let kind = if tab == "check-attributes" { ItemKind::Check } else { ItemKind::Reply };
@@ -148,6 +155,13 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
             events = part.items;
         }
+        let items = if tab.ends_with("attributes") { user.items(kind).to_vec() } else { Vec::new() };
+        let plain = |row: &ItemRow| Item {
+            attr: row.attr.clone(),
+            operation: row.operation,
+            value: row.value.clone(),
+        };
+        let warnings = app.warnings_of(&items.iter().map(plain).collect::<Vec<_>>())?;
         Ok(Page {
             tab,
             done: asked.done,
@@ -156,7 +170,8 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             inputs,
             profiles: if tab == "profiles" { app.profiles()? } else { Vec::new() },
             kind,
-            items: user.items(kind).to_vec(),
+            items,
+            warnings,
             reply: if tab == "reply" { Some(app.radius_reply(&user)?) } else { None },
             events,
             pager,
@@ -165,6 +180,26 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
         })
     };
     visitor.page("users", page).await
+}
+
+/// What a field was when the form was shown.
+fn was(user: &User, field: Field, sent: &Sent) -> String {
+    sent.get(&format!("was.{field}")).cloned().unwrap_or_else(|| user.get(field).to_string())
+}
+
+/// Whether two texts of a field are one: what a browser makes of lines is no change of them.
+fn same(field: Field, one: &str, other: &str) -> bool {
+    let shown = |text: &str| match field {
+        Field::Description => text.replace("\r\n", "\n"),
+        _ => text.replace(['\n', '\r'], ""),
+    };
+    shown(one) == shown(other)
+}
+
+/// What was typed into a field that was changed there. The others stay as they are by now.
+fn edited(user: &User, field: Field, sent: &Sent) -> Option<String> {
+    let typed = sent.get(field.name())?.replace("\r\n", "\n");
+    (!same(field, &typed, &was(user, field, sent))).then_some(typed)
 }
 
 /// What a form asks for.
@@ -178,13 +213,7 @@ fn read(app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
     let kind = if text("kind") == "check" { ItemKind::Check } else { ItemKind::Reply };
     let edit = match text("act").as_str() {
         "edit" => {
-            let changed = EDITABLE.into_iter().filter_map(|field| {
-                let typed = sent.get(field.name())?.replace("\r\n", "\n");
-                // What a browser makes of the value that is there is no change of it.
-                let is = user.get(field).to_string().replace("\r\n", "\n");
-                let shown = if field == Field::Description { is } else { is.replace(['\n', '\r'], "") };
-                (typed != shown).then_some((field, typed))
-            });
+            let changed = EDITABLE.into_iter().filter_map(|field| Some((field, edited(user, field, sent)?)));
             let (fields, faults) = read_fields(app, changed);
             if let Some(first) = faults.first() {
                 return Err(Problem::invalid(first.detail.clone()).with(faults));

@@ -4,15 +4,18 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::Form;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use rollcall_app::{App, Counted, NewUser};
 use rollcall_domain::{Field, SavedFilter, Secret, User};
 use serde::Deserialize;
 
 use super::address::{Address, segment};
+use super::columns::{self, Cell, Column};
+use super::fault::{FilterFault, read_filter};
 use super::see;
 use super::shell::{Shell, Visitor};
-use super::view::{Badge, Pager};
+use super::view::Pager;
 use crate::http::api::page::Wanted;
 use crate::http::api::users::organizations;
 use crate::http::blocking;
@@ -29,15 +32,16 @@ const COUNTED: u64 = 10_000;
 pub(super) struct Asked {
     filter: String,
     search: String,
+    /// `all`: however many there are.
+    count: String,
     cursor: String,
     trail: String,
     done: String,
 }
 
 struct Row {
-    user: User,
-    organization: String,
-    state: Badge,
+    username: String,
+    cells: Vec<Cell>,
 }
 
 #[derive(Template)]
@@ -46,11 +50,14 @@ struct Page {
     shell: Shell,
     asked: Asked,
     /// What is wrong with the filter.
-    wrong: Option<String>,
+    wrong: Option<FilterFault>,
     /// What the filter is, where it was asked for by name.
     text: String,
     saved: Vec<SavedFilter>,
     count: Option<Counted>,
+    /// The same list with all of it counted.
+    count_all: String,
+    columns: Vec<Column>,
     rows: Vec<Row>,
     pager: Pager,
 }
@@ -72,38 +79,49 @@ fn part(app: &App, asked: &Asked, tree: Option<&rollcall_domain::filter::Filter>
     Ok((page.items, page.next))
 }
 
-pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+impl Page {
+    /// Every column that there is, and whether it is shown.
+    fn choices(&self) -> impl Iterator<Item = (Column, bool)> {
+        Column::all().map(|column| (column, self.columns.contains(&column)))
+    }
+}
+
+pub(super) async fn list(
+    visitor: Visitor,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let columns = columns::wanted(&headers);
     let page = move |app: &App, shell: Shell| {
         let app = &shell.narrowed(app);
-        let filter = match asked.filter.trim() {
-            "" => Ok(None),
-            text => app.filter(text).map(Some).map_err(Problem::from),
-        };
-        let (filter, wrong) = match filter {
+        let (filter, wrong) = match read_filter(app, &asked.filter)? {
             Ok(filter) => (filter, None),
-            Err(problem) if problem.status().is_server_error() => return Err(problem),
-            Err(problem) => (None, Some(problem.detail().to_owned())),
+            Err(fault) => (None, Some(fault)),
         };
         let tree = filter.as_ref().map(|filter| &filter.tree);
         let (users, next) = if wrong.is_none() { part(app, &asked, tree)? } else { (Vec::new(), None) };
         let count = match wrong.is_none() && asked.search.is_empty() {
+            true if asked.count == "all" => Some(Counted { users: app.count_users(tree)?, more: false }),
             true => Some(app.count_users_to(tree, COUNTED)?),
             false => None,
         };
         let names = organizations(app)?;
-        let row = |user: User| Row {
-            organization: names.get(&user.organization_id).cloned().unwrap_or_default(),
-            state: Badge::of_user(user.is_active),
-            user,
+        let row = |user: User| {
+            let organization = names.get(&user.organization_id).map_or("", String::as_str);
+            let cells = columns.iter().map(|column| column.cell(&user, organization)).collect();
+            Row { username: user.username, cells }
         };
         let base = Address::new("/users").with("filter", &asked.filter).with("search", &asked.search);
+        let here = base.clone().with("cursor", &asked.cursor).with("trail", &asked.trail);
         Ok(Page {
             shell,
             wrong,
             text: filter.map(|filter| filter.text).unwrap_or_default(),
             saved: app.saved_filters()?,
             count,
+            count_all: here.with("count", "all").text(),
             rows: users.into_iter().map(row).collect(),
+            columns,
             pager: Pager::new(&base, &asked.cursor, &asked.trail, next.as_deref()),
             asked,
         })

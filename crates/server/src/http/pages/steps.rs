@@ -1,0 +1,53 @@
+//! The way from a list to changed users, in four steps, with for whom it is.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use rollcall_app::App;
+use rollcall_domain::Scope;
+
+use super::words;
+use crate::http::api::users::organizations;
+use crate::http::problem::Problem;
+
+/// What each step is called.
+const STEPS: [&str; 4] = words::STEPS;
+
+/// Where somebody is on the way.
+#[derive(Template)]
+#[template(path = "part_steps.html")]
+pub(super) struct Steps {
+    /// From 1.
+    now: usize,
+    /// How many users there are, where that is known.
+    count: Option<String>,
+    /// Whose users they can be.
+    organizations: String,
+}
+
+impl HtmlSafe for Steps {}
+
+impl Steps {
+    /// For so many users within `scope`.
+    pub(super) fn new(
+        app: &App,
+        now: usize,
+        count: Option<String>,
+        scope: Option<&Scope>,
+    ) -> Result<Self, Problem> {
+        let organizations = match scope {
+            None | Some(Scope::Everywhere) => words::EVERYWHERE.to_owned(),
+            Some(Scope::Within(which)) => {
+                let names = organizations(app)?;
+                let mut names: Vec<_> = which.iter().filter_map(|id| names.get(id).cloned()).collect();
+                names.sort();
+                names.join(", ")
+            }
+        };
+        Ok(Self { now, count, organizations })
+    }
+
+    /// Each with its number, and whether it was done.
+    fn all(&self) -> impl Iterator<Item = (usize, &'static str, bool)> {
+        (1..).zip(STEPS).map(|(number, name)| (number, name, number < self.now))
+    }
+}
