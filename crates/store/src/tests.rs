@@ -305,6 +305,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         chunks::STATEMENTS,
         course::STATEMENTS,
         copy::STATEMENTS,
+        course::STATEMENTS,
         credentials::STATEMENTS,
         credentials::attempts::STATEMENTS,
         credentials::sessions::STATEMENTS,
