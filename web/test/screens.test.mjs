@@ -145,7 +145,8 @@ const SCREENS = [
     route: "/audit",
     name: "audit-verified",
     before: async (page) => {
-      await button(page, "Verify the chain").click();
+      await page.getByText(/^The chain: /).click();
+      await page.getByRole("button", { name: /^Verify/ }).click();
       await page.getByText(/verified/).first().waitFor();
     },
   },
