@@ -7,6 +7,7 @@ import { move } from "./moves.js";
 import { RunProgress } from "./run-progress.js";
 import { ScriptEditor } from "./script-editor.js";
 import { UploadForm } from "./upload-form.js";
+import { guard } from "./wizard.js";
 
 customElements.define("csv-map", CsvMap);
 customElements.define("filter-builder", FilterBuilder);
@@ -14,5 +15,6 @@ customElements.define("run-progress", RunProgress);
 customElements.define("script-editor", ScriptEditor);
 customElements.define("upload-form", UploadForm);
 
+guard();
 listen();
 move();

@@ -100,7 +100,7 @@ test("what cannot take the place of the page is loaded by the browser", async ()
   assert.deepEqual(wrong.filter((text) => !text.includes("401")), []);
 });
 
-test("no answer of the server, and another site's, is loaded as the browser does it", async () => {
+test("where no answer comes, the browser asks once more", async () => {
   const { page, wrong, loads } = await users();
   let refused = 0;
   await page.route("**/users?*cursor=*", (route) => {

@@ -82,6 +82,21 @@ test("a file that the server does not take is told, and can be sent again", asyn
   assert.deepEqual(wrong.filter((text) => !text.includes("503")), []);
 });
 
+test("whoever changes the list sees it before they go on", async () => {
+  const { page, wrong } = await site.page();
+  await page.goto(`${site.at}/runs/new?script=set&who=all`);
+  const go = page.getByRole("button", { name: "Preview for 5 users" });
+  await go.waitFor();
+  await page.getByRole("radio", { name: "Those that a filter selects" }).check();
+  await page.locator("#filter").fill('username eq "u1"');
+  await page.getByText("The list or the script was changed. Press “Continue” to go on with it.").waitFor();
+  assert.ok(await page.locator("form[action='/runs/new'][method=post]").evaluate((each) => each.inert));
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("button", { name: "Preview for 1 user" }).click();
+  await page.locator(".steps [aria-current]", { hasText: "Preview" }).waitFor();
+  assert.deepEqual(wrong, []);
+});
+
 test("all of it works without JavaScript", async () => {
   const { page, wrong } = await site.page({ javaScriptEnabled: false });
   await page.goto(`${site.at}/runs/new?script=set&who=rows`);

@@ -59,9 +59,7 @@ pub enum AppError {
         role: Role,
     },
     /// Whoever administers some organizations only cannot add an administrator of none.
-    #[error(
-        "give the new administrator a role within an organization of yours, with --grant ROLE@ORGANIZATION"
-    )]
+    #[error("give the new administrator a role within an organization of yours")]
     Ungranted,
     /// No filter is saved under the name that was given for one.
     #[error("{0}")]
@@ -149,6 +147,20 @@ pub enum Kind {
 }
 
 impl AppError {
+    /// What is told on the command line: the same, with the commands and options that do something about it.
+    #[must_use]
+    pub fn on_the_command_line(&self) -> String {
+        match self {
+            Self::Refused(why) | Self::Conflict(why) | Self::Key(why) => why.on_the_command_line(),
+            Self::Params(each) => {
+                each.iter().map(Refusal::on_the_command_line).collect::<Vec<_>>().join("\n")
+            }
+            Self::Ungranted => format!("{self}, with --grant ROLE@ORGANIZATION"),
+            Self::Store(StoreError::Unapproved(why)) => why.on_the_command_line(),
+            other => other.to_string(),
+        }
+    }
+
     /// What it means for whoever asked.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -317,11 +317,7 @@ impl Rows<'_, '_> {
             let name = match std::str::from_utf8(cell) {
                 Ok(name) => name.trim().to_owned(),
                 Err(_) => {
-                    self.fault(
-                        line,
-                        None,
-                        "the header is not UTF-8; name the file's encoding with --encoding",
-                    );
+                    self.fault(line, None, "the header is not UTF-8; name the file's encoding");
                     return None;
                 }
             };
@@ -363,19 +359,11 @@ impl Rows<'_, '_> {
         for ((name, column), cell) in columns.iter().zip(record) {
             let Some(column) = column else { continue };
             let Ok(cell) = std::str::from_utf8(cell) else {
-                self.fault(
-                    line,
-                    Some(name),
-                    "the cell is not UTF-8; name the file's encoding with --encoding",
-                );
+                self.fault(line, Some(name), "the cell is not UTF-8; name the file's encoding");
                 continue;
             };
             if self.lossy && cell.contains('\u{fffd}') {
-                self.fault(
-                    line,
-                    Some(name),
-                    "the cell is not in the encoding that was named with --encoding",
-                );
+                self.fault(line, Some(name), "the cell is not in the encoding that was named");
                 continue;
             }
             if let Err(why) = self.cell(&mut draft, *column, restore(cell)) {
@@ -545,10 +533,7 @@ fn profiles(user: &mut User, cell: &str, catalogue: &Catalogue) -> Result<(), Re
     }
     match unknown.as_slice() {
         [] => Ok(()),
-        [one] => Err(Refusal::new(format!("there is no profile {one}; add it with 'rollcall profiles add'"))),
-        many => Err(Refusal::new(format!(
-            "there are no profiles {}; add them with 'rollcall profiles add'",
-            many.join(", ")
-        ))),
+        [one] => Err(Refusal::new(format!("there is no profile {one}; add it first"))),
+        many => Err(Refusal::new(format!("there are no profiles {}; add them first", many.join(", ")))),
     }
 }

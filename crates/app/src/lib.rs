@@ -41,6 +41,7 @@ use rollcall_store::Store;
 
 use access::Vault;
 use news::News;
+use radius::MachineDictionary;
 use runs::Kept;
 use statistics::Counts;
 
@@ -79,6 +80,7 @@ pub struct App {
     news: Arc<News>,
     /// Where the dictionaries of this machine's FreeRADIUS are.
     dictionaries: Option<PathBuf>,
+    machine_dictionary: Arc<MachineDictionary>,
 }
 
 impl App {
@@ -97,6 +99,7 @@ impl App {
             counts: Arc::default(),
             news: Arc::default(),
             dictionaries: None,
+            machine_dictionary: Arc::default(),
         }
     }
 
@@ -109,7 +112,7 @@ impl App {
     /// The same, where the dictionaries of a FreeRADIUS are in a folder of this machine.
     #[must_use]
     pub fn with_dictionaries(self, folder: Option<PathBuf>) -> Self {
-        Self { dictionaries: folder, ..self }
+        Self { dictionaries: folder, machine_dictionary: Arc::default(), ..self }
     }
 
     /// The same, where dates without an offset are in another zone.

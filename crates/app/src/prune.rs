@@ -6,6 +6,7 @@ use std::time::Duration;
 use rollcall_domain::{Refusal, Right, Timestamp};
 
 use crate::access::Permit;
+use crate::radius::Past;
 use crate::runs::Stop;
 use crate::{App, AppError};
 
@@ -70,15 +71,38 @@ pub struct Pruned {
     pub rows: u64,
     /// Older runs that stay whole, because they can still go on, or because one needs them that can.
     pub kept: u64,
+    /// Answers of FreeRADIUS that were removed.
+    pub logins: u64,
+    /// Sessions that were removed.
+    pub sessions: u64,
 }
 
 impl App {
     /// Removes the targets, outcomes and journals of what ended longer than `age` ago, in small steps, and uploads that have
-    /// expired. Between two of them
-    /// `progress` is told how many rows are gone, and `stop` is heard; what is left then goes the next time.
-    pub fn prune(&self, age: Age, stop: &Stop, progress: impl FnMut(u64)) -> Result<Pruned, AppError> {
+    /// expired; of what FreeRADIUS has written, what is older than its settings. Between two of them
+    /// `progress` is told how many rows are gone, and `stop` is heard; what is left then goes the next time. Without an age no
+    /// run is touched.
+    pub fn prune(
+        &self,
+        age: Option<Age>,
+        stop: &Stop,
+        progress: impl FnMut(u64),
+    ) -> Result<Pruned, AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
-        self.prune_before(&permit, self.before(age)?, None, stop, progress)
+        let pruned = match age {
+            Some(age) => self.prune_before(&permit, self.before(age)?, None, stop, progress)?,
+            None => Pruned::default(),
+        };
+        self.prune_pasts(&permit, pruned, stop)
+    }
+
+    /// The same, and what FreeRADIUS has written.
+    fn prune_pasts(&self, permit: &Permit<'_>, pruned: Pruned, stop: &Stop) -> Result<Pruned, AppError> {
+        Ok(Pruned {
+            logins: self.prune_past(permit, Past::Logins, stop)?,
+            sessions: self.prune_past(permit, Past::Sessions, stop)?,
+            ..pruned
+        })
     }
 
     /// The same by the setting, in a process that stays: nothing if it is not set, if another process has done it within
@@ -86,16 +110,25 @@ impl App {
     pub(crate) fn prune_by_setting(&self, every: Duration, stop: &Stop) -> Result<Option<Pruned>, AppError> {
         // Whoever lends a hand with runs need not be somebody who may.
         let Ok(permit) = self.may_everywhere(Right::Administer) else { return Ok(None) };
-        let Some(age) = self.prune_after()? else { return Ok(None) };
-        let cutoff = self.before(age)?;
-        if !permit.is_anything_to_prune(cutoff)? || !permit.claim_pruning(every)? {
+        let cutoff = self.prune_after()?.map(|age| self.before(age)).transpose()?;
+        let cutoff = match cutoff {
+            Some(cutoff) if permit.is_anything_to_prune(cutoff)? => Some(cutoff),
+            _ => None,
+        };
+        let kept = [self.kept_past(Past::Logins)?, self.kept_past(Past::Sessions)?];
+        if cutoff.is_none() && kept == [None; 2] || !permit.claim_pruning(every)? {
             return Ok(None);
         }
-        self.prune_before(&permit, cutoff, Some(SETTING), stop, |_| {}).map(Some)
+        let pruned = match cutoff {
+            Some(cutoff) => self.prune_before(&permit, cutoff, Some(SETTING), stop, |_| {})?,
+            None => Pruned::default(),
+        };
+        let pruned = self.prune_pasts(&permit, pruned, stop)?;
+        Ok((cutoff.is_some() || pruned != Pruned::default()).then_some(pruned))
     }
 
     /// The moment that lies `age` ago.
-    fn before(&self, age: Age) -> Result<Timestamp, AppError> {
+    pub(crate) fn before(&self, age: Age) -> Result<Timestamp, AppError> {
         let before = i64::try_from(age.seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let moment = self.clock.now().as_micros().checked_sub(before).and_then(Timestamp::from_micros);
         Ok(moment.ok_or_else(|| Refusal::new(format!("{age} ago is before the calendar starts")))?)
@@ -110,7 +143,7 @@ impl App {
         mut progress: impl FnMut(u64),
     ) -> Result<Pruned, AppError> {
         let (runs, kept) = permit.mark_pruned(cutoff, setting, &self.act())?;
-        let mut pruned = Pruned { runs, rows: 0, kept };
+        let mut pruned = Pruned { runs, kept, ..Pruned::default() };
         let mut count = |removed: u64, pruned: &mut Pruned| {
             pruned.rows += removed;
             progress(pruned.rows);

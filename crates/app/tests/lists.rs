@@ -218,3 +218,28 @@ fn tokens_come_by_pages() {
     assert_eq!(tokens, credentials.tokens(&who).unwrap());
     assert_eq!(tokens.len(), 5);
 }
+
+#[test]
+fn the_outcomes_of_a_run_lie_along_its_list() {
+    let (_database, app) = site(4);
+    let ended = run(
+        &app,
+        "if user.klass == '':\n    user.klass = 'x'\nif user.obj_id == 4:\n    fail('no')\n",
+        Mode::Preview,
+    );
+    assert_eq!((ended.tally.get(Outcome::Changed), ended.tally.get(Outcome::Failed)), (3, 1), "{ended:?}");
+    let parts = |wanted| -> Vec<(u64, u64, u64)> {
+        let course = app.course(&ended, wanted).unwrap().into_iter();
+        course
+            .map(|part| (part.part, part.tally.get(Outcome::Changed), part.tally.get(Outcome::Failed)))
+            .collect()
+    };
+    assert_eq!(parts(1), [(0, 3, 1)]);
+    assert_eq!(parts(2), [(0, 2, 0), (1, 1, 1)]);
+    // There are no more parts than targets.
+    assert_eq!(parts(100), [(0, 1, 0), (1, 1, 0), (2, 1, 0), (3, 0, 1)]);
+    assert_eq!(app.last_run_of(&ended.script).unwrap().map(|last| last.id), Some(ended.id));
+    let again = run(&app, "pass\n", Mode::Preview);
+    assert_eq!(app.last_run_of(&ended.script).unwrap().map(|last| last.id), Some(again.id));
+    assert_eq!(app.last_run_of("nothing").unwrap(), None);
+}

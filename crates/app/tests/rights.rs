@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{NOW, request};
-use rollcall_app::radius::TakeOver;
+use rollcall_app::radius::{Past, TakeOver};
 use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
     RowsRequest, Stop, Terms, TrialRequest, UndoRequest,
@@ -300,10 +300,13 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("remove_administrator", Right::Administer, Own, |app, _| app.remove_administrator("nobody")),
     ("credentials_of", Right::Administer, One, |app, of| app.credentials_of(of.administrator).map(drop)),
     ("prune", Right::Administer, Everywhere, |app, _| {
-        app.prune("99y".parse()?, &Stop::default(), |_| {}).map(drop)
+        app.prune(Some("99y".parse()?), &Stop::default(), |_| {}).map(drop)
     }),
+    ("kept_past", Right::Look, Own, |app, _| app.kept_past(Past::Logins).map(drop)),
+    ("set_kept_past", Right::Administer, Everywhere, |app, _| app.set_kept_past(Past::Sessions, None)),
     ("prune_after", Right::Look, Own, |app, _| app.prune_after().map(drop)),
     ("dictionary", Right::Look, Own, |app, _| app.dictionary().map(drop)),
+    ("warnings_of", Right::Look, Own, |app, _| app.warnings_of([]).map(drop)),
     ("load_dictionary", Right::Administer, Everywhere, |app, _| {
         let nothing = app.load_dictionary(std::path::Path::new("/nowhere/at/all"));
         nothing.map(drop).or_else(|error| match error {

@@ -155,7 +155,7 @@ fn a_file_is_kept_for_a_day_after_it_was_used() {
     assert_eq!(listed(&app), []);
     let store = database.open();
     assert_eq!(store.upload_part(unused.id, 2).unwrap().unwrap().len(), 300_000 - (256 << 10));
-    app.prune("1y".parse().unwrap(), &Stop::default(), |_| {}).unwrap();
+    app.prune(Some("1y".parse().unwrap()), &Stop::default(), |_| {}).unwrap();
     assert_eq!(store.upload_part(unused.id, 2).unwrap(), None);
 }
 

@@ -148,41 +148,51 @@ impl Unapproved {
     }
 }
 
-impl fmt::Display for Unapproved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Unapproved {
+    fn told(&self) -> Refusal {
         let Self { targets, above, obstacle } = self;
         let (id, missing) = match obstacle {
             Obstacle::Unseen(how) => {
-                return write!(
-                    f,
-                    "this run has {targets} targets, and above {above} it takes a second administrator: preview it {how}, \
-                     have that approved by somebody else, with 'rollcall runs approve ID', then write it, with 'rollcall \
-                     runs apply ID'"
+                let why = format!(
+                    "this run has {targets} targets, and above {above} it takes a second administrator: preview it"
                 );
+                return Refusal::new(why)
+                    .by(format!(" {how}"))
+                    .and(", have that approved by somebody else")
+                    .by(", with 'rollcall runs approve ID'")
+                    .and(", then write it")
+                    .by(", with 'rollcall runs apply ID'");
             }
             Obstacle::Missing(id, missing) => (id, missing),
         };
-        write!(
-            f,
-            "applying preview {id} has {targets} targets, and above {above} that takes a second administrator: "
-        )?;
-        match missing {
+        let lacks = match missing {
             Missing::Anybody { maker } => {
-                write!(f, "nobody has approved it yet; somebody else than {maker} can")?;
+                format!("nobody has approved it yet; somebody else than {maker} can")
             }
             Missing::SamePlan(who) => {
-                write!(
-                    f,
-                    "its plan has changed since {} approved it; somebody has to again",
-                    who.join(", ")
-                )?;
+                format!("its plan has changed since {} approved it; somebody has to again", who.join(", "))
             }
             Missing::Rights(who) => {
                 let who = who.join(", ");
-                write!(f, "only {who} approved it and may no longer run scripts there; somebody else can")?;
+                format!("only {who} approved it and may no longer run scripts there; somebody else can")
             }
-        }
-        write!(f, ", with 'rollcall runs approve {id}'")
+        };
+        let why = format!(
+            "applying preview {id} has {targets} targets, and above {above} that takes a second administrator: "
+        );
+        Refusal::new(why).and(&lacks).by(format!(", with 'rollcall runs approve {id}'"))
+    }
+
+    /// With the commands that do something about it.
+    #[must_use]
+    pub fn on_the_command_line(&self) -> String {
+        self.told().on_the_command_line()
+    }
+}
+
+impl fmt::Display for Unapproved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.told().fmt(f)
     }
 }
 

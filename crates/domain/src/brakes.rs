@@ -140,11 +140,11 @@ impl Brakes {
     pub fn pass(&self, counts: &mut Counts, one: Counts) -> Result<(), Tripped> {
         let over = |limit: Option<u64>, so_far: u64, one: u64| limit.filter(|limit| so_far + one > *limit);
         if let Some(limit) = over(self.max_changes, counts.changed, one.changed) {
-            let why = format!("as many users are changed as --max-changes allows ({limit})");
+            let why = format!("as many users are changed as the limit allows ({limit})");
             return Err(Tripped { why, included: false });
         }
         if let Some(limit) = over(self.max_deactivations, counts.deactivated, one.deactivated) {
-            let why = format!("as many users are made inactive as --max-deactivations allows ({limit})");
+            let why = format!("as many users are made inactive as the limit allows ({limit})");
             return Err(Tripped { why, included: false });
         }
         *counts += one;
@@ -153,10 +153,10 @@ impl Brakes {
             _ if one.failed == 0 => return Ok(()),
             Some(limit) if failed > limit => {
                 let (s, have) = if failed == 1 { ("", "has") } else { ("s", "have") };
-                format!("{failed} target{s} {have} failed, more than --max-failures allows ({limit})")
+                format!("{failed} target{s} {have} failed, more than the limit allows ({limit})")
             }
             None if failed > FAILURES && failed > finished / ONE_IN => format!(
-                "{failed} of {finished} targets have failed; --max-failures sets how many may before a run stops"
+                "{failed} of {finished} targets have failed; a limit of failures sets how many may before a run stops"
             ),
             _ => return Ok(()),
         };

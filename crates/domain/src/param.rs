@@ -185,7 +185,8 @@ impl Param {
     fn missing(&self) -> Refusal {
         let Self { name, kind, help, .. } = self;
         let help = if help.is_empty() { String::new() } else { format!(": {help}") };
-        Refusal::new(format!("{name} is missing ({kind}{help}); give it with --param {name}=…"))
+        Refusal::new(format!("{name} is missing ({kind}{help})"))
+            .by(format!("; give it with --param {name}=…"))
     }
 }
 

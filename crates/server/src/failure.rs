@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use rollcall_app::AppError;
+use rollcall_domain::Refusal;
 use rollcall_store::StoreError;
 
 use crate::remote::Refused;
@@ -30,8 +31,21 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (red, reset) = (style::BAD.render(), style::BAD.render_reset());
-    style::tell(format_args!("{red}error:{reset} {error:#}"));
+    style::tell(format_args!("{red}error:{reset} {}", told(error)));
     ExitCode::from(if is_usage(error) { 2 } else { 1 })
+}
+
+/// The error with all that led to it, and what the command line can do about it.
+fn told(error: &anyhow::Error) -> String {
+    let told = format!("{error:#}");
+    let more = |plain: String, more: String| told.replacen(&plain, &more, 1);
+    if let Some(known) = error.downcast_ref::<AppError>() {
+        return more(known.to_string(), known.on_the_command_line());
+    }
+    match error.downcast_ref::<Refusal>() {
+        Some(known) => more(known.to_string(), known.on_the_command_line()),
+        None => told,
+    }
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {

@@ -42,7 +42,7 @@ fn a_run_of_which_too_many_fail_stops_by_itself() {
     let desk = Desk::with_users(400);
     let all = stopped(
         apply(&desk, "fail('no')", &[]),
-        "101 of 101 targets have failed; --max-failures sets how many may before a run stops",
+        "101 of 101 targets have failed; a limit of failures sets how many may before a run stops",
     );
     assert_eq!(counts(&all), (0, 101, 299));
     assert_eq!(all["settings"]["brakes"], json!({}));
@@ -54,7 +54,7 @@ fn a_run_of_which_too_many_fail_stops_by_itself() {
     desk.import(format!("username\n{}", (401..=405).map(|n| name(n) + "\n").collect::<String>()));
     let preview = stopped(
         desk.run(quarter, &["--all"]),
-        "101 of 404 targets have failed; --max-failures sets how many may before a run stops",
+        "101 of 404 targets have failed; a limit of failures sets how many may before a run stops",
     );
     assert_eq!((&preview["mode"], counts(&preview)), (&json!("preview"), (3, 101, 1)));
 }
@@ -75,14 +75,14 @@ fn a_number_of_failures_stops_a_run_behind_the_one_too_many() {
     let script = "if user.obj_id % 3 == 0: fail('no')\nuser.klass = 'x'";
     let run = stopped(
         apply(&desk, script, &["--max-failures", "2"]),
-        "3 targets have failed, more than --max-failures allows (2)",
+        "3 targets have failed, more than the limit allows (2)",
     );
     assert_eq!(counts(&run), (6, 3, 11));
     assert_eq!(run["settings"]["brakes"], json!({"max_failures": 2}));
     assert_eq!(of_class(&desk, "x"), 6);
     let none = stopped(
         apply(&desk, script, &["--max-failures", "0"]),
-        "1 target has failed, more than --max-failures allows (0)",
+        "1 target has failed, more than the limit allows (0)",
     );
     assert_eq!(counts(&none), (0, 1, 17));
     // As many as there are is not more, and counts for the default as well.
@@ -120,17 +120,17 @@ fn a_number_of_changes_is_never_exceeded() {
     let script = "if user.obj_id % 2: skip('odd')\nuser.klass = 'x'";
     let run = stopped(
         apply(&desk, script, &["--max-changes", "7"]),
-        "as many users are changed as --max-changes allows (7)",
+        "as many users are changed as the limit allows (7)",
     );
     // Who is not changed passes; the first to be changed beyond does not.
     assert_eq!((counts(&run), &run["outcomes"]["skipped"]), ((7, 0, 35), &json!(8)));
     assert_eq!(of_class(&desk, "x"), 7);
 
-    let on = stopped(resume(&desk, &run, &[]), "as many users are changed as --max-changes allows (7)");
+    let on = stopped(resume(&desk, &run, &[]), "as many users are changed as the limit allows (7)");
     assert_eq!(counts(&on).0, 14, "who resumes allows as many again");
     let on = stopped(
         resume(&desk, &run, &["--max-changes", "3"]),
-        "as many users are changed as --max-changes allows (3)",
+        "as many users are changed as the limit allows (3)",
     );
     assert_eq!(counts(&on).0, 17);
     assert_eq!(on["settings"]["brakes"], json!({"max_changes": 3}));
@@ -152,7 +152,7 @@ fn a_number_of_deactivations_is_never_exceeded() {
     let script = "user.klass = 'x'\nif user.obj_id % 3 == 1: user.is_active = False";
     let run = stopped(
         apply(&desk, script, &["--max-deactivations", "2"]),
-        "as many users are made inactive as --max-deactivations allows (2)",
+        "as many users are made inactive as the limit allows (2)",
     );
     assert_eq!(counts(&run), (9, 0, 11));
     let inactive = |desk: &Desk| {
@@ -174,20 +174,17 @@ fn plans_and_undos_have_brakes_too() {
     let call = |args: &[&str]| desk.call(&[&["runs"], args, &["--yes", "--json"]].concat());
     let plan = stopped(
         call(&["apply", "1", "--max-deactivations", "4"]),
-        "as many users are made inactive as --max-deactivations allows (4)",
+        "as many users are made inactive as the limit allows (4)",
     );
     assert_eq!(counts(&plan), (4, 0, 6));
-    let plan = stopped(
-        resume(&desk, &plan, &[]),
-        "as many users are made inactive as --max-deactivations allows (4)",
-    );
+    let plan = stopped(resume(&desk, &plan, &[]), "as many users are made inactive as the limit allows (4)");
     assert_eq!(counts(&plan), (8, 0, 2));
     let plan = resume(&desk, &plan, &[]).exits(0).object();
     assert_eq!(counts(&plan), (10, 0, 0));
 
     let undo = stopped(
         call(&["undo", "2", "--apply", "--max-changes", "3"]),
-        "as many users are changed as --max-changes allows (3)",
+        "as many users are changed as the limit allows (3)",
     );
     assert_eq!(counts(&undo), (3, 0, 7));
     let canary = call(&["undo", "2", "--apply", "--canary", "4"]).exits(1).object();
@@ -233,12 +230,12 @@ fn a_canary_of_rows_may_end_amid_those_of_one_user() {
 fn who_resumes_a_run_that_has_failed_too_often_lets_as_many_fail_again() {
     let desk = Desk::with_users(350);
     let run = apply(&desk, "fail('no')", &[]).exits(1).object();
-    let why = "101 of 101 targets have failed; --max-failures sets how many may before a run stops";
+    let why = "101 of 101 targets have failed; a limit of failures sets how many may before a run stops";
     let on = stopped(resume(&desk, &run, &[]), why);
     assert_eq!(counts(&on), (0, 202, 148));
     let on = stopped(
         resume(&desk, &run, &["--max-failures", "10"]),
-        "11 targets have failed, more than --max-failures allows (10)",
+        "11 targets have failed, more than the limit allows (10)",
     );
     assert_eq!(counts(&on), (0, 213, 137));
     let end = resume(&desk, &run, &["--max-failures", "5000"]).exits(3).object();
@@ -263,7 +260,7 @@ fn a_crash_releases_no_brake() {
     let run = desk.runs().remove(0);
     assert_eq!((&run["state"], counts(&run)), (&json!("interrupted"), (3, 0, 9)));
 
-    let why = "as many users are changed as --max-changes allows (5)";
+    let why = "as many users are changed as the limit allows (5)";
     let run = stopped(resume(&desk, &run, &[]), why);
     assert_eq!((counts(&run), of_class(&desk, "x")), ((5, 0, 7), 5), "those before the crash count");
     let run = stopped(resume(&desk, &run, &[]), why);

@@ -70,7 +70,7 @@ fn a_cancel_from_another_process_ends_a_run_whose_script_spins() {
     assert_eq!(refused(&desk, "cancel", 1, &[]), "run 1 was cancelled already");
     assert_eq!(
         refused(&desk, "resume", 1, &[]),
-        "run 1 was cancelled, which is for good: a new run of what is left starts with 'rollcall runs retry 1 --not-run'"
+        "run 1 was cancelled, which is for good: start a new run of what is left with 'rollcall runs retry 1 --not-run'"
     );
 }
 
@@ -234,7 +234,7 @@ fn the_rest_of_a_plan_and_of_an_undo_goes_on_with_what_was_planned() {
     runs(&desk, "undo", 3, &["--apply", "--yes", "--canary", "2"]).exits(1);
     runs(&desk, "cancel", 4, &[]).exits(0);
     let refusal = refused(&desk, "retry", 4, &["--yes"]);
-    assert!(refusal.contains("try again with 'rollcall runs undo 3'"), "{refusal}");
+    assert!(refusal.contains("take run 3 back again with 'rollcall runs undo 3'"), "{refusal}");
     let rest = runs(&desk, "retry", 4, &["--not-run", "--yes", "--json"]).exits(0).object();
     assert_eq!((&rest["undoes"], &rest["targets"]), (&json!(3), &json!(1)));
     assert_eq!(column(&users(&desk), "description")[1..], before[1..]);

@@ -55,12 +55,20 @@ fn what_was_pruned_leaves_the_run_with_its_counts() {
     let applied = desk.run("if user.obj_id == 2: fail('no')\nuser.klass = 'x'", &APPLY).exits(3).object();
     desk.ok(&["users", "set", &name(1), "description=by hand"]);
     let before = desk.export();
-    assert_eq!(prune(&desk, "1h"), json!({"runs": 0, "rows": 0, "kept": 0}), "nothing is that old");
+    assert_eq!(
+        prune(&desk, "1h"),
+        json!({"runs": 0, "rows": 0, "kept": 0, "logins": 0, "sessions": 0}),
+        "nothing is that old"
+    );
     whole(&desk, 1);
 
     // Five targets and five outcomes each, five planned names and the journal of the edit.
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 2, "rows": 26, "kept": 0}));
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 0, "rows": 0, "kept": 0}), "once");
+    assert_eq!(prune(&desk, "0s"), json!({"runs": 2, "rows": 26, "kept": 0, "logins": 0, "sessions": 0}));
+    assert_eq!(
+        prune(&desk, "0s"),
+        json!({"runs": 0, "rows": 0, "kept": 0, "logins": 0, "sessions": 0}),
+        "once"
+    );
     assert_eq!(desk.export(), before);
     pruned(&desk, 1);
     pruned(&desk, 2);
@@ -143,7 +151,7 @@ fn runs_that_can_go_on_stay_whole_and_so_does_what_they_need() {
     finish(child);
     desk.run("pass", &["--all"]).exits(0); // 8
 
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 1, "rows": 8, "kept": 7}));
+    assert_eq!(prune(&desk, "0s"), json!({"runs": 1, "rows": 8, "kept": 7, "logins": 0, "sessions": 0}));
     (1..=7).for_each(|run| whole(&desk, run));
     pruned(&desk, 8);
     let told = desk.ok(&["prune", "--older-than", "0s"]).err;
@@ -172,7 +180,7 @@ fn a_running_run_is_not_pruned() {
         ["run", "waits.py", "--workers", "1", "--time-limit", "24h", "--json", "--all", "--apply", "--yes"];
     let child = start(&mut desk.command(&args));
     desk.wait_for_outcomes(2);
-    assert_eq!(prune(&desk, "0s"), json!({"runs": 0, "rows": 0, "kept": 1}));
+    assert_eq!(prune(&desk, "0s"), json!({"runs": 0, "rows": 0, "kept": 1, "logins": 0, "sessions": 0}));
     desk.ok(&["runs", "cancel", "1"]);
     assert_eq!(finish(child).exits(1).object()["outcomes"]["changed"], 2);
     desk.ok(&["runs", "undo", "1", "--apply", "--yes"]);
@@ -187,7 +195,7 @@ fn only_what_ended_before_the_age_goes() {
     age(&desk, 1);
     age(&desk, 3);
     assert_eq!(prune(&desk, "11d")["runs"], 0);
-    assert_eq!(prune(&desk, "216h"), json!({"runs": 2, "rows": 8, "kept": 0}));
+    assert_eq!(prune(&desk, "216h"), json!({"runs": 2, "rows": 8, "kept": 0, "logins": 0, "sessions": 0}));
     whole(&desk, 2);
     pruned(&desk, 1);
     pruned(&desk, 3);
@@ -240,6 +248,35 @@ fn an_undo_that_was_previewed_outlives_what_it_takes_back() {
 }
 
 #[test]
+fn a_worker_prunes_logins_by_their_setting() {
+    let desk = Desk::with_users(1);
+    let years_ago = if desk.url().starts_with("sqlite:") {
+        "authdate - 63072000000000"
+    } else {
+        "authdate - interval '730 days'"
+    };
+    desk.sql(&format!(
+        "INSERT INTO radpostauth (username, reply) VALUES ('user001', 'Access-Accept'), ('user001', 'Access-Reject'); \
+         UPDATE radpostauth SET authdate = {years_ago}; \
+         INSERT INTO radpostauth (username, reply) VALUES ('user001', 'Access-Reject')"
+    ));
+    let last_login = desk.user("user001")["last_login"].clone();
+    desk.ok(&["settings", "set", "prune_logins_after", "1y"]);
+    let worker = Worker::start(&desk);
+    let said = || desk.ok(&["audit", "list", "--action", "prune", "--format", "json"]).objects();
+    wait_until("it has pruned", || !said().is_empty());
+    let done = worker.drain().exits(0);
+    assert!(done.err.contains("2 logins and 0 sessions removed, as their settings want"), "{done:?}");
+    let said = said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(
+        (&said[0]["subject"], &said[0]["detail"]["setting"]),
+        (&json!("old logins"), &json!("prune_logins_after"))
+    );
+    assert_eq!(desk.user("user001")["last_login"], last_login);
+}
+
+#[test]
 fn the_age_is_a_setting_too() {
     let desk = Desk::on_file().and_users(2);
     desk.apply("user.klass = 'x'", 0);
@@ -258,7 +295,8 @@ fn the_age_is_a_setting_too() {
     assert_eq!(setting()["value"], "9d");
     assert_eq!(
         desk.ok(&["settings", "list"]).out,
-        "name               value\nprune_after        9d\nfour_eyes_above    \nstrict_attributes  \n"
+        "name                    value\nprune_after             9d\nfour_eyes_above         \nstrict_attributes       \n\
+         prune_logins_after      \nprune_accounting_after  \n"
     );
     assert_eq!(
         desk.ok(&["prune", "--older-than", "30d", "--json"]).object()["runs"],
@@ -289,6 +327,6 @@ fn what_is_no_age_is_refused_and_removes_nothing() {
     assert_eq!(prune(&desk, "1000y")["runs"], 0, "longer ago than anything");
     assert_eq!(
         desk.ok(&["settings", "list", "--format", "csv"]).out,
-        "name,value\nprune_after,\nfour_eyes_above,\nstrict_attributes,\n"
+        "name,value\nprune_after,\nfour_eyes_above,\nstrict_attributes,\nprune_logins_after,\nprune_accounting_after,\n"
     );
 }

@@ -390,7 +390,10 @@ fn everything_is_edited_from_there() {
     );
     says(&["settings", "set", "four_eyes_above", "10"], "a run that writes for more than 10 targets");
     ana.same(&["settings", "list"]).exits(0);
-    assert_eq!(ana.ok(&["prune", "--json"]).object(), json!({"runs": 0, "rows": 0, "kept": 0}));
+    assert_eq!(
+        ana.ok(&["prune", "--json"]).object(),
+        json!({"runs": 0, "rows": 0, "kept": 0, "logins": 0, "sessions": 0})
+    );
     ana.ok(&["settings", "unset", "prune_after"]);
     ana.same(&["settings", "list"]).exits(0);
     server.end();

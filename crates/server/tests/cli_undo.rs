@@ -433,7 +433,8 @@ fn a_preview_that_was_applied_names_the_run_to_take_back() {
     let refused = desk.call(&["runs", "undo", "1"]).exits(1);
     assert_eq!(
         refused.sentence(),
-        "run 1 is a preview: it has changed nothing itself; what it planned is taken back with 'rollcall runs undo 2'"
+        "run 1 is a preview: it has changed nothing itself; run 2 has written what it planned: take that back with \
+         'rollcall runs undo 2'"
     );
 }
 

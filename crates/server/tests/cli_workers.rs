@@ -174,7 +174,7 @@ fn brakes_count_what_all_workers_have_done() {
     watch(&desk, run).exits(1);
     let stopped = show(&desk, run);
     assert_eq!((&stopped["state"], &stopped["outcomes"]["changed"]), (&json!("stopped"), &json!(123)));
-    assert_eq!(stopped["note"], "as many users are changed as --max-changes allows (123)");
+    assert_eq!(stopped["note"], "as many users are changed as the limit allows (123)");
     for worker in three {
         worker.drain().exits(0);
     }

@@ -186,6 +186,9 @@ fn names_are_found_as_they_are_written() {
     for name in names {
         let answer = radius.ask(name, "secret").accepted();
         assert_eq!(answer.items, ["Reply-Message = \"here\"", "Session-Timeout = 60"], "{name}");
+    }
+    radius.settle();
+    for name in names {
         assert!(!desk.user(name)["last_login"].is_null(), "{name}");
     }
     for other in ["ana", "o''brien", "' OR '1'='1", "a'b"] {
@@ -197,13 +200,16 @@ fn names_are_found_as_they_are_written() {
 fn an_accept_is_a_login_and_a_reject_is_none() {
     let (desk, radius) = served("username,password\nana,secret\n", &[]);
     radius.ask("ana", "wrong").rejected();
+    radius.settle();
     let before = desk.user("ana");
     assert!(before["first_login"].is_null() && before["last_login"].is_null());
     radius.ask("ana", "secret").accepted();
+    radius.settle();
     let first = desk.user("ana");
     assert_eq!(first["first_login"], first["last_login"]);
     assert!(!first["first_login"].is_null());
     radius.ask("ana", "secret").accepted();
+    radius.settle();
     let second = desk.user("ana");
     assert_eq!(second["first_login"], first["first_login"]);
     assert!(second["last_login"].as_str() > first["last_login"].as_str());
@@ -515,6 +521,146 @@ fn what_a_preview_says_of_the_answer_is_what_freeradius_answers() {
     for (user, planned) in users.iter().zip(&planned) {
         assert_eq!(said(&planned["after"]), answered(user), "{user}");
     }
+}
+
+#[test]
+fn which_ways_to_prove_a_password_work_with_which_scheme() {
+    const WAYS: [&str; 3] = ["User-Password", "CHAP-Password", "MS-CHAP-Password"];
+    let kept = [
+        ("{clear}correct horse", [true, true, true]),
+        ("{nt}cfc43211ba8dc470832267827cac1407", [true, false, true]),
+        ("{md5}PLTnMmMfR+brlh80VUt83g==", [true, false, false]),
+        ("{ssha}awc/Cj0kafyFd5d8fGn07xoHBJJzYWx0c2FsdA==", [true, false, false]),
+        ("{crypt}$1$saltsalt$NuzA7WTAelpl95xgBGWN60", [true, false, false]),
+        (
+            "{x-pbkdf2}HMACSHA2+256:AAAD6A==:c2FsdHNhbHQ=:qQDPSZa3Ormyy9oK1Pu0ZLLwP2Svzmx3yu8OvDdq/J0=",
+            [true, false, false],
+        ),
+    ];
+    let rows = (1..).zip(&kept).map(|(n, (kept, _))| format!("{},\"{kept}\"\n", common::name(n)));
+    let (desk, radius) = served(&format!("username,password\n{}", rows.collect::<String>()), &[]);
+    for (n, (kept, works)) in (1..).zip(&kept) {
+        let user = common::name(n);
+        let accepted = WAYS.map(|way| radius.ask_by(way, &user, "correct horse", "").accepted);
+        assert_eq!(accepted, *works, "{kept}");
+        for way in WAYS {
+            radius.ask_by(way, &user, "wrong", "").rejected();
+        }
+    }
+    radius.settle();
+    assert!(!desk.user("user001")["last_login"].is_null());
+}
+
+#[test]
+fn as_many_sessions_as_the_limit_says_are_open_at_once() {
+    let (_desk, radius) = served(
+        "username,password,profiles,check_attributes\nana,secret,,Simultaneous-Use := 2\nbo,secret,one,\n",
+        &[&["one", "--check", "Simultaneous-Use := 1"]],
+    );
+    let tell = |user: &str, session: &str, status: &str| {
+        radius.account(&format!(
+            "User-Name = {user}, Acct-Session-Id = {session}, NAS-IP-Address = 192.0.2.1, NAS-Port = 7, \
+             Acct-Session-Time = 5, Acct-Status-Type = {status}"
+        ));
+    };
+    let may = |user: &str| radius.ask(user, "secret").accepted;
+    tell("ana", "a1", "Start");
+    assert!(may("ana") && may("bo"));
+    tell("ana", "a2", "Start");
+    tell("bo", "b1", "Start");
+    assert!(!may("ana") && !may("bo"));
+    // However often it is told.
+    tell("ana", "a1", "Interim-Update");
+    tell("bo", "b1", "Stop");
+    assert!(!may("ana") && may("bo"));
+    tell("ana", "a1", "Stop");
+    assert!(may("ana"));
+    tell("ana", "a3", "Start");
+    assert!(!may("ana"));
+    // A NAS that starts anew has no sessions.
+    radius.account("Acct-Status-Type = Accounting-On, NAS-IP-Address = 192.0.2.1, Acct-Session-Id = on");
+    assert!(may("ana"));
+}
+
+#[test]
+fn what_is_old_is_pruned_and_what_counts_stays() {
+    let desk = Desk::new();
+    desk.ok(&["profiles", "add", "prepaid", "--check", "Max-All-Session := 100"]);
+    desk.import(
+        "username,password,profiles,check_attributes\nana,secret,,\nbo,secret,,Max-All-Session := 100\n\
+         cy,secret,prepaid,\ndi,secret,,expire-after := 99999999\n",
+    );
+    let radius = FreeRadius::serving(&desk, &[]);
+    let session = |user: &str, id: &str, days: i64, ends: bool| {
+        let began = now() - days * 86_400;
+        let common = format!("User-Name = {user}, Acct-Session-Id = {id}, NAS-IP-Address = 192.0.2.1");
+        radius.account(&format!("{common}, Acct-Status-Type = Start, Event-Timestamp = {began}"));
+        if ends {
+            radius.account(&format!(
+                "{common}, Acct-Status-Type = Stop, Acct-Session-Time = 60, Event-Timestamp = {}",
+                began + 60
+            ));
+        }
+    };
+    for user in ["ana", "bo", "cy", "di"] {
+        session(user, &format!("{user}-old"), 50, true);
+        session(user, &format!("{user}-new"), 20, true);
+    }
+    session("ana", "open", 50, false);
+    radius.ask("ana", "secret").accepted();
+    radius.ask("ana", "wrong").rejected();
+    radius.settle();
+    let logins = [desk.user("ana")["first_login"].clone(), desk.user("ana")["last_login"].clone()];
+    // Two years later, for the answers that there are.
+    let in_the_past = if desk.url().starts_with("sqlite:") {
+        "authdate - 63072000000000"
+    } else {
+        "authdate - interval '730 days'"
+    };
+    desk.sql(&format!("UPDATE radpostauth SET authdate = {in_the_past}"));
+    radius.ask("bo", "wrong").rejected();
+    radius.settle();
+    for name in ["prune_logins_after", "prune_accounting_after"] {
+        let refused = desk.call(&["settings", "set", name, "31d"]).exits(1);
+        assert_eq!(
+            refused.sentence(),
+            format!("{name} cannot be 31d: limits count what happened in this month, so take 32d or more")
+        );
+    }
+    desk.ok(&["settings", "set", "prune_accounting_after", "32d"]);
+    let pruned = desk.ok(&["prune", "--json"]).object();
+    assert_eq!([&pruned["runs"], &pruned["logins"], &pruned["sessions"]], [0, 0, 1], "{pruned}");
+    desk.ok(&["settings", "set", "prune_logins_after", "1y"]);
+    let pruned = desk.ok(&["prune"]);
+    assert!(pruned.err.contains("2 logins and 0 sessions removed"), "{pruned:?}");
+    assert_eq!([desk.user("ana")["first_login"].clone(), desk.user("ana")["last_login"].clone()], logins);
+    let pruned = desk.ok(&["prune", "--json"]).object();
+    assert_eq!([&pruned["logins"], &pruned["sessions"]], [0, 0]);
+    // What is left of the one has a limit, of the other is open or new.
+    let left = |user: &str| radius.ask(user, "secret").accepted;
+    assert!(!left("bo") && !left("cy") && left("di"));
+    let said = desk.ok(&["audit", "list", "--format", "json"]).objects();
+    let said: Vec<_> =
+        said.iter().filter(|row| row["action"] == "prune").map(|row| row["subject"].clone()).collect();
+    assert_eq!(said.iter().filter(|what| *what == "old sessions").count(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|what| *what == "old logins").count(), 1, "{said:?}");
+}
+
+#[test]
+#[ignore = "needs a server: scripts/with-postgres"]
+fn freeradius_believes_the_database_by_its_certificate() {
+    let desk = Desk::by_tls();
+    desk.import("username,password\nana,secret\n");
+    let radius = FreeRadius::on_this_machine(&desk);
+    radius.ask("ana", "secret").accepted();
+    let conninfo = radius.config("mods-enabled/sql");
+    assert!(conninfo.contains("sslmode='verify-full' sslrootcert='/"), "{conninfo}");
+    // Every connection of its role is encrypted.
+    desk.sql(
+        "DO $$ BEGIN ASSERT (SELECT count(*) > 0 AND bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+         WHERE usename LIKE 'radius%' AND datname = current_database()); END $$",
+    );
+    assert!(!desk.user("ana")["last_login"].is_null());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::StoreError;
 use crate::postgres::PgConnection;
+use crate::sqlite;
 
 /// A statement: for SQLite, and for PostgreSQL with the same placeholders (`?1`, or `?` one after the other).
 #[derive(Debug, Clone, Copy)]
@@ -317,10 +318,7 @@ impl Tx<'_> {
         let sql = sql.into();
         match self {
             Self::Sqlite(connection) => {
-                let mut statement = match sql {
-                    Text::Constant(sql) => connection.prepare_cached(sql.sqlite)?,
-                    Text::Made(text) => connection.prepare_cached(text)?,
-                };
+                let mut statement = sqlite::prepare(connection, &sql)?;
                 let mut rows = statement.query(rusqlite::params_from_iter(args))?;
                 while let Some(row) = rows.next()? {
                     if !each(&Row::Sqlite(row))? {
@@ -406,10 +404,7 @@ impl Tx<'_> {
         let sql = sql.into();
         match self {
             Self::Sqlite(connection) => {
-                let mut statement = match sql {
-                    Text::Constant(sql) => connection.prepare_cached(sql.sqlite)?,
-                    Text::Made(text) => connection.prepare_cached(text)?,
-                };
+                let mut statement = sqlite::prepare(connection, &sql)?;
                 Ok(statement.execute(rusqlite::params_from_iter(args))? as u64)
             }
             Self::Postgres(pg) => {

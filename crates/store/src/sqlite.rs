@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG as PLANS_STAY;
+use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionBehavior};
 
-use crate::db::Tx;
+use crate::db::{Text, Tx};
 use crate::{StoreError, copy, crash_point, schema};
 
 /// Another process may hold the write lock for the length of an import.
@@ -127,6 +128,23 @@ pub(crate) fn write<T>(
 pub(crate) enum Verdict<T> {
     Keep(T),
     TakeBack(T),
+}
+
+/// A statement with its plan. SQLite looks at samples of the values that there are, so a filter is planned for the very
+/// values that it asks for, each time. What is executed user by user is planned once: looking there costs ten times what
+/// the statement does.
+pub(crate) fn prepare<'c>(
+    connection: &'c Connection,
+    sql: &Text<'_>,
+) -> Result<CachedStatement<'c>, StoreError> {
+    let (text, stays) = match sql {
+        Text::Constant(sql) => (sql.sqlite, true),
+        Text::Made(text) => (*text, false),
+    };
+    if connection.db_config(PLANS_STAY)? != stays {
+        connection.set_db_config(PLANS_STAY, stays)?;
+    }
+    Ok(connection.prepare_cached(text)?)
 }
 
 /// A panic elsewhere leaves a connection as usable as it was: its transaction was rolled back.

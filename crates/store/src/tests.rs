@@ -19,8 +19,8 @@ use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, PasswordEdit, RunEnd,
     Settled, Store, StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks,
     copy, credentials, history, import, import_set, installation, load, organizations, outcomes, profiles,
-    prune, radius, run_keys, runs, saved_filters, scripts, search, staging, uploads, users, workers, write,
-    write_set,
+    prune, radius, radius_past, run_keys, runs, saved_filters, scripts, search, staging, uploads, users,
+    workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -318,6 +318,7 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         profiles::STATEMENTS,
         prune::STATEMENTS,
         radius::STATEMENTS,
+        radius_past::STATEMENTS,
         run_keys::STATEMENTS,
         runs::STATEMENTS,
         saved_filters::STATEMENTS,

@@ -56,11 +56,22 @@ impl Store {
         after: UserId,
         limit: u32,
     ) -> Result<Vec<User>, StoreError> {
+        self.users_within(filter, after, UserId::MAX, limit)
+    }
+
+    /// The same, up to number `last`.
+    pub fn users_within(
+        &self,
+        filter: Option<&Filter>,
+        after: UserId,
+        last: UserId,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError> {
         self.read(|tx| {
             let Condition { mut sql, mut values, .. } = Condition::new(filter, Shape::PerUser, tx.dialect());
             sql.insert_str(0, tx.text(SELECT));
-            sql.push_str(" AND u.id > ? ORDER BY u.id LIMIT ?");
-            values.extend([Arg::Int(after), Arg::Int(limit.into())]);
+            sql.push_str(" AND u.id > ? AND u.id <= ? ORDER BY u.id LIMIT ?");
+            values.extend([Arg::Int(after), Arg::Int(last), Arg::Int(limit.into())]);
             let mut users = tx.all(&sql, &values, load::user)?;
             load::complete_all(tx, &mut users)?;
             Ok(users)

@@ -44,6 +44,7 @@ fn quoted(text: &str) -> String {
 
 const SQL: &str = "mods-available/sql";
 const QUERIES: &str = "mods-config/sql/main/rollcall/queries.conf";
+const SITE: &str = "sites-available/rollcall";
 const COMMON: &str = include_str!("templates/sql-common.conf");
 
 /// What FreeRADIUS asks for, as statements that PostgreSQL prepares once.
@@ -56,20 +57,30 @@ WHERE groupname = $1 ORDER BY id; \
 PREPARE rollcall_group_reply (text) AS SELECT id, groupname, attribute, value, op FROM radgroupreply \
 WHERE groupname = $1 ORDER BY id";
 
+/// How the site has what happened written: on a server at once...
+const WRITE_ANSWER: &str = "\t\tgroup {\n\t\t\tsql {\n\t\t\t\tfail = 1\n\t\t\t}\n\t\t\tok\n\t\t}\n";
+/// ...on a file by way of another one, with the moment, to the microsecond.
+const NOTE_ANSWER: &str = "\t\tupdate request {\n\t\t\t&Tmp-String-0 := \"%{reply:Packet-Type}\"\n\
+    \t\t\t&Tmp-String-1 := \"%c000000 + %C\"\n\t\t}\n\t\tgroup {\n\
+    \t\t\trollcall_log.accounting {\n\t\t\t\tfail = 1\n\t\t\t}\n\t\t\tok\n\t\t}\n";
+/// What a NAS tells of a session, likewise.
+const NOTE_SESSION: &str = "\t\tupdate request {\n\t\t\t&Tmp-Integer-0 := \"%{%{integer:Event-Timestamp}:-%l}\"\n\
+    \t\t}\n\t\trollcall_log\n";
+
+/// The same, a block deeper.
+fn deeper(text: &str) -> String {
+    text.lines().map(|line| format!("\t{line}\n")).collect()
+}
+
 impl App {
     /// What FreeRADIUS is configured with to work on this database: with `role` on PostgreSQL, whose password is made here
     /// and is in no other place.
     pub fn radius_config(&self, role: &str) -> Result<Vec<ConfigFile>, AppError> {
         let permit = self.may_everywhere(Right::Administer)?;
-        let mut files = match permit.location() {
-            Location::Sqlite(path) => on_file(&std::path::absolute(&path).unwrap_or(path))?,
-            Location::Postgres(url) => on_server(&url, role, &permit.schema()?)?,
-        };
-        files.push(ConfigFile::new(
-            "sites-available/rollcall",
-            include_str!("templates/site.conf").to_owned(),
-        ));
-        Ok(files)
+        match permit.location() {
+            Location::Sqlite(path) => Ok(on_file(&std::path::absolute(&path).unwrap_or(path))?),
+            Location::Postgres(url) => on_server(&url, role, &permit.schema()?),
+        }
     }
 }
 
@@ -82,6 +93,10 @@ fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
             ("{before}", "${....event_timestamp} - ${...seconds} * 1000000"),
             ("{interval}", "(excluded.acctupdatetime - radacct.acctupdatetime) / 1000000"),
             ("{elapsed}", "(${....event_timestamp} - acctstarttime) / 1000000"),
+            (
+                "{answer}",
+                "INSERT INTO radpostauth (username, reply, authdate) VALUES (${..rollcall_user}, '%{Tmp-String-0}', %{Tmp-String-1})",
+            ),
         ],
     );
     // What FreeRADIUS writes for characters that it does not let through, and what it escapes.
@@ -134,6 +149,18 @@ fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
             ),
         ),
         ConfigFile::new("mods-available/sqlcounter", counters),
+        ConfigFile::new(
+            SITE,
+            fill(
+                include_str!("templates/site.conf"),
+                &[
+                    ("{session}", NOTE_SESSION),
+                    ("{answer}", NOTE_ANSWER),
+                    ("{reject}", &deeper(NOTE_ANSWER)),
+                    ("{writer}", include_str!("templates/writer-sqlite.conf")),
+                ],
+            ),
+        ),
         ConfigFile::new("README.md", notes),
     ])
 }
@@ -159,6 +186,10 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
             ("{before}", "${....event_timestamp} - ${...seconds} * interval '1 second'"),
             ("{interval}", "extract(epoch FROM excluded.acctupdatetime - radacct.acctupdatetime)"),
             ("{elapsed}", "extract(epoch FROM ${....event_timestamp} - acctstarttime)"),
+            (
+                "{answer}",
+                "INSERT INTO radpostauth (username, reply) VALUES (${..rollcall_user}, '%{reply:Packet-Type}')",
+            ),
         ],
     );
     let counters = fill(
@@ -216,6 +247,18 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
             ),
         ),
         ConfigFile::new("mods-available/sqlcounter", counters),
+        ConfigFile::new(
+            SITE,
+            fill(
+                include_str!("templates/site.conf"),
+                &[
+                    ("{session}", "\t\tsql\n"),
+                    ("{answer}", WRITE_ANSWER),
+                    ("{reject}", &deeper(WRITE_ANSWER)),
+                    ("{writer}", ""),
+                ],
+            ),
+        ),
         ConfigFile::new("README.md", notes),
         ConfigFile::secret(
             "role.sql",

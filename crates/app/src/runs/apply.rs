@@ -63,12 +63,12 @@ impl App {
                 return refuse(format!("preview {id} is still {}: wait for its end", preview.state.name()));
             }
             RunState::Interrupted | RunState::Stopped => {
-                return refuse(format!(
-                    "preview {id} was {} with {} of its {} targets left: first go on with it, with 'rollcall runs resume \
-                     {id}'",
-                    preview.state.name(),
-                    preview.left(),
-                    preview.targets
+                let (state, left, all) = (preview.state.name(), preview.left(), preview.targets);
+                let why = format!(
+                    "preview {id} was {state} with {left} of its {all} targets left: first go on with it"
+                );
+                return Err(AppError::Conflict(
+                    Refusal::new(why).by(format!(", with 'rollcall runs resume {id}'")),
                 ));
             }
             RunState::Cancelled => {
@@ -83,16 +83,14 @@ impl App {
         if let Some(by) = self.applied_by(id)? {
             let by_run = self.find_run(by)?;
             if by_run.is_held() {
-                return refuse(format!(
-                    "run {by} is to apply preview {id} and is held: let it begin, with 'rollcall runs begin {by}', or end it, \
-                     with 'rollcall runs cancel {by}'"
-                ));
+                let why = format!("run {by} is to apply preview {id} and is held: let it begin");
+                return or_end(why, "begin", by);
             }
             if !by_run.confirmed {
-                return refuse(format!(
-                    "run {by} is to apply preview {id} and waits for somebody to say yes: go on with it, with 'rollcall runs \
-                     resume {by}', or end it, with 'rollcall runs cancel {by}'"
-                ));
+                let why = format!(
+                    "run {by} is to apply preview {id} and waits for somebody to say yes: go on with it"
+                );
+                return or_end(why, "resume", by);
             }
             return Err(StoreError::AlreadyApplied { preview: id, by }.into());
         }
@@ -117,4 +115,14 @@ impl App {
         debug_assert!(preview.tally.get(Outcome::NotRun) == 0, "it has finished");
         Ok(())
     }
+}
+
+/// Something stands in the way that a command lets go on, and another one ends.
+fn or_end<T>(why: String, command: &str, run: RunId) -> Result<T, AppError> {
+    Err(AppError::Conflict(
+        Refusal::new(why)
+            .by(format!(", with 'rollcall runs {command} {run}'"))
+            .and(", or end it")
+            .by(format!(", with 'rollcall runs cancel {run}'")),
+    ))
 }

@@ -249,7 +249,7 @@ impl App {
         engine: &Engine,
         strict: bool,
     ) -> Result<RunJob, AppError> {
-        let dictionary = Arc::new(self.known_attributes()?);
+        let dictionary = self.known_attributes()?;
         let job = Job {
             name: script.name.clone(),
             source: script.source.clone(),

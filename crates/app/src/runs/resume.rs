@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_domain::{Brakes, Counts, Mode, Run, RunId, RunState, Settings};
+use rollcall_domain::{Brakes, Counts, Mode, Refusal, Run, RunId, RunState, Settings};
 use rollcall_sandbox::Sandbox;
 use rollcall_store::{StoreError, Takeover};
 
@@ -125,14 +125,18 @@ impl App {
                 run.holder.as_deref().map(holder::describe).unwrap_or_default()
             ),
             RunState::Selecting if run.holder.is_none() => {
-                format!("run {id} is held: let it begin, with 'rollcall runs begin {id}'")
+                let held = Refusal::new(format!("run {id} is held: let it begin"));
+                return Err(AppError::Conflict(held.by(format!(", with 'rollcall runs begin {id}'"))));
             }
             RunState::Selecting => format!("run {id} waits for its administrator to say yes"),
             RunState::Finished => format!("run {id} has finished: nothing is left to be done"),
-            RunState::Cancelled => format!(
-                "run {id} was cancelled, which is for good: a new run of what is left starts with 'rollcall runs retry {id} \
-                 --not-run'"
-            ),
+            RunState::Cancelled => {
+                let why =
+                    format!("run {id} was cancelled, which is for good: start a new run of what is left");
+                return Err(AppError::Conflict(
+                    Refusal::new(why).by(format!(" with 'rollcall runs retry {id} --not-run'")),
+                ));
+            }
         };
         conflict(why)
     }

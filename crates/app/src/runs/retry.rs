@@ -72,11 +72,10 @@ impl App {
             return self.start(&new, request.terms, None, stop, observer);
         }
         if let Some(undone) = run.undoes {
-            let why = format!(
-                "run {id} takes run {undone} back and runs no script: try again with 'rollcall runs undo {undone}', which \
-                 leaves alone what is back already"
-            );
-            return Err(Refusal::new(why).into());
+            let why =
+                format!("run {id} takes run {undone} back and runs no script: take run {undone} back again");
+            let why = Refusal::new(why).by(format!(" with 'rollcall runs undo {undone}'"));
+            return Err(why.and(", which leaves alone what is back already").into());
         }
         let request = Request {
             script: Script {

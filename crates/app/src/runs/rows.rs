@@ -312,18 +312,17 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
                 [] => {}
                 [(at, _)] => return Ok((*at, field)),
                 [(_, one), (_, other), ..] => {
-                    return Err(Refusal::new(format!(
-                        "both {one:?} and {other:?} could name the users: say which with --key COLUMN"
-                    )));
+                    let why = format!("both {one:?} and {other:?} could name the users: say which");
+                    return Err(Refusal::new(why).by(" with --key COLUMN"));
                 }
             }
         }
         return Err(Refusal::new(format!(
-            "no column is known to name the users; the file has {}. Say which one does, and which of {} it holds: \
-             --key 'COLUMN=FIELD'",
+            "no column is known to name the users; the file has {}. Say which one does, and which of {} it holds",
             shown(),
             key_fields()
-        )));
+        ))
+        .by(": --key 'COLUMN=FIELD'"));
     };
     let find = |name: &str| {
         let exactly = columns.iter().position(|column| column == name);
@@ -334,12 +333,8 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
     if let Some(at) = find(wanted) {
         return match field_called(&columns[at]) {
             Some(field) => Ok((at, field)),
-            None => Err(Refusal::new(format!(
-                "which field does the column {:?} hold? Write --key '{}=FIELD' with one of {}",
-                columns[at],
-                columns[at],
-                key_fields()
-            ))),
+            None => Err(Refusal::new(format!("which field does the column {:?} hold?", columns[at]))
+                .by(format!(" Write --key '{}=FIELD' with one of {}", columns[at], key_fields()))),
         };
     }
     if let Some((column, field)) = wanted.rsplit_once('=')

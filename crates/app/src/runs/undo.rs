@@ -3,7 +3,6 @@ use rollcall_store::{List, StoreError};
 
 use super::conduct::{New, Terms};
 use super::{Observer, Stop};
-use crate::error::conflict;
 use crate::{App, AppError};
 
 /// A run that is to be taken back.
@@ -52,31 +51,34 @@ impl App {
 
     fn check_undo(&self, run: &Run) -> Result<(), AppError> {
         let id = run.id;
-        let refuse = |why: String| conflict(why);
+        let refuse = |why: Refusal| Err(AppError::Conflict(why));
         if run.mode == Mode::Preview {
             return refuse(match self.applied_by(id)? {
-                None => format!("run {id} is a preview: it has changed nothing that could be taken back"),
-                Some(by) => format!(
-                    "run {id} is a preview: it has changed nothing itself; what it planned is taken back with 'rollcall runs \
-                     undo {by}'"
-                ),
+                None => Refusal::new(format!(
+                    "run {id} is a preview: it has changed nothing that could be taken back"
+                )),
+                Some(by) => Refusal::new(format!("run {id} is a preview: it has changed nothing itself; "))
+                    .and(&format!("run {by} has written what it planned: take that back"))
+                    .by(format!(" with 'rollcall runs undo {by}'")),
             });
         }
         match run.state {
             RunState::Finished | RunState::Stopped | RunState::Cancelled => {}
             RunState::Selecting | RunState::Queued | RunState::Running => {
-                return refuse(format!(
-                    "run {id} is still {}: wait for its end, or end it with 'rollcall runs cancel {id}'",
-                    run.state.name()
-                ));
+                let why = format!("run {id} is still {}: wait for its end, or end it", run.state.name());
+                return refuse(Refusal::new(why).by(format!(" with 'rollcall runs cancel {id}'")));
             }
             RunState::Interrupted => {
-                return refuse(format!(
-                    "run {id} was interrupted with {} of its {} targets left: first go on with it, with 'rollcall runs \
-                     resume {id}', or end it, with 'rollcall runs cancel {id}'",
-                    run.left(),
-                    run.targets
-                ));
+                let (left, all) = (run.left(), run.targets);
+                let why = format!(
+                    "run {id} was interrupted with {left} of its {all} targets left: first go on with it"
+                );
+                return refuse(
+                    Refusal::new(why)
+                        .by(format!(", with 'rollcall runs resume {id}'"))
+                        .and(", or end it")
+                        .by(format!(", with 'rollcall runs cancel {id}'")),
+                );
             }
         }
         if run.pruned_at.is_some() {

@@ -39,7 +39,7 @@ impl App {
         let user = User::new(0, "", 0, act.at);
         let mut draft = Draft { user, id: None, password: None, faults: Vec::new() };
         draft.fill(new, &own);
-        draft.assign(new, &catalogue, strict.as_ref());
+        draft.assign(new, &catalogue, strict.as_deref());
         let Draft { mut user, id, password, faults } = draft;
         if !faults.is_empty() {
             return Err(Refusal::new(faults.join("\n")).into());

@@ -147,7 +147,7 @@ impl App {
         let mut editing =
             Editing { after: before.clone(), assigned: BTreeSet::new(), password: None, faults: Vec::new() };
         for edit in edits {
-            if let Err(why) = edit.and_then(|edit| editing.take(edit, &profiles, strict.as_ref())) {
+            if let Err(why) = edit.and_then(|edit| editing.take(edit, &profiles, strict.as_deref())) {
                 editing.faults.push(why.to_string());
             }
         }

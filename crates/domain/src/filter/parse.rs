@@ -60,9 +60,7 @@ pub fn parse(text: &str, zone: &Zone, now: Timestamp) -> Result<Filter, ParseErr
         return Err(parser.error(0, format!("a filter has at most {MAX_BYTES} bytes")));
     }
     if text.trim().is_empty() {
-        return Err(
-            parser.error(0, "the filter is empty; to mean every user, leave it out (a run then wants --all)")
-        );
+        return Err(parser.error(0, "the filter is empty; to mean every user, leave it out"));
     }
     let filter = parser.any(&Parser::user_test)?;
     if parser.skip_blanks() < text.len() {

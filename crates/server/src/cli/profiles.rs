@@ -60,8 +60,9 @@ impl Profiles {
             Self::Add { short_name, reply, check, organization } => {
                 Profile::check_name(&short_name)?;
                 let (reply, check) = items(&reply, &check)?;
-                let id = site.add_profile(&short_name, organization.as_deref(), &reply, &check)?;
-                for why in site.warnings(reply.iter().chain(&check))? {
+                let (id, warnings) =
+                    site.add_profile(&short_name, organization.as_deref(), &reply, &check)?;
+                for why in warnings {
                     tell(format_args!("warning: {why}"));
                 }
                 tell(format_args!("profile {id} is {short_name:?}"));

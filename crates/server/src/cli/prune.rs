@@ -1,8 +1,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::Age;
+use rollcall_app::radius::Past;
 use rollcall_app::runs::Stop;
+use rollcall_app::{Age, Pruned};
 use rollcall_domain::Refusal;
 
 use super::Context;
@@ -16,7 +17,8 @@ use crate::style::{counted, tell};
 #[command(
     after_help = "Examples:\n  rollcall prune --older-than 90d\n  rollcall settings set prune_after 90d && rollcall prune\n\n\
                   Runs stay, with their counts; what each did to whom goes, so it can no longer be undone. Runs that can still go on \
-                  stay whole, as does what they need. The file does not shrink: its room is used again."
+                  stay whole, as does what they need. What FreeRADIUS has written goes by the settings prune_logins_after and \
+                  prune_accounting_after. The file does not shrink: its room is used again."
 )]
 pub(super) struct Prune {
     /// How long ago a run must have ended, such as 90d, 8w or 12h [default: the setting prune_after]
@@ -31,18 +33,26 @@ fn age(text: &str) -> Result<Age, String> {
     text.parse().map_err(|error: Refusal| error.to_string())
 }
 
+/// Tells what is gone of what FreeRADIUS has written.
+pub(super) fn tell_of_past(pruned: &Pruned) {
+    if pruned.logins > 0 || pruned.sessions > 0 {
+        let (logins, sessions) = (counted(pruned.logins, "login"), counted(pruned.sessions, "session"));
+        tell(format_args!("{logins} and {sessions} removed, as their settings want"));
+    }
+}
+
 impl Prune {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
         let age = match self.older_than {
-            Some(age) => age,
-            None => site.prune_after()?.ok_or_else(|| {
-                Usage(
-                    "say how old: --older-than 90d, or for good with 'rollcall settings set prune_after 90d'"
-                        .to_owned(),
-                )
-            })?,
+            None => site.prune_after()?,
+            age => age,
         };
+        if age.is_none() && site.kept_past(Past::Logins)?.or(site.kept_past(Past::Sessions)?).is_none() {
+            let how =
+                "say how old: --older-than 90d, or for good with 'rollcall settings set prune_after 90d'";
+            return Err(Usage(how.to_owned()).into());
+        }
         let stop = Stop::default();
         if site.server().is_none() {
             heed_signals(&stop)?;
@@ -53,8 +63,11 @@ impl Prune {
         if self.json {
             print_json(&pruned)?;
         } else {
-            let runs = counted(pruned.runs, "run");
-            tell(format_args!("{runs} pruned: {} removed", counted(pruned.rows, "row")));
+            if age.is_some() {
+                let runs = counted(pruned.runs, "run");
+                tell(format_args!("{runs} pruned: {} removed", counted(pruned.rows, "row")));
+            }
+            tell_of_past(&pruned);
             if pruned.kept > 0 {
                 let kept = counted(pruned.kept, "older run");
                 tell(format_args!(

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use rollcall_app::Age;
+use rollcall_app::radius::Past;
 use rollcall_domain::{Above, Refusal};
 use serde::Serialize;
 
@@ -47,6 +48,12 @@ pub(super) enum Setting {
     /// Whether attributes that FreeRADIUS would reject a user for are refused, instead of warned of: yes or no
     #[value(name = "strict_attributes")]
     StrictAttributes,
+    /// The age at which what FreeRADIUS has answered is removed, such as 1y; without it that stays, as last_login always does
+    #[value(name = "prune_logins_after")]
+    PruneLoginsAfter,
+    /// The age at which sessions that have ended are removed, such as 1y; without it they stay
+    #[value(name = "prune_accounting_after")]
+    PruneAccountingAfter,
 }
 
 #[derive(Serialize)]
@@ -56,12 +63,26 @@ struct Shown {
 }
 
 /// Every setting, with what it is set to.
-fn all(site: &Site) -> anyhow::Result<[Shown; 3]> {
+fn all(site: &Site) -> anyhow::Result<[Shown; 5]> {
+    let kept = |past: Past| -> anyhow::Result<Shown> {
+        Ok(Shown { name: past.setting(), value: site.kept_past(past)?.map(|age| age.to_string()) })
+    };
     Ok([
         Shown { name: "prune_after", value: site.prune_after()?.map(|age| age.to_string()) },
         Shown { name: "four_eyes_above", value: site.four_eyes_above()?.map(|above| above.to_string()) },
         Shown { name: "strict_attributes", value: site.is_strict()?.then(|| "yes".to_owned()) },
+        kept(Past::Logins)?,
+        kept(Past::Sessions)?,
     ])
+}
+
+fn keep(site: &Site, past: Past, value: &str, what: &str) -> anyhow::Result<()> {
+    let age: Age = value.parse().map_err(|error: Refusal| Usage(error.to_string()))?;
+    site.set_kept_past(past, Some(age))?;
+    tell(format_args!(
+        "'rollcall prune', and a server or worker every hour, now removes {what} over {age} ago"
+    ));
+    Ok(())
 }
 
 fn set(site: &Site, name: Setting, value: &str) -> anyhow::Result<()> {
@@ -74,6 +95,8 @@ fn set(site: &Site, name: Setting, value: &str) -> anyhow::Result<()> {
                 "'rollcall prune', and a server or worker every hour, now removes what ended over {age} ago"
             ));
         }
+        Setting::PruneLoginsAfter => keep(site, Past::Logins, value, "logins")?,
+        Setting::PruneAccountingAfter => keep(site, Past::Sessions, value, "sessions that ended")?,
         Setting::FourEyesAbove => {
             let above: Above = value.parse().map_err(wrong)?;
             site.set_four_eyes_above(Some(above))?;
@@ -110,6 +133,10 @@ impl Settings {
             }
             Self::Set { name, value } => set(&site, name, &value)?,
             Self::Unset { name: Setting::PruneAfter } => site.set_prune_after(None)?,
+            Self::Unset { name: Setting::PruneLoginsAfter } => site.set_kept_past(Past::Logins, None)?,
+            Self::Unset { name: Setting::PruneAccountingAfter } => {
+                site.set_kept_past(Past::Sessions, None)?;
+            }
             Self::Unset { name: Setting::StrictAttributes } => site.set_strict(false)?,
             Self::Unset { name: Setting::FourEyesAbove } => site.set_four_eyes_above(None)?,
         }

@@ -43,8 +43,11 @@ pub(super) fn print(event: &Event<'_>) {
         }
         Event::Trouble(what) => tell(format_args!("warning: {what}")),
         Event::Pruned(pruned) => {
-            let (runs, rows) = (counted(pruned.runs, "run"), counted(pruned.rows, "row"));
-            tell(format_args!("{runs} pruned, as the setting prune_after wants: {rows} removed"));
+            if pruned.runs > 0 || pruned.rows > 0 {
+                let (runs, rows) = (counted(pruned.runs, "run"), counted(pruned.rows, "row"));
+                tell(format_args!("{runs} pruned, as the setting prune_after wants: {rows} removed"));
+            }
+            super::prune::tell_of_past(pruned);
         }
         Event::Recovered => tell(format_args!("the database is there again")),
     }

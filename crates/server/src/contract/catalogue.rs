@@ -292,10 +292,15 @@ pub(crate) struct Pruned {
     pub(crate) rows: u64,
     /// Older runs that stay whole, because they can still go on, or because one needs them that can.
     pub(crate) kept: u64,
+    /// Answers of FreeRADIUS that were removed.
+    pub(crate) logins: u64,
+    /// Sessions that were removed.
+    pub(crate) sessions: u64,
 }
 
 impl From<rollcall_app::Pruned> for Pruned {
     fn from(pruned: rollcall_app::Pruned) -> Self {
-        Self { runs: pruned.runs, rows: pruned.rows, kept: pruned.kept }
+        let rollcall_app::Pruned { runs, rows, kept, logins, sessions } = pruned;
+        Self { runs, rows, kept, logins, sessions }
     }
 }

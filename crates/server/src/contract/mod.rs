@@ -48,6 +48,15 @@ pub(crate) struct Page<T> {
     pub(crate) next: Option<String>,
 }
 
+/// Something as it was written, which FreeRADIUS may not like.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Written<T> {
+    #[serde(flatten)]
+    pub(crate) now: T,
+    /// What FreeRADIUS would reject whoever has the items for that were written, a sentence each.
+    pub(crate) warnings: Vec<String>,
+}
+
 fn names(all: impl IntoIterator<Item = &'static str>) -> Schema {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).build().into()
 }

@@ -86,7 +86,7 @@ impl Standing {
             confirmed: run.confirmed,
             applied_by: app.applied_by(run.id)?,
             undone_by: app.undone_by(run.id)?,
-            unapproved: unapproved.map(|why| why.to_string()),
+            unapproved: unapproved.map(|why| why.on_the_command_line()),
             has_results: app.has_results(run)?,
         })
     }

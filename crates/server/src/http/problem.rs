@@ -28,6 +28,10 @@ pub(crate) struct Problem {
     status: StatusCode,
     /// What was wrong and what to do.
     detail: String,
+    /// The detail as the command line says it, where that names commands and options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    command_line: Option<Box<str>>,
     /// Where something is wrong, all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
@@ -92,7 +96,16 @@ impl Problem {
         let title = status.canonical_reason().unwrap_or_default().into();
         let detail = detail.into();
         let kind = "about:blank".into();
-        Self { kind, title, status, detail, errors: Vec::new(), request_id: None, wait: None }
+        Self {
+            kind,
+            title,
+            status,
+            detail,
+            command_line: None,
+            errors: Vec::new(),
+            request_id: None,
+            wait: None,
+        }
     }
 
     /// The same, with a place where something is wrong.
@@ -126,6 +139,11 @@ impl Problem {
 
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The same as the command line says it, where that says more.
+    pub(crate) fn on_the_command_line(&self) -> Option<&str> {
+        self.command_line.as_deref()
     }
 
     /// What the status is called.
@@ -213,7 +231,9 @@ impl From<AppError> for Problem {
                 return Self::internal();
             }
         };
-        Self { wait, ..Self::new(status, error.to_string()).with(places(&error)) }
+        let (detail, told) = (error.to_string(), error.on_the_command_line());
+        let command_line = (told != detail).then(|| told.into());
+        Self { wait, command_line, ..Self::new(status, detail).with(places(&error)) }
     }
 }
 

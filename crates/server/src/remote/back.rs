@@ -272,7 +272,8 @@ impl From<contract::Worker> for WorkerInfo {
 
 impl From<contract::Pruned> for Pruned {
     fn from(pruned: contract::Pruned) -> Self {
-        Self { runs: pruned.runs, rows: pruned.rows, kept: pruned.kept }
+        let contract::Pruned { runs, rows, kept, logins, sessions } = pruned;
+        Self { runs, rows, kept, logins, sessions }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use ureq::http::{HeaderMap, Method};
 
 use super::{Address, Site};
-use crate::contract;
+use crate::contract::{self, Written};
 
 impl Site {
     /// Adds an organization; its number.
@@ -55,16 +55,20 @@ impl Site {
         }
     }
 
-    /// Adds a profile for users of an organization, or for everybody's; its number.
+    /// Adds a profile for users of an organization, or for everybody's; its number, and what FreeRADIUS would reject its users
+    /// for.
     pub(crate) fn add_profile(
         &self,
         short_name: &str,
         organization: Option<&str>,
         reply: &[Item],
         check: &[Item],
-    ) -> anyhow::Result<ProfileId> {
+    ) -> anyhow::Result<(ProfileId, Vec<String>)> {
         match self {
-            Self::Here(app) => Ok(app.add_profile(short_name, organization, reply, check)?),
+            Self::Here(app) => {
+                let id = app.add_profile(short_name, organization, reply, check)?;
+                Ok((id, app.warnings_of(reply.iter().chain(check))?))
+            }
             Self::There(client) => {
                 let items =
                     |items: &[Item]| items.iter().cloned().map(contract::Item::from).collect::<Vec<_>>();
@@ -72,7 +76,9 @@ impl Site {
                     "short_name": short_name, "organization": organization,
                     "reply": items(reply), "check": items(check),
                 });
-                Ok(client.tell::<contract::Profile>(Method::POST, &Address::of(&["profiles"]), &body)?.id)
+                let address = Address::of(&["profiles"]);
+                let added: Written<contract::Profile> = client.tell(Method::POST, &address, &body)?;
+                Ok((added.now.id, added.warnings))
             }
         }
     }

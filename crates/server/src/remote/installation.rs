@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
+use rollcall_app::radius::Past;
 use rollcall_app::runs::{Stop, WorkerInfo};
 use rollcall_app::{Age, Pruned};
-use rollcall_domain::{Above, Item, Refusal};
+use rollcall_domain::{Above, Refusal};
 use serde_json::json;
 use ureq::http::{HeaderMap, Method};
 
@@ -64,20 +65,34 @@ impl Site {
         }
     }
 
-    /// What FreeRADIUS would reject items for. A server tells that of its own dictionary, where they are used.
-    pub(crate) fn warnings<'i>(&self, items: impl Iterator<Item = &'i Item>) -> anyhow::Result<Vec<String>> {
-        let Self::Here(app) = self else { return Ok(Vec::new()) };
-        let dictionary = app.dictionary()?;
-        Ok(items.filter_map(|item| dictionary.warn_of(item).err()).map(|why| why.to_string()).collect())
+    /// How long something is kept that FreeRADIUS writes; none: for ever.
+    pub(crate) fn kept_past(&self, past: Past) -> anyhow::Result<Option<Age>> {
+        match self {
+            Self::Here(app) => Ok(app.kept_past(past)?),
+            Self::There(client) => client.setting(past.setting()),
+        }
     }
 
-    /// Removes the targets, outcomes and journals of what ended longer than `age` ago. A server does that by itself, in one
-    /// go: `progress` is not told, and `stop` is not heard.
-    pub(crate) fn prune(&self, age: Age, stop: &Stop, progress: impl FnMut(u64)) -> anyhow::Result<Pruned> {
+    /// Sets that.
+    pub(crate) fn set_kept_past(&self, past: Past, age: Option<Age>) -> anyhow::Result<()> {
+        match self {
+            Self::Here(app) => Ok(app.set_kept_past(past, age)?),
+            Self::There(client) => client.set(past.setting(), age.map(|age| age.to_string())),
+        }
+    }
+
+    /// Removes the targets, outcomes and journals of what ended longer than `age` ago, and what the settings want of what
+    /// FreeRADIUS has written. A server does that by itself, in one go: `progress` is not told, and `stop` is not heard.
+    pub(crate) fn prune(
+        &self,
+        age: Option<Age>,
+        stop: &Stop,
+        progress: impl FnMut(u64),
+    ) -> anyhow::Result<Pruned> {
         match self {
             Self::Here(app) => Ok(app.prune(age, stop, progress)?),
             Self::There(client) => {
-                let body = json!({ "older_than": age.to_string() });
+                let body = json!({ "older_than": age.map(|age| age.to_string()) });
                 Ok(client.tell::<contract::Pruned>(Method::POST, &Address::of(&["prune"]), &body)?.into())
             }
         }

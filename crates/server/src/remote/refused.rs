@@ -46,6 +46,9 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (detail, errors) = (self.problem.detail(), self.problem.faults());
         match errors {
+            _ if self.problem.on_the_command_line().is_some() => {
+                f.write_str(self.problem.on_the_command_line().unwrap_or_default())?;
+            }
             [first, _, ..] if first.detail == detail => {
                 let lines: Vec<_> = errors.iter().map(|fault| fault.detail.as_str()).collect();
                 f.write_str(&lines.join("\n"))?;

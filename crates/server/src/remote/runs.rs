@@ -101,7 +101,7 @@ impl Site {
     /// Why a finished preview cannot be applied yet, if it takes a second administrator.
     pub(crate) fn unapproved(&self, preview: &Run) -> anyhow::Result<Option<String>> {
         match self {
-            Self::Here(app) => Ok(app.unapproved(preview)?.map(|why| why.to_string())),
+            Self::Here(app) => Ok(app.unapproved(preview)?.map(|why| why.on_the_command_line())),
             Self::There(client) => Ok(client.standing(preview.id)?.unapproved),
         }
     }

@@ -101,16 +101,24 @@ fn free_port() -> u16 {
 impl FreeRadius {
     /// Serves the users of `desk`; `around` are variables of its environment.
     pub fn serving(desk: &Desk, around: &[(&str, &str)]) -> Self {
+        Self::start(desk, around, network().as_deref())
+    }
+
+    /// The same in the network of this machine, from where it reaches a database by TCP.
+    pub fn on_this_machine(desk: &Desk) -> Self {
+        Self::start(desk, &[], None)
+    }
+
+    fn start(desk: &Desk, around: &[(&str, &str)], network: Option<&[String]>) -> Self {
         assert!(
             Path::new(PACKAGED).join("radiusd.conf").exists(),
             "missing: FreeRADIUS. Install it with: sudo apt-get install freeradius freeradius-utils freeradius-postgresql"
         );
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("etc");
-        let network = network();
         let (auth, acct) = if network.is_some() { (1812, 1813) } else { (free_port(), free_port()) };
         configure(desk, &config, folder.path(), network.is_none().then_some((auth, acct)));
-        let mut words = network.clone().unwrap_or_default();
+        let mut words = network.unwrap_or_default().to_vec();
         let script = if network.is_some() { "ip link set lo up && exec \"$@\"" } else { "exec \"$@\"" };
         words.extend(["sh", "-c", script, "sh", "freeradius", "-f", "-l"].map(str::to_owned));
         words.push(folder.path().join("log").display().to_string());
@@ -119,7 +127,7 @@ impl FreeRadius {
         command.args(&words[1..]).envs(around.iter().copied());
         let server =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let inside = match network.as_deref() {
+        let inside = match network {
             None => Vec::new(),
             Some([.., how]) => {
                 let mut enter: Vec<_> = ["nsenter", "-n", "-t"].map(str::to_owned).into();
@@ -144,6 +152,21 @@ impl FreeRadius {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// A file of its configuration.
+    pub fn config(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join("etc").join(name)).unwrap()
+    }
+
+    /// Waits until what has happened so far is in the database: on a file that is written by way of another one.
+    #[track_caller]
+    pub fn settle(&self) {
+        let noted = |name: &str| self.folder.path().join("radacct").join(name).exists();
+        wait_until("FreeRADIUS has written what happened", || {
+            // It is renamed from the one to the other.
+            !["rollcall-log", "rollcall-log.work", "rollcall-log"].into_iter().any(noted)
+        });
+    }
+
     fn radclient(&self, args: &[&str], port: u16, kind: &str, packets: &str) -> Done {
         let file = self.folder.path().join(format!("packets-{}", number()));
         std::fs::File::create(&file).unwrap().write_all(packets.as_bytes()).unwrap();
@@ -158,8 +181,13 @@ impl FreeRadius {
     /// Asks whether a user may come in, with further attributes of the request: `Name = value`, with commas between.
     #[track_caller]
     pub fn ask_with(&self, user: &str, password: &str, more: &str) -> Answer {
-        let packet =
-            format!("User-Name = \"{}\", User-Password = \"{}\"{more}\n", escape(user), escape(password));
+        self.ask_by("User-Password", user, password, more)
+    }
+
+    /// The same, where the password is proven in another way: `CHAP-Password` or `MS-CHAP-Password`.
+    #[track_caller]
+    pub fn ask_by(&self, way: &str, user: &str, password: &str, more: &str) -> Answer {
+        let packet = format!("User-Name = \"{}\", {way} = \"{}\"{more}\n", escape(user), escape(password));
         let done = self.radclient(&["-x", "-r", "1", "-t", "20"], self.auth, "auth", &packet);
         let (_, answer) =
             done.out.split_once("Received Access-").unwrap_or_else(|| panic!("{done:?} {}", self.log()));
@@ -199,6 +227,7 @@ impl FreeRadius {
     pub fn account(&self, packet: &str) {
         let done = self.radclient(&["-x", "-r", "1", "-t", "20"], self.acct, "acct", &format!("{packet}\n"));
         assert!(done.out.contains("Received Accounting-Response"), "{done:?} {}", self.log());
+        self.settle();
     }
 }
 

@@ -67,6 +67,22 @@ impl Desk {
         desk
     }
 
+    /// A folder with a new database on the tests' server, which is reached with TLS.
+    pub fn by_tls() -> Self {
+        let database = PgDatabase::fresh().expect("scripts/with-postgres names a server");
+        let said = |name: &str| std::env::var(name).expect("scripts/with-postgres says it");
+        let (way, _) = said("ROLLCALL_TEST_POSTGRES_TLS")
+            .rsplit_once('/')
+            .map(|(way, name)| (way.to_owned(), name.to_owned()))
+            .unwrap();
+        let (url, authority) = (database.url(), said("ROLLCALL_TEST_POSTGRES_CA"));
+        let name = url.rsplit('/').next().unwrap();
+        let at = format!("{way}/{name}?sslmode=verify-full&sslrootcert={authority}");
+        let desk = Self { on_server: Some(database), at: Some(at), ..Self::bare() };
+        desk.ok(&["init"]);
+        desk
+    }
+
     /// A folder with a new database, which is a file in it.
     pub fn on_file() -> Self {
         let desk = Self::bare();
@@ -198,7 +214,7 @@ impl Desk {
 
     /// Does what no command does, whichever database it is.
     pub fn sql(&self, statements: &str) {
-        let url = self.url();
+        let url = self.on_server.as_ref().map_or_else(|| self.url(), PgDatabase::url);
         match url.strip_prefix("sqlite:") {
             Some(_) => self.database().execute_batch(statements).unwrap(),
             None => {

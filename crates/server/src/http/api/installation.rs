@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use rollcall_app::radius::Past;
 use rollcall_app::runs::Stop;
 use rollcall_app::{Age, App, AppError};
 use rollcall_domain::{Above, Refusal};
@@ -26,7 +27,8 @@ pub(super) struct Value {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Older {
-    /// What ended longer ago than this, such as `90d`; missing: the setting `prune_after`.
+    /// What ended longer ago than this, such as `90d`; missing: the setting `prune_after`. What FreeRADIUS has written goes by
+    /// its own settings.
     #[serde(default)]
     older_than: Option<String>,
 }
@@ -37,16 +39,24 @@ enum Name {
     PruneAfter,
     FourEyesAbove,
     StrictAttributes,
+    Kept(Past),
 }
 
 impl Name {
-    const ALL: [Self; 3] = [Self::PruneAfter, Self::FourEyesAbove, Self::StrictAttributes];
+    const ALL: [Self; 5] = [
+        Self::PruneAfter,
+        Self::FourEyesAbove,
+        Self::StrictAttributes,
+        Self::Kept(Past::Logins),
+        Self::Kept(Past::Sessions),
+    ];
 
     fn text(self) -> &'static str {
         match self {
             Self::PruneAfter => "prune_after",
             Self::FourEyesAbove => "four_eyes_above",
             Self::StrictAttributes => "strict_attributes",
+            Self::Kept(past) => past.setting(),
         }
     }
 
@@ -60,6 +70,7 @@ impl Name {
             Self::PruneAfter => app.prune_after()?.map(|age| age.to_string()),
             Self::FourEyesAbove => app.four_eyes_above()?.map(|above| above.to_string()),
             Self::StrictAttributes => app.is_strict()?.then(|| "yes".to_owned()),
+            Self::Kept(past) => app.kept_past(past)?.map(|age| age.to_string()),
         };
         Ok(Setting { name: self.text().to_owned(), value })
     }
@@ -67,6 +78,7 @@ impl Name {
     fn set(self, app: &App, value: Option<&str>) -> Result<Setting, AppError> {
         match self {
             Self::PruneAfter => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
+            Self::Kept(past) => app.set_kept_past(past, value.map(str::parse::<Age>).transpose()?)?,
             Self::FourEyesAbove => app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?,
             Self::StrictAttributes => app.set_strict(match value {
                 Some("yes") => true,
@@ -125,9 +137,12 @@ pub(super) async fn prune(Caller(app): Caller, Body(older): Body<Older>) -> Resu
     let pruned = blocking(move || {
         let unset = || Refusal::new("say how old: older_than, or the setting prune_after");
         let age = match age {
-            Some(age) => age,
-            None => app.prune_after()?.ok_or_else(unset)?,
+            None => app.prune_after()?,
+            age => age,
         };
+        if age.is_none() && app.kept_past(Past::Logins)?.or(app.kept_past(Past::Sessions)?).is_none() {
+            return Err(unset().into());
+        }
         app.prune(age, &Stop::default(), |_| {})
     });
     Ok(Json(pruned.await?.into()))

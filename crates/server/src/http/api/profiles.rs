@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use rollcall_app::revision;
+use rollcall_app::{App, AppError, revision};
 use rollcall_domain::{self as domain, ItemKind};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::conditions::{Seen, tagged};
 use super::page::Part;
 use super::reading::items;
-use crate::contract::{Item, Page, Profile};
+use crate::contract::{Item, Page, Profile, Written};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -60,36 +60,39 @@ pub(super) async fn list(
 
 /// Adds a profile.
 #[utoipa::path(post, path = "/profiles", tag = "profiles", request_body = NewProfile,
-    responses((status = 201, body = Profile)))]
+    responses((status = 201, body = Written<Profile>)))]
 pub(super) async fn add(
     Caller(app): Caller,
     Body(new): Body<NewProfile>,
-) -> Result<(StatusCode, Json<Profile>), Problem> {
+) -> Result<(StatusCode, Json<Written<Profile>>), Problem> {
     let (reply, check) =
         (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
     let added = blocking(move || {
         app.add_profile(&new.short_name, new.organization.as_deref(), &reply, &check)?;
-        app.profile(&new.short_name)
+        written(&app, app.profile(&new.short_name)?)
     });
-    Ok((StatusCode::CREATED, Json(added.await?.into())))
+    Ok((StatusCode::CREATED, Json(added.await?)))
 }
 
-fn answer(profile: domain::Profile) -> Response {
-    let state = revision(&profile);
-    tagged(Json(Profile::from(profile)).into_response(), &state)
+/// A profile as it was written.
+fn written(app: &App, profile: domain::Profile) -> Result<Written<Profile>, AppError> {
+    let warnings = app.warnings_of(profile.reply.iter().chain(&profile.check))?;
+    Ok(Written { now: profile.into(), warnings })
 }
 
 /// One profile.
 #[utoipa::path(get, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path)),
     responses((status = 200, body = Profile)))]
 pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
-    Ok(answer(blocking(move || app.profile(&name)).await?))
+    let profile = blocking(move || app.profile(&name)).await?;
+    let state = revision(&profile);
+    Ok(tagged(Json(Profile::from(profile)).into_response(), &state))
 }
 
 /// Gives a profile other items. Whoever has it has these from then on.
 #[utoipa::path(put, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
-    request_body = Items, responses((status = 200, body = Profile, headers(("ETag" = String, description = "of the new state")))))]
+    request_body = Items, responses((status = 200, body = Written<Profile>, headers(("ETag" = String, description = "of the new state")))))]
 pub(super) async fn edit(
     Caller(app): Caller,
     Path(name): Path<String>,
@@ -98,7 +101,13 @@ pub(super) async fn edit(
 ) -> Result<Response, Problem> {
     let (reply, check) =
         (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
-    Ok(answer(blocking(move || app.edit_profile(&name, &reply, &check, seen.expected())).await?))
+    let edited = blocking(move || {
+        let profile = app.edit_profile(&name, &reply, &check, seen.expected())?;
+        let state = revision(&profile);
+        Ok((written(&app, profile)?, state))
+    });
+    let (profile, state) = edited.await?;
+    Ok(tagged(Json(profile).into_response(), &state))
 }
 
 /// Removes a profile that nobody has.

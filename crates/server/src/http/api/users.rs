@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use rollcall_app::{App, EXPORT_COLUMNS, UserEdit, export_row};
 use rollcall_domain::UserId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::conditions::{Seen, tagged};
 use super::page::{self, Part};
 use super::reading::{edits, new_user};
-use crate::contract::{Event, NewUser, Page, Reply, User, UserPatch};
+use crate::contract::{Event, NewUser, Page, Reply, User, UserPatch, Written};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -81,10 +81,16 @@ pub(super) async fn list(
 
 /// Adds a user.
 #[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
-    responses((status = 201, body = User, headers(("ETag" = String, description = "of this state")))))]
+    responses((status = 201, body = Written<User>, headers(("ETag" = String, description = "of this state")))))]
 pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result<Response, Problem> {
     let new = new_user(new, app.zone())?;
-    let mut answer = answer(blocking(move || app.add_user(&new)).await?);
+    let added = blocking(move || {
+        let user = app.add_user(&new)?;
+        let warnings = app.warnings_of(new.attributes.iter().chain(&new.check_attributes))?;
+        Ok((user, warnings))
+    });
+    let (user, warnings) = added.await?;
+    let mut answer = answer(user, |now| Written { now, warnings });
     *answer.status_mut() = StatusCode::CREATED;
     Ok(answer)
 }
@@ -94,7 +100,7 @@ pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result
 #[utoipa::path(patch, path = "/users/{username}", tag = "users", params(("username" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is to be changed")),
     request_body = UserPatch,
-    responses((status = 200, body = User, headers(("ETag" = String, description = "of the new state")))))]
+    responses((status = 200, body = Written<User>, headers(("ETag" = String, description = "of the new state")))))]
 pub(super) async fn edit(
     Caller(app): Caller,
     Path(username): Path<String>,
@@ -103,20 +109,29 @@ pub(super) async fn edit(
 ) -> Result<Response, Problem> {
     let edits = edits(patch, app.zone())?;
     let expected = seen.version()?;
-    Ok(answer(blocking(move || Ok(app.edit_user(&username, edits, expected)?.0)).await?))
+    let edited = blocking(move || {
+        let added = edits.iter().filter_map(|edit| match edit {
+            UserEdit::ItemAdd(_, item) => Some(item),
+            _ => None,
+        });
+        let warnings = app.warnings_of(added)?;
+        Ok((app.edit_user(&username, edits, expected)?.0, warnings))
+    });
+    let (user, warnings) = edited.await?;
+    Ok(answer(user, |now| Written { now, warnings }))
 }
 
 /// One user. The `ETag` names the state that it is in.
 #[utoipa::path(get, path = "/users/{username}", tag = "users", params(("username" = String, Path)),
     responses((status = 200, body = User, headers(("ETag" = String, description = "of this state")))))]
 pub(super) async fn one(Caller(app): Caller, Path(username): Path<String>) -> Result<Response, Problem> {
-    Ok(answer(blocking(move || app.user(&username)).await?))
+    Ok(answer(blocking(move || app.user(&username)).await?, |user| user))
 }
 
-/// A user with the name of its state.
-fn answer(user: rollcall_domain::User) -> Response {
+/// What there is to be said of a user, with the name of its state.
+fn answer<T: Serialize>(user: rollcall_domain::User, said: impl FnOnce(User) -> T) -> Response {
     let state = format!("v{}", user.version);
-    tagged(Json(User::from(user)).into_response(), &state)
+    tagged(Json(said(user.into())).into_response(), &state)
 }
 
 /// Removes a user. What was done to it stays in the history, by its number.

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Form;
 use axum::response::Response;
+use rollcall_app::radius::Past;
 use rollcall_app::runs::WorkerInfo;
 use rollcall_app::{Age, App};
 use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, check_password};
@@ -28,6 +29,8 @@ struct Page {
     organizations: Vec<Organization>,
     rows: Vec<Row>,
     prune_after: String,
+    /// How long what FreeRADIUS writes is kept.
+    kept: Vec<(Past, String)>,
     four_eyes_above: String,
     workers: Vec<WorkerInfo>,
     /// Whether all of it may be changed.
@@ -55,9 +58,14 @@ async fn show(visitor: Visitor, sent: Sent) -> Result<Response, Problem> {
         let organizations = app.organizations().unwrap_or_default();
         let administrators = app.administrators()?;
         let everywhere = app.actor().rights().cover(&Grant::EVERYTHING);
+        let mut kept = Vec::new();
+        for past in Past::ALL {
+            kept.push((past, app.kept_past(past)?.map(|age| age.to_string()).unwrap_or_default()));
+        }
         Ok(Page {
             rows: administrators.into_iter().map(|each| row(each, &organizations)).collect(),
             prune_after: app.prune_after()?.map(|age| age.to_string()).unwrap_or_default(),
+            kept,
             four_eyes_above: app.four_eyes_above()?.map(|above| above.to_string()).unwrap_or_default(),
             workers: app.workers()?,
             organizations,
@@ -96,6 +104,12 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
         let value = Some(text("value")).filter(|value| !value.is_empty());
         match text("act") {
             "prune_after" => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
+            "prune_logins_after" => {
+                app.set_kept_past(Past::Logins, value.map(str::parse::<Age>).transpose()?)?;
+            }
+            "prune_accounting_after" => {
+                app.set_kept_past(Past::Sessions, value.map(str::parse::<Age>).transpose()?)?;
+            }
             "four_eyes_above" => {
                 app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
             }

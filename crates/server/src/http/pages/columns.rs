@@ -8,7 +8,7 @@ use rollcall_domain::{Field, User, ValueRef};
 use super::address::ours;
 use super::see;
 use super::users::Sent;
-use super::view::{Badge, moment, spaced};
+use super::view::{Badge, moment, words};
 
 const COOKIE: &str = "rollcall-columns";
 
@@ -57,8 +57,8 @@ impl Column {
             Self::Field(Field::AvatarUrl) => "Picture".to_owned(),
             Self::Field(Field::ObjId) => "Number".to_owned(),
             other => {
-                let words = spaced(other.name());
-                words[..1].to_uppercase() + &words[1..]
+                let name = words(other.name());
+                name[..1].to_uppercase() + &name[1..]
             }
         }
     }

@@ -47,6 +47,8 @@ struct Page {
     seen: String,
     reply: String,
     check: String,
+    /// What FreeRADIUS would reject whoever has it for.
+    warnings: Vec<String>,
 }
 
 async fn show_list(visitor: Visitor, done: String, sent: Sent) -> Result<Response, Problem> {
@@ -87,10 +89,12 @@ pub(super) async fn add(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Resp
         let name = text("short_name").unwrap_or_default();
         let (reply, check) = (items(&typed, ItemKind::Reply)?, items(&typed, ItemKind::Check)?);
         app.add_profile(name, text("organization"), &reply, &check)?;
-        Ok(())
+        let warned = !app.warnings_of(reply.iter().chain(&check))?.is_empty();
+        Ok(warned.then(|| Address::new(format!("/profiles/{}", segment(name))).with("done", "added").text()))
     });
     match added.await {
-        Ok(()) => Ok(see("/profiles?done=added")),
+        // What FreeRADIUS would say to it is told on its own page.
+        Ok(own_page) => Ok(see(own_page.as_deref().unwrap_or("/profiles?done=added"))),
         Err(problem) => show_list(visitor.told(problem), String::new(), sent).await,
     }
 }
@@ -105,7 +109,8 @@ async fn show(visitor: Visitor, name: String, done: String, sent: Sent) -> Resul
         let typed = |name: &str, is: &[Item]| sent.get(name).cloned().unwrap_or_else(|| lines(is));
         let seen = sent.get("seen").cloned().unwrap_or_else(|| revision(&profile));
         let (reply, check) = (typed("reply", &profile.reply), typed("check", &profile.check));
-        Ok(Page { shell, done, seen, reply, check, profile })
+        let warnings = app.warnings_of(profile.reply.iter().chain(&profile.check))?;
+        Ok(Page { shell, done, seen, reply, check, profile, warnings })
     };
     visitor.page("profiles", page).await
 }

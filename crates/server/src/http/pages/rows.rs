@@ -7,7 +7,7 @@ use rollcall_app::runs::{BadKind, BadRow, Matched, RowsObserver, RowsReport};
 use rollcall_app::{AppError, Row};
 
 /// So many rows of a kind are shown; a file takes all of the bad ones.
-pub(super) const SHOWN: usize = 100;
+pub(super) const SHOWN: u32 = 100;
 
 /// Rows of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl RowsObserver for FileRows {
             BadKind::Ambiguous => Tab::Ambiguous,
             BadKind::Faulty => Tab::Faulty,
         };
-        if self.shown.iter().filter(|(each, _)| *each == tab).count() < SHOWN {
+        if self.shown.iter().filter(|(each, _)| *each == tab).count() < SHOWN as usize {
             let (line, cells) = (bad.row.line, bad.row.cells.clone());
             self.shown.push((tab, Shown { line, user: None, why: bad.reason.clone(), cells }));
         }
@@ -152,8 +152,8 @@ impl RowsObserver for FileRows {
     }
 
     fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
-        let rows = matched.first(SHOWN as u32)?.into_iter().map(|row| (Tab::Matched, row));
-        let again = matched.again(SHOWN as u32)?.into_iter().map(|row| (Tab::Duplicate, row));
+        let rows = matched.first(SHOWN)?.into_iter().map(|row| (Tab::Matched, row));
+        let again = matched.again(SHOWN)?.into_iter().map(|row| (Tab::Duplicate, row));
         self.shown.extend(rows.chain(again).map(|(tab, row)| {
             let why = row.first.map_or_else(String::new, |line| format!("named by line {line}, too"));
             (tab, Shown { line: row.line, user: Some(row.username), why, cells: row.cells })

@@ -100,6 +100,8 @@ struct Page {
     profiles: Vec<Profile>,
     kind: ItemKind,
     items: Vec<ItemRow>,
+    /// What FreeRADIUS would reject the user for, of these items.
+    warnings: Vec<String>,
     /// What FreeRADIUS answers, where that is asked for.
     reply: Option<Reply>,
     events: Vec<Past>,
@@ -153,6 +155,13 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
             events = part.items;
         }
+        let items = if tab.ends_with("attributes") { user.items(kind).to_vec() } else { Vec::new() };
+        let plain = |row: &ItemRow| Item {
+            attr: row.attr.clone(),
+            operation: row.operation,
+            value: row.value.clone(),
+        };
+        let warnings = app.warnings_of(&items.iter().map(plain).collect::<Vec<_>>())?;
         Ok(Page {
             tab,
             done: asked.done,
@@ -161,7 +170,8 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             inputs,
             profiles: if tab == "profiles" { app.profiles()? } else { Vec::new() },
             kind,
-            items: user.items(kind).to_vec(),
+            items,
+            warnings,
             reply: if tab == "reply" { Some(app.radius_reply(&user)?) } else { None },
             events,
             pager,

@@ -197,7 +197,7 @@ impl Bar {
     }
 }
 
-/// The name of something, as people write it.
-pub(super) fn spaced(name: &str) -> String {
+/// The name of something, as words.
+pub(super) fn words(name: &str) -> String {
     name.replace('_', " ")
 }
