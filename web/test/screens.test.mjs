@@ -27,12 +27,51 @@ const SCREENS = [
   { route: "/users", name: "users-filter", at: '/users?filter=klass eq "student" and expiration lt now' },
   { route: "/users", name: "users-mistake", at: '/users?filter=klas eq "student"' },
   { route: "/users", name: "users-nobody", at: "/users?search=nobody.like.that" },
+  {
+    route: "/users",
+    name: "users-build",
+    at: '/users?filter=klass eq "student" and (expiration lt now or not (email pr))',
+    main: true,
+    before: async (page) => {
+      await button(page, "Build").click();
+      await page.getByRole("group").first().waitFor();
+    },
+  },
+  {
+    route: "/users",
+    name: "keys",
+    before: async (page) => {
+      await page.keyboard.press("?");
+      await page.getByRole("dialog").waitFor();
+    },
+  },
   { route: "/add-user", name: "add-user" },
+  { route: "/import-users", name: "import-users" },
+  {
+    route: "/import-users",
+    name: "import-users-faults",
+    before: async (page) => {
+      const rows = "username,expiration,profiles\nnew.one,2027-13-01,\nyusuf.gruber1,,basic\nnew.two,,golden\n";
+      await page.getByLabel(/^CSV file/).setInputFiles({ name: "new.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+      await button(page, "Look at the file").click();
+      await page.getByText(/wrong in new\.csv/).waitFor();
+    },
+  },
   { route: "/users/{username}", name: "user", at: "/users/yusuf.gruber1", main: true },
   { route: "/users/{username}", name: "user-profiles", at: "/users/yusuf.gruber1?tab=profiles" },
   { route: "/users/{username}", name: "user-attributes", at: "/users/yusuf.gruber1?tab=attributes" },
   { route: "/users/{username}", name: "user-check-attributes", at: "/users/yusuf.gruber1?tab=check-attributes" },
+  { route: "/users/{username}", name: "user-reply", at: "/users/yusuf.gruber1?tab=reply" },
   { route: "/users/{username}", name: "user-history", at: "/users/yusuf.gruber1?tab=history" },
+  {
+    route: "/users/{username}/revert",
+    name: "user-revert",
+    at: "/users/yusuf.gruber1?tab=history",
+    before: async (page) => {
+      await page.getByRole("link", { name: /^Take back/ }).first().click();
+      await page.waitForURL(/\/revert\?/);
+    },
+  },
   { route: "/scripts", name: "scripts", main: true },
   { route: "/samples", name: "samples" },
   { route: "/new-script", name: "new-script" },
@@ -70,6 +109,7 @@ const SCREENS = [
     before: async (page) => {
       const rows = "username,klass\nyusuf.gruber1,gold\nnadia.berg2,gold\nnobody,gold\nyusuf.gruber1,silver\n";
       const file = { name: "klasses.csv", mimeType: "text/csv", buffer: Buffer.from(rows) };
+      await page.getByLabel("Those in the rows of a file").check();
       await page.getByLabel(/^CSV or Excel/).setInputFiles(file);
       await button(page, "Send").click();
       await page.getByText(/1 unmatched/).first().waitFor();
@@ -105,7 +145,8 @@ const SCREENS = [
     route: "/audit",
     name: "audit-verified",
     before: async (page) => {
-      await button(page, "Verify the chain").click();
+      await page.getByText(/^The chain: /).click();
+      await page.getByRole("button", { name: /^Verify/ }).click();
       await page.getByText(/verified/).first().waitFor();
     },
   },
@@ -126,20 +167,26 @@ const OUTSIDE = [
     },
   },
 ];
+/** Where there is nothing yet. */
+const EMPTY = [
+  { name: "empty-start", at: "/", main: true },
+  { name: "empty-users", at: "/users" },
+  { name: "empty-scripts", at: "/scripts" },
+  { name: "empty-runs", at: "/runs" },
+  { name: "empty-profiles", at: "/profiles" },
+];
+/** Pages that the documentation shows, and as which picture: PICTURES=1 npm --prefix web test writes them anew. */
+const SHOWN = { "run-preview": "run", script: "script", "users-build": "users", "new-run-rows": "rows" };
 /** What is at an address, and no page. */
 const NO_PAGES = ["/style.css", "/favicon.svg"];
 
 /** @type {Site} */
 let site;
-before(async () => {
-  mkdirSync(pictures, { recursive: true });
-  site = await Site.start({ demo: 2_000, administrators: [] });
-});
+before(() => mkdirSync(pictures, { recursive: true }));
 after(() => site?.end());
 
 /** More of what there can be. */
 async function furnish() {
-  for (const name of ["ana", "olga", "ben"]) site.administrator(name);
   site.rollcall(["administrators", "grant", "olga", "operator@Campus Net"]);
   site.rollcall(["filters", "save", "expired", "expiration lt now and is_active eq true"]);
   site.rollcall(["filters", "save", "students", 'klass eq "student"']);
@@ -167,6 +214,10 @@ async function look({ page, wrong }, { name, main, before: prepare, status = 200
   await prepare?.(page);
   const found = [];
   const picture = (suffix) => page.screenshot({ path: join(pictures, `${name}${suffix}.png`), fullPage: true });
+  if (process.env.PICTURES && SHOWN[name]) {
+    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    await page.screenshot({ path: join(root, "docs/img", `${SHOWN[name]}.png`) });
+  }
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
     // Of a theme there are the colours alone: all else is the same in both.
@@ -186,13 +237,20 @@ async function look({ page, wrong }, { name, main, before: prepare, status = 200
   assert.deepEqual(found, []);
 }
 
-test("the first administrator", async () => {
-  const visit = await site.visit();
-  await look(visit, { name: "set-up", main: true, at: new URL(site.link).pathname });
-  await furnish();
+test("an installation with nothing in it", async (t) => {
+  site = await Site.start({ users: 0, administrators: [] });
+  const link = new URL(site.link).pathname;
+  await t.test("set-up", async () => look(await site.visit(), { name: "set-up", main: true, at: link }));
+  site.administrator("ana");
+  const visit = await site.page();
+  for (const screen of EMPTY) await t.test(screen.name, () => look(visit, screen));
+  await site.end();
+  site = undefined;
 });
 
 test("pages for nobody in particular", async (t) => {
+  site = await Site.start({ demo: 2_000, administrators: ["ana", "olga", "ben"] });
+  await furnish();
   const visit = await site.visit();
   for (const screen of OUTSIDE) await t.test(screen.name, () => look(visit, { at: screen.route, ...screen }));
 });

@@ -62,7 +62,7 @@ const row = (page, name) => page.getByRole("row", { name });
 
 /** @type {Site} */
 let site;
-before(async () => (site = await Site.start({ csv: subscribers(), administrators: [] })));
+before(async () => (site = await Site.start({ users: 0, administrators: [] })));
 after(() => site?.end());
 
 test("from the first start to a run that is taken back", async () => {
@@ -81,6 +81,14 @@ test("from the first start to a run that is taken back", async () => {
   await hand.write("Password", PASSWORD);
   await page.keyboard.press("Enter");
   await rail.waitFor();
+
+  // Users come in a file, which is looked at first.
+  await hand.follow("Import a CSV file");
+  const file = { name: "subscribers.csv", mimeType: "text/csv", buffer: Buffer.from(subscribers()) };
+  await page.getByLabel(/^CSV file/).setInputFiles(file);
+  await hand.press("Look at the file");
+  await hand.press("Import 10,000 users");
+  await page.getByText("The users were imported.").waitFor();
 
   // A sample is changed and tried on a user by keys.
   await hand.click(rail.getByRole("link", { name: "Users" }));

@@ -191,6 +191,7 @@ test("a file is hostile in its header and in its cells", async () => {
   const rows = HOSTILE.map((text) => [`no ${text}`, ...HOSTILE.map(() => text)]);
   await page.goto(`${site.at}/runs/new`);
   const buffer = Buffer.from(table(["username", ...HOSTILE], ...rows));
+  await page.getByLabel("Those in the rows of a file").check();
   await page.getByLabel(/^CSV or Excel/).setInputFiles({ name: `${IMAGE}.csv`, mimeType: "text/csv", buffer });
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByText(/7 unmatched/).first().waitFor();
