@@ -305,7 +305,6 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         chunks::STATEMENTS,
         course::STATEMENTS,
         copy::STATEMENTS,
-        course::STATEMENTS,
         credentials::STATEMENTS,
         credentials::attempts::STATEMENTS,
         credentials::sessions::STATEMENTS,
