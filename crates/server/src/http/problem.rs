@@ -27,7 +27,8 @@ pub(crate) struct Problem {
     #[schema(value_type = u16)]
     status: StatusCode,
     /// What was wrong and what to do.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// The detail as the command line says it, where that names commands and options.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -41,7 +42,7 @@ pub(crate) struct Problem {
     request_id: Option<Box<str>>,
     /// Seconds after which it may be tried again.
     #[serde(skip)]
-    wait: Option<u64>,
+    wait: Option<u32>,
 }
 
 /// One thing that is wrong.
@@ -94,7 +95,7 @@ mod number {
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or_default().into();
-        let detail = detail.into();
+        let detail = detail.into().into_boxed_str();
         let kind = "about:blank".into();
         Self {
             kind,
@@ -159,7 +160,7 @@ impl Problem {
     /// The same, where they say more than the detail.
     pub(crate) fn errors(&self) -> &[Fault] {
         match &self.errors[..] {
-            [only] if only.line.is_none() && self.detail.contains(&only.detail) => &[],
+            [only] if only.line.is_none() && self.detail.contains(only.detail.as_str()) => &[],
             errors => errors,
         }
     }
@@ -209,7 +210,7 @@ impl From<AppError> for Problem {
         let status = match error.kind() {
             Kind::NotLetIn => StatusCode::UNAUTHORIZED,
             Kind::Wait(seconds) => {
-                wait = Some(seconds);
+                wait = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
                 StatusCode::TOO_MANY_REQUESTS
             }
             Kind::Forbidden => StatusCode::FORBIDDEN,
