@@ -12,6 +12,7 @@ import { Site, faults } from "./site.mjs";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const pictures = join(root, "target/screens");
 const WIDE = { width: 1280, height: 860 };
+const SMALL = { width: 1180, height: 640 };
 const NARROW = { width: 390, height: 844 };
 
 const button = (page, name) => page.getByRole("button", { name, exact: true }).first();
@@ -216,7 +217,9 @@ async function look({ page, wrong }, { name, main, before: prepare, status = 200
   const picture = (suffix) => page.screenshot({ path: join(pictures, `${name}${suffix}.png`), fullPage: true });
   if (process.env.PICTURES && SHOWN[name]) {
     await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    await page.setViewportSize(SMALL);
     await page.screenshot({ path: join(root, "docs/img", `${SHOWN[name]}.png`) });
+    await page.setViewportSize(WIDE);
   }
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
