@@ -198,7 +198,7 @@ async function furnish() {
   site.rollcall(["scripts", "save", "move-plan", "moved.py", "--note", "say it shorter"]);
   site.write("stops.py", 'if not user.email:\n    fail("no e-mail address")\nuser.klass = user.klass or "basic"\n');
   site.write("rows.csv", "username,klass\nyusuf.gruber1,gold\nnadia.berg2,\nfelix.almeida3,silver\n");
-  site.write("slow.py", 'import time\ntime.sleep(0.05)\nuser.description = "seen"\n');
+  site.write("slow.py", 'import time\ntime.sleep(0.3)\nuser.description = "seen"\n');
   const basic = ["--param", "from_plan=basic", "--param", "to_plan=plus"];
   site.rollcall(["run", "move-plan", "--filter", "is_active eq true", ...basic]);
   site.rollcall(["run", "stops.py", "--all", "--max-failures", "3"], "", { status: 1 });
