@@ -18,9 +18,9 @@ mod server;
 use crate::{
     Added, Chunk, Commit, Edited, HandEdit, Hold, Lessee, Location, NewRun, Newcomer, PasswordEdit, RunEnd,
     Settled, Store, StoreError, Stretch, Takeover, administrators, approvals as four_eyes, audit, chunks,
-    copy, credentials, history, import, import_set, installation, load, organizations, outcomes, profiles,
-    prune, radius, radius_past, run_keys, runs, saved_filters, scripts, search, staging, uploads, users,
-    workers, write, write_set,
+    copy, course, credentials, history, import, import_set, installation, load, organizations, outcomes,
+    profiles, prune, radius, radius_past, run_keys, runs, saved_filters, scripts, search, staging, uploads,
+    users, workers, write, write_set,
 };
 
 const HOLDER: &str = "test";
@@ -303,7 +303,9 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         four_eyes::STATEMENTS,
         audit::STATEMENTS,
         chunks::STATEMENTS,
+        course::STATEMENTS,
         copy::STATEMENTS,
+        course::STATEMENTS,
         credentials::STATEMENTS,
         credentials::attempts::STATEMENTS,
         credentials::sessions::STATEMENTS,

@@ -43,7 +43,7 @@ impl App {
         let (permit, _) = self.user_to_edit(username)?;
         let Reverting { user, changes, .. } = self.plan_revert(username, key)?;
         check_version(&user, expected)?;
-        let changes = changes.map_err(moved)?;
+        let changes = changes.map_err(|moved| refused(&moved))?;
         if changes.is_empty() {
             return Ok((user, changes));
         }
@@ -59,7 +59,7 @@ impl App {
                 format!("it cannot be taken back: the profile {name:?} is not there for this user any more");
             return Err(AppError::Conflict(Refusal::new(why)));
         }
-        let mut after = user.after(&changes).map_err(moved)?;
+        let mut after = user.after(&changes).map_err(|moved| refused(&moved))?;
         let act = self.act();
         // An event that has set the date puts it back.
         let dated = changes.iter().any(|change| change.what() == Field::LastUpdate.name());
@@ -70,7 +70,7 @@ impl App {
     }
 }
 
-fn moved(mismatches: Vec<Mismatch>) -> AppError {
+fn refused(mismatches: &[Mismatch]) -> AppError {
     let each: Vec<_> = mismatches.iter().map(ToString::to_string).collect();
     let why = format!("it cannot be taken back, for it was changed since: {}", each.join("; "));
     AppError::Conflict(Refusal::new(why))

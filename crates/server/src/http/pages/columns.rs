@@ -9,6 +9,7 @@ use super::address::ours;
 use super::see;
 use super::users::Sent;
 use super::view::{Badge, moment, words};
+use super::words as texts;
 
 const COOKIE: &str = "rollcall-columns";
 
@@ -50,12 +51,12 @@ impl Column {
 
     pub(super) fn title(self) -> String {
         match self {
-            Self::Field(Field::IsActive) => "State".to_owned(),
-            Self::Field(Field::Klass) => "Class".to_owned(),
-            Self::Field(Field::Expiration) => "Expires".to_owned(),
-            Self::Field(Field::ExternalId) => "External identifier".to_owned(),
-            Self::Field(Field::AvatarUrl) => "Picture".to_owned(),
-            Self::Field(Field::ObjId) => "Number".to_owned(),
+            Self::Field(Field::IsActive) => texts::STATE.to_owned(),
+            Self::Field(Field::Klass) => texts::CLASS.to_owned(),
+            Self::Field(Field::Expiration) => texts::EXPIRES.to_owned(),
+            Self::Field(Field::ExternalId) => texts::EXTERNAL_ID.to_owned(),
+            Self::Field(Field::AvatarUrl) => texts::PICTURE.to_owned(),
+            Self::Field(Field::ObjId) => texts::NUMBER.to_owned(),
             other => {
                 let name = words(other.name());
                 name[..1].to_uppercase() + &name[1..]

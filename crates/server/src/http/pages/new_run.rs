@@ -55,10 +55,10 @@ pub(super) struct Asked {
 
 /// What can stand between cells, and how that is said.
 const DELIMITERS: [(&str, char, &str); 4] = [
-    ("comma", ',', "comma"),
-    ("semicolon", ';', "semicolon"),
-    ("tab", '\t', "tabulator"),
-    ("pipe", '|', "vertical bar"),
+    ("comma", ',', words::COMMA),
+    ("semicolon", ';', words::SEMICOLON),
+    ("tab", '\t', words::TABULATOR),
+    ("pipe", '|', words::BAR),
 ];
 
 impl Asked {

@@ -155,7 +155,7 @@ impl RowsObserver for FileRows {
         let rows = matched.first(SHOWN)?.into_iter().map(|row| (Tab::Matched, row));
         let again = matched.again(SHOWN)?.into_iter().map(|row| (Tab::Duplicate, row));
         self.shown.extend(rows.chain(again).map(|(tab, row)| {
-            let why = row.first.map_or_else(String::new, |line| format!("named by line {line}, too"));
+            let why = row.first.map_or_else(String::new, words::named_by);
             (tab, Shown { line: row.line, user: Some(row.username), why, cells: row.cells })
         }));
         Ok(())

@@ -5,11 +5,12 @@ use askama::filters::HtmlSafe;
 use rollcall_app::App;
 use rollcall_domain::Scope;
 
+use super::words;
 use crate::http::api::users::organizations;
 use crate::http::problem::Problem;
 
 /// What each step is called.
-const STEPS: [&str; 4] = ["Who", "Parameters", "Preview", "Apply"];
+const STEPS: [&str; 4] = words::STEPS;
 
 /// Where somebody is on the way.
 #[derive(Template)]
@@ -34,7 +35,7 @@ impl Steps {
         scope: Option<&Scope>,
     ) -> Result<Self, Problem> {
         let organizations = match scope {
-            None | Some(Scope::Everywhere) => "all organizations".to_owned(),
+            None | Some(Scope::Everywhere) => words::EVERYWHERE.to_owned(),
             Some(Scope::Within(which)) => {
                 let names = organizations(app)?;
                 let mut names: Vec<_> = which.iter().filter_map(|id| names.get(id).cloned()).collect();
