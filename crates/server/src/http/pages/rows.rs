@@ -6,6 +6,8 @@ use std::str::FromStr;
 use rollcall_app::runs::{BadKind, BadRow, Matched, RowsObserver, RowsReport};
 use rollcall_app::{AppError, Row};
 
+use super::words;
+
 /// So many rows of a kind are shown; a file takes all of the bad ones.
 pub(super) const SHOWN: u32 = 100;
 

@@ -16,6 +16,22 @@ pub(super) const SEND_FILE: &str = "send a file below, or choose one";
 pub(super) const FOR_WHOM: &str = "say for whom: every user, a filter, a file, or an earlier run";
 pub(super) const TIME_LIMIT: &str = "a time limit is a number of seconds";
 
+/// Titles of columns that are not what their fields are called.
+pub(super) const STATE: &str = "State";
+pub(super) const CLASS: &str = "Class";
+pub(super) const EXPIRES: &str = "Expires";
+pub(super) const EXTERNAL_ID: &str = "External identifier";
+pub(super) const PICTURE: &str = "Picture";
+pub(super) const NUMBER: &str = "Number";
+/// What stands between cells.
+pub(super) const COMMA: &str = "comma";
+pub(super) const SEMICOLON: &str = "semicolon";
+pub(super) const TABULATOR: &str = "tabulator";
+pub(super) const BAR: &str = "vertical bar";
+/// The way to changed users.
+pub(super) const STEPS: [&str; 4] = ["Who", "Parameters", "Preview", "Apply"];
+pub(super) const EVERYWHERE: &str = "all organizations";
+
 /// The state of a user.
 pub(super) const ACTIVE: &str = "active";
 pub(super) const INACTIVE: &str = "inactive";
@@ -28,6 +44,11 @@ pub(super) const NONE: &str = "none";
 pub(super) const NEVER: &str = "never";
 /// What was there before the first version.
 pub(super) const NOTHING: &str = "nothing";
+
+/// Why a row of a file names nobody new.
+pub(super) fn named_by(line: u64) -> String {
+    format!("named by line {line}, too")
+}
 
 pub(super) fn version(number: i64) -> String {
     format!("version {number}")
