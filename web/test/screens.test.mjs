@@ -12,6 +12,7 @@ import { Site, faults } from "./site.mjs";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const pictures = join(root, "target/screens");
 const WIDE = { width: 1280, height: 860 };
+const SMALL = { width: 1180, height: 640 };
 const NARROW = { width: 390, height: 844 };
 
 const button = (page, name) => page.getByRole("button", { name, exact: true }).first();
@@ -197,7 +198,7 @@ async function furnish() {
   site.rollcall(["scripts", "save", "move-plan", "moved.py", "--note", "say it shorter"]);
   site.write("stops.py", 'if not user.email:\n    fail("no e-mail address")\nuser.klass = user.klass or "basic"\n');
   site.write("rows.csv", "username,klass\nyusuf.gruber1,gold\nnadia.berg2,\nfelix.almeida3,silver\n");
-  site.write("slow.py", 'import time\ntime.sleep(0.05)\nuser.description = "seen"\n');
+  site.write("slow.py", 'import time\ntime.sleep(0.3)\nuser.description = "seen"\n');
   const basic = ["--param", "from_plan=basic", "--param", "to_plan=plus"];
   site.rollcall(["run", "move-plan", "--filter", "is_active eq true", ...basic]);
   site.rollcall(["run", "stops.py", "--all", "--max-failures", "3"], "", { status: 1 });
@@ -216,7 +217,9 @@ async function look({ page, wrong }, { name, main, before: prepare, status = 200
   const picture = (suffix) => page.screenshot({ path: join(pictures, `${name}${suffix}.png`), fullPage: true });
   if (process.env.PICTURES && SHOWN[name]) {
     await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    await page.setViewportSize(SMALL);
     await page.screenshot({ path: join(root, "docs/img", `${SHOWN[name]}.png`) });
+    await page.setViewportSize(WIDE);
   }
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
