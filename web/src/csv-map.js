@@ -96,7 +96,7 @@ export class CsvMap extends HTMLElement {
     } catch (error) {
       if (signal.aborted) return;
       const said = error instanceof Refused && error.status < 500 ? error.message : "Not matched: the server does not answer.";
-      this.#status.textContent = said.replace(/ ?(?:Write|Say which) .*--key.*$/, " Choose it above.");
+      this.#status.textContent = said.endsWith("?") ? `${said} Choose it above.` : said;
     }
   }
 }

@@ -230,7 +230,8 @@ async function look({ page, wrong }, { name, main, before: prepare, status = 200
   if (main) {
     await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
     await page.setViewportSize(NARROW);
-    found.push(...(await faults(page)));
+    // And of a width, what has its size or its place by it.
+    found.push(...(await faults(page, ["target-size", "scrollable-region-focusable"])));
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (wider > 0) found.push(`${wider} pixels wider than a phone`);
     await picture("-phone");
