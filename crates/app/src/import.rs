@@ -18,6 +18,9 @@ use crate::lines::{Lines, note_lines};
 use crate::users::DEFAULT_ORGANIZATION;
 use crate::{App, AppError};
 
+/// What to do where a file is in another encoding; each door has its own way of it.
+pub const NAME_ENCODING: &str = "name the file's encoding";
+
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -317,7 +320,7 @@ impl Rows<'_, '_> {
             let name = match std::str::from_utf8(cell) {
                 Ok(name) => name.trim().to_owned(),
                 Err(_) => {
-                    self.fault(line, None, "the header is not UTF-8; name the file's encoding");
+                    self.fault(line, None, format!("the header is not UTF-8; {NAME_ENCODING}"));
                     return None;
                 }
             };
@@ -359,7 +362,7 @@ impl Rows<'_, '_> {
         for ((name, column), cell) in columns.iter().zip(record) {
             let Some(column) = column else { continue };
             let Ok(cell) = std::str::from_utf8(cell) else {
-                self.fault(line, Some(name), "the cell is not UTF-8; name the file's encoding");
+                self.fault(line, Some(name), format!("the cell is not UTF-8; {NAME_ENCODING}"));
                 continue;
             };
             if self.lossy && cell.contains('\u{fffd}') {

@@ -51,7 +51,7 @@ pub use error::{AppError, Kind};
 pub use expected::{Expected, revision};
 pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::{Counted, FilterFault, ReadFilter};
-pub use import::{Fault, Imported};
+pub use import::{Fault, Imported, NAME_ENCODING};
 pub use prune::{Age, Pruned};
 pub use statistics::Statistics;
 pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};

@@ -315,7 +315,7 @@ mod tests {
 
     fn faults(params: &Params, pairs: &[(&str, &str)]) -> Vec<String> {
         let faults = params.check(&given(pairs), &Zone::utc()).unwrap_err();
-        faults.iter().map(ToString::to_string).collect()
+        faults.iter().map(Refusal::on_the_command_line).collect()
     }
 
     #[test]

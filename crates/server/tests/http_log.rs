@@ -196,10 +196,11 @@ fn numbers_tell_what_happens() {
     assert_eq!(server.get("/api/v1/users/user002", &bearer).status, 200);
     assert_eq!(server.tcp().ask("BREW", "/coffee", "Host: localhost\r\n", "").status, 404);
     // A connection is over for us a moment before the server has counted that.
+    let mut all = HashMap::new();
     wait_until("the earlier connections are gone", || {
-        numbers(&server, &bearer)["rollcall_http_connections"] == 1.0
+        all = numbers(&server, &bearer);
+        all["rollcall_http_connections"] == 1.0
     });
-    let all = numbers(&server, &bearer);
     for (what, number) in [
         ("rollcall_targets_total{outcome=\"changed\"}", 1.0),
         ("rollcall_targets_total{outcome=\"failed\"}", 2.0),

@@ -361,7 +361,7 @@ mod tests {
 
     fn key(columns: &[&str], wanted: Option<&str>) -> Result<(usize, Field), String> {
         let columns: Vec<_> = columns.iter().map(|column| (*column).to_owned()).collect();
-        find_key(&columns, wanted).map_err(|why| why.to_string())
+        find_key(&columns, wanted).map_err(|why| why.on_the_command_line())
     }
 
     #[test]

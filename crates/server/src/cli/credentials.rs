@@ -235,7 +235,8 @@ pub(super) fn new_password() -> anyhow::Result<Secret> {
 fn line(question: &str) -> io::Result<Secret> {
     if can_ask() {
         let mut err = io::stderr().lock();
-        write!(err, "{question}: ")?;
+        // At once: whoever types has seen all of it.
+        err.write_all(format!("{question}: ").as_bytes())?;
         err.flush()?;
     }
     let mut line = String::new();

@@ -8,6 +8,7 @@ use rollcall_domain::{Mode, Outcome, RunId};
 use super::rows::RowsArgs;
 use super::terminal::{Answer, Terminal, TermsArgs, finish};
 use super::{Context, EngineArgs, scripts};
+use crate::failure::Usage;
 use crate::remote::{Listed, Wanted};
 
 #[derive(Debug, Args)]
@@ -83,6 +84,9 @@ impl Run {
             scripts::warn(&script.name, &read);
         }
         let list = match (self.filter, self.targets_from, &self.rows.csv) {
+            (Some(filter), ..) if filter.trim().is_empty() => {
+                return Err(Usage("--filter: the filter is empty; every user is --all".to_owned()).into());
+            }
             (Some(filter), ..) => Listed::Chosen(Choice::Filter(filter)),
             (_, Some((run, outcome)), _) => Listed::Chosen(Choice::Outcomes(run, outcome)),
             (_, _, Some(file)) => self.rows.read(&site, file)?,

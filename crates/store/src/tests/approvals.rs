@@ -60,11 +60,11 @@ fn by(who: &Administrator) -> Act<'_> {
 #[track_caller]
 fn why<T: std::fmt::Debug>(refused: Result<T, StoreError>) -> String {
     let Err(StoreError::Unapproved(why)) = refused else { panic!("{refused:?}") };
-    why.to_string()
+    why.on_the_command_line()
 }
 
 fn lack(store: &Store, preview: &Run) -> Option<String> {
-    store.unapproved(preview).unwrap().as_ref().map(Unapproved::to_string)
+    store.unapproved(preview).unwrap().as_ref().map(Unapproved::on_the_command_line)
 }
 
 #[test]

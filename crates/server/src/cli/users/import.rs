@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
+use rollcall_app::NAME_ENCODING;
 
 use crate::progress::Meter;
 use crate::remote::Site;
@@ -39,7 +40,9 @@ impl Import {
             Box::new(Counted { file, size, read: 0, meter: &mut meter })
         };
         let imported = site.import_users(source, self.encoding.as_deref(), &mut |fault| {
-            tell(format_args!("{}: {fault}", self.file.display()));
+            let fault = fault.to_string();
+            let how = if fault.ends_with(NAME_ENCODING) { " with --encoding" } else { "" };
+            tell(format_args!("{}: {fault}{how}", self.file.display()));
         })?;
         meter.clear();
         for name in &imported.organizations {
