@@ -243,3 +243,37 @@ fn the_outcomes_of_a_run_lie_along_its_list() {
     assert_eq!(app.last_run_of(&ended.script).unwrap().map(|last| last.id), Some(again.id));
     assert_eq!(app.last_run_of("nothing").unwrap(), None);
 }
+
+#[test]
+fn parts_of_users_are_all_of_them_however_far_they_lie_apart() {
+    let (_database, app) = site(0);
+    let klass = |n: u32| match n {
+        3 | 4 | 5_400 | 11_900 => "few",
+        _ if n.is_multiple_of(2) => "many",
+        _ => "most",
+    };
+    let rows: String = (1..=12_000).map(|n| format!("user{n},{}\n", klass(n))).collect();
+    let file = std::io::Cursor::new(format!("username,klass\n{rows}"));
+    app.import_users(file, None, &mut |fault| panic!("{fault}")).unwrap();
+    let names = |filter: Option<&str>, limit: u32| {
+        let read = filter.map(|text| app.filter(text).unwrap());
+        let tree = read.as_ref().map(|read| &read.tree);
+        let mut all: Vec<String> = Vec::new();
+        let mut after = 0;
+        loop {
+            let part = app.users_part(tree, after, limit).unwrap();
+            assert!(part.len() <= limit as usize);
+            let Some(last) = part.last() else { break };
+            after = last.id;
+            all.extend(part.into_iter().map(|user| user.username));
+        }
+        let walked = collect(app.users(tree).unwrap());
+        assert_eq!(all, walked.into_iter().map(|user| user.username).collect::<Vec<_>>(), "{filter:?}");
+        all
+    };
+    assert_eq!(names(Some("klass eq \"few\""), 3), ["user3", "user4", "user5400", "user11900"]);
+    assert_eq!(names(Some("klass eq \"many\""), 700).len(), 5_997);
+    // More than are held in memory at once.
+    assert_eq!(names(Some("not (klass eq \"few\")"), 999).len(), 11_996);
+    assert_eq!(names(None, 1_001).len(), 12_000);
+}

@@ -139,7 +139,6 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         found.map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
     }),
     ("users", Right::Look, Own, |app, _| app.users(None)?.try_for_each(|user| user.map(drop))),
-    ("users_after", Right::Look, Own, |app, _| app.users_after(None, 1)?.try_for_each(|user| user.map(drop))),
     ("users_part", Right::Look, Own, |app, _| app.users_part(None, 0, 9).map(drop)),
     ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
     ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),

@@ -30,15 +30,7 @@ impl App {
         Ok(found.ok_or_else(|| StoreError::NoSuch(format!("user {username:?}")))?)
     }
 
-    /// The users that `filter` selects (none: all), by number. Only a page of them is in memory at any time.
-    pub fn users<'a>(
-        &'a self,
-        filter: Option<&'a Filter>,
-    ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
-        self.users_after(filter, 0)
-    }
-
-    /// The first `limit` of them behind user `after`: no more than these are read.
+    /// The first `limit` users behind user `after` that `filter` selects (none: all): no more than these are read.
     pub fn users_part(
         &self,
         filter: Option<&Filter>,
@@ -61,19 +53,17 @@ impl App {
         Ok(permit.users_page(filter.as_ref(), after, limit)?)
     }
 
-    /// The same from behind user `after` on.
-    pub fn users_after<'a>(
+    /// All of them, by number. Only a page of them is in memory at any time.
+    pub fn users<'a>(
         &'a self,
         filter: Option<&'a Filter>,
-        after: UserId,
     ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
         let permit = self.may(Right::Look)?;
         let filter = permit.narrow(filter);
         // Few users are found through an index. Many are come across soon by walking over all of them.
         if let Some(filter) = &filter
-            && let Some(mut ids) = permit.few_users(filter, FEW)?
+            && let Some(ids) = permit.few_users(filter, FEW)?
         {
-            ids.retain(|id| *id > after);
             let next = move |after: &mut usize| {
                 let page = ids[*after..].iter().take(PAGE as usize).copied().collect::<Vec<_>>();
                 *after += page.len();
@@ -87,6 +77,6 @@ impl App {
             })));
         }
         let page = move |after| Ok(permit.users_page(filter.as_ref(), after, PAGE)?);
-        Ok(Box::new(pages(after, page, |user: &User| user.id)))
+        Ok(Box::new(pages(0, page, |user: &User| user.id)))
     }
 }

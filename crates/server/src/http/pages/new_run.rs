@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::fault::{FilterFault, read_filter};
+use super::files::keep_file;
 use super::params::{self, Params};
 use super::rows::{FileRows, Tab};
 use super::see;
@@ -25,7 +26,7 @@ use crate::http::api::runs::{Nobody, engine, saved};
 use crate::http::api::uploads::{choose, read};
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
-use crate::http::{Server, aside, blocking, log};
+use crate::http::{Server, aside, log};
 
 /// Nobody waits for more to be counted.
 const COUNTED: u64 = 10_000;
@@ -345,25 +346,9 @@ pub(super) async fn page(visitor: Visitor, Query(asked): Query<Asked>) -> Result
 pub(super) async fn file(
     visitor: Visitor,
     Query(mut asked): Query<Asked>,
-    mut parts: Multipart,
+    parts: Multipart,
 ) -> Result<Response, Problem> {
-    let wrong =
-        |error: axum::extract::multipart::MultipartError| Problem::new(error.status(), error.body_text());
-    while let Some(mut part) = parts.next_field().await.map_err(wrong)? {
-        let name = match (part.name(), part.file_name()) {
-            (Some("file"), Some(name)) if !name.is_empty() => name.to_owned(),
-            _ => continue,
-        };
-        let app = visitor.app.clone();
-        let mut uploading = blocking(move || app.begin_upload(&name)).await?;
-        while let Some(piece) = part.chunk().await.map_err(wrong)? {
-            uploading = blocking(move || {
-                uploading.append(&piece)?;
-                Ok(uploading)
-            })
-            .await?;
-        }
-        let kept = blocking(move || uploading.finish()).await?;
+    if let Some(kept) = keep_file(visitor.app.clone(), parts).await? {
         let there = Address::new("/runs/new").with("script", &asked.script).with("who", "rows");
         return Ok(see(there.with("upload", &kept.id.to_string()).text()));
     }
