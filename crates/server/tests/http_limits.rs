@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Desk, column, name, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::json;
-use transport::{Answer, Served, Wire, authority, believes};
+use transport::{Answer, Served, Wire, authority, believes, proof, site};
 
 /// For what is done after a few hundred milliseconds if it is done at all.
 const SOON: Duration = Duration::from_secs(20);
@@ -208,21 +208,19 @@ fn nobody_has_all_the_room() {
 
 #[test]
 fn what_was_asked_is_answered_before_the_end() {
-    let desk = Desk::new();
-    let server = Served::with_points(&desk, &[], "http_blocking=sleep(500)");
+    let desk = site();
+    let server = Served::on(&desk, &[]);
     let mut idle = server.tcp();
     ask(&server, &mut idle);
     assert_eq!(idle.next().status, 200);
-    let mut busy = server.tcp();
-    busy.says(&format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
-    // A second one on the way tells that the first was heard.
-    ask(&server, &mut idle);
-    assert_eq!(idle.next().status, 200);
+    let proof = proof().to_string();
+    let mut busy = server.begun("/api/v1/sessions", proof.len());
     server.signal(Signal::SIGTERM);
     server.hears("ending");
     assert_eq!(idle.rest().status, 0);
+    busy.says(&proof);
     let answer = busy.next();
-    assert_eq!((answer.status, answer.text().as_str()), (200, "ready\n"));
+    assert_eq!(answer.status, 201, "{answer:?}");
     assert_eq!(busy.rest().status, 0);
     assert!(server.ended().ends_with("the server has ended\n"));
 }
@@ -231,8 +229,9 @@ fn what_was_asked_is_answered_before_the_end() {
 fn nobody_keeps_the_server_from_ending() {
     let desk = Desk::new();
     let server = Served::with_points(&desk, &[], "http_blocking=sleep(60000);http_last_call=return(300)");
-    let mut stuck = server.tcp();
-    stuck.says(&format!("GET /readyz HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()));
+    let proof = proof().to_string();
+    let mut stuck = server.begun("/api/v1/sessions", proof.len());
+    stuck.says(&proof);
     let mut half = server.tcp();
     half.says("GET /healthz HTTP/1.1\r\n");
     let began = Instant::now();

@@ -5,7 +5,6 @@ mod common;
 mod transport;
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::time::Duration;
 
 use common::wait_until;
@@ -117,17 +116,7 @@ fn whoever_is_gone_is_told_of_too() {
     let desk = site();
     let server = Served::with_points(&desk, &["--log-format", "json"], "http_blocking=sleep(60000)");
     let proof = proof().to_string();
-    let mut wire = server.tcp();
-    wire.says(&format!(
-        "POST /api/v1/sessions HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Expect: 100-continue\r\n\r\n",
-        server.host(),
-        proof.len()
-    ));
-    // It is said once somebody is at work for it.
-    let mut begun = [0; 25];
-    wire.0.read_exact(&mut begun).unwrap();
-    assert_eq!(&begun, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let mut wire = server.begun("/api/v1/sessions", proof.len());
     wire.says(&proof);
     drop(wire);
     let gone = line(&server, "/api/v1/sessions");

@@ -136,6 +136,20 @@ impl Served {
         self.tcp().ask("GET", path, &format!("Host: {}\r\n{headers}", self.host()), "")
     }
 
+    /// A request that the server is at, as it has said itself: it waits for the `length` bytes of its body.
+    pub fn begun(&self, path: &str, length: usize) -> Wire<TcpStream> {
+        let mut wire = self.tcp();
+        let host = self.host();
+        wire.says(&format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+             Expect: 100-continue\r\n\r\n"
+        ));
+        let mut go_on = [0; 25];
+        wire.0.read_exact(&mut go_on).unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        wire
+    }
+
     pub fn post(&self, path: &str, headers: &str, body: &Value) -> Answer {
         let headers = format!("Host: {}\r\nContent-Type: application/json\r\n{headers}", self.host());
         self.tcp().ask("POST", path, &headers, &body.to_string())
