@@ -153,7 +153,12 @@ impl App {
         while let Some(run) = permit.next_to_prune()?
             && !stop.load(Ordering::Relaxed)
         {
-            while count(permit.prune_run(run, STEP)?, &mut pruned) {}
+            while let Some(removed) = permit.prune_run(run, STEP)? {
+                count(removed, &mut pruned);
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
         }
         self.sweep(stop)?;
         Ok(pruned)

@@ -363,6 +363,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("check_import", Right::EditUsers, Own, |app, _| {
         app.check_import(Cursor::new("username\n"), None, &mut |_| {}).map(drop)
     }),
+    ("timeline", Right::Look, One, |app, of| app.timeline(&app.find_run(of.run)?, 10).map(drop)),
     ("course", Right::Look, One, |app, of| app.course(&app.find_run(of.run)?, 10).map(drop)),
     ("run", Right::Execute, Own, |app, _| run(app, Mode::Apply, Choice::All)),
     ("run", Right::Report, Own, |app, _| run(app, Mode::Preview, Choice::All)),

@@ -25,7 +25,7 @@ fn rows(desk: &Desk, run: i64) -> i64 {
         let query = format!("SELECT count(*) FROM {table} WHERE run_id = ?1");
         database.query_row(&query, [run], |row| row.get(0)).unwrap()
     };
-    ["targets", "outcomes", "planned_names"].map(count).iter().sum()
+    ["targets", "outcomes", "timelines", "planned_names"].map(count).iter().sum()
 }
 
 fn runs(desk: &Desk, args: &[&str]) -> Done {

@@ -58,7 +58,7 @@ use std::time::Duration;
 pub use approvals::FOUR_EYES_ABOVE;
 pub use chunks::{Chunk, Glance, Lessee};
 pub use copy::{Copied, CopyEvent, Phase, Snapshot};
-pub use course::CoursePart;
+pub use course::{CoursePart, Timeline};
 pub use credentials::{Attempt, Authenticator, Factor, NewSession, NewToken, Proofs, SetUp, Tries};
 pub use error::StoreError;
 pub use foreign::{Foreign, ForeignGroup, ForeignItem, ForeignUser};

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::chunks;
+use crate::course;
 use crate::db::{Moment, Row, Tx, args};
 use crate::runs::{self, counters, read_counters};
 use crate::sqlite::Verdict;
@@ -649,14 +650,16 @@ fn count(
     let printed: usize = rows.iter().filter_map(|row| row.output).map(str::len).sum();
     let before = Counts::of(&so_far.tally, so_far.deactivated) - of.braked_from;
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let counted = course::counted(&tally);
+    let [changed, unchanged, skipped, failed, timed_out, conflict] = counted;
     let values = args![
         run,
-        number(tally.get(Outcome::Changed)),
-        number(tally.get(Outcome::Unchanged)),
-        number(tally.get(Outcome::Skipped)),
-        number(tally.get(Outcome::Failed)),
-        number(tally.get(Outcome::TimedOut)),
-        number(tally.get(Outcome::Conflict)),
+        changed,
+        unchanged,
+        skipped,
+        failed,
+        timed_out,
+        conflict,
         number(printed as u64),
         number((counts - before).deactivated),
         of.millis,
@@ -666,6 +669,7 @@ fn count(
         of.lessee.leased_until,
     ];
     tx.execute(ADVANCE, values)?;
+    course::note(tx, run, of.now, counted)?;
     tally += so_far.tally;
     // After the last target there is nothing left to stop: the run is through, with all its failures.
     let stopped = of

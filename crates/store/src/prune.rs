@@ -40,6 +40,8 @@ sql! {
                 (SELECT max(seq) FROM (SELECT seq FROM outcomes WHERE run_id = ?1 ORDER BY seq LIMIT ?2) AS oldest)";
     NAMES = "DELETE FROM planned_names WHERE run_id = ?1 AND user_id <= \
              (SELECT max(user_id) FROM (SELECT user_id FROM planned_names WHERE run_id = ?1 ORDER BY user_id LIMIT ?2) AS oldest)";
+    MOMENTS = "DELETE FROM timelines WHERE run_id = ?1 AND tenth <= \
+               (SELECT max(tenth) FROM (SELECT tenth FROM timelines WHERE run_id = ?1 ORDER BY tenth LIMIT ?2) AS oldest)";
     // Last, since they say that a run is not through yet.
     TARGETS = "DELETE FROM targets WHERE run_id = ?1 AND seq <= \
                (SELECT max(seq) FROM (SELECT seq FROM targets WHERE run_id = ?1 ORDER BY seq LIMIT ?2) AS oldest)";
@@ -91,16 +93,17 @@ impl Store {
         self.read(|tx| tx.first(NEXT, &[], |row| row.get(0)))
     }
 
-    /// Removes up to `most` rows of a run that is marked as pruned; says how many, which is nought when nothing is left.
-    pub fn prune_run(&self, run: RunId, most: u32) -> Result<u64, StoreError> {
+    /// Removes up to `most` rows of a run that is marked as pruned; says how many that tell of a target, or nothing when
+    /// nothing is left.
+    pub fn prune_run(&self, run: RunId, most: u32) -> Result<Option<u64>, StoreError> {
         self.write(|tx| {
-            for statement in [OUTCOMES, NAMES, TARGETS] {
+            for (statement, counts) in [(OUTCOMES, true), (NAMES, true), (MOMENTS, false), (TARGETS, true)] {
                 let removed = tx.execute(statement, args![run, most])?;
                 if removed > 0 {
-                    return Ok(removed);
+                    return Ok(Some(if counts { removed } else { 0 }));
                 }
             }
-            Ok(0)
+            Ok(None)
         })
     }
 

@@ -235,18 +235,20 @@ fn json_column<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> 
     json::read(row.text(column)?)
 }
 
+/// The outcomes that have counters, in the order of their columns.
+pub(crate) const COUNTED: [Outcome; 6] = [
+    Outcome::Changed,
+    Outcome::Unchanged,
+    Outcome::Skipped,
+    Outcome::Failed,
+    Outcome::TimedOut,
+    Outcome::Conflict,
+];
+
 /// Reads [`counters`], from column `first` on.
 pub(crate) fn read_counters(row: &Row<'_>, first: usize) -> Result<Tally, StoreError> {
-    let counted = [
-        Outcome::Changed,
-        Outcome::Unchanged,
-        Outcome::Skipped,
-        Outcome::Failed,
-        Outcome::TimedOut,
-        Outcome::Conflict,
-    ];
     let mut tally = Tally::default();
-    for (column, outcome) in (first..).zip(counted) {
+    for (column, outcome) in (first..).zip(COUNTED) {
         tally.add(outcome, row.get::<i64>(column)?.unsigned_abs());
     }
     Ok(tally)

@@ -29,7 +29,8 @@ migrations!(
     "0011_uploads",
     "0012_run_keys",
     "0013_radius",
-    "0014_pages"
+    "0014_pages",
+    "0015_timelines"
 );
 
 /// The version that this program needs.

@@ -73,6 +73,7 @@ tables! {
     targets, key 2: run_id Int, seq Int, user_id Int, cells Text, prior Int, origin Int;
     outcomes, key 2: run_id Int, seq Int, user_id Int, username Text, organization_id Int, outcome Text, version Int,
         journal Text, result Text, output Text, notes Text, micros Int, written_at Time;
+    timelines, key 2: run_id Int, tenth Int, changed Int, unchanged Int, skipped Int, failed Int, timed_out Int, conflict Int;
     planned_names, key 2: run_id Int, user_id Int, username Text;
     approvals, key 1 numbered: id Int, run_id Int, plan Text, administrator_id Int, who Text, at Time;
     run_keys, key 2: owner Text, key Text, request Text, run_id Int, created_at Time;

@@ -475,6 +475,38 @@ fn a_chunk_is_committed_once_and_by_its_holder_only() {
 }
 
 #[test]
+fn a_run_tells_what_came_when() {
+    let Fixture { store, folder: _folder } = fixture(6);
+    let seen = users_of(&store);
+    let run = start(&store, Mode::Preview);
+    assert_eq!(store.timeline(run.id, 10).unwrap(), None);
+    let settle = |seq: i64, outcome: Outcome| {
+        let user = &seen[usize::try_from(seq).unwrap() - 1];
+        Settled::new(TargetOutcome::new(seq, user.id, outcome), Some(user.version), None)
+    };
+    let commit = |after: i64, last: i64, millis: u64, outcome: Outcome| {
+        let settled: Vec<_> = (after + 1..=last).map(|seq| settle(seq, outcome)).collect();
+        let at = Timestamp::from_micros(now().as_micros() / 1_000_000 * 1_000_000).unwrap();
+        let of = Stretch { now: at.plus(Duration::from_millis(millis)), ..stretch(&run, after, last) };
+        assert!(matches!(store.commit_chunk(&of, &settled), Ok(Commit::Done { .. })));
+    };
+    commit(0, 2, 10, Outcome::Unchanged);
+    commit(2, 3, 90, Outcome::Failed);
+    commit(3, 4, 310, Outcome::Skipped);
+    commit(4, 6, 950, Outcome::Unchanged);
+    let told = |parts: u32| {
+        let timeline = store.timeline(run.id, parts).unwrap().unwrap();
+        let counts = timeline.parts.iter().map(rollcall_domain::Tally::total).collect::<Vec<_>>();
+        (timeline.begin.as_micros() % 1_000_000, timeline.millis, counts)
+    };
+    assert_eq!(told(100), (0, 100, vec![3, 0, 0, 1, 0, 0, 0, 0, 0, 2]));
+    assert_eq!(told(4), (0, 300, vec![3, 1, 0, 2]));
+    assert_eq!(told(1), (0, 1_000, vec![6]));
+    let first = &store.timeline(run.id, 4).unwrap().unwrap().parts[0];
+    assert_eq!((first.get(Outcome::Unchanged), first.get(Outcome::Failed)), (2, 1));
+}
+
+#[test]
 fn whoever_was_served_longest_ago_comes_first() {
     let Fixture { store, folder: _folder } = fixture(8);
     let runs: Vec<_> = (0..3).map(|_| start(&store, Mode::Preview)).collect();
@@ -601,6 +633,7 @@ fn who_refers_to_a_run_does_not_wait_for_it() {
         "outcomes (run_id, seq, user_id, outcome, micros) VALUES ($1, 1, 1, 'unchanged', 1)",
         "targets (run_id, seq, user_id) VALUES ($1, 9, 1)",
         "planned_names (run_id, user_id, username) VALUES ($1, 1, 'new')",
+        "timelines VALUES ($1, 1, 0, 1, 0, 0, 0, 0)",
         "chunks (run_id, done, last) VALUES ($1, 0, 1)",
     ] {
         other.execute(&format!("INSERT INTO {row}"), &[&run.id]).unwrap();

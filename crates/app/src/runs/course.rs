@@ -1,5 +1,5 @@
 use rollcall_domain::{Right, Run};
-use rollcall_store::CoursePart;
+use rollcall_store::{CoursePart, Timeline};
 
 use crate::{App, AppError};
 
@@ -8,5 +8,11 @@ impl App {
     pub fn course(&self, run: &Run, parts: u64) -> Result<Vec<CoursePart>, AppError> {
         let permit = self.may_with(Right::Look, run)?;
         Ok(permit.course(run, parts.min(run.targets).max(1))?)
+    }
+
+    /// The outcomes that a run got when, in so many parts at most.
+    pub fn timeline(&self, run: &Run, parts: u32) -> Result<Option<Timeline>, AppError> {
+        let permit = self.may_with(Right::Look, run)?;
+        Ok(permit.timeline(run.id, parts)?)
     }
 }

@@ -283,6 +283,11 @@ pub fn check(database: &dyn Tables, id: i64, before: &Users) -> Result<Users> {
     for kind in KINDS {
         let counted = outcomes.iter().filter(|outcome| outcome.outcome == kind).count() as i64;
         ensure!(run.number(kind) == counted, "the run counts {} {kind} of {counted}", run.number(kind));
+        let timed = number(
+            database,
+            &format!("SELECT CAST(coalesce(sum({kind}), 0) AS BIGINT) FROM timelines WHERE run_id = {id}"),
+        );
+        ensure!(timed == counted, "the timeline counts {timed} {kind} of {counted}");
     }
     let deactivates = |change: &&Value| change["field"] == "is_active" && change["after"] == false;
     let deactivated = outcomes.iter().flat_map(|outcome| &outcome.journal).filter(deactivates).count() as i64;

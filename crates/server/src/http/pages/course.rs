@@ -2,12 +2,12 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use rollcall_domain::{Outcome, Run};
+use rollcall_domain::{Outcome, Run, Tally};
 use rollcall_store::CoursePart;
 
 /// The width and the height of all of it.
-const WIDTH: u64 = 1_200;
-const HEIGHT: u64 = 100;
+pub(super) const WIDTH: u64 = 1_200;
+pub(super) const HEIGHT: u64 = 100;
 /// The height of the strip below it.
 const STRIP: u64 = 28;
 
@@ -25,11 +25,24 @@ struct Column {
 }
 
 /// The targets of a column with one outcome.
-struct Piece {
-    outcome: Outcome,
-    targets: u64,
-    at: u64,
-    height: u64,
+pub(super) struct Piece {
+    pub(super) outcome: Outcome,
+    pub(super) targets: u64,
+    pub(super) at: u64,
+    pub(super) height: u64,
+}
+
+/// The outcomes of a column, one above the other; `full` of them reach its top.
+pub(super) fn pile(tally: &Tally, full: u64) -> Vec<Piece> {
+    let mut below = 0;
+    let pieces = tally.iter().filter(|(_, targets)| *targets > 0).map(|(outcome, targets)| {
+        let from = below * HEIGHT / full;
+        below += targets;
+        // Whatever is there is seen.
+        let height = (below * HEIGHT / full).saturating_sub(from).max(2);
+        Piece { outcome, targets, at: HEIGHT.saturating_sub(from + height), height }
+    });
+    pieces.collect()
 }
 
 #[derive(Template)]
@@ -55,22 +68,13 @@ impl Course {
         let slowest = parts.iter().map(pace).max().unwrap_or(0).max(1);
         let column = |part: &CoursePart| {
             let (first, last) = (begin(part.part), begin(part.part + 1));
-            let length = (last - first).max(1);
-            let mut below = 0;
-            let pieces = part.tally.iter().filter(|(_, targets)| *targets > 0).map(|(outcome, targets)| {
-                let from = below * HEIGHT / length;
-                below += targets;
-                // Whatever is there is seen.
-                let height = (below * HEIGHT / length).saturating_sub(from).max(2);
-                Piece { outcome, targets, at: HEIGHT.saturating_sub(from + height), height }
-            });
             let at = first * WIDTH / all;
             Column {
                 first: first + 1,
                 last,
                 at,
                 width: (last * WIDTH / all).saturating_sub(at + 1).max(1),
-                pieces: pieces.collect(),
+                pieces: pile(&part.tally, (last - first).max(1)),
                 millis: format!("{:.1}", pace(part) as f64 / 1_000.0),
                 slow: (pace(part) * STRIP).div_ceil(slowest),
             }

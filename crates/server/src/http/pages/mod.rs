@@ -28,6 +28,7 @@ mod script_history;
 mod scripts;
 mod shell;
 mod steps;
+mod timeline;
 mod user;
 mod users;
 mod view;

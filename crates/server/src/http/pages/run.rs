@@ -16,6 +16,7 @@ use super::params::once;
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::steps::Steps;
+use super::timeline::{self, Timeline};
 use super::users::Sent;
 use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all, number};
 use super::words;
@@ -99,6 +100,7 @@ struct Page {
     groups: Option<Vec<Group>>,
     /// None: there are too many to look at them unasked, or too few to be worth it.
     course: Option<Course>,
+    timeline: Option<Timeline>,
     rows: Vec<Row>,
     pager: Pager,
     applied_by: Option<RunId>,
@@ -253,6 +255,7 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             chips: run.final_tally().iter().filter_map(chip).collect(),
             groups,
             course,
+            timeline: app.timeline(&run, timeline::PARTS)?.as_ref().and_then(Timeline::of),
             rows: part.items,
             pager: Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref()),
             applied_by: if preview { app.applied_by(run.id)? } else { None },
