@@ -150,10 +150,14 @@ for (const colorScheme of ["light", "dark"]) {
     await dialog.waitFor({ state: "hidden" });
     await page.keyboard.press("g");
     await page.keyboard.press("r");
+    // A page hears no keys before it has its module.
+    const heard = () => page.evaluate(() => customElements.whenDefined("filter-builder").then(() => true));
     await page.getByRole("heading", { name: "Runs" }).waitFor();
+    await heard();
     await page.keyboard.press("g");
     await page.keyboard.press("f");
     await page.getByRole("heading", { name: "Filters" }).waitFor();
+    await heard();
     await page.getByLabel("Name", { exact: true }).fill(`keys-${colorScheme}`);
     await page.getByRole("textbox", { name: /^Condition/ }).fill("klass pr");
     await page.keyboard.press("Control+Enter");

@@ -69,7 +69,6 @@ after(() => site?.end());
 /** A page of somebody whose browser is hostile, too. */
 async function open() {
   const opened = await site.page({ userAgent: IMAGE });
-  opened.page.setDefaultTimeout(20_000);
   opened.page.on("dialog", (dialog) => {
     opened.wrong.push(`a dialog: ${dialog.message()}`);
     return dialog.dismiss();

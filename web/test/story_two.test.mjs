@@ -9,7 +9,7 @@ import { Site, until } from "./site.mjs";
 const USERS = 300;
 const LONG = { timeout: 60_000 };
 
-const slow = (text) => `import time\ntime.sleep(0.02)\nuser.description = "${text}"\n`;
+const slow = (text) => `import time\ntime.sleep(0.1)\nuser.description = "${text}"\n`;
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 const finished = (page) => page.getByRole("main").getByText(/^(\S+ )?finished$/).first().waitFor(LONG);
 
@@ -27,7 +27,6 @@ after(() => site?.end());
 /** Pages of both, and what went wrong on them but for what was refused: that the browser tells by itself. */
 async function both() {
   const [ana, ben] = [await site.page({}, "ana"), await site.page({}, "ben")];
-  for (const { page } of [ana, ben]) page.setDefaultTimeout(20_000);
   const wrong = () => [...ana.wrong, ...ben.wrong].filter((text) => !/status of 4\d\d/.test(text));
   return { ana: ana.page, ben: ben.page, wrong };
 }
@@ -117,7 +116,6 @@ test("what takes four eyes is applied when the second administrator has approved
 
 test("a server that is killed in the middle of a run comes back, and so does the page", async () => {
   const { page } = await site.page();
-  page.setDefaultTimeout(20_000);
   await page.goto(`${site.at}/runs/new?who=all&script=slow`);
   await page.getByRole("button", { name: /^Preview for/ }).click();
   const bar = page.getByRole("progressbar");

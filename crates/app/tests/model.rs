@@ -1,7 +1,7 @@
 //! The whole life of runs, step by random step, against a plain model: whatever is edited, previewed, applied, taken
 //! back, tried again, stopped, crashed and gone on with, users and outcomes are what the model says.
 //!
-//! `ROLLCALL_MODEL_CASES` sets how many cases there are, `ROLLCALL_MODEL_SEED` plays one again.
+//! `ROLLCALL_MODEL_CASES` sets how many cases there are, `ROLLCALL_MODEL_START` which, `ROLLCALL_MODEL_SEED` plays one again.
 
 #![allow(
     clippy::unwrap_used,
@@ -55,7 +55,7 @@ fn runs_do_what_a_plain_model_says() {
     let seeds: Vec<u64> = match number("ROLLCALL_MODEL_SEED") {
         Some(seed) => vec![seed],
         None => {
-            let mut rng = Rng::new();
+            let mut rng = number("ROLLCALL_MODEL_START").map_or_else(Rng::new, Rng::with_seed);
             (0..number("ROLLCALL_MODEL_CASES").unwrap_or(24)).map(|_| rng.u64(..)).collect()
         }
     };

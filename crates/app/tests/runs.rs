@@ -113,7 +113,7 @@ user.klass = 'seen'
 ",
         Mode::Apply,
     );
-    wanted.engine.limits.time = Duration::from_millis(500);
+    wanted.engine.limits.time = Duration::from_secs(3);
     let applied = run_meanwhile(&app, &wanted, || {});
     let tally = applied.tally;
     assert_eq!(
@@ -133,7 +133,7 @@ fn somebody_elses_edit_meanwhile_survives_and_so_does_the_scripts() {
     );
     // User 1 holds the commit up, so the edit comes between loading and commit.
     let wanted = request(
-        "import time\nif user.obj_id == 1: time.sleep(2)\nuser.description = user.klass + '!'",
+        "import time\nif user.obj_id == 1: time.sleep(4)\nuser.description = user.klass + '!'",
         Mode::Apply,
     );
     let applied = run_meanwhile(&app, &wanted, || {
@@ -259,7 +259,7 @@ fn a_locked_database_delays_a_run_and_stops_nothing() {
             }
         }
     }
-    let wanted = request("import time\nif user.obj_id == 1: time.sleep(1)\nuser.klass = 'x'", Mode::Apply);
+    let wanted = request("import time\nif user.obj_id == 1: time.sleep(4)\nuser.klass = 'x'", Mode::Apply);
     let ended = app.run(&wanted, &Stop::default(), &mut Locker { path, lock: None, told: 0 }).unwrap();
     check(&app, &ended);
     assert_eq!((ended.state, ended.tally.get(Outcome::Changed)), (RunState::Finished, 10));

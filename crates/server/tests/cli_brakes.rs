@@ -102,7 +102,7 @@ fn one_failure_too_many_at_the_very_end_stops_nothing() {
 fn who_times_out_counts_as_failed() {
     let desk = Desk::with_users(4);
     let script = "while user.obj_id in (2, 3): pass";
-    let args = ["--max-failures", "1", "--time-limit", "200ms"];
+    let args = ["--max-failures", "1", "--time-limit", "2s"];
     let run = apply(&desk, script, &args).exits(1).object();
     assert_eq!((&run["outcomes"]["timed_out"], &run["outcomes"]["not_run"]), (&json!(2), &json!(1)));
 }

@@ -141,7 +141,7 @@ fn what_failed_or_timed_out_is_run_anew_as_it_was() {
     );
     let params = ["klass= a=b ", "n=-3", "share=1e-3", "on=no", "day=2026-12-31", "at=2026-12-31 18:00"];
     let mut args =
-        vec!["run", "picky", "--csv", "rows.csv", "--apply", "--yes", "--json", "--time-limit", "400ms"];
+        vec!["run", "picky", "--csv", "rows.csv", "--apply", "--yes", "--json", "--time-limit", "2s"];
     args.extend(params.iter().flat_map(|param| ["--param", param]));
     let run = desk.call(&args).exits(3).object();
     let first = desk.outcomes(&run);
@@ -327,9 +327,9 @@ fn a_crash_in_the_middle_of_one_users_rows_loses_and_doubles_nothing() {
 fn an_interrupted_preview_has_a_whole_plan_when_it_has_gone_on() {
     let desk = Desk::with_users(4);
     crash(half_way(&desk, WAITS, &["--all"]));
-    let preview = runs(&desk, "resume", 1, &["--json", "--time-limit", "300ms"]).exits(3).object();
+    let preview = runs(&desk, "resume", 1, &["--json", "--time-limit", "2s"]).exits(3).object();
     assert_eq!((&preview["mode"], &preview["state"]), (&json!("preview"), &json!("finished")));
-    assert_eq!(preview["settings"]["time_limit"], 300);
+    assert_eq!(preview["settings"]["time_limit"], 2_000);
     let applied = runs(&desk, "apply", 1, &["--yes", "--json"]).exits(0).object();
     assert_eq!(column(&desk.outcomes(&applied), "username"), [name(1), name(2), name(4)]);
     assert_eq!(column(&users(&desk), "klass"), ["done", "done", "", "done"]);

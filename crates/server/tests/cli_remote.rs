@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use common::server::{PASSWORD, Server, token};
 use common::terminal::at_terminal;
-use common::{Desk, Done, column, finish, start, wait_until};
+use common::{Desk, Done, column, finish, start, wait_until, wait_until_it_heeds};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -627,6 +627,7 @@ fn ctrl_c_ends_the_watching_and_not_the_run() {
     desk.write("slow.py", SLOW);
     let child = start(&mut ana.command(&["run", "slow.py", "--all", "--apply", "--yes", "--json"]));
     desk.wait_for_outcomes(1);
+    wait_until_it_heeds(child.id(), Signal::SIGINT);
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     let done = finish(child).exits(0);
     assert_eq!(done.object()["state"], "running");
@@ -683,6 +684,7 @@ fn a_run_is_followed_over_a_connection_that_breaks() {
     desk.write("slow.py", SLOW);
     let child = start(&mut ana.command(&["run", "slow.py", "--all", "--apply", "--yes", "--json"]));
     desk.wait_for_outcomes(1);
+    wait_until_it_heeds(child.id(), Signal::SIGINT);
     assert!(between.cut() > 0, "it was followed");
     let done = finish(child).exits(0);
     assert_eq!(done.object()["outcomes"]["changed"], 60, "{}", done.err);

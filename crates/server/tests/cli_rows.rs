@@ -474,7 +474,7 @@ fn a_row_that_fails_skips_or_ends_its_process_leaves_the_next_the_user_as_it_was
     let rows = "username,n,do\n\
         user001,1,\nuser001,2,fail\nuser001,2,raise\nuser001,2,skip\nuser001,2,exit\nuser001,2,hang\nuser001,3,\n";
     let desk = desk_with_profiles();
-    let limit = ["--time-limit", "300ms"];
+    let limit = ["--time-limit", "2s"];
     let preview = run_rows(&desk, script, rows, &limit).exits(3).object();
     let applied = run_rows(&desk, script, rows, &[&limit[..], &APPLY].concat()).exits(3).object();
     for run in [&preview, &applied] {

@@ -74,8 +74,8 @@ fn a_queued_run_waits_for_a_worker_which_is_seen_at_it() {
 
 #[test]
 fn a_run_is_shared_and_a_worker_that_is_told_to_end_leaves_the_rest_to_others() {
-    let desk = Desk::with_users(400);
-    for user in 1..=400 {
+    let desk = Desk::with_users(900);
+    for user in 1..=900 {
         assert_eq!(common::name(user).len(), 7);
     }
     let run = {
@@ -83,22 +83,21 @@ fn a_run_is_shared_and_a_worker_that_is_told_to_end_leaves_the_rest_to_others() 
         queue(&desk, &script, &QUEUE)
     };
     let (one, two, three) = (Worker::start(&desk), Worker::start(&desk), Worker::start(&desk));
-    wait_until("all three are at it", || {
-        column(&workers(&desk), "run").iter().filter(|at| **at == json!(run)).count() == 3
-    });
+    let store = desk.store();
+    wait_until("all three are at it", || store.chunk_holders().unwrap().len() == 3);
     wait_for(&desk, run, 150);
     let one = one.drain().exits(0);
     watch(&desk, run).exits(0);
     let [two, three] = [two, three].map(|worker| worker.drain().exits(0));
     let done = [&one, &two, &three].map(done_by);
-    assert_eq!(done.iter().sum::<u64>(), 400, "{done:?}");
+    assert_eq!(done.iter().sum::<u64>(), 900, "{done:?}");
     assert!(done.iter().all(|done| *done > 0), "{done:?}");
-    assert_counted_once(&desk, 400);
+    assert_counted_once(&desk, 900);
 }
 
 #[test]
 fn what_a_killed_command_was_at_is_done_by_a_worker_of_its_machine_at_once() {
-    let desk = Desk::with_users(200);
+    let desk = Desk::with_users(400);
     desk.write("script.py", format!("user.username_length = 7\n{SLOW}"));
     let mut alone =
         start(&mut desk.command(&["run", "script.py", "--all", "--apply", "--yes", "--workers", "1"]));
@@ -109,12 +108,12 @@ fn what_a_killed_command_was_at_is_done_by_a_worker_of_its_machine_at_once() {
     let run = desk.runs()[0]["run"].as_i64().unwrap();
     wait_until("the worker goes on with it", || show(&desk, run)["state"] == "finished");
     assert!(done_by(&worker.drain().exits(0)) > 0);
-    assert_counted_once(&desk, 200);
+    assert_counted_once(&desk, 400);
 }
 
 #[test]
 fn what_a_killed_server_was_at_goes_on_when_it_is_started_again() {
-    let desk = Desk::with_users(200);
+    let desk = Desk::with_users(400);
     let serve = || {
         let args = ["serve", "--listen", "127.0.0.1:0", "--workers", "1"];
         Worker::of(&mut desk.command(&args))
@@ -129,25 +128,26 @@ fn what_a_killed_server_was_at_goes_on_when_it_is_started_again() {
     let server = serve();
     wait_until("it goes on with it by itself", || show(&desk, run)["state"] == "finished");
     let done = done_by(&server.drain().exits(0));
-    assert_eq!(done + killed.tally.total(), 200, "what was done was not done again");
-    assert_counted_once(&desk, 200);
+    assert_eq!(done + killed.tally.total(), 400, "what was done was not done again");
+    assert_counted_once(&desk, 400);
 }
 
 #[test]
 fn a_command_and_a_worker_share_a_run() {
-    let desk = Desk::with_users(300);
+    let desk = Desk::with_users(600);
     desk.write("script.py", format!("user.username_length = 7\n{SLOW}"));
     let worker = Worker::start(&desk);
+    wait_until("the worker is there", || workers(&desk).len() == 1);
     let run = desk.call(&["run", "script.py", "--all", "--apply", "--yes", "--workers", "1", "--json"]);
-    assert_eq!(run.exits(0).object()["outcomes"]["changed"], 300);
+    assert_eq!(run.exits(0).object()["outcomes"]["changed"], 600);
     let helped = done_by(&worker.drain().exits(0));
-    assert!((1..300).contains(&helped), "{helped}");
-    assert_counted_once(&desk, 300);
+    assert!((1..600).contains(&helped), "{helped}");
+    assert_counted_once(&desk, 600);
 }
 
 #[test]
 fn a_cancel_reaches_every_worker_within_a_second() {
-    let desk = Desk::with_users(400);
+    let desk = Desk::with_users(900);
     let run = queue(&desk, SLOW, &QUEUE);
     let both = [Worker::start(&desk), Worker::start(&desk)];
     wait_for(&desk, run, 50);
@@ -157,7 +157,7 @@ fn a_cancel_reaches_every_worker_within_a_second() {
     let before = show(&desk, run);
     wait_until("both are idle", || column(&workers(&desk), "state") == ["idle", "idle"]);
     // They say so every two seconds.
-    assert!(asked.elapsed() < Duration::from_secs(10));
+    assert!(asked.elapsed() < Duration::from_secs(60));
     let cancelled = show(&desk, run);
     assert_eq!(cancelled["state"], "cancelled");
     assert_eq!(cancelled["outcomes"], before["outcomes"], "nothing was written any more");
@@ -225,7 +225,7 @@ fn the_rows_of_one_user_stay_in_order_whoever_executes_them() {
     // Every user comes five times, far apart.
     let rows: String = (0..200).map(|n| format!("{},{n}\n", common::name(n % 40 + 1))).collect();
     desk.write("rows.csv", format!("username,n\n{rows}"));
-    let script = "import time\ntime.sleep(0.01)\nuser.description += row['n'] + ' '";
+    let script = "import time\ntime.sleep(0.03)\nuser.description += row['n'] + ' '";
     let run = queue(&desk, script, &["--csv", "rows.csv", "--apply", "--yes", "--queue"]);
     let mut all = vec![Worker::start(&desk), Worker::start(&desk), Worker::start(&desk)];
     wait_for(&desk, run, 20);
@@ -280,7 +280,7 @@ fn a_worker_that_stalls_past_its_lease_writes_nothing_more_of_what_it_had() {
     let run = queue(&desk, &format!("user.username_length = 7\n{SLOW}"), &QUEUE);
     let stalled = Worker::start(&desk);
     wait_for(&desk, run, 20);
-    stalled.signal(Signal::SIGSTOP);
+    desk.stop(stalled.pid());
     let other = Worker::start(&desk);
     watch(&desk, run).exits(0);
     stalled.signal(Signal::SIGCONT);

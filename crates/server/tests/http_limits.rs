@@ -41,7 +41,7 @@ fn trickle(wire: &mut Wire<TcpStream>, bit: &str) -> Answer {
 #[test]
 fn a_head_has_to_come_and_an_idle_connection_ends() {
     let desk = Desk::new();
-    let server = Served::with_points(&desk, &[], "http_idle=return(300)");
+    let server = Served::with_points(&desk, &[], "http_idle=return(2000)");
     let mut wire = server.tcp();
     wire.says("GET /healthz HTTP/1.1\r\nX-Slow: ");
     assert_eq!(trickle(&mut wire, "x").status, 0);
@@ -57,10 +57,11 @@ fn a_head_has_to_come_and_an_idle_connection_ends() {
 fn nobody_keeps_https_waiting() {
     let desk = Desk::new();
     let authority = authority(&desk);
-    let points = "http_idle=return(300);http_handshake=return(300)";
-    let server = Served::with_points(&desk, &["--tls-cert", "one.pem", "--tls-key", "one.key"], points);
+    let args = ["--tls-cert", "one.pem", "--tls-key", "one.key"];
+    let server = Served::with_points(&desk, &args, "http_idle=return(300);http_handshake=return(300)");
     assert_eq!(server.tcp().rest().status, 0, "before the keys are agreed on");
     assert_eq!(server.tls(&authority).rest().status, 0, "and after");
+    let server = Served::with_points(&desk, &args, "http_idle=return(2000)");
     let idle = async {
         let tcp = tokio::net::TcpStream::connect(server.host()).await.unwrap();
         let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(believes(&authority, "h2")));
@@ -126,7 +127,7 @@ fn what_is_too_large_is_told() {
 #[test]
 fn an_answer_that_takes_too_long_is_given_up() {
     let desk = Desk::new();
-    let points = "http_blocking=1*sleep(2000);http_patience=return(200);http_seats=return(1)";
+    let points = "http_blocking=1*sleep(8000);http_patience=return(200);http_seats=return(1)";
     let server = Served::with_points(&desk, &[], points);
     assert!(server.get("/readyz", "").problem(503).contains("given up"));
     // The work goes on, and has its place until it is done: others wait for that.
@@ -243,7 +244,7 @@ fn nobody_keeps_the_server_from_ending() {
 #[test]
 fn a_run_that_the_server_is_at_goes_on_with_the_next() {
     let desk = Desk::with_users(40);
-    desk.write("slow.py", "import time\ntime.sleep(0.05)\nuser.klass = 'seen'");
+    desk.write("slow.py", "import time\ntime.sleep(4 if user.obj_id == 20 else 0.05)\nuser.klass = 'seen'");
     desk.ok(&["run", "slow.py", "--all", "--apply", "--yes", "--queue"]);
     let points = "chunk_size=return(2)";
     let server = Served::with_points(&desk, &["--workers", "1"], points);

@@ -237,16 +237,21 @@ fn whoever_is_kept_out_is_counted() {
     let desk = site();
     let authority = transport::authority(&desk);
     let bearer = token(&desk, "look");
-    let args = ["--tls-cert", "one.pem", "--tls-key", "one.key", "--max-connections-per-address", "2"];
+    let args = ["--tls-cert", "one.pem", "--tls-key", "one.key", "--max-connections-per-address", "3"];
     let server = Served::on(&desk, &args);
     server.tcp().ask("GET", "/healthz", "", "");
     let mut inside: Vec<_> = (0..2).map(|_| server.tls(&authority)).collect();
-    for wire in &mut inside {
-        wire.says("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        assert_eq!(wire.next().status, 200);
-    }
+    // The one without HTTPS has seen the end of its connection before the server counts it as one less.
+    wait_until("there are two", || {
+        inside[0].says(&format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n"));
+        inside[1].says("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(inside[1].next().status, 200);
+        inside[0].next().text().lines().any(|line| line == "rollcall_http_connections 2")
+    });
+    inside.push(server.tls(&authority));
+    inside[2].says("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(inside[2].next().status, 200);
     assert_eq!(server.tcp().rest().status, 0);
-    drop(inside.pop());
     let asked = inside.pop().unwrap().ask("GET", "/metrics", &format!("Host: localhost\r\n{bearer}"), "");
     for line in ["rollcall_http_connections_refused_total 1", "rollcall_http_handshakes_failed_total 1"] {
         assert!(asked.text().lines().any(|each| each == line), "{line} in {}", asked.text());

@@ -113,7 +113,7 @@ fn a_freeradius_is_taken_over_and_what_cannot_be_is_told() {
     assert_eq!(desk.user("hal")["first_name"], "Hal");
     desk.ok(&["audit", "verify"]);
 
-    let radius = FreeRadius::serving(&desk, &[]);
+    let radius = FreeRadius::at_noon(&desk);
     let answer = radius.ask_with("ana", "secret", ", NAS-Identifier = ap-1").accepted();
     assert_eq!(answer.all("Reply-Message"), ["one", "two"]);
     assert_eq!(answer.all("Framed-IP-Address"), ["192.0.2.7"]);

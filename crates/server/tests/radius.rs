@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::freeradius::FreeRadius;
+use common::freeradius::{FreeRadius, now};
 use common::{Desk, finish, start};
 use serde_json::Value;
 
@@ -142,14 +142,15 @@ fn nothing_lets_in_who_is_inactive_or_expired() {
 
 #[test]
 fn check_attributes_compare_and_limits_let_in() {
-    let (_desk, radius) = served(
+    let desk = Desk::new();
+    desk.import(
         "username,password,check_attributes,attributes\n\
          ana,secret,NAS-Identifier == ap-1,Reply-Message = here\n\
          bo,secret,,Reply-Message = here\n\
          cy,secret,Max-Daily-Session == 4,Reply-Message = here\n\
          di,secret,\"Max-Monthly-Session = 4000\nSimultaneous-Use == 2\",Reply-Message = here\n",
-        &[],
     );
+    let radius = FreeRadius::at_noon(&desk);
     let here = ["Reply-Message = \"here\""];
     let at = |nas: &str| radius.ask_with("ana", "secret", &format!(", NAS-Identifier = {nas}"));
     assert_eq!(at("ap-1").accepted().items, here);
@@ -255,12 +256,6 @@ fn nobody_is_rejected_while_a_run_writes_a_hundred_thousand_users() {
     eprintln!("{accepted} accepts in {} s", run["seconds"]);
 }
 
-/// Seconds since 1970.
-fn now() -> i64 {
-    let date = std::process::Command::new("date").arg("+%s").output().unwrap();
-    String::from_utf8(date.stdout).unwrap().trim().parse().unwrap()
-}
-
 #[test]
 fn time_that_was_used_counts_against_limits() {
     let desk = Desk::new();
@@ -270,55 +265,57 @@ fn time_that_was_used_counts_against_limits() {
          o'ana,secret,hour-a-day,\nbo,secret,,Max-Monthly-Session == 5000\ncy,secret,,Max-All-Session := 50\n\
          di,secret,,Expire-After := 1000\neve,secret,,Max-Weekly-Session := 4000\n",
     );
-    // It is noon for the server, so that no day, week or month begins meanwhile.
-    let midnight_ago = 43_200;
-    let seconds = 43_200 - now() % 86_400;
-    let sign = if seconds < 0 { '+' } else { '-' };
-    let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
-    let zone = format!("TST{sign}{hours}:{minutes:02}:{:02}", seconds.abs() % 60);
-    let radius = FreeRadius::serving(&desk, &[("TZ", &zone)]);
+    let noon = now();
+    let midnight = noon - 43_200;
+    let radius = FreeRadius::at_noon(&desk);
     let left = |user: &str| radius.ask(user, "secret").accepted().number("Session-Timeout");
     // A session as its NAS tells of it, whose packets say when they were made.
-    let session = |user: &str, id: &str, began_ago: i64, lasted: i64| {
+    let session = |user: &str, id: &str, began: i64, lasted: i64| {
         let common = format!("User-Name = \"{user}\", Acct-Session-Id = {id}, NAS-IP-Address = 192.0.2.1");
-        let at = |ago: i64| format!("Event-Timestamp = {}", now() - ago);
-        radius.account(&format!("{common}, Acct-Status-Type = Start, {}", at(began_ago)));
+        radius.account(&format!("{common}, Acct-Status-Type = Start, Event-Timestamp = {began}"));
         radius.account(&format!(
-            "{common}, Acct-Status-Type = Interim-Update, Acct-Session-Time = {}, {}",
+            "{common}, Acct-Status-Type = Interim-Update, Acct-Session-Time = {}, Event-Timestamp = {}",
             lasted / 2,
-            at(began_ago - lasted / 2)
+            began + lasted / 2
         ));
         radius.account(&format!(
-            "{common}, Acct-Status-Type = Stop, Acct-Session-Time = {lasted}, Acct-Input-Gigawords = 1, {}",
-            at(began_ago - lasted)
+            "{common}, Acct-Status-Type = Stop, Acct-Session-Time = {lasted}, Acct-Input-Gigawords = 1, \
+             Event-Timestamp = {}",
+            began + lasted
         ));
     };
     assert_eq!(left("o'ana"), 3600);
-    session("o'ana", "a1", 5_000, 1_000);
+    session("o'ana", "a1", noon - 5_000, 1_000);
     assert_eq!(left("o'ana"), 2600);
     // Over midnight: what was before belongs to yesterday.
-    session("o'ana", "a2", midnight_ago + 700, 1_000);
+    session("o'ana", "a2", midnight - 700, 1_000);
     let after = left("o'ana");
-    assert!((2295..=2305).contains(&after), "{after}");
-    session("o'ana", "a3", 100_000, 10_000);
+    // Its noon is that of a moment later.
+    assert!((2_295..=2_305).contains(&after), "{after}");
+    session("o'ana", "a3", noon - 100_000, 10_000);
     assert_eq!(left("o'ana"), after);
-    session("o'ana", "a4", 3_000, 2_700);
+    session("o'ana", "a4", noon - 3_000, 2_700);
     radius.ask("o'ana", "secret").rejected();
     assert_eq!(left("bo"), 5000);
-    session("bo", "b1", 3_000, 2_000);
+    session("bo", "b1", noon - 3_000, 2_000);
     assert_eq!(left("bo"), 3000);
-    session("eve", "e1", 3_000, 1_500);
+    session("eve", "e1", noon - 3_000, 1_500);
     assert_eq!(left("eve"), 2500);
-    session("cy", "c1", 10_000_000, 40);
+    session("cy", "c1", noon - 10_000_000, 40);
     assert_eq!(left("cy"), 10);
-    session("cy", "c2", 20, 10);
+    session("cy", "c2", noon - 20, 10);
     radius.ask("cy", "secret").rejected();
-    session("di", "d1", 600, 5);
-    assert!((390..=400).contains(&left("di")));
-    session("di", "d2", 2_000, 5);
+    let began = now() - 600;
+    session("di", "d1", began, 5);
+    let since = now();
+    let is = left("di");
+    // It rounds to whole seconds.
+    let most = 1_001 - (since - began);
+    assert!((998 - (now() - began)..=most).contains(&is), "{is} of {most}");
+    session("di", "d2", noon - 2_000, 5);
     radius.ask("di", "secret").rejected();
     // A packet that is sent twice, and one that comes late, count once.
-    session("bo", "b1", 3_000, 2_000);
+    session("bo", "b1", noon - 3_000, 2_000);
     assert_eq!(left("bo"), 3000);
 }
 

@@ -5,12 +5,10 @@ mod common;
 mod state;
 
 use std::process::Child;
-use std::time::Duration;
 
 use common::{Desk, Done, column, finish, start, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rusqlite::{Transaction, TransactionBehavior};
 use state::{Run, Users, check, newest, number, objects, users};
 
 /// Slow enough that whoever looks finds it half way.
@@ -54,29 +52,14 @@ struct Stopped {
 impl Stopped {
     /// Starts a run and stops its process between two chunks.
     fn new(desk: &Desk, line: &str, chunk: usize) -> Self {
-        let mut database = desk.database();
+        let database = desk.database();
         let earlier = newest(&database);
         // After every commit it rests for a moment, so it is found between two even where no script takes its time.
         let child = begin_with(desk, line, &format!("chunk_size=return({chunk});after_commit=sleep(10)"));
         wait_until("the run has its first outcomes", || {
             number(&database, &format!("SELECT count(*) FROM outcomes WHERE run_id > {earlier}")) > 0
         });
-        // Whoever gets the lock at once knows that nobody has stopped with it.
-        database.busy_timeout(Duration::ZERO).unwrap();
-        wait_until("the process has stopped between two chunks", || {
-            kill(pid(&child), Signal::SIGSTOP).unwrap();
-            wait_until("the process has stopped", || {
-                let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-                let state = stat.rsplit(") ").next().unwrap();
-                assert!(!state.starts_with('Z'), "it was faster");
-                state.starts_with('T')
-            });
-            let free = Transaction::new(&mut database, TransactionBehavior::Immediate).is_ok();
-            if !free {
-                kill(pid(&child), Signal::SIGCONT).unwrap();
-            }
-            free
-        });
+        desk.stop(child.id());
         let run = Run::of(&database, newest(&database));
         assert_eq!(run.state(), "running");
         assert!(run.number("cursor") < run.number("targets"), "it was faster: {:?}", run.0);
@@ -110,7 +93,7 @@ fn assert_lost(done: &Done, run: i64) {
 /// Every table that a run writes.
 fn everything(desk: &Desk) -> Vec<Vec<serde_json::Map<String, serde_json::Value>>> {
     let database = desk.database();
-    ["users", "user_profiles", "user_items", "runs", "targets", "outcomes", "planned_names"]
+    ["users", "user_profiles", "user_items", "runs", "targets", "outcomes", "timelines", "planned_names"]
         .map(|table| objects(&database, &format!("SELECT * FROM {table}")))
         .into()
 }
@@ -125,23 +108,23 @@ fn assert_counted_once(before: &Users, after: &Users) {
 
 #[test]
 fn a_run_is_not_taken_from_a_process_that_may_live() {
-    let desk = desk(20);
+    let desk = desk(150);
     let stopped = Stopped::new(&desk, APPLY, 4);
     let refused = finish(begin(&desk, &stopped.resume(), 4)).exits(1);
     let why = format!("run 1 is being executed by process {}", stopped.child.id());
     assert!(refused.sentence().starts_with(&why), "{refused:?}");
     let done = stopped.goes_on().exits(0);
-    assert_eq!(done.object()["outcomes"]["changed"], 20, "nobody has disturbed it");
+    assert_eq!(done.object()["outcomes"]["changed"], 150, "nobody has disturbed it");
 }
 
 #[test]
 fn a_process_whose_run_another_has_finished_writes_nothing_more() {
-    let desk = desk(30);
+    let desk = desk(150);
     let before = users(&desk.database());
     let stopped = Stopped::new(&desk, APPLY, 4);
     stopped.was_not_heard_of(&desk);
     let resumed = finish(begin(&desk, &stopped.resume(), 4)).exits(0).object();
-    assert_eq!(resumed["outcomes"]["changed"], 30);
+    assert_eq!(resumed["outcomes"]["changed"], 150);
     let finished = everything(&desk);
     assert_lost(&stopped.goes_on(), 1);
     assert_eq!(everything(&desk), finished);
@@ -151,7 +134,7 @@ fn a_process_whose_run_another_has_finished_writes_nothing_more() {
 
 #[test]
 fn of_two_processes_at_one_run_only_the_later_writes() {
-    let desk = desk(60);
+    let desk = desk(150);
     let before = users(&desk.database());
     let stopped = Stopped::new(&desk, APPLY, 4);
     stopped.was_not_heard_of(&desk);
@@ -161,14 +144,14 @@ fn of_two_processes_at_one_run_only_the_later_writes() {
     // Both have the same next targets at hand from here on.
     assert_lost(&stopped.goes_on(), 1);
     let run = finish(later).exits(0).object();
-    assert_eq!(run["outcomes"]["changed"], 60);
+    assert_eq!(run["outcomes"]["changed"], 150);
     let after = check(&database, 1, &before).unwrap();
     assert_counted_once(&before, &after);
 }
 
 #[test]
 fn a_process_whose_run_was_cancelled_meanwhile_writes_nothing_more() {
-    let desk = desk(30);
+    let desk = desk(150);
     let before = users(&desk.database());
     let stopped = Stopped::new(&desk, APPLY, 4);
     stopped.was_not_heard_of(&desk);
@@ -203,7 +186,7 @@ fn a_plan_and_an_undo_that_are_taken_over_are_written_once() {
 
 #[test]
 fn of_two_who_go_on_with_a_run_at_once_one_does() {
-    let desk = desk(30);
+    let desk = desk(150);
     let before = users(&desk.database());
     let mut child = begin(&desk, APPLY, 4);
     desk.wait_for_outcomes(1);

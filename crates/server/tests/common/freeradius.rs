@@ -104,6 +104,16 @@ impl FreeRadius {
         Self::start(desk, around, network().as_deref())
     }
 
+    /// One for which it is noon, so that no hour, day, week or month begins meanwhile; it counts the limits of the next one
+    /// shortly before.
+    pub fn at_noon(desk: &Desk) -> Self {
+        let seconds = 43_200 - now() % 86_400;
+        let sign = if seconds < 0 { '+' } else { '-' };
+        let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
+        let zone = format!("TST{sign}{hours}:{minutes:02}:{:02}", seconds.abs() % 60);
+        Self::serving(desk, &[("TZ", &zone)])
+    }
+
     /// The same in the network of this machine, from where it reaches a database by TCP.
     pub fn on_this_machine(desk: &Desk) -> Self {
         Self::start(desk, &[], None)
@@ -293,4 +303,10 @@ fn configure(desk: &Desk, config: &Path, folder: &Path, ports: Option<(u16, u16)
     if let Ok(role) = std::fs::read_to_string(written.join("role.sql")) {
         desk.sql(&role);
     }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    let date = Command::new("date").arg("+%s").output().unwrap();
+    String::from_utf8(date.stdout).unwrap().trim().parse().unwrap()
 }

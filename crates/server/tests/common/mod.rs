@@ -22,7 +22,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rollcall_store::Store;
 use rollcall_testkit::PgDatabase;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -212,6 +212,31 @@ impl Desk {
         connection
     }
 
+    /// Lets a process stand still where it keeps nobody from writing: of a file the one writer must not stop with it.
+    pub fn stop(&self, pid: u32) {
+        let pid = Pid::from_raw(pid.cast_signed());
+        wait_until("the process has stopped between two transactions", || {
+            kill(pid, Signal::SIGSTOP).unwrap();
+            wait_until("the process has stopped", || {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+                let state = stat.rsplit(") ").next().unwrap();
+                assert!(!state.starts_with('Z'), "it was faster");
+                state.starts_with('T')
+            });
+            if self.on_server.is_some() {
+                return true;
+            }
+            let mut database = self.database();
+            // Whoever gets the lock at once knows that nobody has stopped with it.
+            database.busy_timeout(Duration::ZERO).unwrap();
+            let free = Transaction::new(&mut database, TransactionBehavior::Immediate).is_ok();
+            if !free {
+                kill(pid, Signal::SIGCONT).unwrap();
+            }
+            free
+        });
+    }
+
     /// Does what no command does, whichever database it is.
     pub fn sql(&self, statements: &str) {
         let url = self.on_server.as_ref().map_or_else(|| self.url(), PgDatabase::url);
@@ -337,6 +362,16 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(started.elapsed() < PATIENCE, "still not so: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Waits until a process has said what a signal means to it: before, it would just die of it.
+pub fn wait_until_it_heeds(pid: u32, signal: Signal) {
+    let bit = 1_u64 << (signal as i32 - 1);
+    wait_until("it heeds the signal", || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        caught.is_some_and(|caught| u64::from_str_radix(caught.trim(), 16).unwrap() & bit != 0)
+    });
 }
 
 /// The keys of an object, sorted.

@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{Desk, Done, finish, start};
+use super::{Desk, Done, finish, start, wait_until_it_heeds};
 
 /// A `rollcall worker`, which is killed with this if it still lives.
 pub struct Worker(Option<Child>);
@@ -37,6 +37,7 @@ impl Worker {
 
     /// Tells it to end, and waits for that.
     pub fn drain(self) -> Done {
+        wait_until_it_heeds(self.pid(), Signal::SIGTERM);
         self.signal(Signal::SIGTERM);
         self.ends()
     }

@@ -266,7 +266,7 @@ fn what_is_taken_back_was_never_recorded() {
 
 #[test]
 fn of_many_who_write_at_once_each_gets_a_number() {
-    const WRITERS: usize = 50;
+    const WRITERS: usize = 16;
     const EACH: usize = 4;
     let Fixture { store, folder } = empty(Place::new());
     let together = std::sync::Barrier::new(WRITERS);

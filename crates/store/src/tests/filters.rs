@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use rollcall_domain::filter::{
     Comparison, Expr, Filter, List, Literal, Moment, Part, PartTest, Test, UserTest, parse,
 };
@@ -165,8 +165,14 @@ fn population(runner: &mut TestRunner) -> (Fixture, Vec<User>) {
 #[test]
 fn filters_select_what_the_oracle_selects() {
     let mut selected = 0;
-    for _ in 0..POPULATIONS {
+    for n in 0..u64::from(POPULATIONS) {
         let config = Config { cases: FILTERS_EACH, failure_persistence: None, ..Config::default() };
+        // By one given seed each is another one, too.
+        let rng_seed = match config.rng_seed {
+            RngSeed::Fixed(seed) => RngSeed::Fixed(seed.wrapping_add(n)),
+            RngSeed::Random => RngSeed::Random,
+        };
+        let config = Config { rng_seed, ..config };
         let mut runner = TestRunner::new(config);
         let (Fixture { store, folder: _folder }, users) = population(&mut runner);
         let names = store.organizations().unwrap();
