@@ -152,6 +152,16 @@ impl UserPassword {
         self.scheme
     }
 
+    /// What [`Self::parse`] reads as the same.
+    #[must_use]
+    pub fn text(&self) -> Secret {
+        match (self.scheme.form(), self.scheme.headers()) {
+            // It has its scheme before it anyway.
+            (Form::Pbkdf2, _) | (_, []) => self.value.clone(),
+            (_, [header, ..]) => Secret::new(format!("{{{header}}}{}", self.value())),
+        }
+    }
+
     /// What FreeRADIUS is given.
     #[must_use]
     pub fn value(&self) -> &str {
@@ -243,6 +253,32 @@ mod tests {
         ] {
             assert!(parsed(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_is_read_as_the_same() {
+        let digests = |length: usize| HEXLOWER.encode(&vec![7; length]);
+        let mut seen = Vec::new();
+        for (scheme, value) in [
+            (PasswordScheme::Cleartext, "{nt}secret".to_owned()),
+            (PasswordScheme::Crypt, "$6$salt$hash".to_owned()),
+            (PasswordScheme::Nt, digests(16)),
+            (PasswordScheme::Md5, digests(16)),
+            (PasswordScheme::Smd5, digests(20)),
+            (PasswordScheme::Sha, digests(20)),
+            (PasswordScheme::Ssha, digests(28)),
+            (PasswordScheme::Sha2, digests(32)),
+            (PasswordScheme::Ssha224, digests(32)),
+            (PasswordScheme::Ssha256, digests(40)),
+            (PasswordScheme::Ssha384, digests(56)),
+            (PasswordScheme::Ssha512, digests(72)),
+            (PasswordScheme::Pbkdf2, "HMACSHA2+256:AAAnEA==:c2FsdHNhbHQ=:aGFzaGhhc2g=".to_owned()),
+        ] {
+            let password = UserPassword::new(scheme, &value).unwrap();
+            assert_eq!(UserPassword::parse(password.text().reveal()).unwrap(), password);
+            seen.push(scheme);
+        }
+        assert_eq!(seen, PasswordScheme::ALL);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What FreeRADIUS answers when a user comes with the right password: the user's own items and those of the profiles, one
 //! source after the other, by their operators.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::{Item, Operator, Profile, Timestamp, User};
@@ -25,7 +27,7 @@ pub struct Answered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reply {
     /// Why it is a reject, whatever the password; none: it accepts.
-    pub rejected: Option<&'static str>,
+    pub rejected: Option<Cow<'static, str>>,
     /// What the request has to be like: the user's check attributes that compare.
     #[serde(rename = "if")]
     pub conditions: Vec<String>,
@@ -41,10 +43,10 @@ impl Reply {
     pub fn to(user: &User, profiles: &[Profile], now: Timestamp) -> Self {
         let nothing = Self { rejected: None, conditions: Vec::new(), checks: Vec::new(), items: Vec::new() };
         if !user.is_active {
-            return Self { rejected: Some("the user is inactive"), ..nothing };
+            return Self { rejected: Some("the user is inactive".into()), ..nothing };
         }
         if user.expiration.is_some_and(|expiration| expiration <= now) {
-            return Self { rejected: Some("the user has expired"), ..nothing };
+            return Self { rejected: Some("the user has expired".into()), ..nothing };
         }
         let bare = |rows: &[crate::ItemRow]| -> Vec<Item> {
             let item = |row: &crate::ItemRow| Item {
@@ -80,7 +82,7 @@ impl Reply {
                 _ => false,
             };
             if sets && name == "auth-type" && item.value.eq_ignore_ascii_case("reject") {
-                self.rejected = Some("Auth-Type := Reject");
+                self.rejected = Some("Auth-Type := Reject".into());
             }
             if sets { self.checks.push(item.to_string()) } else { conditions.push(item.to_string()) }
         }
@@ -126,7 +128,7 @@ impl Reply {
     /// In lines, for people.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        if let Some(why) = self.rejected {
+        if let Some(why) = &self.rejected {
             return vec![format!("Access-Reject: {why}")];
         }
         let mut lines = vec!["Access-Accept".to_owned()];

@@ -173,6 +173,13 @@ fn what_is_looked_at_is_the_same_there() {
         }
         ana.same(&["runs", "outcomes", run, "--format", "csv", "--raw"]).exits(0);
     }
+    for user in ["n1", "n/2", "s1"] {
+        ana.same(&["radius", "reply", user]).exits(0);
+        ana.same(&["radius", "reply", user, "--json"]).exits(0);
+    }
+    ana.same(&["radius", "reply", "nobody"]).exits(1);
+    ana.same(&["radius", "reply", "n1", "--preview", "1"]);
+    ana.same(&["radius", "reply", "n1", "--preview", "2"]).exits(1);
     ana.same(&["filters", "count", "golden"]).exits(0);
     ana.same(&["scripts", "diff", "mark"]).exits(0);
     ana.same(&["audit", "head"]).exits(0);
@@ -396,6 +403,47 @@ fn everything_is_edited_from_there() {
     );
     ana.ok(&["settings", "unset", "prune_after"]);
     ana.same(&["settings", "list"]).exits(0);
+    server.end();
+}
+
+#[test]
+fn users_are_given_passwords_and_previews_answer_from_there() {
+    let desk = Desk::on_file().and_users(2);
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    let server = Server::on(&desk);
+    let ana = There::new(&desk, &server, "ana", ALL);
+    let kept = || -> (Option<String>, Option<String>) {
+        let query = "SELECT password_scheme, password FROM users WHERE username = 'user001'";
+        desk.database().query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    let set = |typed: &str, args: &[&str]| {
+        desk.write("typed", format!("{typed}\n"));
+        let mut command = ana.command(&[&["users", "password", "user001"], args].concat());
+        command.stdin(std::fs::File::open(desk.path("typed")).unwrap());
+        finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+    let set_to = |typed: &str, args: &[&str], scheme: &str, value: &str| {
+        let done = set(typed, args).exits(0);
+        assert!(done.err.contains(&format!("has another password, kept as {scheme}")), "{done:?}");
+        assert_eq!(kept(), (Some(scheme.to_owned()), Some(value.to_owned())));
+    };
+    set_to("{clear}{crypt}odd", &[], "Cleartext-Password", "{crypt}odd");
+    set_to("{nt}odd", &["--scheme", "Cleartext-Password"], "Cleartext-Password", "{nt}odd");
+    let digest = "0cb6948805f797bf2a82807973b89537";
+    set_to(digest, &["--scheme", "NT-Password"], "NT-Password", &format!("0x{digest}"));
+    set("{nt}short", &[]).exits(1);
+    ana.same(&["users", "password", "nobody", "--remove", "--yes"]).exits(1);
+    assert!(kept().1.is_some());
+    ana.ok(&["users", "password", "user001", "--remove", "--yes"]);
+    assert_eq!(kept().1, None);
+
+    let script = "user.attribute_add('Session-Timeout', '60', ':=')";
+    desk.run(script, &["--filter", "username eq \"user001\""]).exits(0);
+    let planned = ana.same(&["radius", "reply", "user001", "--preview", "1", "--json"]).exits(0).object();
+    assert_eq!(planned["before"]["items"], json!([]));
+    assert_eq!(planned["after"]["items"][0]["attr"], "Session-Timeout");
+    ana.same(&["radius", "reply", "user001", "--preview", "1"]).exits(0);
+    ana.same(&["radius", "reply", "user002", "--preview", "1"]).exits(0);
     server.end();
 }
 

@@ -75,6 +75,7 @@ fn rows() -> Vec<Row> {
         row("get /users/{username}", "/users/n1", Look, North),
         row("get /users/{username}/history", "/users/n1/history", Look, North),
         row("get /users/{username}/reply", "/users/n1/reply", Look, North),
+        row("get /users/{username}/planned-reply", "/users/n1/planned-reply?preview=1", Look, North),
         row("get /history/{obj_id}", "/history/1", Look, North),
         with("post /filter-checks", "/filter-checks", json!({}), Look, Nobody),
         with("post /filter-trees", "/filter-trees", json!({"filter": "klass pr"}), Look, Nobody),

@@ -41,9 +41,12 @@ impl App {
         Ok(Some((self.radius_reply(&before)?, self.radius_reply(&user)?)))
     }
 
-    /// The same for a user, by name.
+    /// What FreeRADIUS answers to a user now, and once a preview is applied.
     pub fn planned_reply_to(&self, preview: RunId, username: &str) -> Result<(Reply, Reply), AppError> {
         let run = self.find_run(preview)?;
+        if run.mode != Mode::Preview {
+            return Err(Refusal::new(format!("run {preview} is no preview: it plans nothing")).into());
+        }
         let user = self.user(username)?;
         let changes = self.may_with(Right::Look, &run)?.changes_planned_for(preview, user.id)?;
         let after = user.after(&changes).map_err(|_| {

@@ -30,7 +30,7 @@ pub(crate) use catalogue::{
 pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
 pub(crate) use filter::{FilterField, FilterTree};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome, ResultColumns, Troubles};
-pub(crate) use reply::Reply;
+pub(crate) use reply::{Answered, PlannedReply, Reply};
 pub(crate) use run::{Approval, Run, Standing};
 pub(crate) use start::{
     Application, Beginning, Brakes, NewRun, OfRun, Plan, Quote, Resuming, Retrying, RowsOf, Targets, Undoing,

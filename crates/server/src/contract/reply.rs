@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use rollcall_domain as domain;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,11 +29,18 @@ pub(crate) struct Answered {
     pub(crate) conditions: Vec<String>,
 }
 
+/// What FreeRADIUS answers to a user now, and once a preview is applied.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PlannedReply {
+    pub(crate) before: Reply,
+    pub(crate) after: Reply,
+}
+
 impl From<domain::Reply> for Reply {
     fn from(reply: domain::Reply) -> Self {
         let domain::Reply { rejected, conditions, checks, items } = reply;
         let answered = |domain::Answered { attr, value, conditions }| Answered { attr, value, conditions };
         let items = items.into_iter().map(answered).collect();
-        Self { rejected: rejected.map(str::to_owned), conditions, checks, items }
+        Self { rejected: rejected.map(Cow::into_owned), conditions, checks, items }
     }
 }

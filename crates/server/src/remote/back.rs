@@ -1,11 +1,13 @@
 //! What a server answers, as what [`rollcall_app::App`] would have given. What no command shows is not told by a server,
 //! and is nothing here.
 
+use std::borrow::Cow;
+
 use rollcall_app::runs::{Failure, Group, ResultColumns, Troubles, Warned, WorkerInfo};
 use rollcall_app::{Imported, Pruned};
 use rollcall_domain::{
-    Approval, Assignment, AuditEntry, Change, Counts, Item, ItemRow, Organization, Outcome, Profile, Run,
-    RunState, SavedFilter, Scope, ScriptVersion, Session, Tally, TargetOutcome, User,
+    Answered, Approval, Assignment, AuditEntry, Change, Counts, Item, ItemRow, Organization, Outcome,
+    Profile, Reply, Run, RunState, SavedFilter, Scope, ScriptVersion, Session, Tally, TargetOutcome, User,
 };
 use rollcall_store::{ByRun, Event};
 use serde_json::value::RawValue;
@@ -302,5 +304,14 @@ impl From<contract::Entry> for AuditEntry {
             previous,
             hash,
         }
+    }
+}
+
+impl From<contract::Reply> for Reply {
+    fn from(reply: contract::Reply) -> Self {
+        let contract::Reply { rejected, conditions, checks, items } = reply;
+        let answered = |contract::Answered { attr, value, conditions }| Answered { attr, value, conditions };
+        let items = items.into_iter().map(answered).collect();
+        Self { rejected: rejected.map(Cow::Owned), conditions, checks, items }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::Read;
 
 use rollcall_app::{Imported, ReadFilter};
-use rollcall_domain::{Change, Field, Refusal, User, UserId, diff};
+use rollcall_domain::{Change, Field, Refusal, Reply, RunId, User, UserId, UserPassword, diff};
 use rollcall_store::Event;
 use serde_json::{Map, json};
 use ureq::http::{HeaderMap, HeaderValue, Method, header};
@@ -91,6 +91,45 @@ impl Site {
         match self {
             Self::Here(app) => Ok(app.set_user(username, assignments)?),
             Self::There(client) => client.set_user(username, assignments),
+        }
+    }
+
+    /// Gives a user another password for RADIUS, or none.
+    pub(crate) fn set_user_password(
+        &self,
+        username: &str,
+        password: Option<&UserPassword>,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Here(app) => Ok(app.set_user_password(username, password)?),
+            Self::There(client) => {
+                let text = password.map(UserPassword::text);
+                let patch = json!({ "password": text.as_ref().map_or("", |text| text.reveal()) });
+                client.say(Method::PATCH, &Address::of(&["users", username]), &HeaderMap::new(), &patch)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// What FreeRADIUS answers to a user.
+    pub(crate) fn radius_reply(&self, username: &str) -> anyhow::Result<Reply> {
+        match self {
+            Self::Here(app) => Ok(app.radius_reply(&app.user(username)?)?),
+            Self::There(client) => {
+                Ok(client.get::<contract::Reply>(&Address::of(&["users", username, "reply"]))?.into())
+            }
+        }
+    }
+
+    /// The same now, and once a preview is applied.
+    pub(crate) fn planned_reply_to(&self, preview: RunId, username: &str) -> anyhow::Result<(Reply, Reply)> {
+        match self {
+            Self::Here(app) => Ok(app.planned_reply_to(preview, username)?),
+            Self::There(client) => {
+                let address = Address::of(&["users", username, "planned-reply"]);
+                let planned: contract::PlannedReply = client.get(&address.with("preview", Some(preview)))?;
+                Ok((planned.before.into(), planned.after.into()))
+            }
         }
     }
 

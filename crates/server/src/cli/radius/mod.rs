@@ -25,12 +25,11 @@ pub(super) enum Radius {
 
 impl Radius {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let app = context.app()?;
         match self {
-            Self::Config(command) => command.run(&app),
-            Self::Reply(command) => command.run(&app),
-            Self::Check(command) => command.run(&app),
-            Self::Dictionary(command) => command.run(&app),
+            Self::Config(command) => command.run(&context.app()?),
+            Self::Reply(command) => command.run(&context.site()?),
+            Self::Check(command) => command.run(&context.app()?),
+            Self::Dictionary(command) => command.run(&context.app()?),
         }
     }
 }

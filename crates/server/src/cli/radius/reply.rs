@@ -2,16 +2,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::App;
 use rollcall_domain::{Reply, RunId};
-use serde::Serialize;
 
 use crate::contract;
 use crate::output::{one_line, print_json, stdout};
+use crate::remote::Site;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It is worked out here, from the user's items and the profiles; counters and what other modules of \
+    after_help = "It is worked out from the user's items and the profiles; counters and what other modules of \
                         FreeRADIUS add are not in it.\n\n\
                         Example:\n  rollcall radius reply ana.berg7 --preview 12"
 )]
@@ -26,16 +25,10 @@ pub(crate) struct ReplyTo {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Planned {
-    before: contract::Reply,
-    after: contract::Reply,
-}
-
 impl ReplyTo {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let Some(preview) = self.preview else {
-            let reply = app.radius_reply(&app.user(&self.username)?)?;
+            let reply = site.radius_reply(&self.username)?;
             if self.json {
                 print_json(&contract::Reply::from(reply))?;
             } else {
@@ -43,9 +36,9 @@ impl ReplyTo {
             }
             return Ok(ExitCode::SUCCESS);
         };
-        let (before, after) = app.planned_reply_to(preview, &self.username)?;
+        let (before, after) = site.planned_reply_to(preview, &self.username)?;
         if self.json {
-            print_json(&Planned { before: before.into(), after: after.into() })?;
+            print_json(&contract::PlannedReply { before: before.into(), after: after.into() })?;
         } else {
             writeln!(stdout(), "before")?;
             write(&before, "  ")?;

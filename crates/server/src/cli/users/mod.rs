@@ -45,7 +45,7 @@ impl Users {
             Self::Show(command) => command.run(&site()?),
             Self::History(command) => command.run(&site()?),
             Self::Set(command) => command.run(&site()?),
-            Self::Password(command) => command.run(&context.app()?),
+            Self::Password(command) => command.run(&site()?),
             Self::Remove(command) => command.run(&site()?),
             Self::Export(command) => command.run(&site()?),
         }

@@ -1,11 +1,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_app::App;
 use rollcall_domain::{PasswordScheme, UserPassword};
 
 use crate::cli::confirm;
 use crate::cli::credentials::new_password;
+use crate::remote::Site;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -30,13 +30,13 @@ pub(crate) struct Password {
 }
 
 impl Password {
-    pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let name = &app.user(&self.username)?.username;
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let name = &site.user(&self.username)?.username;
         if self.remove {
             if !confirm(self.yes, &format!("Remove the password of user {name}?"))? {
                 return Ok(ExitCode::FAILURE);
             }
-            app.set_user_password(name, None)?;
+            site.set_user_password(name, None)?;
             tell(format_args!("user {name:?} has no password"));
             return Ok(ExitCode::SUCCESS);
         }
@@ -45,7 +45,7 @@ impl Password {
             Some(scheme) => UserPassword::new(scheme, typed.reveal())?,
             None => UserPassword::parse(typed.reveal())?,
         };
-        app.set_user_password(name, Some(&password))?;
+        site.set_user_password(name, Some(&password))?;
         tell(format_args!("user {name:?} has another password, kept as {}", password.scheme()));
         Ok(ExitCode::SUCCESS)
     }

@@ -49,6 +49,7 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(users::one, users::edit, users::remove))
         .routes(routes!(users::history))
         .routes(routes!(users::reply))
+        .routes(routes!(users::planned_reply))
         .routes(routes!(organizations::list, organizations::add))
         .routes(routes!(organizations::rename, organizations::remove))
         .routes(routes!(profiles::list, profiles::add))

@@ -7,14 +7,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{App, EXPORT_COLUMNS, UserEdit, export_row};
-use rollcall_domain::UserId;
+use rollcall_domain::{RunId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::conditions::{Seen, tagged};
 use super::page::{self, Part};
 use super::reading::{edits, new_user};
-use crate::contract::{Event, NewUser, Page, Reply, User, UserPatch, Written};
+use crate::contract::{Event, NewUser, Page, PlannedReply, Reply, User, UserPatch, Written};
 use crate::http::blocking;
 use crate::http::door::Caller;
 use crate::http::extract::{Body, Path, Query};
@@ -154,6 +154,28 @@ pub(super) async fn remove(
 pub(super) async fn reply(Caller(app): Caller, Path(username): Path<String>) -> Result<Json<Reply>, Problem> {
     let reply = blocking(move || app.radius_reply(&app.user(&username)?));
     Ok(Json(reply.await?.into()))
+}
+
+/// Which preview.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Planned {
+    /// The number of the preview.
+    #[param(value_type = i64)]
+    preview: RunId,
+}
+
+/// What FreeRADIUS answers to a user now, and once a preview is applied that plans something for them.
+#[utoipa::path(get, path = "/users/{username}/planned-reply", tag = "users",
+    params(("username" = String, Path), Planned), responses((status = 200, body = PlannedReply)))]
+pub(super) async fn planned_reply(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    Query(planned): Query<Planned>,
+) -> Result<Json<PlannedReply>, Problem> {
+    let (before, after) = blocking(move || app.planned_reply_to(planned.preview, &username)).await?;
+    Ok(Json(PlannedReply { before: before.into(), after: after.into() }))
 }
 
 /// What was changed of a user, newest first: by runs and by hand. What was pruned is missing.
