@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { Site, faults } from "./site.mjs";
+import { Site, faults, until } from "./site.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const pictures = join(root, "target/screens");
@@ -122,7 +122,17 @@ const SCREENS = [
   { route: "/runs/{run}", name: "run-stopped", at: "/runs/5" },
   { route: "/runs/{run}", name: "run-held", at: "/runs/6" },
   { route: "/runs/{run}", name: "run-of-rows", at: "/runs/7" },
-  { route: "/runs/{run}", name: "run-running", at: "/runs/8" },
+  {
+    route: "/runs/{run}",
+    name: "run-running",
+    at: "/runs/8",
+    // It takes some commits before there is anything to be drawn.
+    before: (page) =>
+      until("its outcomes are drawn over time", async () => {
+        await page.reload();
+        return (await page.getByRole("heading", { name: "Over time" }).count()) > 0;
+      }),
+  },
   { route: "/runs/{run}/script", name: "run-script", at: "/runs/1/script#line-7" },
   { route: "/filters", name: "filters" },
   { route: "/filters", name: "filter", at: "/filters?name=expired" },

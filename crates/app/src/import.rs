@@ -15,11 +15,9 @@ use rollcall_store::{Added, Import, Newcomer, StoreError};
 use crate::csv_text::{csv_error, restore};
 use crate::export::EXPORT_COLUMNS;
 use crate::lines::{Lines, note_lines};
+use crate::table::NAME_ENCODING;
 use crate::users::DEFAULT_ORGANIZATION;
 use crate::{App, AppError};
-
-/// What to do where a file is in another encoding; each door has its own way of it.
-pub const NAME_ENCODING: &str = "name the file's encoding";
 
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

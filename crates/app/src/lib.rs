@@ -51,10 +51,10 @@ pub use error::{AppError, Kind};
 pub use expected::{Expected, revision};
 pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::{Counted, FilterFault, ReadFilter};
-pub use import::{Fault, Imported, NAME_ENCODING};
+pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
 pub use statistics::Statistics;
-pub use table::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
+pub use table::{MAX_COLUMNS, MAX_ROW, NAME_ENCODING, Quote, Row, Table, TableError, TableOptions};
 pub use uploads::Uploading;
 pub use users::{Found, NewUser, Reverting, SearchKey, UserEdit};
 

@@ -138,7 +138,7 @@ fn nothing_is_lost_or_done_twice_while_others_edit_the_same_users() {
         (ended, editor.join().unwrap())
     });
     check(&app, &ended);
-    assert!(edits > 0);
+    assert!(edits >= 3, "the users were edited while the run was at work: {edits}");
     // A target that was disturbed again and again is given up, and says so; every other one is there once, in order.
     let all = outcomes(&app, &ended);
     let numbers = |user: usize| {

@@ -98,8 +98,7 @@ fn undecodable_cells_are_faults() {
         faults(&mut table),
         [
             Some(
-                "the cell in column \"city\" is not UTF-8, as --encoding says; name the file's encoding"
-                    .to_owned()
+                "the cell in column \"city\" is not UTF-8, as was said; name the file's encoding".to_owned()
             ),
             None
         ]
@@ -110,15 +109,14 @@ fn undecodable_cells_are_faults() {
         [
             None,
             Some(
-                "the cell in column \"city\" is not UTF-8 as the rows before; name the file's encoding with \
-                 --encoding"
+                "the cell in column \"city\" is not UTF-8 as the rows before; name the file's encoding"
                     .to_owned()
             ),
             None
         ]
     );
     let mut table = read(b"name,city\nanna,\x81\xff\n", &named("shift_jis"));
-    let expected = "the cell in column \"city\" is not Shift_JIS; name the file's encoding with --encoding";
+    let expected = "the cell in column \"city\" is not Shift_JIS; name the file's encoding";
     assert_eq!(faults(&mut table), [Some(expected.to_owned())]);
     let message = refusal(b"\xef\xbb\xbfname,cit\xfc\n", &options());
     assert!(

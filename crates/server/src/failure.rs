@@ -1,9 +1,10 @@
 //! Exit statuses. 0: done. 3: done, but some targets failed, timed out or conflicted. 2: the command cannot be
 //! understood. 1: anything else, stopped and cancelled runs too.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
-use rollcall_app::AppError;
+use rollcall_app::{AppError, NAME_ENCODING};
 use rollcall_domain::Refusal;
 use rollcall_store::StoreError;
 
@@ -46,6 +47,11 @@ fn told(error: &anyhow::Error) -> String {
         Some(known) => more(known.to_string(), known.on_the_command_line()),
         None => told,
     }
+}
+
+/// A fault of a file, with the option that does something about it.
+pub(crate) fn with_option(fault: &str) -> Cow<'_, str> {
+    if fault.ends_with(NAME_ENCODING) { format!("{fault} with --encoding").into() } else { fault.into() }
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {

@@ -178,7 +178,8 @@ fn what_is_looked_at_is_the_same_there() {
         ana.same(&["radius", "reply", user, "--json"]).exits(0);
     }
     ana.same(&["radius", "reply", "nobody"]).exits(1);
-    ana.same(&["radius", "reply", "n1", "--preview", "1"]);
+    ana.same(&["radius", "reply", "n1", "--preview", "1"]).exits(0);
+    ana.same(&["radius", "reply", "n/2", "--preview", "1"]).exits(1);
     ana.same(&["radius", "reply", "n1", "--preview", "2"]).exits(1);
     ana.same(&["filters", "count", "golden"]).exits(0);
     ana.same(&["scripts", "diff", "mark"]).exits(0);
@@ -433,9 +434,11 @@ fn users_are_given_passwords_and_previews_answer_from_there() {
     set_to(digest, &["--scheme", "NT-Password"], "NT-Password", &format!("0x{digest}"));
     set("{nt}short", &[]).exits(1);
     ana.same(&["users", "password", "nobody", "--remove", "--yes"]).exits(1);
-    assert!(kept().1.is_some());
+    assert_eq!(kept().1, Some(format!("0x{digest}")));
     ana.ok(&["users", "password", "user001", "--remove", "--yes"]);
     assert_eq!(kept().1, None);
+    let audit = desk.ok(&["audit", "list", "--action", "user-password", "--format", "json"]).objects();
+    assert_eq!(column(&audit, "subject"), ["user user001"; 4]);
 
     let script = "user.attribute_add('Session-Timeout', '60', ':=')";
     desk.run(script, &["--filter", "username eq \"user001\""]).exits(0);

@@ -114,7 +114,7 @@ fn an_endless_loop_times_out_alone() {
     let run = desk.run(script, &args).exits(3).object();
     let outcomes = desk.outcomes(&run);
     assert_eq!(column(&outcomes, "outcome"), ["changed", "timed_out", "changed", "changed"]);
-    assert!(outcomes[1]["error"]["message"].as_str().unwrap().contains("2 s"), "{}", outcomes[1]);
+    assert!(outcomes[1]["error"]["message"].as_str().unwrap().contains(" 2 s"), "{}", outcomes[1]);
     assert_eq!(desk.user(&name(2))["klass"], "");
 }
 

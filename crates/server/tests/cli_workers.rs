@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
-
 use common::workers::{Worker, done_by};
 use common::{Desk, column, finish, start, wait_until};
 use nix::sys::signal::Signal;
@@ -146,18 +144,17 @@ fn a_command_and_a_worker_share_a_run() {
 }
 
 #[test]
-fn a_cancel_reaches_every_worker_within_a_second() {
+fn a_cancel_reaches_every_worker_at_once() {
     let desk = Desk::with_users(900);
     let run = queue(&desk, SLOW, &QUEUE);
     let both = [Worker::start(&desk), Worker::start(&desk)];
     wait_for(&desk, run, 50);
     let id = run.to_string();
     desk.ok(&["runs", "cancel", &id]);
-    let asked = Instant::now();
+    // From here on nobody has any of it, whatever else a machine may be at.
+    assert_eq!(desk.store().chunk_holders().unwrap(), [] as [String; 0]);
     let before = show(&desk, run);
     wait_until("both are idle", || column(&workers(&desk), "state") == ["idle", "idle"]);
-    // They say so every two seconds.
-    assert!(asked.elapsed() < Duration::from_secs(60));
     let cancelled = show(&desk, run);
     assert_eq!(cancelled["state"], "cancelled");
     assert_eq!(cancelled["outcomes"], before["outcomes"], "nothing was written any more");

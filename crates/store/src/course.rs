@@ -1,22 +1,32 @@
 //! How the outcomes of a run lie along its targets, and over time.
 
-use rollcall_domain::{Run, RunId, Tally, Timestamp};
+use rollcall_domain::{Run, RunId, Tally};
 
-use crate::db::{Tx, args};
-use crate::outcomes::outcome;
-use crate::runs::{self, counters, read_counters};
+use crate::db::{Row, args};
+use crate::outcomes::reading::outcome;
+use crate::runs::read_counters;
 use crate::{Store, StoreError, sql};
+
+/// Notes counters of a run (`?2` to `?7`) for a tenth of a second (`?15`).
+macro_rules! note {
+    () => {
+        concat!(
+            "INSERT INTO timelines (run_id, tenth, ",
+            crate::runs::counters!(),
+            ") VALUES (?1, ?15, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, tenth) DO UPDATE SET \
+             changed = timelines.changed + excluded.changed, unchanged = timelines.unchanged + excluded.unchanged, \
+             skipped = timelines.skipped + excluded.skipped, failed = timelines.failed + excluded.failed, \
+             timed_out = timelines.timed_out + excluded.timed_out, conflict = timelines.conflict + excluded.conflict"
+        )
+    };
+}
+pub(crate) use note;
 
 sql! {
     COURSE = "SELECT (seq - 1) * CAST(?2 AS BIGINT) / CAST(?3 AS BIGINT), outcome, count(*), CAST(sum(micros) AS BIGINT) \
               FROM outcomes WHERE run_id = ?1 GROUP BY 1, 2 ORDER BY 1, 2";
-    NOTE = concat!("INSERT INTO timelines (run_id, tenth, ", counters!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-                    ON CONFLICT (run_id, tenth) DO UPDATE SET changed = timelines.changed + excluded.changed, \
-                    unchanged = timelines.unchanged + excluded.unchanged, skipped = timelines.skipped + excluded.skipped, \
-                    failed = timelines.failed + excluded.failed, timed_out = timelines.timed_out + excluded.timed_out, \
-                    conflict = timelines.conflict + excluded.conflict");
-    SPAN = "SELECT min(tenth), max(tenth) FROM timelines WHERE run_id = ?1 HAVING count(*) > 0";
-    TIMELINE = "SELECT (tenth - ?2) / CAST(?3 AS BIGINT), CAST(sum(changed) AS BIGINT), CAST(sum(unchanged) AS BIGINT), \
+    SPAN = "SELECT max(tenth), count(*) FROM timelines WHERE run_id = ?1 HAVING count(*) > 0";
+    TIMELINE = "SELECT tenth / CAST(?2 AS BIGINT), CAST(sum(changed) AS BIGINT), CAST(sum(unchanged) AS BIGINT), \
                 CAST(sum(skipped) AS BIGINT), CAST(sum(failed) AS BIGINT), CAST(sum(timed_out) AS BIGINT), \
                 CAST(sum(conflict) AS BIGINT) FROM timelines WHERE run_id = ?1 GROUP BY 1 ORDER BY 1";
 }
@@ -32,48 +42,40 @@ pub struct CoursePart {
     pub micros: u64,
 }
 
-/// The outcomes that a run got when.
+/// The outcomes that a run got when, from its beginning; what passed while nobody executed it is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline {
-    /// When the first part begins.
-    pub begin: Timestamp,
     /// How long each part is, in milliseconds.
     pub millis: u64,
-    /// From the first part to the last, what came in each; nothing where nobody was at the run.
+    /// What came in each.
     pub parts: Vec<Tally>,
 }
 
-const TENTH: i64 = 100_000;
+/// A part has so many moments on average at least: one with none between two with one is no news.
+const MOMENTS: u64 = 4;
+/// From here on moments are noted for longer times together, so that there are some thousands a day, in tenths of seconds.
+const LONG: i64 = 6_000;
+const TOGETHER: i64 = 100;
 
-/// The counters of a tally, in the order of their columns.
-pub(crate) fn counted(tally: &Tally) -> [i64; 6] {
-    runs::COUNTED.map(|outcome| i64::try_from(tally.get(outcome)).unwrap_or(i64::MAX))
-}
-
-/// Notes what was committed just now. Whoever does holds the run's row.
-pub(crate) fn note(tx: &Tx<'_>, run: RunId, now: Timestamp, counted: [i64; 6]) -> Result<(), StoreError> {
-    let [changed, unchanged, skipped, failed, timed_out, conflict] = counted;
-    let tenth = now.as_micros().div_euclid(TENTH);
-    tx.execute(NOTE, args![run, tenth, changed, unchanged, skipped, failed, timed_out, conflict])?;
-    Ok(())
+/// The moment for which is noted what a run gets after so many milliseconds.
+pub(crate) fn moment(millis: i64) -> i64 {
+    let tenth = millis.max(0) / 100;
+    if tenth < LONG { tenth } else { tenth - tenth % TOGETHER }
 }
 
 impl Store {
-    /// The outcomes that a run got when, in so many parts at most; none of a run that has none, or whose are pruned.
+    /// The outcomes that a run got when, in so many parts at most; none of a run that has none. Those of before there were
+    /// timelines, and those that are pruned, are not in it.
     pub fn timeline(&self, run: RunId, parts: u32) -> Result<Option<Timeline>, StoreError> {
         self.read(|tx| {
-            let span = tx.first(SPAN, args![run], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
-            let Some((first, last)) = span else { return Ok(None) };
-            let tenths = last - first + 1;
-            let length = tenths.unsigned_abs().div_ceil(u64::from(parts.max(1))).cast_signed();
-            let mut timeline = Timeline {
-                begin: Timestamp::from_micros(first * TENTH)
-                    .ok_or_else(|| StoreError::Corrupt(format!("the time of an outcome of run {run}")))?,
-                millis: length.unsigned_abs() * 100,
-                parts: Vec::new(),
-            };
-            for (part, tally) in tx.all(TIMELINE, args![run, first, length], |row| {
-                Ok((row.get::<i64>(0)?, read_counters(row, 1)?))
+            let number = |row: &Row<'_>, column| row.get::<i64>(column);
+            let span = tx.first(SPAN, args![run], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
+            let Some((last, moments)) = span else { return Ok(None) };
+            let parts = u64::from(parts).min(moments.unsigned_abs() / MOMENTS).max(1);
+            let length = (last.unsigned_abs() + 1).div_ceil(parts);
+            let mut timeline = Timeline { millis: length * 100, parts: Vec::new() };
+            for (part, tally) in tx.all(TIMELINE, args![run, length.cast_signed()], |row| {
+                Ok((number(row, 0)?, read_counters(row, 1)?))
             })? {
                 timeline.parts.resize(usize::try_from(part).unwrap_or_default(), Tally::default());
                 timeline.parts.push(tally);

@@ -3,7 +3,7 @@
 use rollcall_domain::{Assignment, Change, ItemRow, OrganizationId, Replay, RunId, User, UserId};
 
 use crate::db::{Row, Tx, args};
-use crate::outcomes::{Notes, cells, parse};
+use crate::outcomes::reading::{Notes, cells, parse};
 use crate::profiles::operator;
 use crate::{Store, StoreError, json, runs, sql};
 

@@ -6,9 +6,10 @@ use rollcall_domain::{
 
 use crate::db::{Arg, Row, Tx, args};
 use crate::filter::{Condition, Shape};
+use crate::outcomes::reading;
 use crate::scope::covered;
 use crate::staging::Staging;
-use crate::{Store, StoreError, approvals, audit, chunks, json, outcomes, run_keys, sql};
+use crate::{Store, StoreError, approvals, audit, chunks, json, run_keys, sql};
 
 /// The counters of a run, as [`read_counters`] reads them.
 macro_rules! counters {
@@ -550,10 +551,10 @@ impl Store {
                 return Ok(run);
             }
             // Its chunks were done out of order.
-            let Some(plan) = run.plan.as_deref().map(outcomes::read_plan).transpose()? else {
+            let Some(plan) = run.plan.as_deref().map(reading::read_plan).transpose()? else {
                 return Ok(run);
             };
-            let plan = outcomes::plan_after(tx, run.id, plan, run.planned)?;
+            let plan = reading::plan_after(tx, run.id, plan, run.planned)?;
             tx.execute(SET_PLAN, args![run.id, plan.to_string(), run.cursor])?;
             one(tx, run.id)?.ok_or(StoreError::RunLost(run.id))
         })

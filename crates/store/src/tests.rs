@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rollcall_domain::{
     Act, Assignment, Brakes, Counts, Edit, Field, Grant, Item, ItemKind, Mode, Outcome, Role, Run, RunState,
-    Scope, Selection, Settings, TargetOutcome, Timestamp, User, UserPassword, Zone, diff,
+    Scope, Selection, Settings, Tally, TargetOutcome, Timestamp, User, UserPassword, Zone, diff,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -316,6 +316,8 @@ fn statements() -> impl Iterator<Item = (&'static str, crate::db::Sql)> {
         load::STATEMENTS,
         organizations::STATEMENTS,
         outcomes::STATEMENTS,
+        outcomes::counting::STATEMENTS,
+        outcomes::reading::STATEMENTS,
         profiles::STATEMENTS,
         prune::STATEMENTS,
         radius::STATEMENTS,
@@ -476,34 +478,36 @@ fn a_chunk_is_committed_once_and_by_its_holder_only() {
 
 #[test]
 fn a_run_tells_what_came_when() {
-    let Fixture { store, folder: _folder } = fixture(6);
+    let Fixture { store, folder: _folder } = fixture(16);
     let seen = users_of(&store);
     let run = start(&store, Mode::Preview);
     assert_eq!(store.timeline(run.id, 10).unwrap(), None);
-    let settle = |seq: i64, outcome: Outcome| {
-        let user = &seen[usize::try_from(seq).unwrap() - 1];
-        Settled::new(TargetOutcome::new(seq, user.id, outcome), Some(user.version), None)
-    };
-    let commit = |after: i64, last: i64, millis: u64, outcome: Outcome| {
-        let settled: Vec<_> = (after + 1..=last).map(|seq| settle(seq, outcome)).collect();
-        let at = Timestamp::from_micros(now().as_micros() / 1_000_000 * 1_000_000).unwrap();
-        let of = Stretch { now: at.plus(Duration::from_millis(millis)), ..stretch(&run, after, last) };
-        assert!(matches!(store.commit_chunk(&of, &settled), Ok(Commit::Done { .. })));
-    };
-    commit(0, 2, 10, Outcome::Unchanged);
-    commit(2, 3, 90, Outcome::Failed);
-    commit(3, 4, 310, Outcome::Skipped);
-    commit(4, 6, 950, Outcome::Unchanged);
+    // A moment each tenth of a second, then nothing, then some more.
+    for (tenth, user) in (0..12).chain(30..34).zip(&seen) {
+        let outcome = if tenth == 2 { Outcome::Failed } else { Outcome::Unchanged };
+        let settled = Settled::new(TargetOutcome::new(user.id, user.id, outcome), Some(user.version), None);
+        let of = Stretch { millis: tenth * 100 + 7, ..stretch(&run, user.id - 1, user.id) };
+        assert!(matches!(store.commit_chunk(&of, &[settled]), Ok(Commit::Done { .. })));
+    }
     let told = |parts: u32| {
         let timeline = store.timeline(run.id, parts).unwrap().unwrap();
-        let counts = timeline.parts.iter().map(rollcall_domain::Tally::total).collect::<Vec<_>>();
-        (timeline.begin.as_micros() % 1_000_000, timeline.millis, counts)
+        (timeline.millis, timeline.parts.iter().map(Tally::total).collect::<Vec<_>>())
     };
-    assert_eq!(told(100), (0, 100, vec![3, 0, 0, 1, 0, 0, 0, 0, 0, 2]));
-    assert_eq!(told(4), (0, 300, vec![3, 1, 0, 2]));
-    assert_eq!(told(1), (0, 1_000, vec![6]));
-    let first = &store.timeline(run.id, 4).unwrap().unwrap().parts[0];
-    assert_eq!((first.get(Outcome::Unchanged), first.get(Outcome::Failed)), (2, 1));
+    // Sixteen moments are four parts at most.
+    assert_eq!(told(100), (900, vec![9, 3, 0, 4]));
+    assert_eq!(told(3), (1_200, vec![12, 0, 4]));
+    assert_eq!(told(1), (3_400, vec![16]));
+    let first = &store.timeline(run.id, 100).unwrap().unwrap().parts[0];
+    assert_eq!((first.get(Outcome::Unchanged), first.get(Outcome::Failed)), (8, 1));
+}
+
+#[test]
+fn what_comes_late_is_noted_for_longer_times_together() {
+    for (millis, moment) in
+        [(-1, 0), (99, 0), (100, 1), (599_999, 5_999), (600_000, 6_000), (609_999, 6_000), (610_000, 6_100)]
+    {
+        assert_eq!(course::moment(millis), moment, "{millis}");
+    }
 }
 
 #[test]

@@ -205,7 +205,9 @@ impl Store {
                 false => error,
             })?;
             items(tx, after.id, changes)?;
-            let mut deed = users::deed(Action::UserEdit, before);
+            let is_password_alone = changes.is_empty() && password.written().is_some();
+            let action = if is_password_alone { Action::UserPassword } else { Action::UserEdit };
+            let mut deed = users::deed(action, before);
             if let Some(password) = password.written() {
                 let kept = scheme(password).attribute();
                 tx.execute(UPDATE_PASSWORD, args![after.id, password.map(UserPassword::value), kept])?;

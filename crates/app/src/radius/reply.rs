@@ -1,6 +1,6 @@
 //! What FreeRADIUS answers to a user now, and what it would after a preview is applied.
 
-use rollcall_domain::{Mode, Profile, Refusal, Reply, Right, Run, RunId, TargetOutcome, User};
+use rollcall_domain::{Mode, Profile, Refusal, Reply, Right, Run, RunId, RunState, TargetOutcome, User};
 
 use crate::{App, AppError};
 
@@ -44,8 +44,16 @@ impl App {
     /// What FreeRADIUS answers to a user now, and once a preview is applied.
     pub fn planned_reply_to(&self, preview: RunId, username: &str) -> Result<(Reply, Reply), AppError> {
         let run = self.find_run(preview)?;
-        if run.mode != Mode::Preview {
-            return Err(Refusal::new(format!("run {preview} is no preview: it plans nothing")).into());
+        let why = match run.mode {
+            Mode::Apply => Some("is no preview: it plans nothing"),
+            Mode::Preview if run.pruned_at.is_some() => Some("was pruned: what it has planned is gone"),
+            Mode::Preview if run.state != RunState::Finished => {
+                Some("has not finished: its plan is not whole")
+            }
+            Mode::Preview => None,
+        };
+        if let Some(why) = why {
+            return Err(Refusal::new(format!("run {preview} {why}")).into());
         }
         let user = self.user(username)?;
         let changes = self.may_with(Right::Look, &run)?.changes_planned_for(preview, user.id)?;

@@ -42,6 +42,9 @@ pub enum Quote {
     None,
 }
 
+/// How a fault ends where a file is in another encoding; each door has its own way to name one.
+pub const NAME_ENCODING: &str = "name the file's encoding";
+
 /// How a file is read; what is none is detected.
 #[derive(Debug, Clone, Default)]
 pub struct TableOptions {

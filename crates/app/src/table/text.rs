@@ -12,7 +12,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use super::header::Header;
 use super::sniff::{Says, charset, dialect, is_blank, name_delimiter};
-use super::{Counted, MAX_ROW, Quote, Row, TableError, TableOptions};
+use super::{Counted, MAX_ROW, NAME_ENCODING, Quote, Row, TableError, TableOptions};
 use crate::csv_text::restore;
 use crate::lines::{Lines, Noted, note_lines_ending};
 
@@ -221,28 +221,24 @@ impl Decoding {
             Self::Utf8 { says, .. } => {
                 let text = String::from_utf8_lossy(cell);
                 let fault = matches!(text, Cow::Owned(_)).then(|| match says {
-                    Says::Option => "is not UTF-8, as --encoding says; name the file's encoding".to_owned(),
+                    Says::Option => format!("is not UTF-8, as was said; {NAME_ENCODING}"),
                     Says::Mark => {
                         "is not UTF-8, as the file's byte order mark says; save the file anew".to_owned()
                     }
-                    Says::Guess => {
-                        "is not UTF-8 as the rows before; name the file's encoding with --encoding".to_owned()
-                    }
+                    Says::Guess => format!("is not UTF-8 as the rows before; {NAME_ENCODING}"),
                 });
                 (text, fault)
             }
             Self::Transcoded(encoding) => {
                 let text = String::from_utf8_lossy(cell);
-                let fault = text
-                    .contains('\u{fffd}')
-                    .then(|| format!("is not {}; name the file's encoding with --encoding", encoding.name()));
+                let fault =
+                    text.contains('\u{fffd}').then(|| format!("is not {}; {NAME_ENCODING}", encoding.name()));
                 (text, fault)
             }
         };
         let fault = fault.or_else(|| {
-            text.contains('\0').then(|| {
-                "holds a NUL character; if the file is UTF-16, name it with --encoding utf-16le".to_owned()
-            })
+            let nul = || format!("holds a NUL character; if the file is UTF-16, {NAME_ENCODING}");
+            text.contains('\0').then(nul)
         });
         (text, fault)
     }

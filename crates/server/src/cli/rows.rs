@@ -10,7 +10,7 @@ use rollcall_app::runs::{BadRow, BadRowsFile, Choice, RowsObserver, RowsReport, 
 use rollcall_app::{Quote, Table, TableError, TableOptions};
 
 use crate::contract;
-use crate::failure::Usage;
+use crate::failure::{Usage, with_option};
 use crate::output::one_line;
 use crate::progress::Meter;
 use crate::remote::{Client, Listed, Site};
@@ -232,7 +232,7 @@ impl Watch<'_> {
         self.told += 1;
         if self.told <= TOLD {
             self.meter.clear();
-            tell(format_args!("{}, line {line}: {}", self.shown, one_line(reason)));
+            tell(format_args!("{}, line {line}: {}", self.shown, one_line(&with_option(reason))));
         }
     }
 

@@ -369,8 +369,10 @@ pub fn wait_until_it_heeds(pid: u32, signal: Signal) {
     let bit = 1_u64 << (signal as i32 - 1);
     wait_until("it heeds the signal", || {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        // One that is gone will tell why.
+        let is_gone = status.is_empty() || status.contains("State:\tZ");
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        caught.is_some_and(|caught| u64::from_str_radix(caught.trim(), 16).unwrap() & bit != 0)
+        is_gone || caught.is_some_and(|caught| u64::from_str_radix(caught.trim(), 16).unwrap() & bit != 0)
     });
 }
 

@@ -1,5 +1,5 @@
--- How many outcomes of each kind a run got when: `tenth` counts tenths of seconds since 1970. A row for each moment in
--- which somebody committed, so never more than outcomes.
+-- How many outcomes of each kind a run got when: `tenth` counts tenths of seconds, of the time that it was executed. A row
+-- for each in which somebody committed, after ten minutes for each ten seconds.
 CREATE TABLE timelines (
     run_id    INTEGER NOT NULL REFERENCES runs,
     tenth     INTEGER NOT NULL,

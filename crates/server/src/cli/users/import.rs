@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_app::NAME_ENCODING;
 
+use crate::failure::with_option;
 use crate::progress::Meter;
 use crate::remote::Site;
 use crate::style::{counted, tell};
@@ -41,8 +41,7 @@ impl Import {
         };
         let imported = site.import_users(source, self.encoding.as_deref(), &mut |fault| {
             let fault = fault.to_string();
-            let how = if fault.ends_with(NAME_ENCODING) { " with --encoding" } else { "" };
-            tell(format_args!("{}: {fault}{how}", self.file.display()));
+            tell(format_args!("{}: {}", self.file.display(), with_option(&fault)));
         })?;
         meter.clear();
         for name in &imported.organizations {

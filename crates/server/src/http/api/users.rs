@@ -166,7 +166,7 @@ pub(super) struct Planned {
     preview: RunId,
 }
 
-/// What FreeRADIUS answers to a user now, and once a preview is applied that plans something for them.
+/// What FreeRADIUS answers to a user now, and once a finished preview is applied; the same if that plans nothing for them.
 #[utoipa::path(get, path = "/users/{username}/planned-reply", tag = "users",
     params(("username" = String, Path), Planned), responses((status = 200, body = PlannedReply)))]
 pub(super) async fn planned_reply(

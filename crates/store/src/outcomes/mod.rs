@@ -1,17 +1,22 @@
+//! What has become of targets, committed with the changes of their users: `counting` is what that adds to the run,
+//! `reading` the way back.
+
+pub(crate) mod counting;
+pub(crate) mod reading;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use rollcall_domain::{
-    Assignment, Brakes, Change, Counts, Field, FieldChange, Mismatch, Mode, Outcome, PlanHash, ProfileId,
-    Run, RunId, ScriptError, Tally, TargetOutcome, Timestamp, Tripped, User, UserId, Value,
+    Assignment, Brakes, Change, Counts, Field, FieldChange, Mode, Outcome, ProfileId, RunId, ScriptError,
+    Tally, TargetOutcome, Timestamp, Tripped, User, Value,
 };
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use self::counting::{SoFar, count};
+use self::reading::Notes;
 use crate::chunks;
-use crate::course;
-use crate::db::{Moment, Row, Tx, args};
-use crate::runs::{self, counters, read_counters};
+use crate::db::{Moment, Tx, args};
+use crate::runs::{counters, read_counters};
 use crate::sqlite::Verdict;
 use crate::write::{self, Written};
 use crate::write_set;
@@ -26,13 +31,6 @@ sql! {
     SO_FAR = concat!("SELECT plan, planned, deactivated, targets, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running'")
         => concat!("SELECT plan, planned, deactivated, targets, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running' \
                     FOR NO KEY UPDATE");
-    ADVANCE = "UPDATE runs SET changed = changed + ?2, unchanged = unchanged + ?3, skipped = skipped + ?4, \
-               failed = failed + ?5, timed_out = timed_out + ?6, conflict = conflict + ?7, output_bytes = output_bytes + ?8, \
-               deactivated = deactivated + ?9, millis = CASE WHEN millis < ?10 THEN ?10 ELSE millis END, plan = ?11, planned = ?12, \
-               holder = ?13, leased_until = ?14, \
-               cursor = coalesce((SELECT min(done) FROM chunks WHERE run_id = ?1), \
-                                 (SELECT max(seq) FROM outcomes WHERE run_id = ?1)) WHERE id = ?1";
-    STOP = "UPDATE runs SET state = 'stopped', note = ?2, ended_at = ?3, holder = NULL, leased_until = NULL WHERE id = ?1";
     PROFILE_IS_THERE = "SELECT 1 FROM profiles WHERE id = ?1";
     // A name is taken for a preview if it was given to another user in it, or belongs to another user who keeps it.
     NAME_IS_PLANNED = "SELECT 1 FROM planned_names WHERE run_id = ?1 AND username = ?2 AND user_id <> ?3";
@@ -40,16 +38,6 @@ sql! {
                     (SELECT 1 FROM planned_names n WHERE n.run_id = ?1 AND n.user_id = u.id)";
     PLAN_NAME = "INSERT INTO planned_names (run_id, user_id, username) VALUES (?1, ?2, ?3) \
                  ON CONFLICT (run_id, user_id) DO UPDATE SET username = excluded.username";
-    PAGE = "SELECT o.seq, o.user_id, o.username, o.organization_id, o.outcome, o.journal, o.result, o.output, o.notes, \
-            o.micros, t.cells FROM outcomes o JOIN targets t ON t.run_id = o.run_id AND t.seq = o.seq \
-            WHERE o.run_id = ?1 AND o.seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR o.outcome = ?3) ORDER BY o.seq LIMIT ?4";
-    PLAN = "SELECT seq, user_id, outcome, version, journal, notes FROM outcomes WHERE run_id = ?1 AND seq > ?2 ORDER BY seq";
-    RESULTS_PAGE = "SELECT seq, result FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR outcome = ?3) \
-                    AND result IS NOT NULL ORDER BY seq LIMIT ?4";
-    NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id, t.cells FROM targets t \
-                    LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 \
-                    AND t.seq > (SELECT cursor FROM runs WHERE id = ?1) \
-                    AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run_id = ?1 AND o.seq = t.seq) ORDER BY t.seq LIMIT ?3";
 }
 
 /// The same as `INSERT`, for many rows at once on PostgreSQL.
@@ -188,37 +176,6 @@ pub enum Commit {
     ChunkLost,
 }
 
-/// The seldom parts of an outcome, in one column.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Notes {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error: Option<ScriptError>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    mismatches: Vec<Mismatch>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) dated: bool,
-}
-
-impl Notes {
-    fn are_any(&self) -> bool {
-        let Self { warnings, error, mismatches, reason, dated } = self;
-        !warnings.is_empty() || error.is_some() || !mismatches.is_empty() || reason.is_some() || *dated
-    }
-}
-
-/// What a run has come to before a stretch.
-struct SoFar {
-    plan: Option<String>,
-    planned: i64,
-    deactivated: u64,
-    targets: u64,
-    tally: Tally,
-}
-
 /// What keeps a stretch from being committed: its chunk has become shorter, or is somebody else's.
 fn obstacle(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Option<Commit>, StoreError> {
     match chunks::end_of(tx, of.chunk, of.after)? {
@@ -308,91 +265,6 @@ impl Store {
             done => done,
         }
     }
-
-    /// The hash of the plan that the outcomes of a preview are, computed anew.
-    pub fn plan_of(&self, preview: &Run) -> Result<PlanHash, StoreError> {
-        self.read(|tx| {
-            let source = runs::source(tx, preview.id)?;
-            let start = PlanHash::new(&source, &preview.params, preview.undoes);
-            plan_after(tx, preview.id, start, 0)
-        })
-    }
-
-    /// The next outcomes of a run after target `after`, in order; of one kind only where `outcome` names it.
-    pub fn outcomes_page(
-        &self,
-        run: RunId,
-        outcome: Option<Outcome>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<TargetOutcome>, StoreError> {
-        self.read(|tx| tx.all(PAGE, args![run, after, outcome.map(Outcome::name), limit], read_outcome))
-    }
-
-    /// The next targets of a run after target `after` that have no outcome.
-    pub fn not_run_page(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<TargetOutcome>, StoreError> {
-        self.read(|tx| {
-            tx.all(NOT_RUN_PAGE, args![run, after, limit], |row| {
-                Ok(TargetOutcome {
-                    username: row.get(2)?,
-                    organization_id: row.get(3)?,
-                    cells: cells(row, 4)?,
-                    ..TargetOutcome::new(row.get(0)?, row.get(1)?, Outcome::NotRun)
-                })
-            })
-        })
-    }
-
-    /// The next results of a run after target `after`, each the text of a JSON object, with the numbers of their
-    /// targets; of outcomes of one kind only where `outcome` names it.
-    pub fn results_page(
-        &self,
-        run: RunId,
-        outcome: Option<Outcome>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<(i64, String)>, StoreError> {
-        self.read(|tx| {
-            let values = args![run, after, outcome.map(Outcome::name), limit];
-            tx.all(RESULTS_PAGE, values, |row| Ok((row.get(0)?, row.get(1)?)))
-        })
-    }
-}
-
-/// The hash of a preview's plan with what follows target `planned`, up to which it is known.
-pub(crate) fn plan_after(
-    tx: &Tx<'_>,
-    run: RunId,
-    plan: PlanHash,
-    planned: i64,
-) -> Result<PlanHash, StoreError> {
-    let mut plan = plan;
-    tx.each(PLAN, args![run, planned], |row| {
-        let outcome = outcome(row, 2)?;
-        let notes: Notes = parse(row.maybe_text(5)?)?;
-        let target =
-            TargetOutcome { dated: notes.dated, ..TargetOutcome::new(row.get(0)?, row.get(1)?, outcome) };
-        plan = plan.with(&target, outcome, row.get(3)?, row.maybe_text(4)?);
-        Ok(())
-    })?;
-    Ok(plan)
-}
-
-/// Counts outcomes for the brakes. A brake that trips before the last of them says how many may be committed.
-fn brake(
-    of: &Stretch<'_>,
-    so_far: &SoFar,
-    rows: &[OutcomeRow<'_>],
-) -> Result<(Counts, Option<Tripped>), (usize, Tripped)> {
-    let mut counts = Counts::of(&so_far.tally, so_far.deactivated) - of.braked_from;
-    for (index, row) in rows.iter().enumerate() {
-        let one = Counts::one(row.outcome, &row.target.outcome.changes);
-        if let Err(tripped) = of.brakes.pass(&mut counts, one) {
-            let keep = index + usize::from(tripped.included);
-            return if keep == rows.len() { Ok((counts, Some(tripped))) } else { Err((keep, tripped)) };
-        }
-    }
-    Ok((counts, None))
 }
 
 /// Targets whose change the database refuses, by their place in the chunk, and why.
@@ -620,107 +492,4 @@ fn write_outcomes<'a>(
     }
     insert(tx, of.hold.run, &rows)?;
     Ok(rows)
-}
-
-/// Counts written outcomes into their run, and stops it if it has to; the run's outcomes so far, and why it has stopped.
-/// Or how many of them a brake lets pass.
-#[expect(clippy::type_complexity, reason = "said once, right here")]
-fn count(
-    tx: &Tx<'_>,
-    of: &Stretch<'_>,
-    so_far: &SoFar,
-    rows: &[OutcomeRow<'_>],
-) -> Result<Result<(Tally, Option<String>), (usize, Tripped)>, StoreError> {
-    let (counts, tripped) = match brake(of, so_far, rows) {
-        Ok(counted) => counted,
-        Err(too_many) => return Ok(Err(too_many)),
-    };
-    let run = of.hold.run;
-    let mut tally = Tally::default();
-    rows.iter().for_each(|row| tally.count(row.outcome));
-    let mut plan = so_far.plan.as_deref().map(read_plan).transpose()?;
-    let mut planned = so_far.planned;
-    if planned == of.after {
-        let with = |plan: PlanHash, row: &OutcomeRow<'_>| {
-            plan.with(&row.target.outcome, row.outcome, row.target.version, row.journal)
-        };
-        plan = plan.map(|plan| rows.iter().fold(plan, with));
-        planned = of.last;
-    }
-    let printed: usize = rows.iter().filter_map(|row| row.output).map(str::len).sum();
-    let before = Counts::of(&so_far.tally, so_far.deactivated) - of.braked_from;
-    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let counted = course::counted(&tally);
-    let [changed, unchanged, skipped, failed, timed_out, conflict] = counted;
-    let values = args![
-        run,
-        changed,
-        unchanged,
-        skipped,
-        failed,
-        timed_out,
-        conflict,
-        number(printed as u64),
-        number((counts - before).deactivated),
-        of.millis,
-        plan.map(|plan| plan.to_string()),
-        planned,
-        of.lessee.holder,
-        of.lessee.leased_until,
-    ];
-    tx.execute(ADVANCE, values)?;
-    course::note(tx, run, of.now, counted)?;
-    tally += so_far.tally;
-    // After the last target there is nothing left to stop: the run is through, with all its failures.
-    let stopped = of
-        .stop
-        .map(str::to_owned)
-        .or(tripped.map(|tripped| tripped.why))
-        .filter(|_| tally.total() < so_far.targets);
-    if let Some(why) = &stopped {
-        tx.execute(STOP, args![run, why.as_str(), of.now])?;
-        tx.announce()?;
-    }
-    Ok(Ok((tally, stopped)))
-}
-
-pub(crate) fn read_plan(text: &str) -> Result<PlanHash, StoreError> {
-    text.parse().map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
-}
-
-pub(crate) fn parse<T: DeserializeOwned + Default>(text: Option<&str>) -> Result<T, StoreError> {
-    text.map_or_else(|| Ok(T::default()), json::read)
-}
-
-pub(crate) fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome, StoreError> {
-    row.text(column)?
-        .parse()
-        .map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
-}
-
-fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
-    let Notes { warnings, error, mismatches, reason, dated } = parse(row.maybe_text(8)?)?;
-    let user_id: UserId = row.get(1)?;
-    Ok(TargetOutcome {
-        target: row.get(0)?,
-        user_id,
-        username: row.get(2)?,
-        organization_id: row.get(3)?,
-        outcome: outcome(row, 4)?,
-        changes: parse(row.maybe_text(5)?)?,
-        result: row.get(6)?,
-        output: row.get::<Option<String>>(7)?.unwrap_or_default(),
-        warnings,
-        error,
-        mismatches,
-        reason,
-        dated,
-        micros: row.get(9)?,
-        cells: cells(row, 10)?,
-    })
-}
-
-/// The cells of a target's row, where it has one.
-pub(crate) fn cells(row: &Row<'_>, column: usize) -> Result<Option<Vec<String>>, StoreError> {
-    row.maybe_text(column)?.map(json::read).transpose()
 }
