@@ -1,6 +1,6 @@
 //! Users from a CSV file: all of them, or none and every fault of the file.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Read;
 
@@ -14,7 +14,7 @@ use rollcall_store::{Added, Import, Newcomer, StoreError};
 
 use crate::csv_text::{csv_error, restore};
 use crate::export::EXPORT_COLUMNS;
-use crate::lines::{Lines, note_lines};
+use crate::lines::{Lines, NEVER_CLOSED, note_lines};
 use crate::table::NAME_ENCODING;
 use crate::users::DEFAULT_ORGANIZATION;
 use crate::{App, AppError};
@@ -144,7 +144,7 @@ impl App {
                 lossy: encoding != UTF_8,
                 dictionary: &dictionary,
                 strict,
-                warnings: BTreeSet::new(),
+                warnings: BTreeMap::new(),
                 report: &mut *report,
                 faults: 0,
                 rows: 0,
@@ -155,7 +155,7 @@ impl App {
                         rows.import.record(&self.act(), rows.rows)?;
                     }
                     let organizations = rows.import.made_organizations().to_vec();
-                    let warnings = rows.warnings.into_iter().collect();
+                    let warnings = rows.warnings.iter().map(warning).collect();
                     let imported = Imported { users: rows.rows, organizations, warnings };
                     Ok(if rehearse { Err(TakenBack::Rehearsed(imported)) } else { Ok(imported) })
                 }
@@ -201,7 +201,8 @@ struct Rows<'a, 'b> {
     dictionary: &'a Dictionary,
     /// Whether what it would reject a user for is a fault.
     strict: bool,
-    warnings: BTreeSet<String>,
+    /// On which line there is the first of each, and how many there are.
+    warnings: BTreeMap<String, (u64, u64)>,
     report: &'a mut dyn FnMut(&Fault),
     /// Rows that are still to be added, together.
     waiting: Vec<Waiting>,
@@ -211,6 +212,15 @@ struct Rows<'a, 'b> {
     untold: Vec<Fault>,
     faults: u64,
     rows: u64,
+}
+
+/// A warning, with where there is reason for it.
+fn warning((why, (line, count)): (&String, &(u64, u64))) -> String {
+    match count - 1 {
+        0 => format!("line {line}: {why}"),
+        1 => format!("line {line} and another one: {why}"),
+        more => format!("line {line} and {more} others: {why}"),
+    }
 }
 
 /// So many different warnings are enough.
@@ -272,7 +282,12 @@ impl Rows<'_, '_> {
                 Err(error) => return Ok(Err(csv_error(error))),
             }
             let line = lines.after(record.position().map_or(0, csv::Position::byte));
+            let is_open = lines.is_open_at(reader.position().byte());
             let Some(columns) = &header else {
+                if is_open {
+                    self.fault(line, None, NEVER_CLOSED);
+                    return Ok(Ok(()));
+                }
                 match self.header(line, &record) {
                     Some(columns) => header = Some(columns),
                     None => return Ok(Ok(())),
@@ -281,6 +296,9 @@ impl Rows<'_, '_> {
             };
             self.rows += 1;
             let before = self.faults;
+            if is_open {
+                self.fault(line, None, NEVER_CLOSED);
+            }
             let draft = self.row(line, columns, &record);
             if self.faults == before {
                 self.add(line, draft)?;
@@ -431,8 +449,11 @@ impl Rows<'_, '_> {
     /// Takes a row without faults.
     fn add(&mut self, line: u64, draft: Draft) -> Result<(), StoreError> {
         let Draft { mut user, id, password, length_given, organization, organization_id, warnings } = draft;
-        let room = MOST_WARNINGS.saturating_sub(self.warnings.len());
-        self.warnings.extend(warnings.into_iter().take(room));
+        for why in warnings {
+            if self.warnings.len() < MOST_WARNINGS || self.warnings.contains_key(&why) {
+                self.warnings.entry(why).or_insert((line, 0)).1 += 1;
+            }
+        }
         // A name decides: the number may come from another installation's export.
         user.organization_id = match (organization, organization_id) {
             (None, Some(id)) if self.organizations.contains_key(&id) => id,

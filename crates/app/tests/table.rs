@@ -92,6 +92,17 @@ fn encodings_can_be_named() {
 }
 
 #[test]
+fn a_quotation_mark_that_is_never_closed_is_a_fault() {
+    let never = || Some("a quotation mark is opened and never closed".to_owned());
+    let mut table = read(b"name,city\nanna,x\nbert,\"y\nconny,z\n", &options());
+    assert_eq!(faults(&mut table), [None, never()]);
+    let mut table = read(b"name\tcity\nanna\tx\nbert\t\"y\n", &options());
+    assert_eq!(faults(&mut table), [None, never()]);
+    let mut table = read(b"name,city\nanna,\"x\ny\"\nbert,\"y\"\"\"\n", &options());
+    assert_eq!(faults(&mut table), [None, None]);
+}
+
+#[test]
 fn undecodable_cells_are_faults() {
     let mut table = read(b"name,city\nanna,\xfc\nbert,y\n", &named("utf-8"));
     assert_eq!(

@@ -108,7 +108,7 @@ fn a_password_is_set_and_told_to_nobody() {
     assert_eq!((after.version, changes), (2, vec![]), "plans that were made before are in conflict");
     assert_eq!(after, app.user("user1").unwrap());
     let (action, _, detail) = last_deed(&app);
-    assert_eq!(action, "user-edit");
+    assert_eq!(action, "user-password");
     assert!(detail.contains("password") && !detail.contains("tr0ub4dor"), "{detail}");
     assert_eq!(app.history(after.id).unwrap().count(), 0, "journals have nothing of it");
     assert!(database.everything().contains("tr0ub4dor"), "it is there for RADIUS");

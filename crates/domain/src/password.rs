@@ -122,6 +122,17 @@ impl UserPassword {
                 PasswordScheme::ALL.iter().find(|scheme| scheme.headers().contains(&name.as_str()))?;
             Some((*scheme, rest))
         });
+        // Whoever has mistyped a scheme does not mean it as a part of the password.
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+/.".contains(&byte))
+        };
+        if known.is_none() && named.is_some_and(|(name, _)| is_name(name)) {
+            return Err(Refusal::new(
+                "what stands in braces before a password is its scheme, and none is called like that; a password that \
+                 begins so itself has {clear} before it",
+            ));
+        }
         let (scheme, value) = known.unwrap_or((PasswordScheme::Cleartext, text));
         Self::new(scheme, value)
     }
@@ -229,7 +240,8 @@ mod tests {
     fn a_header_names_the_scheme_and_what_follows_has_to_fit() {
         let clear = |text: &str| Ok(("Cleartext-Password", text.to_owned()));
         assert_eq!(parsed("secret"), clear("secret"));
-        assert_eq!(parsed("{other}secret"), clear("{other}secret"));
+        assert_eq!(parsed("{ }secret"), clear("{ }secret"));
+        assert_eq!(parsed("{clear}{other}secret"), clear("{other}secret"));
         assert_eq!(parsed("{clear}{crypt}secret"), clear("{crypt}secret"));
         assert_eq!(parsed("{CRYPT}$6$salt$hash"), Ok(("Crypt-Password", "$6$salt$hash".to_owned())));
         let nt = "0cb6948805f797bf2a82807973b89537";
@@ -242,6 +254,8 @@ mod tests {
         }
         for text in [
             "{nt}0cb6",
+            "{other}secret",
+            "{SHA-512}abcdef",
             "{ssha}2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
             "{crypt}plain text",
             "{x-pbkdf2}a:b",

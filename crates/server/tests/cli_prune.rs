@@ -295,8 +295,8 @@ fn the_age_is_a_setting_too() {
     assert_eq!(setting()["value"], "9d");
     assert_eq!(
         desk.ok(&["settings", "list"]).out,
-        "name                    value\nprune_after             9d\nfour_eyes_above         \nstrict_attributes       \n\
-         prune_logins_after      \nprune_accounting_after  \n"
+        "name                    value\nprune_after             9d\nfour_eyes_above         not set\nstrict_attributes       not set\n\
+         prune_logins_after      not set\nprune_accounting_after  not set\n"
     );
     assert_eq!(
         desk.ok(&["prune", "--older-than", "30d", "--json"]).object()["runs"],

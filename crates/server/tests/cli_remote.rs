@@ -440,13 +440,21 @@ fn users_are_given_passwords_and_previews_answer_from_there() {
     let audit = desk.ok(&["audit", "list", "--action", "user-password", "--format", "json"]).objects();
     assert_eq!(column(&audit, "subject"), ["user user001"; 4]);
 
+    // From where somebody has made a run is recorded as well.
+    desk.write("pass.py", "pass");
+    ana.ok(&["run", "pass.py", "--all", "--apply", "--yes"]);
+    desk.ok(&["--as", "ana", "run", "pass.py", "--all"]);
+    let audit = desk.ok(&["audit", "list", "--action", "run-start", "--format", "json"]).objects();
+    let account = desk.ok(&["audit", "list", "--action", "administrator-add", "--format", "json"]).objects();
+    assert_eq!(column(&audit, "address"), [account[0]["who"].clone(), json!("127.0.0.1")]);
+
     let script = "user.attribute_add('Session-Timeout', '60', ':=')";
     desk.run(script, &["--filter", "username eq \"user001\""]).exits(0);
-    let planned = ana.same(&["radius", "reply", "user001", "--preview", "1", "--json"]).exits(0).object();
+    let planned = ana.same(&["radius", "reply", "user001", "--preview", "3", "--json"]).exits(0).object();
     assert_eq!(planned["before"]["items"], json!([]));
     assert_eq!(planned["after"]["items"][0]["attr"], "Session-Timeout");
-    ana.same(&["radius", "reply", "user001", "--preview", "1"]).exits(0);
-    ana.same(&["radius", "reply", "user002", "--preview", "1"]).exits(0);
+    ana.same(&["radius", "reply", "user001", "--preview", "3"]).exits(0);
+    ana.same(&["radius", "reply", "user002", "--preview", "3"]).exits(0);
     server.end();
 }
 

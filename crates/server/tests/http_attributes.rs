@@ -98,7 +98,8 @@ fn what_freeradius_would_reject_is_warned_of() {
     let other = json!({"reply": [item("Class", "x")], "check": [item("Username", "x")]});
     assert_eq!(ana.warnings("PUT", "/profiles/p", &other), json!([UNKNOWN]));
     let imported = ana.import("username,organization,attributes\nu2,North,Username := x\n").json();
-    assert_eq!((&imported["users"], &imported["warnings"]), (&json!(1), &json!([UNKNOWN])));
+    let unknown = format!("line 2: {UNKNOWN}");
+    assert_eq!((&imported["users"], &imported["warnings"]), (&json!(1), &json!([unknown])));
 
     // A page says it for as long as it is so.
     let said = |page: &str| page.contains("FreeRADIUS has no attribute Username");

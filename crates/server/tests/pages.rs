@@ -96,6 +96,8 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     let browser = Browser::signed_in(&server, "ana");
     let start = browser.page("/");
     assert!(start.contains("3 users") && start.contains("Nothing was run yet"), "{start}");
+    let month = "/users?filter=is_active%20eq%20true%20and%20expiration%20ge%20now%20and%20";
+    assert!(start.contains("Active users who expire, by month") && start.contains(month), "{start}");
 
     // A filter with a mistake is told in place, one without selects.
     let wrong = browser.page("/users?filter=klas%20eq%20%22gold%22");
@@ -110,7 +112,8 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
         browser.done("/filters", &[("name", "golden"), ("filter", "klass eq \"gold\"")]),
         "/filters?done=saved"
     );
-    assert!(browser.page("/users").contains("/users?filter=golden"));
+    let users = browser.page("/users");
+    assert!(users.contains("/users?filter=golden") && users.contains("href=\"/import-users\""), "{users}");
 
     // A script with a mistake is not saved, and the line is told; what was typed is still there.
     let refused = browser.post("/new-script", &[("name", "give"), ("act", "save"), ("source", "if\r\n")]);
@@ -150,6 +153,7 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     // The preview, its plan, and its undo.
     let wizard = browser.page("/runs/new?who=filter&filter=golden&script=give");
     assert!(wizard.contains("Preview for 2 users") && wizard.contains("name=\"param.klass\""), "{wizard}");
+    assert!(wizard.contains("Seconds for one user <small>empty: 5</small>"), "{wizard}");
     let once = hidden(&wizard, "once");
     let missing = browser.post("/runs/new", &[("script", "give"), ("who", "filter"), ("filter", "golden")]);
     assert_eq!(missing.status, 422);
@@ -166,7 +170,7 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     let preview = browser.ended(&run);
     assert!(preview.contains("Change 2 users"), "{preview}");
     assert!(
-        preview.contains("Targets 1 to 1: changed 1;") && preview.contains("Along the list"),
+        preview.contains("<title>Target 1: changed 1;") && preview.contains("Along the list"),
         "{preview}"
     );
     assert_eq!(desk.user("n1")["klass"], "gold", "a preview writes nothing");
@@ -188,6 +192,9 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     let undone = browser.done(&format!("{undo}/apply"), &[("plan", &hidden(&page, "plan"))]);
     browser.ended(&undone);
     assert_eq!(desk.user("n1")["klass"], "gold");
+    let past = browser.page("/users/n1?tab=history");
+    let of = applied.trim_start_matches("/runs/");
+    assert!(past.contains(&format!("undo of {of} (give@")), "{past}");
     assert!(browser.page("/runs").contains(&format!("href=\"{undone}\"")));
     let list = browser.page("/scripts");
     assert!(list.contains(&format!("<a href=\"{undone}\">run")), "the last run: {list}");
@@ -286,6 +293,20 @@ fn a_user_is_edited_by_forms_as_it_was_seen() {
         ana.post("/users/n1", &[("act", "edit"), ("version", &version("overview")), ("expiration", "soon")]);
     assert_eq!(wrong.status, 422);
     assert!(wrong.text.contains("id=\"wrong-expiration\""), "{}", wrong.text);
+
+    // Nobody removes a password by leaving a field empty.
+    let set = |password: &str| {
+        ana.post(
+            "/users/n1",
+            &[("act", "password"), ("version", &version("overview")), ("password", password)],
+        )
+    };
+    assert_eq!(set("canary-of-a-user").status, 303);
+    let empty = set("");
+    assert_eq!(empty.status, 422);
+    assert!(empty.text.contains("type the new password"), "{}", empty.text);
+    let fields = [("act", "password_remove"), ("version", &*version("overview"))];
+    assert_eq!(ana.done("/users/n1", &fields), "/users/n1?tab=overview&done=saved");
 
     let there = ana.done(
         "/users/n1",
@@ -683,6 +704,35 @@ fn many_changes_and_deactivations_are_typed() {
     assert_eq!(desk.user("n1")["is_active"], true);
     ana.ended(&ana.done(&format!("{run}/apply"), &[("plan", &plan), ("typed", "3")]));
     assert_eq!(desk.user("n1")["is_active"], false);
+
+    // What was odd and what failed is told before the changes, in groups.
+    desk.write(
+        "odd.py",
+        "user.profile_add(short_name='goldd')\nif user.username == 'n2':\n    fail('no number')\nuser.klass = 'x'\n",
+    );
+    desk.ok(&["scripts", "save", "odd", "odd.py"]);
+    let run = ana.done("/runs/new", &[("script", "odd"), ("who", "all")]);
+    let page = ana.ended(&run);
+    let (before, _) = page.split_once("<h3>What would change</h3>").unwrap();
+    for told in [
+        "<h3>Warnings</h3>",
+        "<td class=\"number\">3</td><td>there is no profile called &#39;goldd&#39;",
+        "<h3>Failed</h3>",
+        "no number (line 3)",
+        "/script#line-3\">Show line 3</a></td><td><a href=\"/users/n2\">n2</a>",
+    ] {
+        assert!(before.contains(told), "{told} in {page}");
+    }
+    assert!(page.contains("First a preview for 1 target.") && !page.contains("<dt>Told</dt>"), "{page}");
+
+    // What has stopped goes on or is cancelled.
+    let run = ana.done("/runs/new", &[("script", "odd"), ("who", "all"), ("max_failures", "0")]);
+    wait_until("the run has stopped", || ana.page(&run).contains("</span> stopped</span>"));
+    let page = ana.page(&run);
+    assert!(page.contains("1 target had no turn yet. Nothing is written: it is a preview."), "{page}");
+    assert!(page.contains("value=\"resume\"") && page.contains("value=\"cancel\""), "{page}");
+    ana.done(&run, &[("act", "cancel")]);
+    assert!(ana.page(&run).contains("</span> cancelled</span>"));
     server.end();
 }
 
@@ -756,6 +806,7 @@ fn an_account_is_looked_after_by_forms() {
     ana.done("/account", &[("act", "revoke_token"), ("id", "1")]);
     assert_eq!(server.get("/api/v1/users", &[("authorization", &bearer)]).status, 401);
 
+    assert!(!ana.page("/account").contains("Remove the authenticator"), "there is none");
     let enrolled = ana.post("/account", &[("act", "enrol")]).text;
     assert!(
         enrolled.contains("<svg class=\"qr\"") && enrolled.contains("href=\"otpauth://totp/"),
@@ -775,7 +826,10 @@ fn an_account_is_looked_after_by_forms() {
     let rita = Browser::signed_in(&server, "rita");
     let users = rita.page("/users");
     assert!(
-        users.contains("/users/s1") && !users.contains("/users/n1") && !users.contains("Add a user"),
+        users.contains("/users/s1")
+            && !users.contains("/users/n1")
+            && !users.contains("Add a user")
+            && !users.contains("/import-users"),
         "{users}"
     );
     assert!(matrix.contains("What the roles allow"), "{matrix}");
@@ -789,6 +843,10 @@ fn an_account_is_looked_after_by_forms() {
     assert_eq!(rita.get("/users").status, 303);
     ana.done("/administration", &[("act", "four_eyes_above"), ("value", "100")]);
     assert!(ana.page("/administration").contains("value=\"100\""));
+    ana.done("/administration", &[("act", "strict_attributes"), ("value", "yes")]);
+    assert!(ana.page("/administration").contains("<option selected>yes</option>"));
+    assert_eq!(ana.post("/administration", &[("act", "strict_attributes"), ("value", "")]).status, 422);
+    ana.done("/administration", &[("act", "strict_attributes"), ("value", "no")]);
 
     assert_eq!(
         ana.done(

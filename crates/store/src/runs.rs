@@ -1,7 +1,7 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
-    Act, Action, AdministratorId, Counts, Deed, Mode, Outcome, PlanHash, RequestKey, Run, RunId, RunQuery,
-    RunState, Scope, Selection, Settings, Tally, Timestamp, UserId,
+    Act, Action, Counts, Deed, Mode, Outcome, PlanHash, RequestKey, Run, RunId, RunQuery, RunState, Scope,
+    Selection, Settings, Tally, Timestamp, UserId,
 };
 
 use crate::db::{Arg, Row, Tx, args};
@@ -79,9 +79,9 @@ sql! {
     ENDED = "SELECT state, count(*) FROM runs WHERE state NOT IN ('selecting', 'running') GROUP BY state";
     // One that was called off before it had done anything is none.
     APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
-    // One that is to take back what the run did to some of its users only is none either.
+    // One that is to take back what the run did to some of its users only, or that found everybody back, is none either.
     UNDONE_BY = concat!("SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
-                         AND NOT (state = 'cancelled' AND ", nothing_done!(), ") \
+                         AND NOT (state = 'cancelled' AND ", nothing_done!(), ") AND NOT (state = 'finished' AND changed = 0) \
                          AND targets >= (SELECT changed FROM runs WHERE id = ?1)");
     // Locked, so that of two who apply one preview the second sees the first.
     PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1"
@@ -140,14 +140,10 @@ pub struct NewRun<'a> {
     pub selection: &'a Selection,
     /// Its targets.
     pub list: List<'a>,
-    /// Who starts it.
-    pub administrator: &'a str,
-    /// Their number, unless they are an account of the operating system.
-    pub administrator_id: Option<AdministratorId>,
+    /// Who starts it, from where; when is its "now".
+    pub act: Act<'a>,
     /// Whose users it may touch.
     pub scope: &'a Scope,
-    /// Its "now".
-    pub created_at: Timestamp,
     /// What is wanted of its execution.
     pub settings: &'a Settings,
     /// The preview whose plan it applies.
@@ -346,8 +342,9 @@ pub(crate) fn check_unapplied(tx: &Tx<'_>, preview: RunId) -> Result<(), StoreEr
 }
 
 fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
-    let by = (new.administrator, new.administrator_id);
-    let claim = new.key.map(|key| run_keys::claim(tx, by, &key, new.created_at)).transpose()?;
+    let Act { at, who, administrator_id, .. } = new.act;
+    let by = (who, administrator_id);
+    let claim = new.key.map(|key| run_keys::claim(tx, by, &key, at)).transpose()?;
     let source = new.list.source();
     let columns = match new.list {
         List::Staged(_, columns) => Some(columns),
@@ -373,14 +370,14 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
         new.params,
         json::write(new.selection)?,
         columns.map(json::write).transpose()?,
-        new.administrator,
+        who,
         write_scope(new.scope)?,
-        new.created_at,
+        at,
         json::write(new.settings)?,
         new.applies,
         new.undoes,
         plan,
-        new.administrator_id
+        administrator_id
     ];
     let id: RunId = tx.value(INSERT, values)?;
     let (frozen, repeats) = freeze(tx, id, new.list)?;
@@ -391,7 +388,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     claim.map_or(Ok(()), |claim| claim.serves(tx, id))?;
     tx.announce()?;
     let deed = deed(new.action(), &run).with("mode", run.mode.name()).with("script", run.script.as_str());
-    audit::record(tx, &new.act(), &deed.with("targets", run.targets))?;
+    audit::record(tx, &new.act, &deed.with("targets", run.targets))?;
     Ok(run)
 }
 
@@ -401,11 +398,6 @@ pub(crate) fn deed(action: Action, run: &Run) -> Deed {
 }
 
 impl NewRun<'_> {
-    fn act(&self) -> Act<'_> {
-        let Self { created_at, administrator, administrator_id, .. } = *self;
-        Act { at: created_at, who: administrator, administrator_id, address: None }
-    }
-
     fn action(&self) -> Action {
         match (self.selection, self.applies, self.undoes) {
             (Selection::Retry { .. }, ..) => Action::RunRetry,

@@ -104,10 +104,8 @@ impl App {
             params: new.params,
             selection: new.selection,
             list: new.list,
-            administrator: self.actor.name(),
-            administrator_id: self.actor.id(),
+            act: self.act(),
             scope: new.scope,
-            created_at: self.clock.now(),
             settings: &Settings {
                 time_limit: millis(new.time_limit),
                 brakes: terms.brakes,

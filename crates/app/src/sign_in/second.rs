@@ -65,6 +65,11 @@ impl Credentials {
         Ok(codes)
     }
 
+    /// Whether an administrator is asked for codes.
+    pub fn has_totp(&self, who: &Administrator) -> Result<bool, AppError> {
+        Ok(self.store.proofs(&who.name)?.is_some_and(|proofs| proofs.authenticator.is_some()))
+    }
+
     /// Asks an administrator for no codes any more; says whether they were asked for some, or about to be.
     pub fn remove_totp(&self, who: &Administrator) -> Result<bool, AppError> {
         Ok(self.store.remove_authenticator(who, &self.act())?)

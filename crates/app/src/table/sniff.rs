@@ -6,6 +6,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::header::trim;
 use super::{Quote, TableError, TableOptions};
+use crate::lines::Marks;
 
 /// Who says which encoding it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,16 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
+    /// What stands between and around cells, where anything does.
+    pub(super) fn marks(&self) -> Option<Marks> {
+        let quote = match self.quote {
+            Quote::Double => b'"',
+            Quote::Single => b'\'',
+            Quote::None => return None,
+        };
+        Some(Marks { delimiter: self.delimiter, quote })
+    }
+
     /// A parser of this form.
     pub(super) fn parser(&self) -> csv::ReaderBuilder {
         let mut parser = csv::ReaderBuilder::new();

@@ -14,7 +14,7 @@ use super::header::Header;
 use super::sniff::{Says, charset, dialect, is_blank, name_delimiter};
 use super::{Counted, MAX_ROW, NAME_ENCODING, Quote, Row, TableError, TableOptions};
 use crate::csv_text::restore;
-use crate::lines::{Lines, Noted, note_lines_ending};
+use crate::lines::{Lines, NEVER_CLOSED, Noted, note_lines_ending};
 
 /// How many bytes tell the encoding.
 const START: u64 = 4 * 1024;
@@ -71,7 +71,7 @@ impl Text {
         let dialect = dialect(&sample, (sample.len() as u64) < SAMPLE, options)?;
         let old_mac = sample.contains(&b'\r') && !sample.contains(&b'\n');
         let source: Box<dyn Read> = Box::new(Cursor::new(sample).chain(source));
-        let (source, lines) = note_lines_ending(source, if old_mac { b'\r' } else { b'\n' });
+        let (source, lines) = note_lines_ending(source, if old_mac { b'\r' } else { b'\n' }, dialect.marks());
         let lines = Rc::new(lines);
         let row_start = Rc::new(Cell::new(0));
         let source = Guarded {
@@ -123,6 +123,9 @@ impl Text {
             faults.extend(fault.map(|why| format!("the name of column {} {why}", at + 1)));
             cells.push(restore(&cell).to_owned());
         }
+        if self.lines.is_open_at(self.parser.position().byte()) {
+            faults.push(NEVER_CLOSED.to_owned());
+        }
         Header::new(format!("line {line}"), &cells, faults, |at| (at + 1).to_string(), notes)
     }
 
@@ -151,6 +154,9 @@ impl Text {
             let cells = if width == 1 { "cell" } else { "cells" };
             format!("the row has {width} {cells}, the header has {}", header.width())
         });
+        if self.lines.is_open_at(self.parser.position().byte()) {
+            fault = Some(NEVER_CLOSED.to_owned());
+        }
         let all: Vec<usize>;
         let places = if misfit {
             all = (0..width).collect();

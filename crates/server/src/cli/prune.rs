@@ -6,8 +6,8 @@ use rollcall_app::runs::Stop;
 use rollcall_app::{Age, Pruned};
 use rollcall_domain::Refusal;
 
-use super::Context;
 use super::terminal::heed_signals;
+use super::{Context, confirm};
 use crate::failure::Usage;
 use crate::output::print_json;
 use crate::progress::Meter;
@@ -16,7 +16,8 @@ use crate::style::{counted, tell};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rollcall prune --older-than 90d\n  rollcall settings set prune_after 90d && rollcall prune\n\n\
-                  Runs stay, with their counts; what each did to whom goes, so it can no longer be undone. Runs that can still go on \
+                  Runs stay, with their counts; what each did to whom goes, so it can no longer be undone, and so does what edits by hand \
+                  have changed. Runs that can still go on \
                   stay whole, as does what they need. What FreeRADIUS has written goes by the settings prune_logins_after and \
                   prune_accounting_after. The file does not shrink: its room is used again."
 )]
@@ -24,6 +25,9 @@ pub(super) struct Prune {
     /// How long ago a run must have ended, such as 90d, 8w or 12h [default: the setting prune_after]
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Age>,
+    /// Do not ask before removing by '--older-than'
+    #[arg(long, requires = "older_than")]
+    yes: bool,
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
@@ -52,6 +56,15 @@ impl Prune {
             let how =
                 "say how old: --older-than 90d, or for good with 'rollcall settings set prune_after 90d'";
             return Err(Usage(how.to_owned()).into());
+        }
+        // A setting was meant when it was set.
+        if let Some(age) = self.older_than
+            && !confirm(
+                self.yes,
+                &format!("Remove what runs and edits by hand of over {age} ago did to whom?"),
+            )?
+        {
+            return Ok(ExitCode::FAILURE);
         }
         let stop = Stop::default();
         if site.server().is_none() {

@@ -122,11 +122,17 @@ fn set(site: &Site, name: Setting, value: &str) -> anyhow::Result<()> {
 impl Settings {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let unset = match self {
+            Self::Unset { name } => name.to_possible_value().map(|name| name.get_name().to_owned()),
+            Self::List { .. } | Self::Set { .. } => None,
+        };
         match self {
             Self::List { format } => {
                 let mut listing = Listing::new(format, &["name", "value"])?;
                 for shown in all(&site)? {
-                    let cells = || vec![shown.name.to_owned(), shown.value.clone().unwrap_or_default()];
+                    let unset = if matches!(format, Format::Table) { "not set" } else { "" };
+                    let value = || shown.value.clone().unwrap_or_else(|| unset.to_owned());
+                    let cells = || vec![shown.name.to_owned(), value()];
                     listing.push(cells, &shown)?;
                 }
                 listing.finish()?;
@@ -139,6 +145,9 @@ impl Settings {
             }
             Self::Unset { name: Setting::StrictAttributes } => site.set_strict(false)?,
             Self::Unset { name: Setting::FourEyesAbove } => site.set_four_eyes_above(None)?,
+        }
+        if let Some(name) = unset {
+            tell(format_args!("{name} is not set any more"));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -31,11 +31,20 @@ pub(super) fn cells(run: &Run) -> Vec<String> {
         run.state.name().to_owned(),
         what,
         run.targets.to_string(),
-        anstream::adapter::strip_str(&tally_line(&run.final_tally())).to_string(),
+        outcomes(run),
         format!("{:.1}", seconds(run)),
         run.administrator.clone(),
         short_time(run.created_at),
     ]
+}
+
+/// Nothing is done yet of one that somebody has still to do.
+fn outcomes(run: &Run) -> String {
+    let tally = run.final_tally();
+    if tally.total() == 0 && run.targets > 0 && !run.state.at_rest() {
+        return "nothing yet".to_owned();
+    }
+    anstream::adapter::strip_str(&tally_line(&tally)).to_string()
 }
 
 impl List {

@@ -69,6 +69,13 @@ pub(crate) fn report(site: &Site, run: &Run, hints: &Hints) -> anyhow::Result<()
     if let Some(plan) = &run.plan {
         writeln!(out, "  {}", paint(style::FAINT, &format!("plan {plan}")))?;
     }
+    let followed = match run.mode {
+        Mode::Preview => site.applied_by(run.id)?.map(|by| format!("applied by run {by}")),
+        Mode::Apply => site.undone_by(run.id)?.map(|by| format!("taken back by run {by}")),
+    };
+    if let Some(followed) = followed {
+        writeln!(out, "  {}", paint(style::FAINT, &followed))?;
+    }
     if let Some(note) = &run.note {
         writeln!(out, "  {}", paint(style::WARN, &one_line(note)))?;
     }

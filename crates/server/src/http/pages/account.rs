@@ -54,6 +54,8 @@ struct Page {
     organizations: Vec<Organization>,
     sessions: Vec<Session>,
     tokens: Vec<ApiToken>,
+    /// Whether signing in takes a code of theirs.
+    has_totp: bool,
     shown: Option<Shown>,
     now: rollcall_domain::Timestamp,
 }
@@ -127,6 +129,7 @@ async fn show(visitor: Visitor, place: Place, shown: Option<Shown>) -> Result<Re
             grants: grants.collect(),
             sessions: credentials.sessions_after(&who, None, SHOWN)?,
             tokens: credentials.tokens_after(&who, None, SHOWN)?,
+            has_totp: credentials.has_totp(&who)?,
             now: rollcall_domain::Clock::now(&rollcall_domain::SystemClock),
             shell,
             own,

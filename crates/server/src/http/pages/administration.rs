@@ -32,6 +32,8 @@ struct Page {
     /// How long what FreeRADIUS writes is kept.
     kept: Vec<(Past, String)>,
     four_eyes_above: String,
+    /// Whether attributes that FreeRADIUS would reject a user for are refused.
+    strict: bool,
     workers: Vec<WorkerInfo>,
     /// Whether all of it may be changed.
     everywhere: bool,
@@ -67,6 +69,7 @@ async fn show(visitor: Visitor, sent: Sent) -> Result<Response, Problem> {
             prune_after: app.prune_after()?.map(|age| age.to_string()).unwrap_or_default(),
             kept,
             four_eyes_above: app.four_eyes_above()?.map(|above| above.to_string()).unwrap_or_default(),
+            strict: app.is_strict()?,
             workers: app.workers()?,
             organizations,
             everywhere,
@@ -113,6 +116,11 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
             "four_eyes_above" => {
                 app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
             }
+            "strict_attributes" => app.set_strict(match value {
+                Some("yes") => true,
+                Some("no") => false,
+                _ => return Err(Problem::invalid(words::YES_OR_NO)),
+            })?,
             _ => {
                 let name = text("name");
                 let password = Secret::new(typed.get("password").cloned().unwrap_or_default());

@@ -35,7 +35,7 @@ struct Count {
     width: u64,
 }
 
-/// Users who expire in a month.
+/// Active users who expire in a month.
 struct Month {
     name: String,
     link: String,
@@ -96,7 +96,9 @@ fn months(app: &App) -> Result<Vec<Month>, Problem> {
     let mut months = Vec::new();
     for (at, ahead) in (0..MONTHS).enumerate() {
         let (from, to) = (first(ahead), first(ahead + 1));
-        let filter = format!("expiration ge \"{from}-01\" and expiration lt \"{to}-01\"");
+        // Who has expired already is counted elsewhere.
+        let begin = if ahead == 0 { "now".to_owned() } else { format!("\"{from}-01\"") };
+        let filter = format!("is_active eq true and expiration ge {begin} and expiration lt \"{to}-01\"");
         let (counted, link) = count(app, &filter)?;
         months.push(Month { name: from, link, counted, at, height: 0 });
     }

@@ -179,6 +179,8 @@ struct Page {
     params: Params,
     sent: Sent,
     once: String,
+    /// Seconds for one user, where nothing is said.
+    time_limit: f64,
     /// The organization that the list is narrowed to.
     within: String,
 }
@@ -299,7 +301,8 @@ fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Pro
     }
 }
 
-async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Problem> {
+async fn show(visitor: Visitor, server: &Server, asked: Asked, sent: Sent) -> Result<Response, Problem> {
+    let time_limit = server.engine.limits.time.as_secs_f64();
     let page = move |app: &App, shell: Shell| {
         let app = &shell.narrowed(app);
         let found = find(app, &asked)?;
@@ -330,6 +333,7 @@ async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Pr
             script,
             sent,
             once: log::request_id().unwrap_or_default(),
+            time_limit,
             within: shell.organization_id(),
             shell,
             asked,
@@ -338,13 +342,18 @@ async fn show(visitor: Visitor, asked: Asked, sent: Sent) -> Result<Response, Pr
     visitor.page("runs", page).await
 }
 
-pub(super) async fn page(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
-    show(visitor, asked, Sent::new()).await
+pub(super) async fn page(
+    visitor: Visitor,
+    State(server): State<Server>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    show(visitor, &server, asked, Sent::new()).await
 }
 
 /// A file with rows, which is kept for a day.
 pub(super) async fn file(
     visitor: Visitor,
+    State(server): State<Server>,
     Query(mut asked): Query<Asked>,
     parts: Multipart,
 ) -> Result<Response, Problem> {
@@ -353,7 +362,7 @@ pub(super) async fn file(
         return Ok(see(there.with("upload", &kept.id.to_string()).text()));
     }
     asked.who = "rows".to_owned();
-    show(visitor, asked, Sent::new()).await
+    show(visitor, &server, asked, Sent::new()).await
 }
 
 /// Freezes the list and queues the preview.
@@ -363,7 +372,7 @@ pub(super) async fn start(
     Form(sent): Form<Sent>,
 ) -> Result<Response, Problem> {
     let asked = Asked::of(&sent);
-    let (app, wanted, given) = (visitor.as_shown(&sent), asked.clone(), sent.clone());
+    let (app, wanted, given, here) = (visitor.as_shown(&sent), asked.clone(), sent.clone(), server.clone());
     let started = aside(move || {
         let script = saved(&app, &wanted.script)?;
         let choice = match wanted.who.as_str() {
@@ -386,14 +395,14 @@ pub(super) async fn start(
             report: given.contains_key("report"),
             choice,
             params: params::given(&given),
-            engine: engine(&server, time_limit)?,
+            engine: engine(&here, time_limit)?,
             terms: Terms { key: params::once("/runs/new", &given)?, ..terms(&given)? },
         };
         Ok(app.run(&request, &Stop::default(), &mut Nobody)?)
     });
     match started.await {
         Ok(run) => Ok(see(format!("/runs/{}", run.id))),
-        Err(problem) => show(visitor.told(problem), asked, sent).await,
+        Err(problem) => show(visitor.told(problem), &server, asked, sent).await,
     }
 }
 

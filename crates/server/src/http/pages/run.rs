@@ -5,7 +5,10 @@ use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_app::App;
-use rollcall_app::runs::{Again, ApplyRequest, Group, ResumeRequest, RetryRequest, Stop, Terms, UndoRequest};
+use rollcall_app::runs::{
+    Again, ApplyRequest, Entries, Failure, Group, ResumeRequest, RetryRequest, Stop, Terms, Troubles,
+    UndoRequest,
+};
 use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, Scope, TargetOutcome};
 use serde::Deserialize;
 
@@ -98,6 +101,8 @@ struct Page {
     chips: Vec<Chip>,
     /// None: there are too many targets to group them unasked.
     groups: Option<Vec<Group>>,
+    /// The warnings and failures of as many, in groups.
+    troubles: Option<Troubles>,
     /// None: there are too many to look at them unasked, or too few to be worth it.
     course: Option<Course>,
     timeline: Option<Timeline>,
@@ -131,6 +136,19 @@ impl Page {
 
     fn is_preview(&self) -> bool {
         self.run.mode == Mode::Preview
+    }
+
+    /// What went wrong, by outcome.
+    fn failures<'a>(&self, troubles: &'a Troubles) -> Vec<(Outcome, Vec<&'a Failure>)> {
+        let of =
+            |outcome| (outcome, troubles.failures.iter().filter(|each| each.outcome == outcome).collect());
+        let each = [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict].map(of);
+        each.into_iter().filter(|(_, failures): &(_, Vec<_>)| !failures.is_empty()).collect()
+    }
+
+    /// Whether the script has parameters.
+    fn is_told(&self) -> bool {
+        !Entries::read(Some(&self.run.params)).0.is_empty()
     }
 
     fn failed(&self) -> u64 {
@@ -168,6 +186,11 @@ impl Page {
 
     fn can_resume(&self) -> bool {
         matches!(self.run.state, RunState::Interrupted | RunState::Stopped)
+    }
+
+    /// Whether it goes on with a plan, which was previewed already.
+    fn is_planned(&self, again: &Retry) -> bool {
+        again.which == "not_run" && self.run.replays().is_some()
     }
 
     /// Whether the number of changes is to be typed.
@@ -222,11 +245,10 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         let base = Address::new(format!("/runs/{}", run.id))
             .with("outcome", &asked.outcome)
             .with("groups", &asked.groups);
-        let groups = match run.tally.total() <= GROUPED || !asked.groups.is_empty() {
-            true => Some(app.histogram(&run, GROUPS)?),
-            false => None,
-        };
-        let course = match groups.is_some() && run.tally.total() > 1 {
+        let grouped = run.tally.total() <= GROUPED || !asked.groups.is_empty();
+        let groups = grouped.then(|| app.histogram(&run, GROUPS)).transpose()?;
+        let troubles = grouped.then(|| app.troubles(&run)).transpose()?;
+        let course = match grouped && run.tally.total() > 1 {
             true => Some(Course::of(&run, &app.course(&run, COURSE)?)),
             false => None,
         };
@@ -254,6 +276,7 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             done,
             chips: run.final_tally().iter().filter_map(chip).collect(),
             groups,
+            troubles,
             course,
             timeline: app.timeline(&run, timeline::PARTS)?.as_ref().and_then(Timeline::of),
             rows: part.items,

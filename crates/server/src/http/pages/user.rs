@@ -5,7 +5,7 @@ use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, UserEdit};
 use rollcall_domain::{Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Reply, Secret, User};
-use rollcall_store::Event;
+use rollcall_store::{ByRun, Event};
 use serde::Deserialize;
 
 use super::address::{Address, segment};
@@ -80,11 +80,20 @@ impl From<Event> for Past {
             at: moment(event.at),
             who: event.administrator,
             run: event.by.as_ref().map(|by| by.run),
-            script: event.by.map(|by| by.script).unwrap_or_default(),
+            script: event.by.map(|by| ran(&by)).unwrap_or_default(),
             changes: Changes::of(&event.changes),
             token: cursor(&event.key),
         }
     }
+}
+
+/// What a run has executed, or taken back.
+pub(super) fn ran(by: &ByRun) -> String {
+    let script = match by.script_version {
+        Some(version) => format!("{}@{version}", by.script),
+        None => by.script.clone(),
+    };
+    by.undoes.map_or(script.clone(), |undone| words::undo_of(undone, &script))
 }
 
 #[derive(Template)]
@@ -234,7 +243,9 @@ fn read(app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
             value: text("value"),
             operation: Operator::ALL.into_iter().find(|operator| operator.as_str() == text("operation")),
         },
+        "password" if text("password").is_empty() => return Err(Problem::invalid(words::TYPE_PASSWORD)),
         "password" => UserEdit::Password(Secret::new(text("password"))),
+        "password_remove" => UserEdit::Password(Secret::new("")),
         "remove" if text("typed") == user.username => return Ok(Asks::Remove),
         "remove" => return Err(Problem::invalid(words::type_name(&user.username))),
         other => return Err(Problem::invalid(words::no_such_act(other))),

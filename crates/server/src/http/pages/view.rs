@@ -166,6 +166,8 @@ pub(super) fn number(n: impl std::borrow::Borrow<u64>) -> String {
 pub(super) struct Bar {
     parts: Vec<Part>,
     told: String,
+    /// Whether nobody is at the run.
+    at_rest: bool,
 }
 
 /// A part of a bar of a thousand.
@@ -193,7 +195,7 @@ impl Bar {
             parts.push(Part { class: outcome.name(), at, width, told });
         }
         let told = parts.iter().map(|part| part.told.as_str()).collect::<Vec<_>>().join(", ");
-        Self { parts, told }
+        Self { parts, told, at_rest: run.state.at_rest() }
     }
 }
 

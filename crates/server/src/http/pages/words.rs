@@ -9,6 +9,8 @@ pub(super) const SAY_WHICH: &str = "say which one";
 pub(super) const SAY_VERSION: &str = "say which version was seen";
 pub(super) const TOKEN_DAYS: &str = "a token is good for 1 to 366 days";
 pub(super) const TYPE_TARGETS: &str = "type the number of targets";
+pub(super) const TYPE_PASSWORD: &str = "type the new password";
+pub(super) const YES_OR_NO: &str = "choose yes or no";
 pub(super) const CHOOSE_FILE: &str = "choose a file first";
 pub(super) const EARLIER_RUN: &str = "say the number of an earlier run";
 pub(super) const WRITE_FILTER: &str = "write a filter, or choose every user";
@@ -52,6 +54,11 @@ pub(super) fn named_by(line: u64) -> String {
 
 pub(super) fn version(number: i64) -> String {
     format!("version {number}")
+}
+
+/// What has taken a run back.
+pub(super) fn undo_of(undone: i64, script: &str) -> String {
+    format!("undo of {undone} ({script})")
 }
 
 pub(super) fn organization(id: i64) -> String {
