@@ -7,13 +7,15 @@ use crate::outcomes::reading::outcome;
 use crate::runs::read_counters;
 use crate::{Store, StoreError, sql};
 
-/// Notes counters of a run (`?2` to `?7`) for a tenth of a second (`?15`).
+/// Notes counters of a run (`?2` to `?7`) for a tenth of a second.
 macro_rules! note {
-    () => {
+    ($tenth:literal) => {
         concat!(
             "INSERT INTO timelines (run_id, tenth, ",
             crate::runs::counters!(),
-            ") VALUES (?1, ?15, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, tenth) DO UPDATE SET \
+            ") VALUES (?1, ",
+            $tenth,
+            ", ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, tenth) DO UPDATE SET \
              changed = timelines.changed + excluded.changed, unchanged = timelines.unchanged + excluded.unchanged, \
              skipped = timelines.skipped + excluded.skipped, failed = timelines.failed + excluded.failed, \
              timed_out = timelines.timed_out + excluded.timed_out, conflict = timelines.conflict + excluded.conflict"

@@ -21,8 +21,8 @@ macro_rules! advance {
 
 sql! {
     // On a server it is all one way there and back, since others wait for the run's row.
-    ADVANCE = advance!() => concat!("WITH noted AS (", course::note!(), ") ", advance!());
-    NOTE = course::note!();
+    ADVANCE = advance!() => concat!("WITH noted AS (", course::note!("?15"), ") ", advance!());
+    NOTE = course::note!("?8");
     STOP = "UPDATE runs SET state = 'stopped', note = ?2, ended_at = ?3, holder = NULL, leased_until = NULL WHERE id = ?1";
 }
 
@@ -102,7 +102,8 @@ pub(super) fn count(
     match tx {
         Tx::Sqlite(_) => {
             tx.execute(ADVANCE, &values[..values.len() - 1])?;
-            tx.execute(NOTE, values)?;
+            let moment = course::moment(of.millis);
+            tx.execute(NOTE, args![run, changed, unchanged, skipped, failed, timed_out, conflict, moment])?;
         }
         Tx::Postgres(_) => drop(tx.execute(ADVANCE, values)?),
     }
