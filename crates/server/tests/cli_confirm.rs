@@ -127,3 +127,17 @@ fn a_run_that_waits_for_a_yes_can_be_cancelled_from_elsewhere() {
     desk.ok(&["runs", "apply", "1", "--yes"]);
     assert_eq!(klasses(&desk), ["x", "x"]);
 }
+
+#[test]
+fn pruning_by_hand_asks_and_says_what_is_lost() {
+    let desk = Desk::with_users(1);
+    desk.run("user.klass = 'x'", &["--all", "--apply", "--yes"]).exits(0);
+    let asked = at_terminal(&desk, &["prune", "--older-than", "0s"], "n\n").exits(1);
+    assert!(asked.err.contains("so that nobody can take it back? [y/N]"), "{}", asked.err);
+    assert_eq!(desk.runs()[0]["pruned_at"], serde_json::Value::Null);
+    at_terminal(&desk, &["prune", "--older-than", "0s"], "y\n").exits(0);
+    assert_ne!(desk.runs()[0]["pruned_at"], serde_json::Value::Null);
+    // What a setting wants was meant when it was set.
+    desk.ok(&["settings", "set", "prune_after", "90d"]);
+    at_terminal(&desk, &["prune"], "").exits(0);
+}

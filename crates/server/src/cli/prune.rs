@@ -61,7 +61,9 @@ impl Prune {
         if let Some(age) = self.older_than
             && !confirm(
                 self.yes,
-                &format!("Remove what runs and edits by hand of over {age} ago did to whom?"),
+                &format!(
+                    "Remove what runs and edits by hand did over {age} ago, so that nobody can take it back?"
+                ),
             )?
         {
             return Ok(ExitCode::FAILURE);
