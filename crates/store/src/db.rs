@@ -315,7 +315,17 @@ impl Tx<'_> {
         args: &[Arg<'_>],
         mut each: impl FnMut(&Row<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let sql = sql.into();
+        self.visit_rows(sql.into(), args, &mut each)
+    }
+
+    /// Calls `each` for the rows of a statement until it gives `false`. Not generic: every caller would be compiled with
+    /// a copy of the PostgreSQL client of its own.
+    fn visit_rows(
+        &self,
+        sql: Text<'_>,
+        args: &[Arg<'_>],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(connection) => {
                 let mut statement = sqlite::prepare(connection, &sql)?;
@@ -401,7 +411,11 @@ impl Tx<'_> {
 
     /// Executes a statement; how many rows it touched.
     pub(crate) fn execute<'s>(&self, sql: impl Into<Text<'s>>, args: &[Arg<'_>]) -> Result<u64, StoreError> {
-        let sql = sql.into();
+        self.execute_text(sql.into(), args)
+    }
+
+    /// Executes a statement; not generic, as [`Tx::visit_rows`] is not.
+    fn execute_text(&self, sql: Text<'_>, args: &[Arg<'_>]) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(connection) => {
                 let mut statement = sqlite::prepare(connection, &sql)?;
