@@ -70,9 +70,14 @@ pub enum AppError {
     /// Workers die for no fault of the script.
     #[error(transparent)]
     Broken(#[from] Broken),
-    /// A thread that drives a worker ended by a fault of Rollcall's.
-    #[error("an internal error ended the run early; please report what was printed above")]
-    CrewLost,
+    /// A thread of a run panicked, or ended before its work was done: a defect of Rollcall.
+    #[error("internal error in the {thread} thread: {message}; please report it")]
+    Panicked {
+        /// What the thread does.
+        thread: &'static str,
+        /// The message of the panic.
+        message: String,
+    },
     /// The script is not Python.
     #[error("{}", show_syntax(.name, .fault))]
     Syntax {
@@ -196,9 +201,16 @@ impl AppError {
             | Self::Key(_)
             | Self::Table { .. }
             | Self::BadRows { .. } => Kind::Invalid,
-            Self::Unavailable(_) | Self::Broken(_) | Self::CrewLost | Self::File { .. } => Kind::Internal,
+            Self::Unavailable(_) | Self::Broken(_) | Self::Panicked { .. } | Self::File { .. } => {
+                Kind::Internal
+            }
         }
     }
+}
+
+/// The error of a thread that ended before its work was done, without saying why.
+pub(crate) fn ended_early(thread: &'static str) -> AppError {
+    AppError::Panicked { thread, message: "it ended early".to_owned() }
 }
 
 /// Refuses what does not go with how something stands.

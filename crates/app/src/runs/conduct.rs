@@ -7,8 +7,10 @@ use rollcall_domain::{Brakes, Mode, RequestKey, Run, RunId, RunState, Scope, Sel
 use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
 
 use super::crew::Crew;
+use super::guard::guarded;
 use super::ledger::{End, Ledger, Role, lease};
 use super::{Observer, Stop, execute, replay, work};
+use crate::error::ended_early;
 use crate::{App, AppError, holder};
 
 /// A server that is started anew is there again within this time.
@@ -186,7 +188,7 @@ impl App {
             execute::begin(self, run, crew, window);
         }
         loop {
-            let result = self.take_chunks(run, crew, window, stop, &mut ledger);
+            let result = guarded("committer", || self.take_chunks(run, crew, window, stop, &mut ledger));
             let again = match &result {
                 Err(error) => work::is_disconnection(error) && self.server_comes_back(run, stop),
                 Ok(()) => false,
@@ -233,7 +235,7 @@ impl App {
                         Self::rest(Some(crew), stop)?;
                     }
                 }
-                (None, None) => return Err(AppError::CrewLost),
+                (None, None) => return Err(ended_early("worker")),
             }
         }
         Ok(())

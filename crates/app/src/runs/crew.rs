@@ -8,27 +8,20 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use rollcall_domain::Clock;
-use rollcall_sandbox::{Broken, Report, RunFacts, Sandbox, StartError, Target, Worker};
+use rollcall_sandbox::{Report, RunFacts, Sandbox, StartError, Target, Worker};
 
 use super::RunJob;
 use super::evaluate::{Evaluated, Rules, planned_update};
+use super::guard::guarded;
 use crate::AppError;
+use crate::error::ended_early;
 
 /// A worker is given this much work in advance, by its measured speed: enough to hide the way there and back,
 /// little enough that at a run's end no worker sits on what others could do.
 const AHEAD_MICROS: i64 = 10_000;
 
-/// What comes back from the threads.
-type Batch = Result<Vec<Evaluated>, Lost>;
-
-/// A thread has ended, and its targets with it.
-#[derive(Debug)]
-enum Lost {
-    /// Its worker could not be kept alive.
-    Broken(Broken),
-    /// By a fault of ours, which it has printed.
-    Panicked,
-}
+/// What comes back from the threads. With an error a thread has ended, and its targets with it.
+type Batch = Result<Vec<Evaluated>, AppError>;
 
 /// Where targets go that the crew is to execute.
 #[derive(Clone)]
@@ -84,7 +77,14 @@ impl Crew {
             let (queue, results, ready, dismissed) =
                 (queue.clone(), results.clone(), ready.clone(), dismissed.clone());
             scope.spawn(move || {
-                let worker = match Worker::prepare(sandbox, job) {
+                let prepared = guarded("worker", || {
+                    fail::fail_point!("thread.worker_start");
+                    Worker::prepare(sandbox, job).map_err(|error| match error {
+                        StartError::Syntax(fault) => AppError::Syntax { name: job.name.clone(), fault },
+                        StartError::Broken(broken) => broken.into(),
+                    })
+                });
+                let worker = match prepared {
                     Ok(worker) => {
                         let _ = ready.send(Ok(()));
                         worker
@@ -103,10 +103,13 @@ impl Crew {
                 let strict = job.dictionary.is_some();
                 let rules = Rules { profiles: &job.profiles, keep, reports, dictionary, strict };
                 let evaluate = |target, report| rules.evaluate(target, report, now());
-                let work = || drive(worker.begin(facts), &evaluate, ahead, &queue, &results, &dismissed);
-                // Should this thread panic, the run must hear of it: its targets would never come back.
-                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
-                    let _ = results.send(Err(Lost::Panicked));
+                let done = guarded("worker", || {
+                    drive(worker.begin(facts), &evaluate, ahead, &queue, &results, &dismissed);
+                    Ok(())
+                });
+                // The run must hear of it: the targets of this thread would never come back.
+                if let Err(error) = done {
+                    let _ = results.send(Err(error));
                 }
             });
         }
@@ -115,13 +118,11 @@ impl Crew {
         for start in &first {
             match start {
                 Ok(()) => return Ok(Self { orders, dismissed, work, queue, done }),
-                Err(StartError::Syntax(fault)) => {
-                    return Err(AppError::Syntax { name: job.name.clone(), fault });
-                }
-                Err(StartError::Broken(broken)) => failed = Some(broken),
+                Err(error @ AppError::Syntax { .. }) => return Err(error),
+                Err(error) => failed = Some(error),
             }
         }
-        Err(failed.expect("every thread says how its start went").into())
+        Err(failed.unwrap_or_else(|| ended_early("worker")))
     }
 
     /// What comes back next, if something does in that time.
@@ -131,8 +132,8 @@ impl Crew {
                 self.work.under_way.fetch_sub(batch.len(), Ordering::Relaxed);
                 Ok(batch)
             }
-            Ok(Err(Lost::Broken(broken))) => Err(broken.into()),
-            Ok(Err(Lost::Panicked)) | Err(RecvTimeoutError::Disconnected) => Err(AppError::CrewLost),
+            Ok(Err(error)) => Err(error),
+            Err(RecvTimeoutError::Disconnected) => Err(ended_early("worker")),
             Err(RecvTimeoutError::Timeout) => Ok(Vec::new()),
         }
     }
@@ -194,6 +195,7 @@ fn drive(
     let mut ahead: i64 = 1;
     let mut open = true;
     while !dismissed.load(Ordering::Relaxed) {
+        fail::fail_point!("thread.worker");
         let mut targets = Vec::new();
         while open && ((worker.waiting() + targets.len()) as i64) < ahead {
             match queue.try_recv() {
@@ -219,7 +221,7 @@ fn drive(
                 ahead = (AHEAD_MICROS / each.max(1)).clamp(1, most_ahead);
                 Ok(reports.into_iter().map(|(target, report)| evaluate(target, report)).collect())
             }
-            Err(broken) => Err(Lost::Broken(broken)),
+            Err(broken) => Err(broken.into()),
         };
         let broken = batch.is_err();
         if results.send(batch).is_err() || broken {

@@ -14,6 +14,7 @@ use rollcall_store::{Loaded, Settled, Store, StoreError};
 use super::chains::Chains;
 use super::crew::{Crew, Orders, Work};
 use super::evaluate::{Evaluated, conflict, plan_before};
+use super::guard::guarded;
 use super::ledger::{Ledger, Written, chunk_size};
 use crate::{App, AppError};
 
@@ -57,7 +58,9 @@ pub(super) fn execute(
         let (work, committed) = (crew.work.clone(), &committed);
         scope.spawn(move || {
             let range = Range { run: run.id, first, last, window };
-            if let Err(error) = load(app.engine(), range, &work, &loaded, &permitted, committed) {
+            let done =
+                guarded("loader", || Ok(load(app.engine(), range, &work, &loaded, &permitted, committed)?));
+            if let Err(error) = done {
                 let _ = loaded.send(Err(error));
             }
         });
@@ -97,7 +100,7 @@ pub(super) fn window(app: &App, run: &Run) -> Result<i64, AppError> {
 }
 
 /// What the loader has to say beside the targets that go to the crew, or why it stopped.
-type Notice = Result<Aside, StoreError>;
+type Notice = Result<Aside, AppError>;
 
 /// A target that does not go to the crew, at least not yet.
 enum Aside {
@@ -138,6 +141,7 @@ fn load(
     let Range { run, first, last: end, window } = range;
     let mut loaded = first;
     while loaded < end {
+        fail::fail_point!("thread.loader");
         while loaded + window / PART > committed.load(Ordering::Acquire) + window {
             if permitted.recv().is_err() {
                 return Ok(()); // the run ends early
@@ -209,6 +213,7 @@ impl Committer<'_, '_> {
             let due =
                 ready >= self.chunk || ends || self.chains.want_commit() || last_commit.elapsed() >= PATIENCE;
             if due || self.ledger.cursor() + ready as i64 == self.ledger.last() {
+                fail::fail_point!("thread.committer");
                 self.commit(ready, &crew.work)?;
                 last_commit = Instant::now();
                 loading.committed.store(self.ledger.cursor(), Ordering::Release);

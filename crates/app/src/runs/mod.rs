@@ -16,6 +16,7 @@ mod course;
 mod crew;
 mod evaluate;
 mod execute;
+mod guard;
 mod histogram;
 mod kept;
 mod ledger;

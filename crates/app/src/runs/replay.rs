@@ -8,7 +8,9 @@ use rollcall_domain::{Mismatch, Mode, Outcome, Replay, Run, Tally, TargetOutcome
 use rollcall_store::{Loaded, Planned, Settled};
 
 use super::evaluate::{in_conflict, keep_left, of_user, plan_before, planned_update};
+use super::guard::guarded;
 use super::ledger::{Ledger, Written, chunk_size};
+use crate::error::ended_early;
 use crate::{App, AppError};
 
 /// What differs is named up to here; the rest is counted.
@@ -39,7 +41,10 @@ pub(super) fn replay(
         scope.spawn(move || {
             let mut after = first;
             while after < last {
-                let settled = player.settle_after(after);
+                let settled = guarded("loader", || {
+                    fail::fail_point!("thread.replay_loader");
+                    player.settle_after(after)
+                });
                 let failed = settled.is_err();
                 if ahead.send(settled).is_err() || failed {
                     return;
@@ -49,7 +54,8 @@ pub(super) fn replay(
         });
         // Others may take their share of the chunk meanwhile.
         while ledger.cursor() < ledger.last() && !ledger.ends()? {
-            let settled = settled.recv().map_err(|_| AppError::CrewLost)??;
+            let settled = settled.recv().map_err(|_| ended_early("loader"))??;
+            fail::fail_point!("thread.replay_committer");
             player.commit(ledger, settled)?;
         }
         Ok(())

@@ -9,6 +9,7 @@ use rollcall_domain::{Right, Run, RunId, RunState, Timestamp};
 use rollcall_store::{Beat, Hold, RunEnd, StoreError};
 
 use super::crew::Crew;
+use super::guard::guarded;
 use super::ledger::{Ledger, Role};
 use super::{Engine, Nobody, Stop};
 use crate::{App, AppError, Pruned, holder};
@@ -89,13 +90,17 @@ impl App {
         // Whoever was here before and is gone has left something at the moment when this one comes.
         self.free_the_dead()?;
         let (aside, told) = unbounded();
+        let (going_on, over) = bounded(0);
+        let keep_going = |thread: &'static str, work: &dyn Fn()| {
+            restart_after_panics(thread, &over, &aside, work);
+        };
         std::thread::scope(|scope| {
-            let (going_on, over) = bounded(0);
-            let (id, at) = (&id, &at);
-            let until = over.clone();
-            scope.spawn(move || self.keep_beating(id, engine, at, drain, &over));
-            scope.spawn(move || self.listen(drain));
-            scope.spawn(move || self.keep_pruned(drain, &until, &aside));
+            // These threads end when it is dropped, even by a panic.
+            let going_on = going_on;
+            let (id, at, over, aside) = (&id, &at, &over, &aside);
+            scope.spawn(|| keep_going("heartbeat", &|| self.keep_beating(id, engine, at, drain, over)));
+            scope.spawn(|| keep_going("listener", &|| self.listen(drain)));
+            scope.spawn(|| keep_going("pruning", &|| self.keep_pruned(drain, over, aside)));
             self.work_until(id, engine, at, drain, &told, tell);
             drop(going_on);
         });
@@ -118,12 +123,20 @@ impl App {
         while !drain.load(Ordering::Relaxed) {
             told.try_iter().for_each(&mut *tell);
             avoided.retain(|_, since| since.elapsed() < AVOID);
-            let worked = match self.next_run(|run| avoided.contains_key(&run)) {
+            let next = guarded("worker", || self.next_run(|run| avoided.contains_key(&run)));
+            let worked = match next {
                 Ok(Some(run)) => {
                     tell(Event::Joins(&run));
                     at.store(run.id, Ordering::Relaxed);
                     let before = self.committed.load(Ordering::Relaxed);
-                    let helped = self.help(&run, engine, drain, avoided.keys().copied().collect());
+                    let avoid = avoided.keys().copied().collect();
+                    let helped = guarded("worker", || {
+                        fail::fail_point!("thread.worker_loop");
+                        self.help(&run, engine, drain, avoid)
+                    });
+                    if let Err(error @ AppError::Panicked { .. }) = &helped {
+                        self.stop(&run, &error.to_string());
+                    }
                     at.store(0, Ordering::Relaxed);
                     tell(Event::Leaves(&run, self.committed.load(Ordering::Relaxed) - before));
                     if let Err(error) = &helped
@@ -196,6 +209,18 @@ impl App {
         })
     }
 
+    /// Stops a run that has met an internal error here, which it would meet again: an administrator can resume it. It
+    /// may have ended meanwhile.
+    fn stop(&self, run: &Run, reason: &str) {
+        let end = RunEnd {
+            state: RunState::Stopped,
+            note: Some(reason),
+            ended_at: self.clock.now(),
+            millis: run.millis,
+        };
+        let _ = self.engine().end_run(Hold { run: run.id, token: run.token }, &end);
+    }
+
     fn beat(
         &self,
         id: &str,
@@ -218,6 +243,7 @@ impl App {
     /// Says now and then that this worker is alive, and frees what dead processes of this machine had: nobody else can tell
     /// that they are.
     fn keep_beating(&self, id: &str, engine: &Engine, at: &AtomicI64, drain: &Stop, over: &Receiver<()>) {
+        fail::fail_point!("thread.heartbeat");
         let mut last = (Instant::now(), self.committed.load(Ordering::Relaxed));
         while over.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
             let committed = self.committed.load(Ordering::Relaxed);
@@ -233,6 +259,7 @@ impl App {
     /// Removes what is old now and then: what is kept for a day only, and if the setting wants that and no other process
     /// does it, what it names.
     fn keep_pruned(&self, drain: &Stop, over: &Receiver<()>, told: &Sender<Event<'static>>) {
+        fail::fail_point!("thread.pruning");
         loop {
             match self.sweep(drain).and_then(|()| self.prune_by_setting(PRUNE, drain)) {
                 Ok(None) => {}
@@ -262,6 +289,7 @@ impl App {
 
     /// Listens to the server, if it is one, until `over` is set.
     fn listen(&self, over: &Stop) {
+        fail::fail_point!("thread.listener");
         let over = || over.load(Ordering::Relaxed);
         while !over() {
             let heard = self.engine().watch().and_then(|mut watch| {
@@ -313,6 +341,24 @@ impl App {
             }
         };
         Ok(self.engine().workers()?.into_iter().map(info).collect())
+    }
+}
+
+/// Runs `work` until it returns, again after each panic, which it tells, unless the sender of `over` is gone.
+fn restart_after_panics(
+    thread: &'static str,
+    over: &Receiver<()>,
+    told: &Sender<Event<'static>>,
+    work: impl Fn(),
+) {
+    while let Err(error) = guarded(thread, || {
+        work();
+        Ok(())
+    }) {
+        drop(told.send(Event::Trouble(error.to_string())));
+        if over.recv_timeout(RETRY) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
     }
 }
 

@@ -124,7 +124,15 @@ impl Serve {
         }
         tell_apart();
         thread::scope(|scope| {
-            let work = scope.spawn(|| app.work(&engine, &drain, &mut |event| worker::print(&event)));
+            let work = scope.spawn(|| {
+                let worked = app.work(&engine, &drain, &mut |event| worker::print(&event));
+                if let Err(error) = &worked
+                    && !drain.load(Ordering::Relaxed)
+                {
+                    tell(format_args!("warning: this server executes no runs: {error}"));
+                }
+                worked
+            });
             runtime.block_on(serve(server, listener, tls, signals, &drain));
             // Whatever ended it.
             drain.store(true, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 //! stalls holds the thread for a while and no longer.
 
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -53,7 +54,10 @@ impl Streams {
         let runtime = Handle::current();
         tokio::task::spawn_blocking(log::for_this_request(move || {
             let mut out = Pieces { pieces, runtime, piece: Vec::with_capacity(PIECE), _permit: permit };
-            let written = write(&mut out).and_then(|()| Ok(out.flush()?));
+            // An answer that just ended would be taken for the whole.
+            let written = catch_unwind(AssertUnwindSafe(|| write(&mut out)))
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("internal error while the answer was written")))
+                .and_then(|()| Ok(out.flush()?));
             if let Err(error) = written {
                 let gone = error
                     .downcast_ref::<io::Error>()
