@@ -42,6 +42,15 @@ pub enum Quote {
     None,
 }
 
+/// What becomes of the rows and columns that a workbook hides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiddenCells {
+    /// They are read like all others.
+    Include,
+    /// They are left out.
+    Skip,
+}
+
 /// How a fault ends where a file is in another encoding; each door has its own way to name one.
 pub const NAME_ENCODING: &str = "name the file's encoding";
 
@@ -56,6 +65,10 @@ pub struct TableOptions {
     pub quote: Option<Quote>,
     /// The sheet's name in an Excel workbook; the first visible sheet if none.
     pub sheet: Option<String>,
+    /// The line or row that names the columns, counted from 1.
+    pub header_row: Option<u64>,
+    /// What becomes of the rows and columns that a workbook hides.
+    pub hidden: Option<HiddenCells>,
 }
 
 /// One row below the header.

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::runs::{BadRow, BadRowsFile, Choice, RowsObserver, RowsReport, RowsRequest};
-use rollcall_app::{Quote, Table, TableError, TableOptions};
+use rollcall_app::{Table, TableError};
 
+use super::file_options::FileOptions;
 use crate::contract;
 use crate::failure::{Usage, with_option};
 use crate::output::one_line;
@@ -36,36 +37,8 @@ pub(super) struct RowsArgs {
     /// Write the rows that cannot be used to this CSV file, each with the reason
     #[arg(long, value_name = "FILE", requires = "csv")]
     bad_rows: Option<PathBuf>,
-    /// The file's encoding, such as utf-16le or windows-1252 [default: detected]
-    #[arg(long, value_name = "LABEL", requires = "csv")]
-    encoding: Option<String>,
-    /// What stands between cells: a character, or tab [default: detected]
-    #[arg(long, value_name = "CHAR", requires = "csv", value_parser = delimiter)]
-    delimiter: Option<u8>,
-    /// What stands around cells [default: detected]
-    #[arg(long, value_enum, requires = "csv")]
-    quote: Option<QuoteArg>,
-    /// The sheet of an Excel workbook [default: the first]
-    #[arg(long, value_name = "NAME", requires = "csv")]
-    sheet: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum QuoteArg {
-    /// "
-    Double,
-    /// '
-    Single,
-    /// Quotation marks are text
-    None,
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
-        [one] if one.is_ascii() => Ok(*one),
-        _ => Err("write one ASCII character, or tab".to_owned()),
-    }
+    #[command(flatten)]
+    file: FileOptions,
 }
 
 impl RowsArgs {
@@ -75,13 +48,10 @@ impl RowsArgs {
             ("--key", self.key.is_some()),
             ("--skip-unmatched", self.skip_unmatched),
             ("--bad-rows", self.bad_rows.is_some()),
-            ("--encoding", self.encoding.is_some()),
-            ("--delimiter", self.delimiter.is_some()),
-            ("--quote", self.quote.is_some()),
-            ("--sheet", self.sheet.is_some()),
         ];
-        match said.into_iter().find(|(_, said)| *said && self.csv.is_none()) {
-            Some((option, _)) => Err(Usage(format!("{option} goes with --csv FILE"))),
+        let said = said.into_iter().find_map(|(option, said)| said.then_some(option));
+        match said.or_else(|| self.file.first_given()).filter(|_| self.csv.is_none()) {
+            Some(option) => Err(Usage(format!("{option} goes with --csv FILE"))),
             None => Ok(()),
         }
     }
@@ -110,7 +80,7 @@ impl RowsArgs {
         let name = path.file_name().filter(|name| *name != "-");
         let file = name.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
         let open = || {
-            let options = self.options();
+            let options = self.file.table_options();
             let table =
                 if is_piped { Table::read(io::stdin(), &options) } else { Table::open(path, &options) };
             table.map_err(|error| unreadable(&shown, &error))
@@ -134,19 +104,6 @@ impl RowsArgs {
         }
     }
 
-    fn options(&self) -> TableOptions {
-        TableOptions {
-            encoding: self.encoding.clone(),
-            delimiter: self.delimiter,
-            quote: self.quote.map(|quote| match quote {
-                QuoteArg::Double => Quote::Double,
-                QuoteArg::Single => Quote::Single,
-                QuoteArg::None => Quote::None,
-            }),
-            sheet: self.sheet.clone(),
-        }
-    }
-
     /// Sends the file to a server, and tells how its rows match there.
     fn send(
         &self,
@@ -156,17 +113,9 @@ impl RowsArgs {
         watch: &mut Watch<'_>,
     ) -> anyhow::Result<Listed> {
         let rows = contract::RowsOf {
-            upload: client.upload(name, file)?,
             key: self.key.clone(),
             skip_unmatched: self.skip_unmatched,
-            encoding: self.encoding.clone(),
-            delimiter: self.delimiter.map(char::from),
-            quote: self.quote.map(|quote| match quote {
-                QuoteArg::Double => contract::Quote::Double,
-                QuoteArg::Single => contract::Quote::Single,
-                QuoteArg::None => contract::Quote::None,
-            }),
-            sheet: self.sheet.clone(),
+            ..contract::RowsOf::new(client.upload(name, file)?, self.file.format())
         };
         let told = self.tell(client, &rows, watch);
         if told.is_err() {

@@ -8,7 +8,7 @@ use ureq::SendBody;
 use ureq::http::{HeaderMap, HeaderValue, Method, header};
 
 use super::{Address, Client};
-use crate::contract::{self, BadRow, Quote, RowsOf, Upload};
+use crate::contract::{self, BadRow, RowsOf, Upload};
 
 impl Client {
     /// Sends a file; its number.
@@ -52,15 +52,6 @@ impl Client {
 
 /// The address of something of a file, read like this.
 fn read_as(rows: &RowsOf, what: &str) -> Address {
-    let quote = rows.quote.map(|quote| match quote {
-        Quote::Double => "double",
-        Quote::Single => "single",
-        Quote::None => "none",
-    });
-    Address::of(&["uploads", &rows.upload.to_string(), what])
-        .with("key", rows.key.as_ref())
-        .with("encoding", rows.encoding.as_ref())
-        .with("delimiter", rows.delimiter)
-        .with("quote", quote)
-        .with("sheet", rows.sheet.as_ref())
+    let address = Address::of(&["uploads", &rows.upload.to_string(), what]).with("key", rows.key.as_ref());
+    rows.format().query().into_iter().fold(address, |address, (name, value)| address.with(name, value))
 }

@@ -1,14 +1,15 @@
 //! Files that are sent ahead of the runs over their rows.
 
 use std::io;
+use std::num::NonZeroU64;
 
 use axum::Json;
 use axum::body::Body as Stream;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use rollcall_app::App;
 use rollcall_app::runs::{BadRow as Bad, BadRowsFile, ChosenRows, ReadRows, RowsObserver};
-use rollcall_app::{App, Quote, TableOptions};
 use rollcall_domain::UploadId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -42,7 +43,7 @@ pub(super) struct Form {
     /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
     /// `obj_id`.
     key: Option<String>,
-    /// Such as `windows-1252`.
+    /// The file's encoding, such as `windows-1252` or `cp850`.
     encoding: Option<String>,
     /// What stands between cells: an ASCII character.
     delimiter: Option<char>,
@@ -51,12 +52,18 @@ pub(super) struct Form {
     quote: Option<contract::Quote>,
     /// The sheet of an Excel workbook.
     sheet: Option<String>,
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    header_row: Option<NonZeroU64>,
+    /// What to do with hidden rows and columns of an Excel workbook; a sheet that has some is refused without it.
+    #[param(inline)]
+    hidden: Option<contract::HiddenCells>,
 }
 
 impl Form {
     fn of(self, upload: UploadId) -> RowsOf {
-        let Self { key, encoding, delimiter, quote, sheet } = self;
-        RowsOf { upload, key, skip_unmatched: false, encoding, delimiter, quote, sheet }
+        let Self { key, encoding, delimiter, quote, sheet, header_row, hidden } = self;
+        RowsOf { upload, key, skip_unmatched: false, encoding, delimiter, quote, sheet, header_row, hidden }
     }
 }
 
@@ -138,7 +145,7 @@ pub(super) async fn bad_rows(
     Query(form): Query<Form>,
 ) -> Result<Response, Problem> {
     let rows = form.of(id);
-    let options = options(&rows)?;
+    let options = rows.format().table_options()?;
     let write = move |out: &mut Pieces| {
         let mut written = Written { out: Some(out), file: None };
         app.read_upload(id, &options, rows.key.as_deref(), true, &mut written)?;
@@ -165,28 +172,12 @@ pub(in crate::http) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Pr
     })
 }
 
-fn options(rows: &RowsOf) -> Result<TableOptions, Problem> {
-    let delimiter = rows.delimiter.map(u8::try_from).transpose();
-    let delimiter = delimiter.ok().filter(|delimiter| delimiter.is_none_or(|byte| byte.is_ascii()));
-    let why = "delimiter: it is one ASCII character";
-    Ok(TableOptions {
-        encoding: rows.encoding.clone(),
-        delimiter: delimiter.ok_or_else(|| Problem::invalid(why))?,
-        quote: rows.quote.map(|quote| match quote {
-            contract::Quote::Double => Quote::Double,
-            contract::Quote::Single => Quote::Single,
-            contract::Quote::None => Quote::None,
-        }),
-        sheet: rows.sheet.clone(),
-    })
-}
-
 pub(in crate::http) fn read(
     app: &App,
     rows: &RowsOf,
     observer: &mut dyn RowsObserver,
 ) -> Result<ReadRows, Problem> {
-    let options = options(rows)?;
+    let options = rows.format().table_options()?;
     Ok(app.read_upload(rows.upload, &options, rows.key.as_deref(), rows.skip_unmatched, observer)?)
 }
 

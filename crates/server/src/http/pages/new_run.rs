@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::fault::{FilterFault, read_filter};
+use super::file_fields::FileFields;
 use super::files::keep_file;
 use super::params::{self, Params};
 use super::rows::{FileRows, Tab};
@@ -44,23 +45,14 @@ pub(super) struct Asked {
     field: String,
     key: String,
     /// How the file is read.
-    encoding: String,
-    delimiter: String,
-    sheet: String,
+    #[serde(flatten)]
+    format: FileFields,
     /// Which of its rows are shown.
     tab: String,
     skip: String,
     run: String,
     outcome: String,
 }
-
-/// What can stand between cells, and how that is said.
-const DELIMITERS: [(&str, char, &str); 4] = [
-    ("comma", ',', words::COMMA),
-    ("semicolon", ';', words::SEMICOLON),
-    ("tab", '\t', words::TABULATOR),
-    ("pipe", '|', words::BAR),
-];
 
 impl Asked {
     fn of(sent: &Sent) -> Self {
@@ -73,9 +65,7 @@ impl Asked {
             column: text("column"),
             field: text("field"),
             key: text("key"),
-            encoding: text("encoding"),
-            delimiter: text("delimiter"),
-            sheet: text("sheet"),
+            format: FileFields::of(sent),
             tab: text("tab"),
             skip: text("skip"),
             run: text("run"),
@@ -93,15 +83,10 @@ impl Asked {
 
     fn rows(&self) -> Result<RowsOf, Problem> {
         let upload = self.upload.parse().map_err(|_| Problem::invalid(words::CHOOSE_FILE))?;
-        let delimiter = DELIMITERS.iter().find(|(name, ..)| *name == self.delimiter);
         Ok(RowsOf {
-            upload,
             key: self.key(),
             skip_unmatched: !self.skip.is_empty(),
-            encoding: some(&self.encoding),
-            delimiter: delimiter.map(|(_, delimiter, _)| *delimiter),
-            quote: None,
-            sheet: some(&self.sheet),
+            ..RowsOf::new(upload, self.format.format()?)
         })
     }
 
@@ -110,17 +95,15 @@ impl Asked {
         let address = Address::new("/runs/new").with("script", &self.script).with("who", &self.who);
         let address = address.with("upload", &self.upload).with("column", &self.column);
         let address = address.with("field", &self.field).with("key", &self.key);
-        let address = address.with("encoding", &self.encoding).with("delimiter", &self.delimiter);
-        address.with("sheet", &self.sheet).with("skip", &self.skip)
+        self.format.on(address).with("skip", &self.skip)
     }
 
     /// Where the bad rows are as a file.
     fn bad_rows(&self) -> String {
         let file = Address::new(format!("/api/v1/uploads/{}/bad-rows.csv", self.upload));
-        let file = file.with("key", &self.key().unwrap_or_default()).with("encoding", &self.encoding);
-        let delimiter = DELIMITERS.iter().find(|(name, ..)| *name == self.delimiter);
-        let delimiter = delimiter.map(|(_, delimiter, _)| delimiter.to_string()).unwrap_or_default();
-        file.with("delimiter", &delimiter).with("sheet", &self.sheet).text()
+        let file = file.with("key", &self.key().unwrap_or_default());
+        let query = self.format.format().unwrap_or_default().query();
+        query.into_iter().fold(file, |file, (name, value)| file.with(name, &value.unwrap_or_default())).text()
     }
 
     fn outcome(&self) -> Result<Option<Outcome>, Problem> {
@@ -187,39 +170,14 @@ struct Page {
 
 impl Page {
     /// What goes along with the second form.
-    fn said(&self) -> [(&'static str, &str); 14] {
-        let Asked {
-            script,
-            who,
-            filter,
-            upload,
-            column,
-            field,
-            key,
-            encoding,
-            delimiter,
-            sheet,
-            skip,
-            run,
-            outcome,
-            ..
-        } = &self.asked;
-        [
-            ("script", script),
-            ("who", who),
-            ("filter", filter),
-            ("upload", upload),
-            ("column", column),
-            ("field", field),
-            ("key", key),
-            ("encoding", encoding),
-            ("delimiter", delimiter),
-            ("sheet", sheet),
-            ("skip", skip),
-            ("run", run),
-            ("outcome", outcome),
-            ("organization_id", &self.within),
-        ]
+    fn said(&self) -> Vec<(&'static str, &str)> {
+        let Asked { script, who, filter, upload, skip, run, outcome, .. } = &self.asked;
+        let mut said =
+            vec![("script", script.as_str()), ("who", who), ("filter", filter), ("upload", upload)];
+        said.extend(self.said_of_columns());
+        said.extend([("skip", skip.as_str()), ("run", run), ("outcome", outcome)]);
+        said.push(("organization_id", &self.within));
+        said
     }
 
     /// What goes along when the columns are mapped.
@@ -228,16 +186,11 @@ impl Page {
     }
 
     /// What goes along when something else of the list is chosen.
-    fn said_of_columns(&self) -> [(&'static str, &str); 6] {
-        let Asked { column, field, key, encoding, delimiter, sheet, .. } = &self.asked;
-        [
-            ("column", column),
-            ("field", field),
-            ("key", key),
-            ("encoding", encoding),
-            ("delimiter", delimiter),
-            ("sheet", sheet),
-        ]
+    fn said_of_columns(&self) -> Vec<(&'static str, &str)> {
+        let Asked { column, field, key, format, .. } = &self.asked;
+        let mut said = vec![("column", column.as_str()), ("field", field), ("key", key)];
+        said.extend(format.named());
+        said
     }
 
     fn tab(&self, tab: &Tab) -> String {

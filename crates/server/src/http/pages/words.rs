@@ -29,6 +29,7 @@ pub(super) const NUMBER: &str = "Number";
 pub(super) const COMMA: &str = "comma";
 pub(super) const SEMICOLON: &str = "semicolon";
 pub(super) const TABULATOR: &str = "tabulator";
+pub(super) const HEADER_ROW: &str = "Header row: write a whole number, from 1.";
 pub(super) const BAR: &str = "vertical bar";
 /// The way to changed users.
 pub(super) const STEPS: [&str; 4] = ["Who", "Parameters", "Preview", "Apply"];
