@@ -18,6 +18,7 @@ mod evaluate;
 mod execute;
 mod histogram;
 mod kept;
+mod key_hints;
 mod ledger;
 mod once;
 mod replay;
@@ -47,7 +48,7 @@ use crate::pages::{first, pages};
 use crate::{App, AppError, ReadFilter, holder};
 pub use apply::ApplyRequest;
 pub use approve::Approved;
-pub use bad_rows::BadRowsFile;
+pub use bad_rows::{BadRowsFile, LINE_COLUMN, REASON_COLUMN};
 use conduct::New;
 pub use conduct::Terms;
 use crew::Crew;
@@ -57,7 +58,8 @@ pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
 pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
 pub use rows::{
-    BadKind, BadRow, ChosenRows, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport, RowsRequest,
+    BadKind, BadRow, ChosenRows, Duplicates, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport,
+    RowsRequest,
 };
 pub use trial::TrialRequest;
 pub use troubles::{Failure, Troubles, Warned};

@@ -35,9 +35,10 @@ pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome, ResultColumns,
 pub(crate) use reply::{Answered, PlannedReply, Reply};
 pub(crate) use run::{Approval, Run, Standing};
 pub(crate) use start::{
-    Application, Beginning, Brakes, NewRun, OfRun, Plan, Resuming, Retrying, RowsOf, Targets, Undoing, Which,
+    Application, Beginning, Brakes, Duplicates, NewRun, OfRun, Plan, Resuming, Retrying, RowsOf, Targets,
+    Undoing, Which,
 };
-pub(crate) use upload::{BadRow, RowsReport, Upload};
+pub(crate) use upload::{BadRow, DuplicateRow, RowsReport, Upload};
 pub(crate) use user::{Event, Imported, User};
 
 /// A part of a listing.

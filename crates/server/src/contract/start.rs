@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
+use rollcall_app::runs;
 use rollcall_domain::{self as domain, Mode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +37,9 @@ pub(crate) struct RowsOf {
     /// Leave out rows that name no user, or several; otherwise a single one is in the way.
     #[serde(default)]
     pub(crate) skip_unmatched: bool,
+    /// Which rows run where several name one user.
+    #[serde(default)]
+    pub(crate) duplicates: Duplicates,
     /// The file's encoding, such as `windows-1252` or `cp850`.
     #[serde(default)]
     pub(crate) encoding: Option<String>,
@@ -66,6 +70,7 @@ impl RowsOf {
             upload,
             key: None,
             skip_unmatched: false,
+            duplicates: Duplicates::All,
             encoding,
             delimiter,
             quote,
@@ -84,6 +89,44 @@ impl RowsOf {
             sheet: self.sheet.clone(),
             header_row: self.header_row,
             hidden: self.hidden,
+        }
+    }
+}
+
+/// Which rows run where several of a file name one user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Duplicates {
+    /// Every row, in the order of the file
+    #[default]
+    All,
+    /// The first row of each user
+    First,
+    /// The last row of each user
+    Last,
+    /// Start no run
+    Refuse,
+}
+
+impl Duplicates {
+    /// Its name in queries and JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl From<Duplicates> for runs::Duplicates {
+    fn from(duplicates: Duplicates) -> Self {
+        match duplicates {
+            Duplicates::All => Self::All,
+            Duplicates::First => Self::First,
+            Duplicates::Last => Self::Last,
+            Duplicates::Refuse => Self::Refuse,
         }
     }
 }

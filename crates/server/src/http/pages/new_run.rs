@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Multipart, State};
 use axum::response::Response;
+use clap::ValueEnum as _;
 use rollcall_app::App;
 use rollcall_app::runs::{Choice, KEY_FIELDS, Request, Script, Stop, Terms};
 use rollcall_app::scripts::Source;
@@ -22,7 +23,7 @@ use super::steps::Steps;
 use super::users::Sent;
 use super::view::number;
 use super::words;
-use crate::contract::RowsOf;
+use crate::contract::{Duplicates, RowsOf};
 use crate::http::api::runs::{Nobody, engine, saved};
 use crate::http::api::uploads::{choose, read};
 use crate::http::extract::Query;
@@ -50,9 +51,15 @@ pub(super) struct Asked {
     /// Which of its rows are shown.
     tab: String,
     skip: String,
+    /// Which rows run where several name one user.
+    duplicates: String,
     run: String,
     outcome: String,
 }
+
+/// Which rows run where several name one user, other than all of them.
+const DUPLICATES: [(&str, &str); 3] =
+    [("first", words::FIRST_ROW), ("last", words::LAST_ROW), ("refuse", words::REFUSE_ROWS)];
 
 impl Asked {
     fn of(sent: &Sent) -> Self {
@@ -68,6 +75,7 @@ impl Asked {
             format: FileFields::of(sent),
             tab: text("tab"),
             skip: text("skip"),
+            duplicates: text("duplicates"),
             run: text("run"),
             outcome: text("outcome"),
         }
@@ -86,8 +94,13 @@ impl Asked {
         Ok(RowsOf {
             key: self.key(),
             skip_unmatched: !self.skip.is_empty(),
+            duplicates: self.duplicates(),
             ..RowsOf::new(upload, self.format.format()?)
         })
+    }
+
+    fn duplicates(&self) -> Duplicates {
+        Duplicates::from_str(&self.duplicates, false).unwrap_or_default()
     }
 
     /// The same page, with everything that was said of the file.
@@ -95,7 +108,7 @@ impl Asked {
         let address = Address::new("/runs/new").with("script", &self.script).with("who", &self.who);
         let address = address.with("upload", &self.upload).with("column", &self.column);
         let address = address.with("field", &self.field).with("key", &self.key);
-        self.format.on(address).with("skip", &self.skip)
+        self.format.on(address).with("skip", &self.skip).with("duplicates", &self.duplicates)
     }
 
     /// Where the bad rows are as a file.
@@ -171,18 +184,24 @@ struct Page {
 impl Page {
     /// What goes along with the second form.
     fn said(&self) -> Vec<(&'static str, &str)> {
-        let Asked { script, who, filter, upload, skip, run, outcome, .. } = &self.asked;
+        let Asked { script, who, filter, upload, skip, duplicates, run, outcome, .. } = &self.asked;
         let mut said =
             vec![("script", script.as_str()), ("who", who), ("filter", filter), ("upload", upload)];
         said.extend(self.said_of_columns());
-        said.extend([("skip", skip.as_str()), ("run", run), ("outcome", outcome)]);
+        said.extend([
+            ("skip", skip.as_str()),
+            ("duplicates", duplicates),
+            ("run", run),
+            ("outcome", outcome),
+        ]);
         said.push(("organization_id", &self.within));
         said
     }
 
     /// What goes along when the columns are mapped.
-    fn said_of_file(&self) -> [(&'static str, &str); 3] {
-        [("script", &self.asked.script), ("upload", &self.asked.upload), ("skip", &self.asked.skip)]
+    fn said_of_file(&self) -> [(&'static str, &str); 4] {
+        let Asked { script, upload, skip, duplicates, .. } = &self.asked;
+        [("script", script), ("upload", upload), ("skip", skip), ("duplicates", duplicates)]
     }
 
     /// What goes along when something else of the list is chosen.
@@ -195,6 +214,11 @@ impl Page {
 
     fn tab(&self, tab: &Tab) -> String {
         self.asked.address().with("tab", tab.name()).text()
+    }
+
+    /// The same list with another choice of which rows of a user run.
+    fn with_duplicates(&self, which: &str) -> String {
+        Asked { duplicates: which.to_owned(), ..self.asked.clone() }.address().with("tab", "duplicate").text()
     }
 
     /// The same list without the rows that cannot be used.
@@ -237,6 +261,7 @@ fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Pro
             let rows = asked.rows()?;
             let file = found.file.insert(FileRows::new(asked.tab.parse().ok()));
             let read = read(app, &rows, file)?;
+            // Several rows of a user are one user.
             let count = read.report.matched - read.report.duplicate;
             let usable = read.chosen.is_some() && count > 0;
             file.report = Some(read.report);
