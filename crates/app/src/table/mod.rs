@@ -4,9 +4,11 @@
 //! What a file is follows from its first bytes, not from its name. A row that cannot be used says so itself
 //! ([`Row::fault`]), so that the others can be; an error ([`TableError`]) ends the reading.
 
+mod dos;
 mod error;
 mod excel;
 mod header;
+mod records;
 mod sniff;
 mod text;
 
@@ -57,7 +59,8 @@ pub const NAME_ENCODING: &str = "name the file's encoding";
 /// How a file is read; what is none is detected.
 #[derive(Debug, Clone, Default)]
 pub struct TableOptions {
-    /// A label such as `windows-1252` (WHATWG Encoding). A byte order mark in the file counts more.
+    /// A label such as `windows-1252` (WHATWG Encoding), or a code page of DOS such as `cp850`. A byte order mark in the
+    /// file counts more.
     pub encoding: Option<String>,
     /// What stands between the cells of a row: an ASCII character.
     pub delimiter: Option<u8>,

@@ -191,12 +191,16 @@ pub(super) fn create_bad_rows(path: &Path) -> io::Result<File> {
 
 /// What was said about the file is wrong usage; what is in it is not.
 fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
-    use TableError::{Delimiter, Encoding, ExcelFromPipe, NoSheets, NotForExcel, Sheet};
-    let why = format!("{shown}: {error}");
+    use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, NoSheets, NotForExcel, Sheet};
+    let why = format!("{shown}: {}", error.on_the_command_line());
     match error {
-        Delimiter(_) | Encoding(_) | ExcelFromPipe | NoSheets | NotForExcel | Sheet { .. } => {
-            Usage(why).into()
-        }
+        Delimiter(_)
+        | Encoding(_)
+        | ExcelFromPipe
+        | HeaderRow { .. }
+        | NoSheets
+        | NotForExcel
+        | Sheet { .. } => Usage(why).into(),
         _ => anyhow::anyhow!(why),
     }
 }
