@@ -88,7 +88,7 @@ export class CsvMap extends HTMLElement {
     const delimiter = DELIMITERS.get(this.#value("delimiter"));
     if (column) form.set("key", field ? `${column}=${field}` : column);
     if (delimiter) form.set("delimiter", delimiter);
-    for (const name of ["encoding", "sheet"]) if (this.#value(name)) form.set(name, this.#value(name));
+    for (const name of ["encoding", "sheet", "header_row", "hidden"]) if (this.#value(name)) form.set(name, this.#value(name));
     this.#status.textContent = "Matching…";
     try {
       const { rows, matched } = await matchRows(upload, form, signal);

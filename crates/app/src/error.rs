@@ -162,6 +162,7 @@ impl AppError {
             }
             Self::Ungranted => format!("{self}, with --grant ROLE@ORGANIZATION"),
             Self::Store(StoreError::Unapproved(why)) => why.on_the_command_line(),
+            Self::Table { file, error } => format!("{file}: {}", error.on_the_command_line()),
             other => other.to_string(),
         }
     }

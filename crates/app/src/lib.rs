@@ -54,7 +54,9 @@ pub use filters::{Counted, FilterFault, ReadFilter};
 pub use import::{Fault, Imported};
 pub use prune::{Age, Pruned};
 pub use statistics::Statistics;
-pub use table::{MAX_COLUMNS, MAX_ROW, NAME_ENCODING, Quote, Row, Table, TableError, TableOptions};
+pub use table::{
+    HiddenCells, MAX_COLUMNS, MAX_ROW, NAME_ENCODING, Quote, Row, Table, TableError, TableOptions,
+};
 pub use uploads::Uploading;
 pub use users::{Found, NewUser, Reverting, SearchKey, UserEdit};
 

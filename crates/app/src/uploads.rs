@@ -171,14 +171,13 @@ impl App {
         &self,
         id: UploadId,
         options: &TableOptions,
-        key: Option<&str>,
-        skip_unmatched: bool,
+        request: &RowsRequest<'_>,
         observer: &mut dyn RowsObserver,
     ) -> Result<ReadRows, AppError> {
         let Upload { name, .. } = self.find_upload(id)?;
         let table = Table::from_file(self.open_upload(id)?, options)
             .map_err(|error| AppError::Table { file: name.clone(), error })?;
-        self.read_rows(table, &RowsRequest { file: &name, key, skip_unmatched }, observer)
+        self.read_rows(table, &RowsRequest { file: &name, ..*request }, observer)
     }
 
     /// Removes what has expired and what is left of files that are gone, step by step, as long as `go_on` is true, which

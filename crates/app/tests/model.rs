@@ -536,7 +536,7 @@ impl<'a> Case<'a> {
                 let lines = rows.iter().map(|(_, cells)| cells.join(",") + "\n").collect::<String>();
                 let file = std::io::Cursor::new(format!("{column},to\n{lines}"));
                 let table = Table::read(file, &TableOptions::default()).unwrap();
-                let wanted = RowsRequest { file: "rows.csv", key: None, skip_unmatched: false };
+                let wanted = RowsRequest { file: "rows.csv", ..RowsRequest::default() };
                 let mut watch = Watch { app: &self.app, meanwhile: None, done: None };
                 let chosen = self.app.read_rows(table, &wanted, &mut watch).unwrap().chosen.unwrap();
                 Choice::Rows(Box::new(chosen))

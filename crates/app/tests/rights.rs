@@ -369,7 +369,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("run", Right::Report, Own, |app, _| run(app, Mode::Preview, Choice::All)),
     ("run", Right::Report, One, |app, of| run(app, Mode::Preview, Choice::Outcomes(of.run, None))),
     ("read_rows", Right::Report, Own, |app, _| {
-        let wanted = RowsRequest { file: "x.csv", key: None, skip_unmatched: true };
+        let wanted = RowsRequest { file: "x.csv", skip_unmatched: true, ..RowsRequest::default() };
         app.read_rows(table(), &wanted, &mut Rows).map(drop)
     }),
     ("upload", Right::Report, Own, |app, _| app.upload("x.csv", Cursor::new("username\n")).map(drop)),
@@ -378,7 +378,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("find_upload", Right::Report, One, |app, of| app.find_upload(of.upload).map(drop)),
     ("open_upload", Right::Report, One, |app, of| app.open_upload(of.upload).map(drop)),
     ("read_upload", Right::Report, One, |app, of| {
-        app.read_upload(of.upload, &TableOptions::default(), None, true, &mut Rows).map(drop)
+        app.read_upload(of.upload, &TableOptions::default(), &RowsRequest::default(), &mut Rows).map(drop)
     }),
     // One of its own, so that this one stays for others.
     ("remove_upload", Right::Report, One, |app, of| {

@@ -40,7 +40,7 @@ impl RowsObserver for Silent {
 /// The rows of a CSV text, of which each names its user.
 fn rows(app: &App, text: String) -> ChosenRows {
     let table = Table::read(std::io::Cursor::new(text), &TableOptions::default()).unwrap();
-    let wanted = RowsRequest { file: "rows.csv", key: None, skip_unmatched: false };
+    let wanted = RowsRequest { file: "rows.csv", ..RowsRequest::default() };
     app.read_rows(table, &wanted, &mut Silent).unwrap().chosen.unwrap()
 }
 
@@ -360,7 +360,7 @@ fn looked(text: &str, key: Option<&str>) -> (Looked, Result<u64, String>) {
     let (_database, app) = site(9);
     let table = Table::read(std::io::Cursor::new(text.to_owned()), &TableOptions::default()).unwrap();
     let mut seen = Looked::default();
-    let wanted = RowsRequest { file: "rows.csv", key, skip_unmatched: true };
+    let wanted = RowsRequest { file: "rows.csv", key, skip_unmatched: true, ..RowsRequest::default() };
     let read = app.read_rows(table, &wanted, &mut seen).map(|read| read.report.matched);
     (seen, read.map_err(|error| error.to_string()))
 }

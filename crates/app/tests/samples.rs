@@ -116,7 +116,7 @@ impl Site {
     /// The same for the rows of a file.
     fn apply_rows(&self, name: &str, csv: &str, params: &[(&str, &str)]) -> Vec<String> {
         let table = Table::read(Cursor::new(csv.to_owned()), &TableOptions::default()).unwrap();
-        let request = RowsRequest { file: "rows.csv", key: None, skip_unmatched: false };
+        let request = RowsRequest { file: "rows.csv", ..RowsRequest::default() };
         let chosen = self.app.read_rows(table, &request, &mut Quiet).unwrap().chosen.unwrap();
         self.run(name, Mode::Apply, Choice::Rows(Box::new(chosen)), params)
     }

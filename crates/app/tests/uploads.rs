@@ -7,7 +7,7 @@ use std::io::{Cursor, Error, Read};
 use std::sync::Arc;
 
 use common::{NOW, check, outcomes, request, site};
-use rollcall_app::runs::{BadRow, BadRowsFile, Choice, Observer, Progress, RowsObserver, Stop};
+use rollcall_app::runs::{BadRow, BadRowsFile, Choice, Observer, Progress, RowsObserver, RowsRequest, Stop};
 use rollcall_app::{Actor, App, Kind, TableOptions};
 use rollcall_domain::{Grant, Mode, Role, Run, Upload, Zone};
 use rollcall_testkit::{TestClock, TestDatabase};
@@ -30,7 +30,7 @@ impl RowsObserver for Watch {
     fn bad_row(&mut self, bad: &BadRow<'_>) -> std::io::Result<()> {
         let mut row = Vec::new();
         let mut file = BadRowsFile::new(&self.columns, &mut row)?;
-        file.write(bad)?;
+        bad.write_to(&mut file)?;
         file.flush()?;
         drop(file);
         let after_header = row.iter().position(|byte| *byte == b'\n').unwrap() + 1;
@@ -187,7 +187,8 @@ fn an_upload_is_the_list_of_a_run_that_does_without_it_afterwards() {
     let text = "Username,n\nuser2,7\nnobody,8\nuser3\nuser2,9\n=1+1,5\n";
     let upload = app.upload("march.csv", Cursor::new(text)).unwrap();
     let mut watch = Watch::default();
-    let read = app.read_upload(upload.id, &TableOptions::default(), None, false, &mut watch).unwrap();
+    let read =
+        app.read_upload(upload.id, &TableOptions::default(), &RowsRequest::default(), &mut watch).unwrap();
     assert!(read.chosen.is_none(), "bad rows are in the way");
     let report = &read.report;
     let counts = [report.rows, report.matched, report.duplicate, report.unmatched, report.faulty];
@@ -195,8 +196,8 @@ fn an_upload_is_the_list_of_a_run_that_does_without_it_afterwards() {
     let bad = String::from_utf8(watch.file).unwrap();
     assert_eq!(
         bad,
-        "Username,n,line,reason\nnobody,8,3,\"no user has the username \"\"nobody\"\"\"\n\
-                     user3,,4,\"the row has 1 cell, the header has 2\",\"(mend this row, then remove this cell)\"\n\
+        "Username,n,rollcall_line,rollcall_reason\nnobody,8,3,\"no user has the username \"\"nobody\"\"\"\n\
+                     user3,,4,\"the row has 1 cell, the header has 2\",\"(correct this row, then delete this cell)\"\n\
                      '=1+1,5,6,\"no user has the username \"\"=1+1\"\"\"\n"
     );
 
@@ -208,8 +209,8 @@ fn an_upload_is_the_list_of_a_run_that_does_without_it_afterwards() {
     }
     let upload = app.upload("april.xlsx", Cursor::new(book.save_to_buffer().unwrap())).unwrap();
     let mut watch = Watch::default();
-    let read =
-        app.read_upload(upload.id, &TableOptions::default(), Some("username"), true, &mut watch).unwrap();
+    let request_rows = RowsRequest { key: Some("username"), skip_unmatched: true, ..RowsRequest::default() };
+    let read = app.read_upload(upload.id, &TableOptions::default(), &request_rows, &mut watch).unwrap();
     let mut wanted = request("user.klass = row['n']", Mode::Apply);
     wanted.choice = Choice::Rows(Box::new(read.chosen.unwrap()));
     app.remove_upload(upload.id).unwrap();

@@ -1,5 +1,6 @@
 use crate::{
     Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Operator, ProfileId, Refusal, User, Value,
+    check_username,
 };
 
 /// A target makes less than two to the power of this many edits (the sandbox sees to that), so the places of rows that
@@ -38,6 +39,12 @@ impl User {
             Edit::Set(field, value) => {
                 if !field.writable() {
                     return Err(Refusal::new(format!("{field} is read-only")));
+                }
+                // A name that the user has already stays allowed, however it looks.
+                if let (Field::Username, Value::Text(name)) = (field, &value)
+                    && *name != self.username
+                {
+                    check_username(name)?;
                 }
                 self.put(field, value)
             }

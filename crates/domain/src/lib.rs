@@ -30,6 +30,7 @@ mod saved;
 mod time;
 mod upload;
 mod user;
+mod username;
 
 pub use approval::{Above, Approval, Missing, Unapproved};
 pub use audit::{Act, Action, AuditEntry, AuditQuery, Chain, Deed, Flaw, Head, Verdict};
@@ -64,3 +65,4 @@ pub use saved::{
 pub use time::{CivilDate, Timestamp, Zone};
 pub use upload::{Upload, UploadId};
 pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};
+pub use username::{INVISIBLE_CHARACTERS, check_username, normalize_key};

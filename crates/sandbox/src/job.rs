@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_domain::{
-    Catalogue, Dictionary, Field, ItemKind, Kind, MAX_ITEM_BYTES, MAX_TEXT_BYTES, MAX_USERNAME_BYTES,
-    ParamValue, ParamValues, RunId, Timestamp, User, Zone,
+    Catalogue, Dictionary, Field, INVISIBLE_CHARACTERS, ItemKind, Kind, MAX_ITEM_BYTES, MAX_TEXT_BYTES,
+    MAX_USERNAME_BYTES, ParamValue, ParamValues, RunId, Timestamp, User, Zone,
 };
 
 use crate::marshal::Writer;
@@ -164,6 +164,13 @@ pub(crate) fn settings(image: RawFd, counter: RawFd) -> Vec<u8> {
         });
         w.bool(field.writable());
         w.bool(field.nullable());
+    }
+    w.text("invisible");
+    w.list(INVISIBLE_CHARACTERS.len());
+    for (first, last) in INVISIBLE_CHARACTERS {
+        w.tuple(2);
+        w.int(first.into());
+        w.int(last.into());
     }
     w.text("operators");
     w.list(ItemKind::ALL.len());

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{failure, job, prepare_error, printed, run, run_job, user};
-use rollcall_domain::{Edit, Field, ItemKind, Kind, Timestamp, Value};
+use rollcall_domain::{Edit, Field, ItemKind, Kind, Timestamp, Value, check_username};
 use rollcall_sandbox::{Ending, StartError};
 
 #[test]
@@ -25,6 +25,46 @@ assert row == {} and params == {} and result == {}
 assert (run.id, run.preview, run.administrator) == (5, True, 'cli:test') and run.now.tzinfo is not None
 ";
     printed(script);
+}
+
+#[test]
+fn usernames_that_look_like_others_are_refused_as_the_domain_refuses_them() {
+    let script = "
+SPACES = [0x9, 0x20, 0x85, 0xa0, 0x1680, *range(0x2000, 0x2010), 0x2028, 0x2029, 0x202e, 0x202f, 0x205f, 0x3000]
+for code in [*range(0x30), 0x7f, 0xad, 0x2060, 0xfe0f, 0xfeff, 0xfffb, 0x1d173, 0xe0041, 0x1f600, 0xe9, *SPACES]:
+    for name in (chr(code) + 'a', 'a' + chr(code), 'a' + chr(code) + 'a'):
+        try:
+            user.username = name
+            told = 'taken'
+        except ValueError as error:
+            told = str(error).replace(repr(name), '?')
+        print('-'.join(f'{ord(c):x}' for c in name), told)
+user.username = 'Ana Berg'
+user.username = user.username.upper()
+";
+    let told = printed(script);
+    let mut seen = 0;
+    for line in told.lines() {
+        let (name, said) = line.split_once(' ').unwrap();
+        let code = |code| char::from_u32(u32::from_str_radix(code, 16).unwrap()).unwrap();
+        let name: String = name.split('-').map(code).collect();
+        let wanted = match check_username(&name) {
+            _ if name.contains('\0') => "username cannot contain a NUL character".to_owned(),
+            Ok(()) => "taken".to_owned(),
+            Err(why) => why.to_string().replace(&format!("{name:?}"), "?"),
+        };
+        assert_eq!(said, wanted, "{name:?}");
+        seen += 1;
+    }
+    assert!(seen > 200, "{seen}");
+}
+
+#[test]
+fn a_name_that_a_user_has_may_be_assigned_again_however_it_looks() {
+    let mut odd = user(1);
+    odd.username = "odd ".to_owned();
+    let report = run_job(&job("user.username = user.username"), vec![odd]).remove(&1).unwrap();
+    assert_eq!(report.ending, Ending::Ran, "{report:#?}");
 }
 
 #[test]

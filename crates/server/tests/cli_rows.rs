@@ -240,10 +240,13 @@ rows.csv, line 3: no user has the email \"nobody@example.com\"
 rows.csv, line 4: several users have the email \"shared@example.org\": cyd, dan
 rows.csv, line 8: email is empty
 rows.csv, line 9: the row has 1 cell, the header has 2
+rows.csv, line 6: user \"ann\" is named by line 2, too
+rows.csv, line 10: user \"ann\" is named by line 2, too
 rows.csv: 8 rows by email (UTF-8, commas)
   matched 4 · duplicate 2 · unmatched 2 · ambiguous 1 · unreadable 1
+  duplicates: all rows of a user run, in the order of the file
   bad rows, with the reasons: bad.csv
-error: no run was started: 4 rows cannot be used; mend the rows that cannot be read; --skip-unmatched leaves out those that name no user, or several
+error: no run was started: 4 rows cannot be used; correct the rows that cannot be read; --skip-unmatched leaves out those that name no user, or several
 "
     );
     assert_eq!(done.out, "");
@@ -252,11 +255,11 @@ error: no run was started: 4 rows cannot be used; mend the rows that cannot be r
     assert_eq!(
         std::fs::read_to_string(desk.path("bad.csv")).unwrap(),
         "\
-email,klass,line,reason
+email,klass,rollcall_line,rollcall_reason
 nobody@example.com,b,3,\"no user has the email \"\"nobody@example.com\"\"\"
 shared@example.org,c,4,\"several users have the email \"\"shared@example.org\"\": cyd, dan\"
 ,f,8,email is empty
-bob@example.com,,9,\"the row has 1 cell, the header has 2\",\"(mend this row, then remove this cell)\"
+bob@example.com,,9,\"the row has 1 cell, the header has 2\",\"(correct this row, then delete this cell)\"
 "
     );
 }
@@ -339,7 +342,7 @@ fn all_of_many_bad_rows_are_in_the_file_which_can_be_mended_and_run() {
 
     let bad = std::fs::read_to_string(desk.path("bad.csv")).unwrap();
     let lines: Vec<&str> = bad.lines().collect();
-    assert_eq!((lines.len(), lines[0]), (1_001, "username,klass,line,reason"));
+    assert_eq!((lines.len(), lines[0]), (1_001, "username,klass,rollcall_line,rollcall_reason"));
     for (at, line) in lines.iter().enumerate().skip(1) {
         let n = at * 100;
         let wanted = format!("nobody{n},{n},{},\"no user has the username \"\"nobody{n}\"\"\"", n + 1);
@@ -359,7 +362,9 @@ fn all_of_many_bad_rows_are_in_the_file_which_can_be_mended_and_run() {
     assert_eq!(desk.user(&name(1))["klass"], "100000", "the last of its rows");
     let row = &desk.outcomes(&done.object())[0]["row"];
     let reason = "no user has the username \"nobody100\"";
-    assert_eq!(row, &json!({"username": "user002", "klass": "100", "line": "101", "reason": reason}));
+    let wanted =
+        json!({"username": "user002", "klass": "100", "rollcall_line": "101", "rollcall_reason": reason});
+    assert_eq!(row, &wanted);
 }
 
 #[test]
@@ -718,12 +723,160 @@ fn what_belongs_to_a_file_of_rows_is_refused_without_one() {
 }
 
 #[test]
-fn bad_rows_do_not_overwrite_the_file_that_is_read() {
+fn bad_rows_never_overwrite_a_file() {
     let desk = desk();
     let rows = "username,klass\nann,a\nnobody,b\n";
-    let done = run_rows(&desk, CLASS, rows, &["--bad-rows", "rows.csv"]);
-    assert_ne!(done.code, Some(0));
-    assert_eq!(std::fs::read_to_string(desk.path("rows.csv")).unwrap(), rows);
+    desk.write("kept.csv", "mine\n");
+    for (there, content) in [("rows.csv", rows), ("kept.csv", "mine\n")] {
+        let done = run_rows(&desk, CLASS, rows, &["--bad-rows", there]).exits(2);
+        let why = format!("--bad-rows: {there} exists already: name a new file");
+        assert!(done.err.contains(&why), "{done:?}");
+        assert_eq!(std::fs::read_to_string(desk.path(there)).unwrap(), content);
+    }
+    // A link that leads nowhere is there, too.
+    std::os::unix::fs::symlink(desk.path("away.csv"), desk.path("link.csv")).unwrap();
+    run_rows(&desk, CLASS, rows, &["--bad-rows", "link.csv"]).exits(2);
+    assert!(!desk.path("away.csv").exists());
+    assert_no_run(&desk);
+}
+
+#[test]
+fn bad_rows_of_any_columns_can_be_corrected_and_run() {
+    let desk = desk();
+    let cases = [
+        ("username,klass,line,reason\nnobody,a,7,moved\n", json!({"line": "7", "reason": "moved"})),
+        ("reason,line,username,klass\nmoved,7,nobody,a\n", json!({"line": "7", "reason": "moved"})),
+        ("=1+1,username,klass\n-5,nobody,a\n", json!({"=1+1": "-5"})),
+        ("username,,klass,\nnobody,x,a,y\n", json!({})),
+    ];
+    for (at, (rows, own)) in cases.into_iter().enumerate() {
+        let (first, second) = (format!("bad{at}.csv"), format!("again{at}.csv"));
+        run_rows(&desk, CLASS, rows, &["--bad-rows", &first]).exits(1);
+        desk.run(CLASS, &["--csv", &first, "--bad-rows", &second]).exits(1);
+        let bad = std::fs::read_to_string(desk.path(&second)).unwrap();
+        desk.write("corrected.csv", bad.replacen("nobody", "bob", 1));
+        let run = desk.run(CLASS, &["--csv", "corrected.csv"]).exits(0).object();
+        let row = desk.outcomes(&run).remove(0)["row"].clone();
+        let wanted = json!({"username": "bob", "klass": "a", "rollcall_line": "2"});
+        for (column, cell) in wanted.as_object().unwrap().iter().chain(own.as_object().unwrap()) {
+            assert_eq!(row[column], *cell, "{column} in {row}");
+        }
+    }
+}
+
+#[test]
+fn keys_are_normalised_as_usernames_are_and_an_exact_match_wins() {
+    let desk = desk();
+    desk.sql("UPDATE users SET username = 'ann ' WHERE username = 'cyd'");
+    // What is exported and given back names the users that it came from.
+    let exported = desk.ok(&["users", "export"]).out;
+    let run = run_rows(&desk, "", exported, &[]).exits(0).object();
+    let names = column(&desk.outcomes(&run), "username");
+    assert_eq!(names, ["ann", "bob", "ann ", "dan"]);
+
+    let rows = "username\n ann\nann\u{a0}\nann \n\u{feff}\u{200b}bob\t\n\"=\"\"dan\"\"\"\n";
+    let done = run_rows(&desk, "", rows, &[]).exits(0);
+    let told = "3 keys were read without the white space around it; 1 key was written as =\"…\" and read as the text in it";
+    assert!(done.err.contains(told), "{done:?}");
+    assert_eq!(column(&desk.outcomes(&done.object()), "username"), ["ann", "ann", "ann ", "bob", "dan"]);
+}
+
+#[test]
+fn a_username_and_a_number_that_contradict_each_other_are_a_fault_of_the_row() {
+    let desk = desk();
+    let rows = "username,obj_id,klass\nann,1,a\nbob,1,b\ncyd,99,c\ndan, 4 ,d\nnew,2,e\nann,,f\n";
+    let done = run_rows(&desk, CLASS, rows, &[]).exits(1);
+    for line in [
+        "line 3: username \"bob\" is user \"bob\", whose obj_id is 2, but obj_id 1 is user \"ann\"; name the key",
+        "line 4: username \"cyd\" is user \"cyd\", whose obj_id is 3, but no user has the obj_id \"99\"; name the key",
+        "line 6: no user has the username \"new\" (obj_id 2 is user \"bob\")\n",
+    ] {
+        assert!(done.err.contains(line), "{line} in {}", done.err);
+    }
+    assert_eq!(numbers(&done), "matched 3 · duplicate 1 · unmatched 1 · ambiguous 2 · unreadable 0");
+    assert_no_run(&desk);
+    // Where the key is named, the other column is data, such as new names.
+    let done = run_rows(&desk, CLASS, rows, &["--key", "username", "--skip-unmatched"]).exits(0);
+    assert_eq!(done.object()["targets"], 5);
+    let done =
+        run_rows(&desk, "user.username = row['username']", "username,obj_id\nnew,2\n", &["--key", "obj_id"]);
+    assert_eq!(column(&desk.outcomes(&done.exits(0).object()), "username"), ["bob"]);
+}
+
+#[test]
+fn rows_of_one_user_are_listed_and_can_be_left_out() {
+    let desk = desk();
+    let rows = "username,klass\nann,a\nbob,b\nann,c\ncyd,d\nbob,e\nann,f\n";
+    let listed = |done: &Done| {
+        for line in
+            ["line 4: user \"ann\" is named by line 2, too", "line 6: user \"bob\" is named by line 3, too"]
+        {
+            assert!(done.err.contains(line), "{done:?}");
+        }
+        assert_eq!(numbers(done), "matched 6 · duplicate 3 · unmatched 0 · ambiguous 0 · unreadable 0");
+    };
+    for (which, told, run) in [
+        (
+            "all",
+            "all rows of a user run",
+            &[("ann", "a"), ("bob", "b"), ("ann", "c"), ("cyd", "d"), ("bob", "e"), ("ann", "f")][..],
+        ),
+        (
+            "first",
+            "the first row of each user runs; 3 rows left out",
+            &[("ann", "a"), ("bob", "b"), ("cyd", "d")],
+        ),
+        (
+            "last",
+            "the last row of each user runs; 3 rows left out",
+            &[("cyd", "d"), ("bob", "e"), ("ann", "f")],
+        ),
+    ] {
+        let done = run_rows(&desk, CLASS, rows, &["--duplicates", which]);
+        listed(&done);
+        assert!(done.err.contains(&format!("  duplicates: {told}")), "{done:?}");
+        assert_eq!(classes(&desk, done), pairs(run), "{which}");
+    }
+    let runs = desk.runs().len();
+    let done = run_rows(&desk, CLASS, rows, &["--duplicates", "refuse"]).exits(1);
+    listed(&done);
+    let why = "no run was started: 3 rows name a user whom an earlier row names; --duplicates first, last or all says which of them run";
+    assert!(done.err.ends_with(&format!("error: {why}\n")), "{done:?}");
+    assert_eq!(desk.runs().len(), runs);
+    run_rows(&desk, CLASS, "username,klass\nann,a\nbob,b\n", &["--duplicates", "refuse"]).exits(0);
+    assert!(desk.ok(&["runs", "show", "2"]).out.contains("3 left out"));
+}
+
+#[test]
+fn a_key_that_nearly_names_a_user_says_what_differs() {
+    let desk = desk();
+    desk.import("username,email,external_id\nzo\u{eb},Zoe@Example.com,00123\nMcDonald,,\n");
+    for (rows, why) in [
+        ("username\nANN\n", "no user has the username \"ANN\" (there is \"ann\": case differs)"),
+        (
+            "username\nmcdonald\n",
+            "no user has the username \"mcdonald\" (there is \"McDonald\": case differs)",
+        ),
+        (
+            "username\nzoe\u{308}\n",
+            "no user has the username \"zoe\\u{308}\" (there is \"zo\u{eb}\": Unicode normal form differs)",
+        ),
+        (
+            "email\nzoe@example.com\n",
+            "no user has the email \"zoe@example.com\" (there is \"Zoe@Example.com\": case differs)",
+        ),
+        (
+            "external_id\n1.2E+05\n",
+            "no user has the external_id \"1.2E+05\" (a spreadsheet has shortened a number, and its digits are lost: write the column as text)",
+        ),
+        ("username\nannabel\n", "no user has the username \"annabel\"\n"),
+    ] {
+        let done = run_rows(&desk, "", rows, &[]).exits(1);
+        assert!(done.err.contains(why), "{why} in {}", done.err);
+    }
+    let done = run_rows(&desk, "", "external_id\n\"=\"\"00123\"\"\"\n", &[]).exits(0);
+    assert_eq!(column(&desk.outcomes(&done.object()), "username"), ["zo\u{eb}"]);
+    assert_eq!(desk.runs().len(), 1);
 }
 
 #[test]
@@ -734,7 +887,7 @@ fn bad_rows_can_be_mended_again_and_again() {
         let (from, to) = (format!("bad{round}.csv"), format!("bad{}.csv", round + 1));
         desk.run(CLASS, &["--csv", &from, "--bad-rows", &to]).exits(1);
         let bad = std::fs::read_to_string(desk.path(&to)).unwrap();
-        assert_eq!(bad.lines().next(), Some("username,klass,line,reason"), "round {round}");
+        assert_eq!(bad.lines().next(), Some("username,klass,rollcall_line,rollcall_reason"), "round {round}");
     }
 }
 
@@ -750,7 +903,10 @@ fn a_row_with_too_many_cells_is_still_bad_among_the_bad_rows() {
     assert_no_run(&desk);
     let last =
         |file: &str| std::fs::read_to_string(desk.path(file)).unwrap().lines().nth(1).unwrap().to_owned();
-    assert_eq!(last("bad2.csv"), "ann,a,2,\"the row has 5 cells, the header has 4\",b");
+    assert_eq!(
+        last("bad2.csv"),
+        "ann,a,2,\"the row has 6 cells, the header has 4\",b,\"(correct this row, then delete this cell)\""
+    );
     assert!(last("short3.csv").starts_with("ann,,2,"), "{}", last("short3.csv"));
 }
 

@@ -313,14 +313,25 @@ fn a_run_goes_over_the_rows_of_a_file_that_was_sent_ahead() {
         (&report["columns"], &report["bad_rows"][0]["line"]),
         (&json!(["username", "new"]), &json!(3))
     );
+    let again = json!([{"line": 5, "username": "user003", "first_line": 4}]);
+    assert_eq!(report["duplicate_rows"], again);
+    assert_eq!(program.get("/uploads/1/report?duplicates=last")["left_out"], 1);
     let bad = program.text("/uploads/1/bad-rows.csv");
-    assert!(bad.starts_with("username,new,line,reason\n") && bad.lines().count() == 2, "{bad}");
+    assert!(
+        bad.starts_with("username,new,rollcall_line,rollcall_reason\n") && bad.lines().count() == 2,
+        "{bad}"
+    );
     let mut wanted = json!({"script": "give", "source": "user.klass = row['new']", "mode": "apply",
         "targets": {"rows": {"upload": 1}}});
     let refused = program.send("POST", "/runs", Some(&wanted));
     refused.problem(422);
     assert_eq!(refused.json()["errors"][0]["line"], 3);
     wanted["targets"]["rows"]["skip_unmatched"] = json!(true);
+    wanted["targets"]["rows"]["duplicates"] = json!("refuse");
+    let refused = program.send("POST", "/runs", Some(&wanted));
+    refused.problem(422);
+    assert_eq!(refused.json()["errors"][0]["detail"], "user \"user003\" is named by line 4, too");
+    wanted["targets"]["rows"]["duplicates"] = json!("all");
     let run = program.ended(&program.post("/runs", &wanted));
     assert_eq!((&run["targets"], &run["outcomes"]["changed"]), (&json!(3), &json!(3)));
     assert_eq!(

@@ -100,7 +100,9 @@ const FREEZE_LIST: &str =
 const FREEZE_REPEATING: &str = "INSERT INTO targets (run_id, seq, user_id, cells, origin, prior) SELECT ?1, seq, user_id, cells, origin, \
      lag(seq) OVER (PARTITION BY user_id ORDER BY seq) FROM ";
 
-const STAGED: &str = "(SELECT seq, user_id, cells, CAST(NULL AS BIGINT) AS origin FROM staged)";
+// Rows may have been left out.
+const STAGED: &str = "(SELECT row_number() OVER (ORDER BY seq) AS seq, user_id, cells, CAST(NULL AS BIGINT) AS origin \
+     FROM staged)";
 const TARGETS_OF: &str = "(SELECT seq, user_id, cells, origin FROM targets WHERE run_id = ?2)";
 const NOT_RUN_OF: &str = "(SELECT row_number() OVER (ORDER BY t.seq) AS seq, t.user_id, t.cells, t.origin FROM targets t \
      WHERE t.run_id = ?2 AND t.seq > (SELECT cursor FROM runs WHERE id = ?2) \

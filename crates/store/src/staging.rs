@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use rollcall_domain::{Field, OrganizationId, Scope, UserId};
 use rusqlite::{Transaction, TransactionBehavior};
 
-use crate::db::{Own, Row, Tx, args};
+use crate::db::{Own, Row, Sql, Tx, args};
+use crate::filter::after_all_that_start_with;
 use crate::postgres::{PgConnection, in_transaction};
 use crate::scope::{self, has};
 use crate::sqlite::Verdict;
@@ -21,12 +22,20 @@ sql! {
     BY_EXTERNAL_ID = concat!("SELECT id, username FROM users WHERE external_id = ?1 AND ", has!("?2", "organization_id"), " ORDER BY id LIMIT ?3");
     BY_EMAIL = concat!("SELECT id, username FROM users WHERE email = ?1 AND ", has!("?2", "organization_id"), " ORDER BY id LIMIT ?3");
     PUSH = "INSERT INTO staged (seq, user_id, line, cells) VALUES (?1, ?2, ?3, ?4)";
+    USERNAMES_FROM = concat!("SELECT username FROM users WHERE username >= ?1 AND username < ?2 AND ", has!("?3", "organization_id"), " ORDER BY username LIMIT ?4");
+    EXTERNAL_IDS_FROM = concat!("SELECT external_id FROM users WHERE external_id >= ?1 AND external_id < ?2 AND ", has!("?3", "organization_id"), " ORDER BY external_id LIMIT ?4");
+    EMAILS_FROM = concat!("SELECT email FROM users WHERE email >= ?1 AND email < ?2 AND ", has!("?3", "organization_id"), " ORDER BY email LIMIT ?4");
+    KEEP_FIRST = "DELETE FROM staged AS s WHERE EXISTS (SELECT 1 FROM staged AS o WHERE o.user_id = s.user_id AND o.seq < s.seq)";
+    KEEP_LAST = "DELETE FROM staged AS s WHERE EXISTS (SELECT 1 FROM staged AS o WHERE o.user_id = s.user_id AND o.seq > s.seq)";
     DISTINCT = "SELECT count(DISTINCT user_id) FROM staged";
     FIRST = "SELECT s.line, u.username, s.cells FROM staged AS s JOIN users AS u ON u.id = s.user_id ORDER BY s.seq LIMIT ?1";
     AGAIN = "SELECT s.line, u.username, s.cells, s.earlier FROM (SELECT seq, user_id, line, cells, row_number() OVER w AS turn, \
         first_value(line) OVER w AS earlier FROM staged WINDOW w AS (PARTITION BY user_id ORDER BY seq)) AS s \
         JOIN users AS u ON u.id = s.user_id WHERE s.turn > 1 ORDER BY s.seq LIMIT ?1";
 }
+
+/// Finds the rows of one user without a walk over all rows.
+const CREATE_USER_INDEX: &str = "CREATE INDEX IF NOT EXISTS staged_by_user ON staged (user_id, seq)";
 
 /// For many keys at once on PostgreSQL.
 const IDS: &str = "SELECT id::text, id, username FROM users WHERE id = ANY(?1) AND (?2::bigint[] IS NULL OR organization_id = ANY(?2))";
@@ -212,6 +221,42 @@ impl Staging {
     /// The first targets whose user has an earlier one.
     pub fn again(&self, limit: u32) -> Result<Vec<StagedRow>, StoreError> {
         self.connection.tx().all(AGAIN, args![limit], |row| staged_row(row, Some(row.get::<i64>(3)?)))
+    }
+
+    /// Values of `field`, a text that names users, that start with `prefix`: the first by code point. None where
+    /// `prefix` is empty.
+    pub fn values_that_start_with(
+        &self,
+        field: Field,
+        prefix: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let query = match field {
+            Field::Username => USERNAMES_FROM,
+            Field::ExternalId => EXTERNAL_IDS_FROM,
+            Field::Email => EMAILS_FROM,
+            other => return Err(no_key(other)),
+        };
+        let Some(end) = after_all_that_start_with(prefix) else { return Ok(Vec::new()) };
+        let own = scope::text(&self.scope);
+        self.connection.tx().all(query, args![prefix, end, own, limit], |row| row.get(0))
+    }
+
+    /// Leaves out all targets of a user but the first. How many were left out.
+    pub fn keep_first(&mut self) -> Result<u64, StoreError> {
+        self.keep(KEEP_FIRST)
+    }
+
+    /// Leaves out all targets of a user but the last. How many were left out.
+    pub fn keep_last(&mut self) -> Result<u64, StoreError> {
+        self.keep(KEEP_LAST)
+    }
+
+    fn keep(&mut self, query: Sql) -> Result<u64, StoreError> {
+        self.connection.tx().batch(Sql { sqlite: CREATE_USER_INDEX, postgres: CREATE_USER_INDEX })?;
+        let left_out = self.connection.tx().execute(query, &[])? as u64;
+        self.targets -= left_out.cast_signed();
+        Ok(left_out)
     }
 
     /// How many targets the list has.

@@ -1,53 +1,77 @@
-//! The bad rows of a file as a file that can be mended and read again.
+//! The bad rows of a file as a file that can be corrected and read again.
 
 use std::io::{self, Write};
 
-use super::BadRow;
+use crate::MAX_COLUMNS;
 use crate::csv_text::{csv_error, defuse};
 
-/// Stands behind a bad row that has too few cells.
-const MEND: &str = "(mend this row, then remove this cell)";
+/// The column of the line on which a bad row starts.
+pub const LINE_COLUMN: &str = "rollcall_line";
+/// The column of the reason why a bad row cannot be used.
+pub const REASON_COLUMN: &str = "rollcall_reason";
 
-/// The columns that are added to bad rows.
-const MARKS: [&str; 2] = ["line", "reason"];
+/// Stands behind a row that could not be read, so that it stays unreadable until somebody has corrected it.
+const CORRECT: &str = "(correct this row, then delete this cell)";
+
+/// A reason is cut off after so many characters: it may repeat a long cell, and a row has a longest length.
+const LONGEST_REASON: usize = 500;
 
 /// Writes bad rows as CSV: their cells, the line and the reason.
 #[derive(Debug)]
 pub struct BadRowsFile<W: Write> {
     writer: csv::Writer<W>,
-    /// How many columns are the file's own.
-    own: usize,
+    /// The places of the columns that are the file's own.
+    own: Vec<usize>,
+    /// Whether there is room for the columns of the line and the reason.
+    marked: bool,
     /// How many cells a row ought to have: the file may be one of bad rows itself.
     expected: usize,
 }
 
 impl<W: Write> BadRowsFile<W> {
     /// Writes the header, below which come rows of a file that has these columns.
+    ///
+    /// # Errors
+    ///
+    /// If `to` cannot be written to.
     pub fn new(columns: &[String], to: W) -> io::Result<Self> {
-        let expected = columns.len();
-        let marked = columns.ends_with(&MARKS.map(str::to_owned));
-        let own = expected - if marked { MARKS.len() } else { 0 };
+        let is_own = |at: &usize| ![LINE_COLUMN, REASON_COLUMN].contains(&columns[*at].as_str());
+        let own: Vec<usize> = (0..columns.len()).filter(is_own).collect();
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(to);
-        let header = columns[..own].iter().map(|column| defuse(column).into_owned());
-        writer.write_record(header.chain(MARKS.map(str::to_owned))).map_err(csv_error)?;
-        Ok(Self { writer, own, expected })
+        let mut header: Vec<String> = own.iter().map(|at| defuse(&columns[*at]).into_owned()).collect();
+        let marked = own.len() + 2 <= MAX_COLUMNS;
+        if marked {
+            header.extend([LINE_COLUMN, REASON_COLUMN].map(str::to_owned));
+        }
+        writer.write_record(header).map_err(csv_error)?;
+        Ok(Self { writer, own, marked, expected: columns.len() })
     }
 
-    /// Writes a row.
-    pub fn write(&mut self, bad: &BadRow<'_>) -> io::Result<()> {
-        let cells = &bad.row.cells;
+    /// Writes a row that starts on `line`: `cells` is what could be read of it. A row that was `unreadable`, such as one
+    /// that has too many cells, gets one more.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written to.
+    pub fn write(&mut self, line: u64, cells: &[String], reason: &str, unreadable: bool) -> io::Result<()> {
         let text = |at: usize| defuse(cells.get(at).map_or("", String::as_str)).into_owned();
-        let mut record: Vec<String> = (0..self.own).map(text).collect();
-        record.extend([bad.row.line.to_string(), defuse(&bad.reason).into_owned()]);
-        // A row that has too many or too few cells stays one, so that it cannot pass for a good one unmended.
-        record.extend((self.expected..cells.len()).map(text));
-        if cells.len() < self.expected {
-            record.push(MEND.to_owned());
+        let mut record: Vec<String> = self.own.iter().map(|at| text(*at)).collect();
+        if self.marked {
+            let reason: String = reason.chars().take(LONGEST_REASON).collect();
+            record.extend([line.to_string(), defuse(&reason).into_owned()]);
+        }
+        if unreadable {
+            record.extend((self.expected..cells.len()).map(text).filter(|cell| cell != CORRECT));
+            record.push(CORRECT.to_owned());
         }
         self.writer.write_record(record).map_err(csv_error)
     }
 
     /// Writes what waits to be written.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written to.
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }

@@ -19,6 +19,7 @@ mod execute;
 mod guard;
 mod histogram;
 mod kept;
+mod key_hints;
 mod ledger;
 mod once;
 mod replay;
@@ -48,7 +49,7 @@ use crate::pages::{first, pages};
 use crate::{App, AppError, ReadFilter, holder};
 pub use apply::ApplyRequest;
 pub use approve::Approved;
-pub use bad_rows::BadRowsFile;
+pub use bad_rows::{BadRowsFile, LINE_COLUMN, REASON_COLUMN};
 use conduct::New;
 pub use conduct::Terms;
 use crew::Crew;
@@ -58,7 +59,8 @@ pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
 pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
 pub use rows::{
-    BadKind, BadRow, ChosenRows, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport, RowsRequest,
+    BadKind, BadRow, ChosenRows, Duplicates, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport,
+    RowsRequest,
 };
 pub use trial::TrialRequest;
 pub use troubles::{Failure, Troubles, Warned};

@@ -1,8 +1,11 @@
 //! The rows of a file as the list of a run: each names its user in one column.
 
-use rollcall_domain::{Field, Mode, Refusal, Selection, UserId, did_you_mean};
+use rollcall_domain::{Field, Mode, Refusal, Selection, UserId, did_you_mean, normalize_key};
 use rollcall_store::{MOST_NAMED, Staged, StagedRow, Staging};
 
+use super::bad_rows::BadRowsFile;
+use super::key_hints::KeyHints;
+use crate::csv_text::formula_text;
 use crate::{App, AppError, Row, Table, TableError};
 
 /// The fields by which a row can name its user, in the order in which a column is looked for, and how headers call them
@@ -18,15 +21,31 @@ const KEYS: [(Field, &[&str]); 4] = [
 pub const KEY_FIELDS: [Field; 4] = [KEYS[0].0, KEYS[1].0, KEYS[2].0, KEYS[3].0];
 
 /// How the rows of a file are to be taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct RowsRequest<'a> {
-    /// What the file is called.
+    /// What the file is called; an upload has a name of its own.
     pub file: &'a str,
     /// The column that names the users: `COLUMN`, or `COLUMN=FIELD` where the header does not say which field it is.
     /// None: it is looked for.
     pub key: Option<&'a str>,
     /// Whether rows that name no user, or several, are left out. Otherwise a single one is in the way of a run.
     pub skip_unmatched: bool,
+    /// Which rows run where several name one user.
+    pub duplicates: Duplicates,
+}
+
+/// Which rows run where several of a file name one user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Duplicates {
+    /// All of them, in the order of the file.
+    #[default]
+    All,
+    /// The first one.
+    First,
+    /// The last one.
+    Last,
+    /// None: no run is made.
+    Refuse,
 }
 
 /// What is wrong with a row.
@@ -34,7 +53,7 @@ pub struct RowsRequest<'a> {
 pub enum BadKind {
     /// It names no user.
     Unmatched,
-    /// It names several.
+    /// It names several: by one column, or by two that contradict each other.
     Ambiguous,
     /// It cannot be read.
     Faulty,
@@ -49,6 +68,17 @@ pub struct BadRow<'a> {
     pub kind: BadKind,
     /// The same in words.
     pub reason: String,
+}
+
+impl BadRow<'_> {
+    /// Adds the row to a file of bad rows.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written to.
+    pub fn write_to<W: std::io::Write>(&self, file: &mut BadRowsFile<W>) -> std::io::Result<()> {
+        file.write(self.row.line, &self.row.cells, &self.reason, self.kind == BadKind::Faulty)
+    }
 }
 
 /// Whoever watches while rows are read.
@@ -101,8 +131,10 @@ pub struct RowsReport {
     pub rows: u64,
     /// Rows that name one user.
     pub matched: u64,
-    /// Those of them that name a user whom an earlier row names, too: both are run, in the order of the file.
+    /// Those of them that name a user whom an earlier row names, too.
     pub duplicate: u64,
+    /// Matched rows that do not run since another row names the same user: see [`Duplicates`].
+    pub left_out: u64,
     /// Rows that name no user.
     pub unmatched: u64,
     /// Rows that name several users.
@@ -153,6 +185,8 @@ impl App {
         let shown: Vec<_> = first.iter().flatten().cloned().collect();
         observer.begins(&columns, &shown);
         let (at, field) = find_key(&columns, request.key).map_err(AppError::Key)?;
+        // Where the key was named, other columns may hold new values.
+        let number = if request.key.is_none() { number_column(&columns, at) } else { None };
         observer.columns(&columns, &columns[at]).map_err(unwritable)?;
         let mut matching = Matching {
             staging: permit.stage(&permit.scope)?,
@@ -162,26 +196,38 @@ impl App {
                 rows: 0,
                 matched: 0,
                 duplicate: 0,
+                left_out: 0,
                 unmatched: 0,
                 ambiguous: 0,
                 faulty: 0,
                 notes: Vec::new(),
             },
             at,
+            number,
+            hints: KeyHints::new(),
+            trimmed: 0,
+            formulas: 0,
         };
-        let notes = matching.read(first, table, request.file, observer)?;
-        let Matching { staging, mut report, .. } = matching;
+        let mut notes = matching.read(first, table, request.file, observer)?;
+        notes.extend(matching.notes());
+        let Matching { mut staging, mut report, .. } = matching;
         report.notes = notes;
         report.duplicate = report.matched - staging.users()?;
         observer.matched(&Matched(&staging))?;
+        let refused = request.duplicates == Duplicates::Refuse && report.duplicate > 0;
+        report.left_out = match request.duplicates {
+            Duplicates::First if report.duplicate > 0 => staging.keep_first()?,
+            Duplicates::Last if report.duplicate > 0 => staging.keep_last()?,
+            _ => 0,
+        };
         let in_the_way = if request.skip_unmatched { report.faulty } else { report.bad() };
         let selection = Selection::Rows {
             file: request.file.to_owned(),
             column: columns[at].clone(),
             field,
-            left_out: report.bad(),
+            left_out: report.bad() + report.left_out,
         };
-        let chosen = (in_the_way == 0).then_some(ChosenRows { staging, columns, selection });
+        let chosen = (in_the_way == 0 && !refused).then_some(ChosenRows { staging, columns, selection });
         Ok(ReadRows { report, chosen })
     }
 }
@@ -198,9 +244,35 @@ struct Matching {
     report: RowsReport,
     /// The place of the key among the columns.
     at: usize,
+    /// The place of the column of users' numbers that the key is checked against.
+    number: Option<usize>,
+    hints: KeyHints,
+    /// Keys that name a user without what is around them.
+    trimmed: u64,
+    /// Keys that name a user as the text in a formula.
+    formulas: u64,
 }
 
+/// The users that a key names, by number and name.
+type Found = Vec<(UserId, String)>;
+
 impl Matching {
+    /// How keys were read, for people.
+    fn notes(&self) -> Vec<String> {
+        let keys = |count: u64| match count {
+            1 => "1 key was".to_owned(),
+            count => format!("{count} keys were"),
+        };
+        let mut notes = Vec::new();
+        if self.trimmed > 0 {
+            notes.push(format!("{} read without the white space around it", keys(self.trimmed)));
+        }
+        if self.formulas > 0 {
+            notes.push(format!("{} written as =\"…\" and read as the text in it", keys(self.formulas)));
+        }
+        notes
+    }
+
     fn read(
         &mut self,
         first: Vec<Result<Row, TableError>>,
@@ -236,23 +308,26 @@ impl Matching {
 
     /// Puts the users of rows on the list, and tells of those that are bad.
     fn take_all(&mut self, rows: &[Row], observer: &mut dyn RowsObserver) -> Result<(), AppError> {
-        let key_of = |row: &Row| match row.fault {
-            None => row.cells[self.at].trim().to_owned(),
-            Some(_) => String::new(),
-        };
-        let keys: Vec<String> = rows.iter().map(key_of).collect();
-        let wanted: Vec<&str> = keys.iter().map(String::as_str).filter(|key| !key.is_empty()).collect();
-        let mut found = self.staging.find_all(self.report.field, &wanted)?.into_iter();
+        let usable: Vec<&Row> = rows.iter().filter(|row| row.fault.is_none()).collect();
+        let keys: Vec<&str> = usable.iter().map(|row| row.cells[self.at].as_str()).collect();
+        let mut found = self.find_users(&keys)?.into_iter();
+        let mut doubts = self.find_doubts(&usable, found.as_slice())?.into_iter();
         let mut matched = Vec::new();
-        for (row, key) in rows.iter().zip(&keys) {
-            let users = if key.is_empty() { Vec::new() } else { found.next().unwrap_or_default() };
-            let (kind, reason) = match (&row.fault, users.as_slice()) {
-                (None, [(user, _)]) => {
-                    matched.push(Staged { user: *user, line: row.line, cells: &row.cells });
-                    self.report.matched += 1;
-                    continue;
+        for row in rows {
+            let (kind, reason) = match &row.fault {
+                Some(fault) => (BadKind::Faulty, fault.clone()),
+                None => {
+                    let users = found.next().unwrap_or_default();
+                    let doubt = doubts.next().flatten();
+                    match (users.as_slice(), doubt) {
+                        ([(user, _)], None) => {
+                            matched.push(Staged { user: *user, line: row.line, cells: &row.cells });
+                            self.report.matched += 1;
+                            continue;
+                        }
+                        (users, doubt) => self.why_not(normalize_key(&row.cells[self.at]), users, doubt),
+                    }
                 }
-                (fault, users) => self.why_not(fault.as_ref(), key, users),
             };
             *match kind {
                 BadKind::Unmatched => &mut self.report.unmatched,
@@ -264,14 +339,81 @@ impl Matching {
         Ok(self.staging.push_all(&matched)?)
     }
 
-    /// Why a row names nobody, or several.
-    fn why_not(&self, fault: Option<&String>, key: &str, users: &[(UserId, String)]) -> (BadKind, String) {
+    /// The users that each key names: as it stands, else without what is around it, else as the text in a formula.
+    fn find_users(&mut self, keys: &[&str]) -> Result<Vec<Found>, AppError> {
         let field = self.report.field;
-        match (fault, users) {
-            (Some(fault), _) => (BadKind::Faulty, fault.clone()),
-            (None, []) if key.is_empty() => (BadKind::Unmatched, format!("{} is empty", self.report.key)),
-            (None, []) => (BadKind::Unmatched, format!("no user has the {field} {key:?}")),
-            (None, several) => {
+        let mut users = vec![Found::new(); keys.len()];
+        let mut look_up = |other: &dyn Fn(&str) -> Option<String>| -> Result<u64, AppError> {
+            let (places, other): (Vec<usize>, Vec<String>) = (0..keys.len())
+                .filter(|at| users[*at].is_empty())
+                .filter_map(|at| Some((at, other(keys[at])?)))
+                .unzip();
+            let wanted: Vec<&str> = other.iter().map(String::as_str).collect();
+            let mut count = 0;
+            for (at, found) in places.into_iter().zip(self.staging.find_all(field, &wanted)?) {
+                count += u64::from(!found.is_empty());
+                users[at] = found;
+            }
+            Ok(count)
+        };
+        let differing = |text: &str, key: &str| (!text.is_empty() && text != key).then(|| text.to_owned());
+        look_up(&|key| (!normalize_key(key).is_empty()).then(|| key.to_owned()))?;
+        self.trimmed += look_up(&|key| differing(normalize_key(key), key))?;
+        self.formulas += look_up(&|key| differing(normalize_key(formula_text(normalize_key(key))?), key))?;
+        Ok(users)
+    }
+
+    /// For each row what speaks against its users, or what may be wrong with its key, if anything.
+    fn find_doubts(&mut self, rows: &[&Row], found: &[Found]) -> Result<Vec<Option<String>>, AppError> {
+        let mut doubts: Vec<Option<String>> = vec![None; rows.len()];
+        let key = |at: usize| normalize_key(&rows[at].cells[self.at]);
+        if let Some(number) = self.number {
+            let number = |at: usize| normalize_key(&rows[at].cells[number]);
+            let in_doubt = |at: &usize| match found[*at].as_slice() {
+                _ if number(*at).is_empty() || key(*at).is_empty() => false,
+                [] => true,
+                [(user, _)] => number(*at).parse() != Ok(*user),
+                _ => false,
+            };
+            let places: Vec<usize> = (0..rows.len()).filter(in_doubt).collect();
+            let numbers: Vec<&str> = places.iter().map(|at| number(*at)).collect();
+            let owners = self.staging.find_all(Field::ObjId, &numbers)?;
+            for (at, owner) in places.into_iter().zip(owners) {
+                let number = number(at);
+                doubts[at] = match (found[at].as_slice(), owner.as_slice()) {
+                    ([(user, name)], [(_, other)]) => Some(format!(
+                        "is user {name:?}, whose obj_id is {user}, but obj_id {number} is user {other:?}"
+                    )),
+                    ([(user, name)], _) => Some(format!(
+                        "is user {name:?}, whose obj_id is {user}, but no user has the obj_id {number:?}"
+                    )),
+                    (_, [(_, other)]) => Some(format!("obj_id {number} is user {other:?}")),
+                    _ => None,
+                };
+            }
+        }
+        let open: Vec<usize> = (0..rows.len())
+            .filter(|at| found[*at].is_empty() && doubts[*at].is_none() && !key(*at).is_empty())
+            .collect();
+        let keys: Vec<&str> = open.iter().map(|at| key(*at)).collect();
+        for (at, hint) in open.into_iter().zip(self.hints.find(&self.staging, self.report.field, &keys)?) {
+            doubts[at] = hint;
+        }
+        Ok(doubts)
+    }
+
+    /// Why a row names nobody, or several.
+    fn why_not(&self, key: &str, users: &[(UserId, String)], doubt: Option<String>) -> (BadKind, String) {
+        let field = self.report.field;
+        match (users, doubt) {
+            ([], _) if key.is_empty() => (BadKind::Unmatched, format!("{} is empty", self.report.key)),
+            ([], Some(hint)) => (BadKind::Unmatched, format!("no user has the {field} {key:?} ({hint})")),
+            ([], None) => (BadKind::Unmatched, format!("no user has the {field} {key:?}")),
+            ([_], doubt) => {
+                let why = doubt.unwrap_or_default();
+                (BadKind::Ambiguous, format!("{field} {key:?} {why}; name the key to use one column alone"))
+            }
+            (several, _) => {
                 let names: Vec<_> =
                     several.iter().map(|(_, name)| name.as_str()).take(MOST_NAMED as usize).collect();
                 let more = if several.len() > names.len() { " and more" } else { "" };
@@ -293,6 +435,16 @@ fn bare(name: &str) -> String {
 fn field_called(name: &str) -> Option<Field> {
     let name = bare(name);
     KEYS.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(field, _)| *field)
+}
+
+/// The column of users' numbers, other than the key, if there is one: no script can assign them, so such a column names
+/// users and holds no new values.
+fn number_column(columns: &[String], key: usize) -> Option<usize> {
+    let mut places = (0..columns.len()).filter(|at| field_called(&columns[*at]) == Some(Field::ObjId));
+    match (places.next(), places.next()) {
+        (Some(at), None) if at != key => Some(at),
+        _ => None,
+    }
 }
 
 fn key_fields() -> String {

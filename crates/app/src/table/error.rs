@@ -22,8 +22,25 @@ pub enum TableError {
         /// All that is wrong with it, each a sentence.
         faults: Vec<String>,
     },
+    /// The header is not where it was said to be.
+    #[error("no row starts at {row}, where the header was said to be; choose another header row")]
+    HeaderRow {
+        /// The line or row, from 1.
+        row: u64,
+    },
+    /// Rows are hidden, and nobody has chosen what becomes of them.
+    #[error(
+        "{} in the sheet, from row {first} on; choose whether to include or to skip hidden rows",
+        if *.rows == 1 { "1 row is hidden".to_owned() } else { format!("{rows} rows are hidden") }
+    )]
+    Hidden {
+        /// How many that are not blank.
+        rows: u64,
+        /// The number of the first of them.
+        first: u64,
+    },
     /// The encoding's label.
-    #[error("no encoding is called {0:?}; try utf-8, utf-16le, windows-1252 or iso-8859-2")]
+    #[error("no encoding is called {0:?}; try utf-8, utf-16le, windows-1252, iso-8859-2 or cp850")]
     Encoding(String),
     /// The delimiter that was asked for.
     #[error(
@@ -87,4 +104,16 @@ pub enum TableError {
         /// Its number.
         row: u64,
     },
+}
+
+impl TableError {
+    /// The message for the command line, which names the option that does something about it.
+    #[must_use]
+    pub fn on_the_command_line(&self) -> String {
+        match self {
+            Self::HeaderRow { .. } => format!("{self} with --header-row N"),
+            Self::Hidden { .. } => format!("{self} with --hidden include or --hidden skip"),
+            other => other.to_string(),
+        }
+    }
 }

@@ -4,6 +4,82 @@ use std::collections::BTreeMap;
 
 use super::{MAX_COLUMNS, TableError};
 
+/// How many rows are looked at to find the header.
+pub(super) const LOOKED_AT: usize = 20;
+
+/// The names of columns that name users, written in lower case and without anything between the words.
+const KEY_NAMES: [&str; 4] = ["username", "externalid", "email", "objid"];
+
+/// How a row looks that may be the header.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// How many of its cells hold something.
+    filled: usize,
+    /// Whether one of them is the name of a column that names users.
+    names_key: bool,
+    /// Whether all of them could be names: none is a number.
+    has_names: bool,
+    /// Whether it is like no header: a single cell where others have several, or a sentence.
+    is_title: bool,
+}
+
+impl Look {
+    /// How a record looks, in an encoding that holds ASCII.
+    pub(super) fn of(cells: &csv::ByteRecord) -> Self {
+        let look = Self::new(cells.iter().map(String::from_utf8_lossy));
+        Self { is_title: look.is_title || cells.len() == 1, ..look }
+    }
+
+    /// How a row with these cells looks.
+    pub(super) fn new<T: AsRef<str>>(cells: impl Iterator<Item = T>) -> Self {
+        let mut look = Self { filled: 0, names_key: false, has_names: true, is_title: false };
+        for cell in cells {
+            let cell = trim(cell.as_ref());
+            if cell.is_empty() {
+                continue;
+            }
+            let letters = cell.chars().filter(|c| c.is_alphanumeric());
+            let name: String = letters.flat_map(char::to_lowercase).collect();
+            look.filled += 1;
+            look.is_title =
+                look.filled == 1 && (cell.starts_with('#') || cell.split_whitespace().count() > 2);
+            look.names_key |= KEY_NAMES.contains(&name.as_str());
+            look.has_names &= name.chars().any(char::is_alphabetic);
+        }
+        look
+    }
+}
+
+/// Which of the first rows names the columns: the first row, unless it is plainly a title. A title has fewer cells than
+/// the header below it, and the header has the name of a key, or the title is like no header.
+pub(super) fn find_header(rows: impl Iterator<Item = Look>) -> usize {
+    let rows: Vec<_> = rows.take(LOOKED_AT).collect();
+    let Some(first) = rows.first().filter(|first| !first.names_key) else { return 0 };
+    let mut widest = 0;
+    for (at, row) in rows.iter().enumerate() {
+        if row.names_key && row.filled > widest {
+            return at;
+        }
+        widest = widest.max(row.filled);
+    }
+    if !first.is_title || first.filled != 1 {
+        return 0;
+    }
+    let below = rows.iter().position(|row| row.filled > 1);
+    below.filter(|at| rows[*at].has_names && rows[*at].filled == widest).unwrap_or(0)
+}
+
+/// What is told where the header is not the first row; `place` is its line or row, and `title` the first cell above.
+pub(super) fn note_title(place: &str, title: &str, notes: &mut Vec<String>) {
+    let title = trim(title);
+    let more = if title.chars().count() > MOST_OF_TITLE { "…" } else { "" };
+    let title: String = title.chars().take(MOST_OF_TITLE).collect();
+    notes.push(format!("the header is {place}; what stands above it is left out (\"{title}{more}\")"));
+}
+
+/// How many characters of a title are told.
+const MOST_OF_TITLE: usize = 40;
+
 /// A header that can be used.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -24,17 +100,22 @@ impl Header {
         name_place: fn(usize) -> String,
         notes: &mut Vec<String>,
     ) -> Result<Self, TableError> {
-        if cells.len() > MAX_COLUMNS {
-            faults.push(too_many(cells.len()));
+        // Programs fill rows up with empty cells.
+        let named = cells.iter().rposition(|cell| !trim(cell).is_empty()).map_or(0, |last| last + 1);
+        if named > MAX_COLUMNS {
+            faults.push(too_many(named));
             return Err(TableError::Header { place, faults });
         }
         let mut header = Self { columns: Vec::new(), places: Vec::new(), width: cells.len() };
-        let mut unnamed = Vec::new();
+        let mut unnamed: Vec<(usize, usize)> = Vec::new();
         let mut uses: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, cell) in cells.iter().enumerate() {
             let name = trim(cell);
             if name.is_empty() {
-                unnamed.push(name_place(at));
+                match unnamed.last_mut() {
+                    Some((_, last)) if *last + 1 == at => *last = at,
+                    _ => unnamed.push((at, at)),
+                }
                 continue;
             }
             if let Some(control) = name.chars().find(|c| c.is_control()) {
@@ -58,10 +139,21 @@ impl Header {
         if !faults.is_empty() {
             return Err(TableError::Header { place, faults });
         }
-        match unnamed.as_slice() {
-            [] => {}
-            [one] => notes.push(format!("column {one} has no name and is left out")),
-            many => notes.push(format!("columns {} have no name and are left out", and(many))),
+        // A run of several is told as one: `4 to 5002`.
+        let left_out: Vec<_> = unnamed
+            .iter()
+            .flat_map(|&(first, last)| match last - first {
+                0 => vec![name_place(first)],
+                1 => vec![name_place(first), name_place(last)],
+                _ => vec![format!("{} to {}", name_place(first), name_place(last))],
+            })
+            .collect();
+        match (left_out.as_slice(), unnamed.as_slice()) {
+            ([], _) => {}
+            ([one], [(first, last)]) if first == last => {
+                notes.push(format!("column {one} has no name and is left out"));
+            }
+            (many, _) => notes.push(format!("columns {} have no name and are left out", and(many))),
         }
         Ok(header)
     }
@@ -112,4 +204,30 @@ fn and(items: &[String]) -> String {
 /// two; non-breaking spaces are white space.
 pub(super) fn trim(name: &str) -> &str {
     name.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_no_headers() {
+        for (rows, expected) in [
+            (&["username,klass", "u1,gold"][..], 0),
+            (&["Customers", "username,klass", "u1,gold"], 1),
+            (&["Customers,", "Date,2026-03-01", "User name,klass,note", "u1,gold,x"], 2),
+            (&["Customers", "Number,Plan", "1,gold"], 1),
+            (&["Customers who move in March,", "Number,Plan", "1,gold"], 1),
+            // The header may have any name, and a value may be called as a key is.
+            (&["Number", "1", "2"], 0),
+            (&["name,contact", "ana,email", "bo,phone"], 0),
+            (&["price", "1,5", "2,5"], 0),
+            (&["name,", "ana,note", "bo,"], 0),
+            (&["name", "username"], 0),
+            (&[], 0),
+        ] {
+            let looks = rows.iter().map(|row| Look::of(&row.split(',').collect::<Vec<_>>().into()));
+            assert_eq!(find_header(looks), expected, "{rows:?}");
+        }
+    }
 }

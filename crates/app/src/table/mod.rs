@@ -4,9 +4,11 @@
 //! What a file is follows from its first bytes, not from its name. A row that cannot be used says so itself
 //! ([`Row::fault`]), so that the others can be; an error ([`TableError`]) ends the reading.
 
+mod dos;
 mod error;
 mod excel;
 mod header;
+mod records;
 mod sniff;
 mod text;
 
@@ -42,13 +44,23 @@ pub enum Quote {
     None,
 }
 
+/// What becomes of the rows and columns that a workbook hides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiddenCells {
+    /// They are read like all others.
+    Include,
+    /// They are left out.
+    Skip,
+}
+
 /// How a fault ends where a file is in another encoding; each door has its own way to name one.
 pub const NAME_ENCODING: &str = "name the file's encoding";
 
 /// How a file is read; what is none is detected.
 #[derive(Debug, Clone, Default)]
 pub struct TableOptions {
-    /// A label such as `windows-1252` (WHATWG Encoding). A byte order mark in the file counts more.
+    /// A label such as `windows-1252` (WHATWG Encoding), or a code page of DOS such as `cp850`. A byte order mark in the
+    /// file counts more.
     pub encoding: Option<String>,
     /// What stands between the cells of a row: an ASCII character.
     pub delimiter: Option<u8>,
@@ -56,6 +68,10 @@ pub struct TableOptions {
     pub quote: Option<Quote>,
     /// The sheet's name in an Excel workbook; the first visible sheet if none.
     pub sheet: Option<String>,
+    /// The line or row that names the columns, counted from 1.
+    pub header_row: Option<u64>,
+    /// What becomes of the rows and columns that a workbook hides.
+    pub hidden: Option<HiddenCells>,
 }
 
 /// One row below the header.

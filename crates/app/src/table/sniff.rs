@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::header::trim;
+use super::dos::CodePage;
+use super::header::{LOOKED_AT, Look, find_header, trim};
+use super::records::{Record, Records};
 use super::{Quote, TableError, TableOptions};
-use crate::lines::Marks;
 
 /// Who says which encoding it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +20,35 @@ pub(super) enum Says {
     Guess,
 }
 
+/// What turns bytes into characters.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Codec {
+    /// An encoding of the WHATWG Encoding standard.
+    Whatwg(&'static Encoding),
+    /// A code page of DOS.
+    Dos(CodePage),
+}
+
+impl Codec {
+    /// The codec that a label names, if any does.
+    fn for_label(label: &str) -> Option<Self> {
+        let known = Encoding::for_label_no_replacement(label.as_bytes()).map(Self::Whatwg);
+        known.or_else(|| CodePage::for_label(label).map(Self::Dos))
+    }
+
+    /// Its name, for people.
+    pub(super) fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::Whatwg(encoding) => encoding.name().into(),
+            Self::Dos(page) => page.name().into(),
+        }
+    }
+}
+
 /// The encoding of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Charset {
-    pub(super) encoding: &'static Encoding,
+    pub(super) codec: Codec,
     pub(super) says: Says,
     /// How many bytes the byte order mark takes.
     pub(super) mark: usize,
@@ -31,15 +57,12 @@ pub(super) struct Charset {
 /// The encoding of a text that starts with `start`.
 pub(super) fn charset(start: &[u8], label: Option<&str>) -> Result<Charset, TableError> {
     let named = label
-        .map(|label| {
-            Encoding::for_label_no_replacement(label.as_bytes())
-                .ok_or_else(|| TableError::Encoding(label.to_owned()))
-        })
+        .map(|label| Codec::for_label(label).ok_or_else(|| TableError::Encoding(label.to_owned())))
         .transpose()?;
     Ok(match (Encoding::for_bom(start), named) {
         // As in the WHATWG Encoding standard: a mark is no accident, a label often is.
-        (Some((encoding, mark)), _) => Charset { encoding, says: Says::Mark, mark },
-        (None, Some(encoding)) => Charset { encoding, says: Says::Option, mark: 0 },
+        (Some((encoding, mark)), _) => Charset { codec: Codec::Whatwg(encoding), says: Says::Mark, mark },
+        (None, Some(codec)) => Charset { codec, says: Says::Option, mark: 0 },
         (None, None) => {
             let encoding = if is_utf_16(start, 1) {
                 UTF_16LE
@@ -48,7 +71,7 @@ pub(super) fn charset(start: &[u8], label: Option<&str>) -> Result<Charset, Tabl
             } else {
                 UTF_8
             };
-            Charset { encoding, says: Says::Guess, mark: 0 }
+            Charset { codec: Codec::Whatwg(encoding), says: Says::Guess, mark: 0 }
         }
     })
 }
@@ -79,26 +102,13 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// What stands between and around cells, where anything does.
-    pub(super) fn marks(&self) -> Option<Marks> {
-        let quote = match self.quote {
-            Quote::Double => b'"',
-            Quote::Single => b'\'',
-            Quote::None => return None,
-        };
-        Some(Marks { delimiter: self.delimiter, quote })
-    }
-
-    /// A parser of this form.
-    pub(super) fn parser(&self) -> csv::ReaderBuilder {
-        let mut parser = csv::ReaderBuilder::new();
-        parser.has_headers(false).flexible(true).delimiter(self.delimiter);
+    /// What stands around cells, where anything does.
+    pub(super) fn mark(&self) -> Option<u8> {
         match self.quote {
-            Quote::Double => parser.quote(b'"'),
-            Quote::Single => parser.quote(b'\''),
-            Quote::None => parser.quoting(false),
-        };
-        parser
+            Quote::Double => Some(b'"'),
+            Quote::Single => Some(b'\''),
+            Quote::None => None,
+        }
     }
 }
 
@@ -117,11 +127,13 @@ pub(super) fn dialect(sample: &[u8], complete: bool, options: &TableOptions) -> 
         Some(delimiter) => vec![delimiter],
         None => vec![b',', b';', b'\t', b'|'],
     };
+    // The sample lacks the line with the hint.
+    let header_row = options.header_row.map(|row| row.saturating_sub(u64::from(hint.is_some())));
     let mut best: Option<(Score, Dialect)> = None;
     for delimiter in candidates {
         let quote = options.quote.unwrap_or_else(|| quote(sample, delimiter));
         let dialect = Dialect { delimiter, quote, hint: hint.is_some() };
-        let score = score(sample, complete, dialect);
+        let score = score(sample, complete, dialect, header_row);
         // The first of equals stays: commas.
         if best.as_ref().is_none_or(|(other, _)| score > *other) {
             best = Some((score, dialect));
@@ -145,13 +157,18 @@ fn hint(sample: &[u8]) -> Option<(u8, &[u8])> {
 /// Apostrophes are text (`o'brien`), unless every name in the header is wrapped in them.
 fn quote(sample: &[u8], delimiter: u8) -> Quote {
     let plain = Dialect { delimiter, quote: Quote::None, hint: false };
-    let mut header = csv::ByteRecord::new();
-    let read = plain.parser().from_reader(sample).read_byte_record(&mut header).unwrap_or(false);
+    let mut header = Record::default();
+    let read = Records::new(sample, plain, line_end(sample)).read(&mut header).unwrap_or(false);
     let wrapped = |cell: &[u8]| {
         let cell = cell.trim_ascii();
         cell.len() >= 2 && cell.starts_with(b"'") && cell.ends_with(b"'")
     };
-    if read && header.iter().all(wrapped) { Quote::Single } else { Quote::Double }
+    if read && header.cells.iter().all(wrapped) { Quote::Single } else { Quote::Double }
+}
+
+/// What ends a line: CR alone on old Macs, where no LF is.
+pub(super) fn line_end(sample: &[u8]) -> u8 {
+    if sample.contains(&b'\r') && !sample.contains(&b'\n') { b'\r' } else { b'\n' }
 }
 
 /// How well a form fits, compared from the first to the last.
@@ -159,6 +176,8 @@ fn quote(sample: &[u8], delimiter: u8) -> Quote {
 struct Score {
     /// Several columns, and rows that agree: a character that does not occur makes one column of every text.
     plausible: bool,
+    /// Nothing stands above the header.
+    begins_with_header: bool,
     /// Several columns, and most rows have several cells, if not as many: then the rows are wrong, not the form.
     ragged: bool,
     /// Records with as many cells as the header.
@@ -166,39 +185,61 @@ struct Score {
     columns: usize,
 }
 
-fn score(sample: &[u8], complete: bool, dialect: Dialect) -> Score {
-    let mut parser = dialect.parser().from_reader(sample);
-    let mut record = csv::ByteRecord::new();
-    let (mut columns, mut needed) = (0, 0);
-    let (mut rows, mut alike, mut several, mut last_alike) = (0_usize, 0_usize, 0_usize, false);
-    while parser.read_byte_record(&mut record).unwrap_or(false) {
-        if columns == 0 {
-            columns = record.len();
-            // As for the rows themselves: cells under no name need not be there.
-            let named = |cell: &[u8]| !trim(&String::from_utf8_lossy(cell)).is_empty();
-            needed = record.iter().rposition(named).map_or(0, |last| last + 1);
-            continue;
+fn score(sample: &[u8], complete: bool, dialect: Dialect, header_row: Option<u64>) -> Score {
+    let mut records = Records::new(sample, dialect, line_end(sample));
+    let mut begins = Vec::new();
+    let mut record = Record::default();
+    while begins.len() < LOOKED_AT && records.read(&mut record).unwrap_or(false) {
+        if !is_blank(&record.cells) {
+            begins.push(std::mem::take(&mut record));
         }
-        if is_blank(&record) {
-            continue;
+    }
+    let header = match header_row {
+        Some(row) => begins.iter().position(|record| record.line >= row).unwrap_or(0),
+        None => find_header(begins.iter().map(|record| Look::of(&record.cells))),
+    };
+    let mut rows = begins.into_iter().skip(header);
+    let names = rows.next().map(|record| record.cells).unwrap_or_default();
+    let columns = names.len();
+    // As for the rows themselves: cells under no name need not be there.
+    let named = |cell: &[u8]| !trim(&String::from_utf8_lossy(cell)).is_empty();
+    let needed = names.iter().rposition(named).map_or(0, |last| last + 1);
+    let (mut count, mut alike, mut several, mut last_alike) = (0_usize, 0_usize, 0_usize, false);
+    let mut look_at = |cells: &csv::ByteRecord| {
+        if is_blank(cells) {
+            return;
         }
-        last_alike = record.len() >= needed && record.iter().skip(columns).all(<[u8]>::is_empty);
-        rows += 1;
+        last_alike = cells.len() >= needed && cells.iter().skip(columns).all(is_blank_cell);
+        count += 1;
         alike += usize::from(last_alike);
-        several += usize::from(record.len() > 1);
+        several += usize::from(cells.len() > 1);
+    };
+    rows.for_each(|record| look_at(&record.cells));
+    while records.read(&mut record).unwrap_or(false) {
+        look_at(&record.cells);
     }
     // Where the sample ends is no end of a row.
-    if !complete && rows > 0 {
-        rows -= 1;
+    if !complete && count > 0 {
+        count -= 1;
         alike -= usize::from(last_alike);
     }
-    let plausible = columns > 1 && alike * 2 >= rows;
-    Score { plausible, ragged: columns > 1 && several * 2 >= rows, alike, columns }
+    Score {
+        plausible: columns > 1 && alike * 2 >= count,
+        begins_with_header: header == 0,
+        ragged: columns > 1 && several * 2 >= count,
+        alike,
+        columns,
+    }
+}
+
+/// Whether nothing but white space is in the cell.
+pub(super) fn is_blank_cell(cell: &[u8]) -> bool {
+    cell.trim_ascii().is_empty()
 }
 
 /// Whether nothing but white space is in the record.
 pub(super) fn is_blank(record: &csv::ByteRecord) -> bool {
-    record.iter().all(|cell| cell.trim_ascii().is_empty())
+    record.iter().all(is_blank_cell)
 }
 
 /// What to call a delimiter, many of them.

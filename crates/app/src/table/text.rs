@@ -2,34 +2,35 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::error::Error;
-use std::fmt;
-use std::io::{self, Cursor, Read};
+use std::collections::VecDeque;
+use std::io::{Cursor, Read};
 use std::rc::Rc;
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::header::Header;
-use super::sniff::{Says, charset, dialect, is_blank, name_delimiter};
-use super::{Counted, MAX_ROW, NAME_ENCODING, Quote, Row, TableError, TableOptions};
+use super::dos::CodePage;
+use super::header::{Header, LOOKED_AT, Look, find_header, note_title};
+use super::records::{Record, Records};
+use super::sniff::{Codec, Says, charset, dialect, is_blank, is_blank_cell, line_end, name_delimiter};
+use super::{Counted, NAME_ENCODING, Quote, Row, TableError, TableOptions};
 use crate::csv_text::restore;
-use crate::lines::{Lines, NEVER_CLOSED, Noted, note_lines_ending};
 
 /// How many bytes tell the encoding.
 const START: u64 = 4 * 1024;
 /// How many bytes of UTF-8 tell the delimiter and the quotes.
 const SAMPLE: u64 = 64 * 1024;
-/// How many bytes the parser takes at a time.
-const BUFFER: usize = 8 * 1024;
 
 pub(super) struct Text {
-    parser: csv::Reader<Guarded<Noted<Box<dyn Read>>>>,
-    lines: Rc<Lines>,
-    /// Where the row starts that is being read; blank lines before it may be left behind.
-    row_start: Rc<Cell<u64>>,
-    record: csv::ByteRecord,
+    records: Records<Box<dyn Read>>,
+    record: Record,
+    /// Records that were read to find the header.
+    ahead: VecDeque<Record>,
+    /// Why no more of them could be read.
+    failed: Option<TableError>,
     decoding: Decoding,
+    /// Whether it was told that the file holds U+FFFD.
+    is_loss_told: bool,
     bytes_read: Rc<Cell<u64>>,
 }
 
@@ -40,6 +41,8 @@ enum Decoding {
     Utf8 { says: Says, beyond_ascii: bool },
     /// Windows-1252, as a row showed.
     Windows1252,
+    /// A code page of DOS.
+    Dos(CodePage),
     /// UTF-8 from another encoding, where U+FFFD stands for what is not in that encoding.
     Transcoded(&'static Encoding),
 }
@@ -59,37 +62,38 @@ impl Text {
         start.set_position(charset.mark as u64);
         let source = start.chain(source);
         // UTF-8 is checked cell by cell, to say which is wrong; other encodings are turned into it on the way.
-        let (mut source, decoding): (Box<dyn Read>, _) = if charset.encoding == UTF_8 {
-            let beyond_ascii = charset.says != Says::Guess;
-            (Box::new(source), Decoding::Utf8 { says: charset.says, beyond_ascii })
-        } else {
-            let mut decoder = DecodeReaderBytesBuilder::new();
-            decoder.encoding(Some(charset.encoding)).bom_sniffing(false);
-            (Box::new(decoder.build(source)), Decoding::Transcoded(charset.encoding))
+        let (mut source, decoding): (Box<dyn Read>, _) = match charset.codec {
+            Codec::Whatwg(encoding) if encoding == UTF_8 => {
+                let beyond_ascii = charset.says != Says::Guess;
+                (Box::new(source), Decoding::Utf8 { says: charset.says, beyond_ascii })
+            }
+            Codec::Whatwg(encoding) => {
+                let mut decoder = DecodeReaderBytesBuilder::new();
+                decoder.encoding(Some(encoding)).bom_sniffing(false);
+                (Box::new(decoder.build(source)), Decoding::Transcoded(encoding))
+            }
+            // Everything that matters between cells is ASCII.
+            Codec::Dos(page) => (Box::new(source), Decoding::Dos(page)),
         };
         let sample = take(&mut source, SAMPLE)?;
         let dialect = dialect(&sample, (sample.len() as u64) < SAMPLE, options)?;
-        let old_mac = sample.contains(&b'\r') && !sample.contains(&b'\n');
+        let line_end = line_end(&sample);
         let source: Box<dyn Read> = Box::new(Cursor::new(sample).chain(source));
-        let (source, lines) = note_lines_ending(source, if old_mac { b'\r' } else { b'\n' }, dialect.marks());
-        let lines = Rc::new(lines);
-        let row_start = Rc::new(Cell::new(0));
-        let source = Guarded {
-            inner: source,
-            offset: 0,
-            text_end: 0,
-            row_start: row_start.clone(),
-            lines: lines.clone(),
+        let mut text = Self {
+            records: Records::new(source, dialect, line_end),
+            record: Record::default(),
+            ahead: VecDeque::new(),
+            failed: None,
+            decoding,
+            is_loss_told: false,
+            bytes_read,
         };
-        let parser = dialect.parser().buffer_capacity(BUFFER).from_reader(source);
-        let mut text =
-            Self { parser, lines, row_start, record: csv::ByteRecord::new(), decoding, bytes_read };
         if dialect.hint {
-            text.advance()?;
+            text.records.read(&mut text.record)?;
         }
-        let line = text.advance()?.ok_or(TableError::Empty)?;
-        let mut form = charset.encoding.name().to_owned();
-        if text.record.len() > 1 {
+        let title = text.find_header(options.header_row)?;
+        let mut form = charset.codec.name().into_owned();
+        if text.record.cells.len() > 1 {
             form.push_str(&format!(", {}", name_delimiter(dialect.delimiter)));
         } else {
             form.push_str(", one column");
@@ -100,13 +104,18 @@ impl Text {
             Quote::None => form.push_str(", no quotes"),
         }
         notes.push(form);
-        if let (Some(label), Says::Mark) = (&options.encoding, charset.says)
-            && Encoding::for_label(label.as_bytes()) != Some(charset.encoding)
+        if let (Some(label), Says::Mark, Codec::Whatwg(encoding)) =
+            (&options.encoding, charset.says, charset.codec)
+            && Encoding::for_label(label.as_bytes()) != Some(encoding)
         {
-            let encoding = charset.encoding.name();
+            let encoding = encoding.name();
             notes.push(format!("the file's byte order mark says {encoding}, not {label}; the mark counts"));
         }
-        let header = text.header(line, notes)?;
+        if let Some(title) = title {
+            note_title(&format!("on line {}", text.record.line), &title, notes);
+        }
+        let header = text.header(notes)?;
+        text.records.expect_width(header.width());
         Ok((text, header))
     }
 
@@ -114,19 +123,50 @@ impl Text {
         self.bytes_read.get()
     }
 
-    fn header(&mut self, line: u64, notes: &mut Vec<String>) -> Result<Header, TableError> {
-        self.settle(line, notes);
+    /// Reads up to the header, which is then `record`; the first cell of what stands above it, if anything was passed.
+    fn find_header(&mut self, header_row: Option<u64>) -> Result<Option<String>, TableError> {
+        if let Some(row) = header_row {
+            while self.advance()? {
+                if self.record.line >= row {
+                    break;
+                }
+            }
+            let is_there = self.record.line == row && !is_blank(&self.record.cells);
+            return if is_there { Ok(None) } else { Err(TableError::HeaderRow { row }) };
+        }
+        let mut ahead = VecDeque::new();
+        while ahead.len() < LOOKED_AT {
+            match self.advance() {
+                Ok(true) if is_blank(&self.record.cells) => {}
+                Ok(true) => ahead.push_back(std::mem::take(&mut self.record)),
+                Ok(false) => break,
+                Err(error) if ahead.is_empty() => return Err(error),
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        let header = find_header(ahead.iter().map(|record| Look::of(&record.cells)));
+        let above: Vec<_> = ahead.drain(..header).collect();
+        self.record = ahead.pop_front().ok_or(TableError::Empty)?;
+        self.ahead = ahead;
+        let title = above.first().and_then(|record| record.cells.iter().find(|cell| !is_blank_cell(cell)));
+        Ok(title.map(|title| self.decoding.read(title).0.into_owned()))
+    }
+
+    fn header(&mut self, notes: &mut Vec<String>) -> Result<Header, TableError> {
+        self.settle(notes);
         let mut faults = Vec::new();
         let mut cells = Vec::new();
-        for (at, cell) in self.record.iter().enumerate() {
+        for (at, cell) in self.record.cells.iter().enumerate() {
             let (cell, fault) = self.decoding.read(cell);
             faults.extend(fault.map(|why| format!("the name of column {} {why}", at + 1)));
             cells.push(restore(&cell).to_owned());
         }
-        if self.lines.is_open_at(self.parser.position().byte()) {
-            faults.push(NEVER_CLOSED.to_owned());
-        }
-        Header::new(format!("line {line}"), &cells, faults, |at| (at + 1).to_string(), notes)
+        faults.extend(self.record.flaw.map(|flaw| flaw.to_string()));
+        let place = format!("line {}", self.record.line);
+        Header::new(place, &cells, faults, |at| (at + 1).to_string(), notes)
     }
 
     /// The next row that is not blank.
@@ -135,30 +175,30 @@ impl Text {
         header: &Header,
         notes: &mut Vec<String>,
     ) -> Result<Option<Row>, TableError> {
-        while let Some(line) = self.advance()? {
-            if is_blank(&self.record) {
+        while self.advance()? {
+            if is_blank(&self.record.cells) {
                 continue;
             }
-            self.settle(line, notes);
-            return Ok(Some(self.row(line, header)));
+            self.settle(notes);
+            return Ok(Some(self.row(header, notes)));
         }
         Ok(None)
     }
 
     /// The record as a row.
-    fn row(&self, line: u64, header: &Header) -> Row {
-        let width = self.record.len();
+    fn row(&mut self, header: &Header, notes: &mut Vec<String>) -> Row {
+        let Record { line, cells: record, flaw } = &self.record;
+        let width = record.len();
         let misfit =
-            width < header.needed() || self.record.iter().skip(header.width()).any(|cell| !cell.is_empty());
-        let mut fault = misfit.then(|| {
-            let cells = if width == 1 { "cell" } else { "cells" };
-            format!("the row has {width} {cells}, the header has {}", header.width())
+            width < header.needed() || record.iter().skip(header.width()).any(|cell| !is_blank_cell(cell));
+        let mut fault = flaw.map(|flaw| flaw.to_string()).or_else(|| {
+            misfit.then(|| {
+                let cells = if width == 1 { "cell" } else { "cells" };
+                format!("the row has {width} {cells}, the header has {}", header.width())
+            })
         });
-        if self.lines.is_open_at(self.parser.position().byte()) {
-            fault = Some(NEVER_CLOSED.to_owned());
-        }
         let all: Vec<usize>;
-        let places = if misfit {
+        let places = if fault.is_some() {
             all = (0..width).collect();
             &all
         } else {
@@ -166,7 +206,14 @@ impl Text {
         };
         let mut cells = Vec::with_capacity(places.len());
         for &at in places {
-            let (cell, wrong) = self.decoding.read(self.record.get(at).unwrap_or_default());
+            let (cell, wrong) = self.decoding.read(record.get(at).unwrap_or_default());
+            if !self.is_loss_told && wrong.is_none() && cell.contains(char::REPLACEMENT_CHARACTER) {
+                self.is_loss_told = true;
+                let column = header.call(at);
+                notes.push(format!(
+                    "{column} on line {line} holds U+FFFD: a character was lost before the file was written"
+                ));
+            }
             if let (None, Some(why)) = (&fault, wrong) {
                 fault = Some(format!("the cell in {} {why}", header.call(at)));
             }
@@ -176,41 +223,30 @@ impl Text {
                 Cow::Owned(cell) => restore(&cell).to_owned(),
             });
         }
-        Row { line, cells, fault }
+        Row { line: *line, cells, fault }
     }
 
-    /// Reads the next record and says on which line it starts.
-    fn advance(&mut self) -> Result<Option<u64>, TableError> {
-        self.row_start.set(self.parser.position().byte());
-        match self.parser.read_byte_record(&mut self.record) {
-            Ok(false) => Ok(None),
-            Ok(true) => {
-                let (line, start) = self.lines.place_after(self.row_start.get());
-                if self.parser.position().byte().saturating_sub(start) > MAX_ROW {
-                    return Err(TableError::RowTooLong { line });
-                }
-                Ok(Some(line))
-            }
-            Err(error) => Err(match error.into_kind() {
-                csv::ErrorKind::Io(error)
-                    if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<TooLong>) =>
-                {
-                    TableError::RowTooLong { line: self.lines.after(self.row_start.get()) }
-                }
-                csv::ErrorKind::Io(error) => TableError::Read(error),
-                other => TableError::Read(io::Error::other(format!("{other:?}"))),
-            }),
+    /// Reads the next record into `record`; false at the end.
+    fn advance(&mut self) -> Result<bool, TableError> {
+        if let Some(record) = self.ahead.pop_front() {
+            self.record = record;
+            return Ok(true);
+        }
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.records.read(&mut self.record),
         }
     }
 
     /// Learns from the record which encoding it is, while that is open: text without any character beyond ASCII is
     /// the same in both, and what is not UTF-8 is Windows-1252 in practice.
-    fn settle(&mut self, line: u64, notes: &mut Vec<String>) {
+    fn settle(&mut self, notes: &mut Vec<String>) {
         let Decoding::Utf8 { says, beyond_ascii: false } = self.decoding else { return };
-        if self.record.as_slice().is_ascii() {
+        let Record { line, cells, .. } = &self.record;
+        if cells.as_slice().is_ascii() {
             return;
         }
-        if self.record.iter().all(|cell| std::str::from_utf8(cell).is_ok()) {
+        if cells.iter().all(|cell| std::str::from_utf8(cell).is_ok()) {
             self.decoding = Decoding::Utf8 { says, beyond_ascii: true };
             return;
         }
@@ -223,7 +259,16 @@ impl Decoding {
     /// The text of a cell, and what is wrong with it.
     fn read(self, cell: &[u8]) -> (Cow<'_, str>, Option<String>) {
         let (text, fault) = match self {
-            Self::Windows1252 => (WINDOWS_1252.decode_without_bom_handling(cell).0, None),
+            Self::Windows1252 => {
+                let text = WINDOWS_1252.decode_without_bom_handling(cell).0;
+                let fault = holds_no_character(&text).then(|| lacks("windows-1252"));
+                (text, fault)
+            }
+            Self::Dos(page) => {
+                let text = page.decode(cell);
+                let fault = text.contains(char::REPLACEMENT_CHARACTER).then(|| lacks(&page.name()));
+                (text, fault)
+            }
             Self::Utf8 { says, .. } => {
                 let text = String::from_utf8_lossy(cell);
                 let fault = matches!(text, Cow::Owned(_)).then(|| match says {
@@ -237,8 +282,12 @@ impl Decoding {
             }
             Self::Transcoded(encoding) => {
                 let text = String::from_utf8_lossy(cell);
-                let fault =
-                    text.contains('\u{fffd}').then(|| format!("is not {}; {NAME_ENCODING}", encoding.name()));
+                let is_unicode = encoding == UTF_16LE || encoding == UTF_16BE;
+                let fault = if text.contains(char::REPLACEMENT_CHARACTER) {
+                    Some(format!("is not {}; {NAME_ENCODING}", encoding.name()))
+                } else {
+                    (!is_unicode && holds_no_character(&text)).then(|| lacks(encoding.name()))
+                };
                 (text, fault)
             }
         };
@@ -257,43 +306,13 @@ fn take(source: &mut impl Read, count: u64) -> Result<Vec<u8>, TableError> {
     Ok(bytes)
 }
 
-/// A reader that fails when a row gets too long, since the parser would put all of it into memory.
-struct Guarded<R> {
-    inner: R,
-    offset: u64,
-    /// Behind the last byte that is no line break.
-    text_end: u64,
-    row_start: Rc<Cell<u64>>,
-    lines: Rc<Lines>,
+/// Whether the text holds what decoders make of bytes that an encoding of 8 bits does not have: control characters from
+/// U+0080 to U+009F.
+fn holds_no_character(text: &str) -> bool {
+    text.chars().any(|c| matches!(c, '\u{80}'..='\u{9f}'))
 }
 
-impl<R: Read> Read for Guarded<R> {
-    // The parser asks when it has used up what it has, so that everything from `row_start` on is in one row.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.text_end <= self.row_start.get() {
-            // Blank lines are no part of the row, and their breaks need not be kept.
-            self.row_start.set(self.offset);
-            self.lines.after(self.offset);
-        } else if self.offset - self.row_start.get() > MAX_ROW + BUFFER as u64 {
-            // A buffer more than a row, for blank lines in front of it; `Text::advance` looks closely.
-            return Err(io::Error::other(TooLong));
-        }
-        let count = self.inner.read(buffer)?;
-        if let Some(last) = buffer[..count].iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')) {
-            self.text_end = self.offset + last as u64 + 1;
-        }
-        self.offset += count as u64;
-        Ok(count)
-    }
+/// What is wrong with a cell of such bytes.
+fn lacks(encoding: &str) -> String {
+    format!("holds bytes that {encoding} does not have; {NAME_ENCODING}")
 }
-
-#[derive(Debug)]
-struct TooLong;
-
-impl fmt::Display for TooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row is too long")
-    }
-}
-
-impl Error for TooLong {}

@@ -1,6 +1,6 @@
 use rollcall_domain::{
     Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal,
-    Right, Secret, User, UserId, UserPassword, Value,
+    Right, Secret, User, UserId, UserPassword, Value, check_username,
 };
 use rollcall_store::{Added, StoreError};
 
@@ -75,7 +75,11 @@ impl Draft {
             let done = if given.contains(field) {
                 Err(Refusal::new(format!("{field} is there twice")))
             } else {
-                self.user.put(*field, value.clone())
+                let checked = match (field, value) {
+                    (Field::Username, Value::Text(name)) => check_username(name),
+                    _ => Ok(()),
+                };
+                checked.and_then(|()| self.user.put(*field, value.clone()))
             };
             self.note(done);
             given.push(*field);

@@ -79,6 +79,17 @@ PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = ra
 NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
+INVISIBLE = re.compile("[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in settings["invisible"]) + "]").search
+CHARACTER_NAMES = {
+    " ": "a space",
+    "\xa0": "a no-break space",
+    "\t": "a tab",
+    "\n": "a line break",
+    "\r": "a line break",
+    "\u200b": "a zero-width space",
+    "\ufeff": "a byte order mark",
+}
+
 profile_names, profile_ids, profile_owners = {}, {}, {}  # come with the job
 ORGANIZATION = [name for name, *_ in FIELDS].index("organization_id")
 
@@ -103,6 +114,28 @@ def text_value(name, value):
     if not length and name == "username":
         raise ValueError("username cannot be empty")
     return value
+
+
+def username_fault(name):
+    """Why a user must not be given this name, or None. The parent has the same rule."""
+    hidden = INVISIBLE(name)
+    if hidden:
+        return f"username {name!r} contains {character_name(hidden[0])}: remove it"
+    if name[0].isspace():
+        return f"username {name!r} begins with {character_name(name[0])}: remove it"
+    if name[-1].isspace():
+        return f"username {name!r} ends with {character_name(name[-1])}: remove it"
+    return None
+
+
+def character_name(character):
+    """What a character is that cannot be seen."""
+    kind = CHARACTER_NAMES.get(character)
+    if kind is None and CONTROL(character):
+        kind = "a control character"
+    elif kind is None:
+        kind = "white space" if character.isspace() else "an invisible character"
+    return f"{kind} (U+{ord(character):04X})"
 
 
 def int_value(name, value):
@@ -480,6 +513,10 @@ def define_field(at, name, kind, writable, nullable):
 
         def assign(record, value):
             value = check(name, value)
+            if name == "username" and value != record[at]:  # a name that the user has already stays allowed
+                fault = username_fault(value)
+                if fault:
+                    raise ValueError(fault)
             record[at] = value
             sets = record[SETS]
             if sets is None:

@@ -5,6 +5,7 @@ mod audit;
 mod completions;
 mod credentials;
 mod demo;
+mod file_options;
 mod filters;
 mod import;
 mod init;

@@ -1,15 +1,17 @@
 //! The rows of a file as a run's list: `--csv` and what goes with it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use rollcall_app::runs::{BadRow, BadRowsFile, Choice, RowsObserver, RowsReport, RowsRequest};
-use rollcall_app::{Quote, Table, TableError, TableOptions};
+use rollcall_app::runs::{BadRow, BadRowsFile, Choice, Matched, RowsObserver, RowsReport, RowsRequest};
+use rollcall_app::{AppError, Table, TableError};
 
-use crate::contract;
+use super::file_options::FileOptions;
+use crate::contract::{self, DuplicateRow};
 use crate::failure::{Usage, with_option};
 use crate::output::one_line;
 use crate::progress::Meter;
@@ -33,39 +35,14 @@ pub(super) struct RowsArgs {
     /// Leave out rows that name no user, or several
     #[arg(long, requires = "csv")]
     skip_unmatched: bool,
-    /// Write the rows that cannot be used to this CSV file, each with the reason
+    /// Which rows run where several name one user
+    #[arg(long, value_enum, value_name = "WHICH", requires = "csv", hide_default_value = true)]
+    duplicates: Option<contract::Duplicates>,
+    /// Write the rows that cannot be used to this new CSV file, each with the reason
     #[arg(long, value_name = "FILE", requires = "csv")]
     bad_rows: Option<PathBuf>,
-    /// The file's encoding, such as utf-16le or windows-1252 [default: detected]
-    #[arg(long, value_name = "LABEL", requires = "csv")]
-    encoding: Option<String>,
-    /// What stands between cells: a character, or tab [default: detected]
-    #[arg(long, value_name = "CHAR", requires = "csv", value_parser = delimiter)]
-    delimiter: Option<u8>,
-    /// What stands around cells [default: detected]
-    #[arg(long, value_enum, requires = "csv")]
-    quote: Option<QuoteArg>,
-    /// The sheet of an Excel workbook [default: the first]
-    #[arg(long, value_name = "NAME", requires = "csv")]
-    sheet: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum QuoteArg {
-    /// "
-    Double,
-    /// '
-    Single,
-    /// Quotation marks are text
-    None,
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
-        [one] if one.is_ascii() => Ok(*one),
-        _ => Err("write one ASCII character, or tab".to_owned()),
-    }
+    #[command(flatten)]
+    file: FileOptions,
 }
 
 impl RowsArgs {
@@ -74,14 +51,12 @@ impl RowsArgs {
         let said = [
             ("--key", self.key.is_some()),
             ("--skip-unmatched", self.skip_unmatched),
+            ("--duplicates", self.duplicates.is_some()),
             ("--bad-rows", self.bad_rows.is_some()),
-            ("--encoding", self.encoding.is_some()),
-            ("--delimiter", self.delimiter.is_some()),
-            ("--quote", self.quote.is_some()),
-            ("--sheet", self.sheet.is_some()),
         ];
-        match said.into_iter().find(|(_, said)| *said && self.csv.is_none()) {
-            Some((option, _)) => Err(Usage(format!("{option} goes with --csv FILE"))),
+        let said = said.into_iter().find_map(|(option, said)| said.then_some(option));
+        match said.or_else(|| self.file.first_given()).filter(|_| self.csv.is_none()) {
+            Some(option) => Err(Usage(format!("{option} goes with --csv FILE"))),
             None => Ok(()),
         }
     }
@@ -91,12 +66,8 @@ impl RowsArgs {
         let is_piped = path.as_os_str() == "-";
         let shown = if is_piped { "standard input".into() } else { path.display().to_string() };
         let size = path.metadata().map_or(0, |facts| facts.len());
-        if let Some(bad_rows) = &self.bad_rows
-            && let (Ok(one), Ok(other)) = (bad_rows.canonicalize(), path.canonicalize())
-            && one == other
-        {
-            let why = "--bad-rows would overwrite the file that is read: name another one";
-            return Err(Usage(why.to_owned()).into());
+        if let Some(bad_rows) = &self.bad_rows {
+            refuse_to_overwrite(bad_rows)?;
         }
         let mut watch = Watch {
             shown: &shown,
@@ -106,19 +77,25 @@ impl RowsArgs {
             columns: Vec::new(),
             writer: None,
             told: 0,
+            duplicates: Vec::new(),
+            choice: self.duplicates.unwrap_or_default(),
         };
         let name = path.file_name().filter(|name| *name != "-");
         let file = name.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
         let open = || {
-            let options = self.options();
+            let options = self.file.table_options();
             let table =
                 if is_piped { Table::read(io::stdin(), &options) } else { Table::open(path, &options) };
             table.map_err(|error| unreadable(&shown, &error))
         };
         match site {
             Site::Here(app) => {
-                let (key, skip_unmatched) = (self.key.as_deref(), self.skip_unmatched);
-                let request = RowsRequest { file: &file, key, skip_unmatched };
+                let request = RowsRequest {
+                    file: &file,
+                    key: self.key.as_deref(),
+                    skip_unmatched: self.skip_unmatched,
+                    duplicates: self.duplicates.unwrap_or_default().into(),
+                };
                 let read = app.read_rows(open()?, &request, &mut watch)?;
                 watch.end(&read.report)?;
                 let chosen = read.chosen.ok_or_else(|| self.refusal(&read.report))?;
@@ -134,19 +111,6 @@ impl RowsArgs {
         }
     }
 
-    fn options(&self) -> TableOptions {
-        TableOptions {
-            encoding: self.encoding.clone(),
-            delimiter: self.delimiter,
-            quote: self.quote.map(|quote| match quote {
-                QuoteArg::Double => Quote::Double,
-                QuoteArg::Single => Quote::Single,
-                QuoteArg::None => Quote::None,
-            }),
-            sheet: self.sheet.clone(),
-        }
-    }
-
     /// Sends the file to a server, and tells how its rows match there.
     fn send(
         &self,
@@ -156,17 +120,10 @@ impl RowsArgs {
         watch: &mut Watch<'_>,
     ) -> anyhow::Result<Listed> {
         let rows = contract::RowsOf {
-            upload: client.upload(name, file)?,
             key: self.key.clone(),
             skip_unmatched: self.skip_unmatched,
-            encoding: self.encoding.clone(),
-            delimiter: self.delimiter.map(char::from),
-            quote: self.quote.map(|quote| match quote {
-                QuoteArg::Double => contract::Quote::Double,
-                QuoteArg::Single => contract::Quote::Single,
-                QuoteArg::None => contract::Quote::None,
-            }),
-            sheet: self.sheet.clone(),
+            duplicates: self.duplicates.unwrap_or_default(),
+            ..contract::RowsOf::new(client.upload(name, file)?, self.file.format())
         };
         let told = self.tell(client, &rows, watch);
         if told.is_err() {
@@ -176,42 +133,74 @@ impl RowsArgs {
     }
 
     fn tell(&self, client: &Client, rows: &contract::RowsOf, watch: &mut Watch<'_>) -> anyhow::Result<()> {
-        let (report, bad) = client.rows(rows)?;
+        let (report, bad, duplicates) = client.rows(rows)?;
         bad.iter().for_each(|bad| watch.tell(bad.line, &bad.reason));
         watch.told = report.bad();
+        watch.duplicates = duplicates;
         if let Some(path) = self.bad_rows.as_deref().filter(|_| report.bad() > 0) {
             let failed = || format!("cannot write {}", path.display());
-            client.bad_rows(rows, &mut File::create(path).with_context(failed)?)?;
+            client.bad_rows(rows, &mut create_bad_rows(path).with_context(failed)?)?;
         }
         watch.end(&report)?;
         let in_the_way = if self.skip_unmatched { report.faulty } else { report.bad() };
-        if in_the_way == 0 { Ok(()) } else { Err(self.refusal(&report)) }
+        if in_the_way == 0 && !self.refuses_duplicates(&report) { Ok(()) } else { Err(self.refusal(&report)) }
+    }
+
+    fn refuses_duplicates(&self, report: &RowsReport) -> bool {
+        self.duplicates == Some(contract::Duplicates::Refuse) && report.duplicate > 0
     }
 
     fn refusal(&self, report: &RowsReport) -> anyhow::Error {
-        let bad = counted(report.bad(), "row");
-        let mut advice = Vec::new();
-        if report.faulty > 0 {
-            advice.push("mend the rows that cannot be read".to_owned());
+        let mut reasons = Vec::new();
+        if report.bad() > 0 {
+            let mut advice = vec![format!("{} cannot be used", counted(report.bad(), "row"))];
+            if report.faulty > 0 {
+                advice.push("correct the rows that cannot be read".to_owned());
+            }
+            if report.faulty < report.bad() && !self.skip_unmatched {
+                advice.push("--skip-unmatched leaves out those that name no user, or several".to_owned());
+            }
+            if self.bad_rows.is_none() {
+                advice.push("--bad-rows FILE writes all of them to a file, with the reasons".to_owned());
+            }
+            reasons.push(advice.join("; "));
         }
-        if report.faulty < report.bad() && !self.skip_unmatched {
-            advice.push("--skip-unmatched leaves out those that name no user, or several".to_owned());
+        if self.refuses_duplicates(report) {
+            let rows = counted(report.duplicate, "row");
+            let verb = if report.duplicate == 1 { "names" } else { "name" };
+            reasons.push(format!(
+                "{rows} {verb} a user whom an earlier row names; --duplicates first, last or all says which of them run"
+            ));
         }
-        if self.bad_rows.is_none() {
-            advice.push("--bad-rows FILE writes all of them to a file, with the reasons".to_owned());
-        }
-        anyhow::anyhow!("no run was started: {bad} cannot be used; {}", advice.join("; "))
+        anyhow::anyhow!("no run was started: {}", reasons.join("; "))
     }
+}
+
+/// Refuses a file for bad rows that exists already, before a long file is read.
+pub(super) fn refuse_to_overwrite(bad_rows: &Path) -> Result<(), Usage> {
+    match bad_rows.symlink_metadata() {
+        Ok(_) => Err(Usage(format!("--bad-rows: {} exists already: name a new file", bad_rows.display()))),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Creates a file for bad rows, which only its owner can read: rows may hold passwords. A file that exists stays as it is.
+pub(super) fn create_bad_rows(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// What was said about the file is wrong usage; what is in it is not.
 fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
-    use TableError::{Delimiter, Encoding, ExcelFromPipe, NoSheets, NotForExcel, Sheet};
-    let why = format!("{shown}: {error}");
+    use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, NoSheets, NotForExcel, Sheet};
+    let why = format!("{shown}: {}", error.on_the_command_line());
     match error {
-        Delimiter(_) | Encoding(_) | ExcelFromPipe | NoSheets | NotForExcel | Sheet { .. } => {
-            Usage(why).into()
-        }
+        Delimiter(_)
+        | Encoding(_)
+        | ExcelFromPipe
+        | HeaderRow { .. }
+        | NoSheets
+        | NotForExcel
+        | Sheet { .. } => Usage(why).into(),
         _ => anyhow::anyhow!(why),
     }
 }
@@ -225,6 +214,9 @@ struct Watch<'a> {
     columns: Vec<String>,
     writer: Option<BadRowsFile<File>>,
     told: u64,
+    /// The first rows that name a user again.
+    duplicates: Vec<DuplicateRow>,
+    choice: contract::Duplicates,
 }
 
 impl Watch<'_> {
@@ -244,7 +236,28 @@ impl Watch<'_> {
         if let Some(writer) = &mut self.writer {
             writer.flush().context("the bad rows could not be written to their end")?;
         }
-        let RowsReport { key, field, rows, matched, duplicate, unmatched, ambiguous, faulty, notes } = report;
+        for row in self.duplicates.iter().take(TOLD as usize) {
+            tell(format_args!("{}, line {}: {}", self.shown, row.line, one_line(&row.describe())));
+        }
+        if report.duplicate > TOLD {
+            tell(format_args!(
+                "{}: and {} more",
+                self.shown,
+                counted(report.duplicate - TOLD, "duplicate row")
+            ));
+        }
+        let RowsReport {
+            key,
+            field,
+            rows,
+            matched,
+            duplicate,
+            left_out,
+            unmatched,
+            ambiguous,
+            faulty,
+            notes,
+        } = report;
         let by = if key == field.name() { key.clone() } else { format!("{key} ({field})") };
         let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
         tell(format_args!(
@@ -262,6 +275,21 @@ impl Watch<'_> {
             grouped(*ambiguous),
             grouped(*faulty)
         ));
+        let which = match self.choice {
+            _ if *duplicate == 0 => None,
+            contract::Duplicates::All => Some("all rows of a user run, in the order of the file".to_owned()),
+            contract::Duplicates::First => Some("the first row of each user runs".to_owned()),
+            contract::Duplicates::Last => Some("the last row of each user runs".to_owned()),
+            contract::Duplicates::Refuse => None,
+        };
+        if let Some(which) = which {
+            let rest = if *left_out > 0 {
+                format!("; {} left out", counted(*left_out, "row"))
+            } else {
+                String::new()
+            };
+            tell(format_args!("  duplicates: {which}{rest}"));
+        }
         match self.bad_rows.map(Path::display) {
             Some(path) if report.bad() > 0 => tell(format_args!("  bad rows, with the reasons: {path}")),
             Some(path) => tell(format_args!("  no bad rows: {path} was not written")),
@@ -282,9 +310,14 @@ impl RowsObserver for Watch<'_> {
         let Some(path) = self.bad_rows else { return Ok(()) };
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            None => self.writer.insert(BadRowsFile::new(&self.columns, File::create(path)?)?),
+            None => self.writer.insert(BadRowsFile::new(&self.columns, create_bad_rows(path)?)?),
         };
-        writer.write(bad)
+        bad.write_to(writer)
+    }
+
+    fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
+        self.duplicates = matched.again(TOLD as u32)?.into_iter().map(DuplicateRow::from).collect();
+        Ok(())
     }
 
     fn progress(&mut self, bytes: u64) {

@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod catalogue;
 mod edit;
+mod file;
 mod filter;
 mod outcome;
 mod reply;
@@ -28,15 +29,16 @@ pub(crate) use catalogue::{
     Worker,
 };
 pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
+pub(crate) use file::{FileFormat, HiddenCells, Quote};
 pub(crate) use filter::{FilterField, FilterTree};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome, ResultColumns, Troubles};
 pub(crate) use reply::{Answered, PlannedReply, Reply};
 pub(crate) use run::{Approval, Run, Standing};
 pub(crate) use start::{
-    Application, Beginning, Brakes, NewRun, OfRun, Plan, Quote, Resuming, Retrying, RowsOf, Targets, Undoing,
-    Which,
+    Application, Beginning, Brakes, Duplicates, NewRun, OfRun, Plan, Resuming, Retrying, RowsOf, Targets,
+    Undoing, Which,
 };
-pub(crate) use upload::{BadRow, RowsReport, Upload};
+pub(crate) use upload::{BadRow, DuplicateRow, RowsReport, Upload};
 pub(crate) use user::{Event, Imported, User};
 
 /// A part of a listing.

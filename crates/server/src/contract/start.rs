@@ -1,10 +1,14 @@
 //! What runs are started with.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
+use rollcall_app::runs;
 use rollcall_domain::{self as domain, Mode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::file::{FileFormat, HiddenCells, Quote};
 
 /// The users that a run is wanted for: say exactly one of these.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -33,7 +37,10 @@ pub(crate) struct RowsOf {
     /// Leave out rows that name no user, or several; otherwise a single one is in the way.
     #[serde(default)]
     pub(crate) skip_unmatched: bool,
-    /// Such as `windows-1252`.
+    /// Which rows run where several name one user.
+    #[serde(default)]
+    pub(crate) duplicates: Duplicates,
+    /// The file's encoding, such as `windows-1252` or `cp850`.
     #[serde(default)]
     pub(crate) encoding: Option<String>,
     /// What stands between cells: an ASCII character.
@@ -45,18 +52,83 @@ pub(crate) struct RowsOf {
     /// The sheet of an Excel workbook.
     #[serde(default)]
     pub(crate) sheet: Option<String>,
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    pub(crate) header_row: Option<NonZeroU64>,
+    /// What to do with hidden rows and columns of an Excel workbook: `include` or `skip`; a sheet that has some is
+    /// refused without it.
+    #[serde(default)]
+    pub(crate) hidden: Option<HiddenCells>,
 }
 
-/// What stands around cells that hold a delimiter or a line break.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+impl RowsOf {
+    /// The rows of an upload that is read like this; all of them must name a user.
+    pub(crate) fn new(upload: i64, format: FileFormat) -> Self {
+        let FileFormat { encoding, delimiter, quote, sheet, header_row, hidden } = format;
+        Self {
+            upload,
+            key: None,
+            skip_unmatched: false,
+            duplicates: Duplicates::All,
+            encoding,
+            delimiter,
+            quote,
+            sheet,
+            header_row,
+            hidden,
+        }
+    }
+
+    /// How the file is read.
+    pub(crate) fn format(&self) -> FileFormat {
+        FileFormat {
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter,
+            quote: self.quote,
+            sheet: self.sheet.clone(),
+            header_row: self.header_row,
+            hidden: self.hidden,
+        }
+    }
+}
+
+/// Which rows run where several of a file name one user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Quote {
-    /// `"`
-    Double,
-    /// `'`
-    Single,
-    /// Quotation marks are text.
-    None,
+pub(crate) enum Duplicates {
+    /// Every row, in the order of the file
+    #[default]
+    All,
+    /// The first row of each user
+    First,
+    /// The last row of each user
+    Last,
+    /// Start no run
+    Refuse,
+}
+
+impl Duplicates {
+    /// Its name in queries and JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl From<Duplicates> for runs::Duplicates {
+    fn from(duplicates: Duplicates) -> Self {
+        match duplicates {
+            Duplicates::All => Self::All,
+            Duplicates::First => Self::First,
+            Duplicates::Last => Self::Last,
+            Duplicates::Refuse => Self::Refuse,
+        }
+    }
 }
 
 /// The targets of an earlier run.

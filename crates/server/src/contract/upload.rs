@@ -1,5 +1,6 @@
 use rollcall_app::runs;
 use rollcall_domain::{self as domain, Timestamp};
+use rollcall_store::StagedRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,8 +44,10 @@ pub(crate) struct RowsReport {
     pub(crate) rows: u64,
     /// Rows that name one user.
     pub(crate) matched: u64,
-    /// Those of them that name a user whom an earlier row names, too: both are run, in the order of the file.
+    /// Those of them that name a user whom an earlier row names, too.
     pub(crate) duplicate: u64,
+    /// Matched rows that do not run, as `duplicates` says.
+    pub(crate) left_out: u64,
     /// Rows that name no user.
     pub(crate) unmatched: u64,
     /// Rows that name several users.
@@ -55,6 +58,32 @@ pub(crate) struct RowsReport {
     pub(crate) notes: Vec<String>,
     /// The first rows that cannot be used.
     pub(crate) bad_rows: Vec<BadRow>,
+    /// The first rows that name a user whom an earlier row names, too.
+    pub(crate) duplicate_rows: Vec<DuplicateRow>,
+}
+
+/// A row that names a user whom an earlier row names, too.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct DuplicateRow {
+    /// Where it starts in the file.
+    pub(crate) line: u64,
+    /// The user's name.
+    pub(crate) username: String,
+    /// Where the user's first row starts.
+    pub(crate) first_line: u64,
+}
+
+impl DuplicateRow {
+    /// The row in words.
+    pub(crate) fn describe(&self) -> String {
+        format!("user {:?} is named by line {}, too", self.username, self.first_line)
+    }
+}
+
+impl From<StagedRow> for DuplicateRow {
+    fn from(row: StagedRow) -> Self {
+        Self { line: row.line, username: row.username, first_line: row.first.unwrap_or(row.line) }
+    }
 }
 
 /// A row that cannot be used.
@@ -68,10 +97,38 @@ pub(crate) struct BadRow {
 }
 
 impl RowsReport {
-    pub(crate) fn new(report: runs::RowsReport, columns: Vec<String>, bad_rows: Vec<BadRow>) -> Self {
-        let runs::RowsReport { key, field, rows, matched, duplicate, unmatched, ambiguous, faulty, notes } =
-            report;
-        let field = field.name().to_owned();
-        Self { columns, key, field, rows, matched, duplicate, unmatched, ambiguous, faulty, notes, bad_rows }
+    pub(crate) fn new(
+        report: runs::RowsReport,
+        columns: Vec<String>,
+        bad_rows: Vec<BadRow>,
+        duplicate_rows: Vec<DuplicateRow>,
+    ) -> Self {
+        let runs::RowsReport {
+            key,
+            field,
+            rows,
+            matched,
+            duplicate,
+            left_out,
+            unmatched,
+            ambiguous,
+            faulty,
+            notes,
+        } = report;
+        Self {
+            columns,
+            key,
+            field: field.name().to_owned(),
+            rows,
+            matched,
+            duplicate,
+            left_out,
+            unmatched,
+            ambiguous,
+            faulty,
+            notes,
+            bad_rows,
+            duplicate_rows,
+        }
     }
 }

@@ -8,7 +8,7 @@ use ureq::SendBody;
 use ureq::http::{HeaderMap, HeaderValue, Method, header};
 
 use super::{Address, Client};
-use crate::contract::{self, BadRow, Quote, RowsOf, Upload};
+use crate::contract::{self, BadRow, DuplicateRow, Duplicates, RowsOf, Upload};
 
 impl Client {
     /// Sends a file; its number.
@@ -22,8 +22,8 @@ impl Client {
         Ok(self.read::<Upload>(sent)?.upload)
     }
 
-    /// How the rows of a file match the users, and the first rows that cannot be used.
-    pub(crate) fn rows(&self, rows: &RowsOf) -> anyhow::Result<(RowsReport, Vec<BadRow>)> {
+    /// How the rows of a file match the users, the first rows that cannot be used, and the first that name a user again.
+    pub(crate) fn rows(&self, rows: &RowsOf) -> anyhow::Result<(RowsReport, Vec<BadRow>, Vec<DuplicateRow>)> {
         let found: contract::RowsReport = self.get(&read_as(rows, "report"))?;
         let report = RowsReport {
             key: found.key,
@@ -31,12 +31,13 @@ impl Client {
             rows: found.rows,
             matched: found.matched,
             duplicate: found.duplicate,
+            left_out: found.left_out,
             unmatched: found.unmatched,
             ambiguous: found.ambiguous,
             faulty: found.faulty,
             notes: found.notes,
         };
-        Ok((report, found.bad_rows))
+        Ok((report, found.bad_rows, found.duplicate_rows))
     }
 
     /// Writes the rows that cannot be used, as CSV, each with its line and the reason.
@@ -52,15 +53,9 @@ impl Client {
 
 /// The address of something of a file, read like this.
 fn read_as(rows: &RowsOf, what: &str) -> Address {
-    let quote = rows.quote.map(|quote| match quote {
-        Quote::Double => "double",
-        Quote::Single => "single",
-        Quote::None => "none",
-    });
-    Address::of(&["uploads", &rows.upload.to_string(), what])
+    let duplicates = Some(rows.duplicates.name()).filter(|_| rows.duplicates != Duplicates::All);
+    let address = Address::of(&["uploads", &rows.upload.to_string(), what])
         .with("key", rows.key.as_ref())
-        .with("encoding", rows.encoding.as_ref())
-        .with("delimiter", rows.delimiter)
-        .with("quote", quote)
-        .with("sheet", rows.sheet.as_ref())
+        .with("duplicates", duplicates);
+    rows.format().query().into_iter().fold(address, |address, (name, value)| address.with(name, value))
 }

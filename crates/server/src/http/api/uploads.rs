@@ -1,20 +1,23 @@
 //! Files that are sent ahead of the runs over their rows.
 
 use std::io;
+use std::num::NonZeroU64;
 
 use axum::Json;
 use axum::body::Body as Stream;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use rollcall_app::runs::{BadRow as Bad, BadRowsFile, ChosenRows, ReadRows, RowsObserver};
-use rollcall_app::{App, Quote, TableOptions};
+use rollcall_app::runs::{
+    BadRow as Bad, BadRowsFile, ChosenRows, Matched, ReadRows, RowsObserver, RowsRequest,
+};
+use rollcall_app::{App, AppError};
 use rollcall_domain::UploadId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::page::Part;
-use crate::contract::{self, BadRow, Page, RowsOf, RowsReport, Upload};
+use crate::contract::{self, BadRow, DuplicateRow, Page, RowsOf, RowsReport, Upload};
 use crate::http::door::Caller;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::{Fault, Problem};
@@ -42,7 +45,10 @@ pub(super) struct Form {
     /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
     /// `obj_id`.
     key: Option<String>,
-    /// Such as `windows-1252`.
+    /// Which rows run where several name one user; missing: all.
+    #[param(inline)]
+    duplicates: Option<contract::Duplicates>,
+    /// The file's encoding, such as `windows-1252` or `cp850`.
     encoding: Option<String>,
     /// What stands between cells: an ASCII character.
     delimiter: Option<char>,
@@ -51,12 +57,20 @@ pub(super) struct Form {
     quote: Option<contract::Quote>,
     /// The sheet of an Excel workbook.
     sheet: Option<String>,
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    header_row: Option<NonZeroU64>,
+    /// What to do with hidden rows and columns of an Excel workbook; a sheet that has some is refused without it.
+    #[param(inline)]
+    hidden: Option<contract::HiddenCells>,
 }
 
 impl Form {
     fn of(self, upload: UploadId) -> RowsOf {
-        let Self { key, encoding, delimiter, quote, sheet } = self;
-        RowsOf { upload, key, skip_unmatched: false, encoding, delimiter, quote, sheet }
+        let Self { key, duplicates, encoding, delimiter, quote, sheet, header_row, hidden } = self;
+        let duplicates = duplicates.unwrap_or_default();
+        let format = contract::FileFormat { encoding, delimiter, quote, sheet, header_row, hidden };
+        RowsOf { key, duplicates, ..RowsOf::new(upload, format) }
     }
 }
 
@@ -123,7 +137,7 @@ pub(super) async fn report(
     let report = aside(move || {
         let mut noted = Noted::default();
         let read = read(&app, &rows, &mut noted)?;
-        Ok(RowsReport::new(read.report, noted.columns, noted.bad))
+        Ok(RowsReport::new(read.report, noted.columns, noted.bad, noted.duplicates))
     });
     Ok(Json(report.await?))
 }
@@ -138,10 +152,10 @@ pub(super) async fn bad_rows(
     Query(form): Query<Form>,
 ) -> Result<Response, Problem> {
     let rows = form.of(id);
-    let options = options(&rows)?;
+    let options = rows.format().table_options()?;
     let write = move |out: &mut Pieces| {
         let mut written = Written { out: Some(out), file: None };
-        app.read_upload(id, &options, rows.key.as_deref(), true, &mut written)?;
+        app.read_upload(id, &options, &request(&rows), &mut written)?;
         if let Some(mut file) = written.file {
             file.flush()?;
         }
@@ -154,31 +168,37 @@ pub(super) async fn bad_rows(
 pub(in crate::http) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Problem> {
     let mut noted = Noted::default();
     let read = read(app, rows, &mut noted)?;
-    let bad = read.report.bad();
+    let (bad, duplicate) = (read.report.bad(), read.report.duplicate);
+    let refuses_duplicates = rows.duplicates == contract::Duplicates::Refuse && duplicate > 0;
     read.chosen.ok_or_else(|| {
-        let why = format!(
-            "{bad} of the rows cannot be used: skip_unmatched leaves out those that name no user, or several; \
-             bad-rows.csv has all of them"
-        );
-        let fault = |row: BadRow| Fault { line: Some(row.line), ..Fault::plain(row.reason) };
-        Problem::invalid(why).with(noted.bad.into_iter().map(fault).collect())
+        let mut why = Vec::new();
+        let mut faults = Vec::new();
+        if bad > 0 {
+            why.push(format!(
+                "{bad} of the rows cannot be used: skip_unmatched leaves out those that name no user, or several; \
+                 bad-rows.csv has all of them"
+            ));
+            let fault = |row: BadRow| Fault { line: Some(row.line), ..Fault::plain(row.reason) };
+            faults.extend(noted.bad.into_iter().map(fault));
+        }
+        if refuses_duplicates {
+            why.push(format!(
+                "{duplicate} of the rows name a user whom an earlier row names: duplicates says which of them run"
+            ));
+            let fault = |row: DuplicateRow| Fault { line: Some(row.line), ..Fault::plain(row.describe()) };
+            faults.extend(noted.duplicates.into_iter().map(fault));
+        }
+        Problem::invalid(why.join("; ")).with(faults)
     })
 }
 
-fn options(rows: &RowsOf) -> Result<TableOptions, Problem> {
-    let delimiter = rows.delimiter.map(u8::try_from).transpose();
-    let delimiter = delimiter.ok().filter(|delimiter| delimiter.is_none_or(|byte| byte.is_ascii()));
-    let why = "delimiter: it is one ASCII character";
-    Ok(TableOptions {
-        encoding: rows.encoding.clone(),
-        delimiter: delimiter.ok_or_else(|| Problem::invalid(why))?,
-        quote: rows.quote.map(|quote| match quote {
-            contract::Quote::Double => Quote::Double,
-            contract::Quote::Single => Quote::Single,
-            contract::Quote::None => Quote::None,
-        }),
-        sheet: rows.sheet.clone(),
-    })
+fn request(rows: &RowsOf) -> RowsRequest<'_> {
+    RowsRequest {
+        key: rows.key.as_deref(),
+        skip_unmatched: rows.skip_unmatched,
+        duplicates: rows.duplicates.into(),
+        ..RowsRequest::default()
+    }
 }
 
 pub(in crate::http) fn read(
@@ -186,8 +206,8 @@ pub(in crate::http) fn read(
     rows: &RowsOf,
     observer: &mut dyn RowsObserver,
 ) -> Result<ReadRows, Problem> {
-    let options = options(rows)?;
-    Ok(app.read_upload(rows.upload, &options, rows.key.as_deref(), rows.skip_unmatched, observer)?)
+    let options = rows.format().table_options()?;
+    Ok(app.read_upload(rows.upload, &options, &request(rows), observer)?)
 }
 
 /// What is told of a file's rows.
@@ -195,6 +215,7 @@ pub(in crate::http) fn read(
 pub(in crate::http) struct Noted {
     pub(in crate::http) columns: Vec<String>,
     pub(in crate::http) bad: Vec<BadRow>,
+    pub(in crate::http) duplicates: Vec<DuplicateRow>,
 }
 
 impl RowsObserver for Noted {
@@ -208,6 +229,11 @@ impl RowsObserver for Noted {
             let cells = bad.row.cells.clone();
             self.bad.push(BadRow { line: bad.row.line, reason: bad.reason.clone(), cells });
         }
+        Ok(())
+    }
+
+    fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
+        self.duplicates = matched.again(TOLD as u32)?.into_iter().map(DuplicateRow::from).collect();
         Ok(())
     }
 
@@ -227,7 +253,7 @@ impl RowsObserver for Written<'_> {
     }
 
     fn bad_row(&mut self, bad: &Bad<'_>) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), |file| file.write(bad))
+        self.file.as_mut().map_or(Ok(()), |file| bad.write_to(file))
     }
 
     fn progress(&mut self, _: u64) {}

@@ -9,6 +9,7 @@ mod columns;
 mod course;
 mod errors;
 mod fault;
+mod file_fields;
 mod files;
 mod filters;
 mod home;

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Multipart, State};
 use axum::response::Response;
+use clap::ValueEnum as _;
 use rollcall_app::App;
 use rollcall_app::runs::{Choice, KEY_FIELDS, Request, Script, Stop, Terms};
 use rollcall_app::scripts::Source;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::fault::{FilterFault, read_filter};
+use super::file_fields::FileFields;
 use super::files::keep_file;
 use super::params::{self, Params};
 use super::rows::{FileRows, Tab};
@@ -21,7 +23,7 @@ use super::steps::Steps;
 use super::users::Sent;
 use super::view::number;
 use super::words;
-use crate::contract::RowsOf;
+use crate::contract::{Duplicates, RowsOf};
 use crate::http::api::runs::{Nobody, engine, saved};
 use crate::http::api::uploads::{choose, read};
 use crate::http::extract::Query;
@@ -44,23 +46,20 @@ pub(super) struct Asked {
     field: String,
     key: String,
     /// How the file is read.
-    encoding: String,
-    delimiter: String,
-    sheet: String,
+    #[serde(flatten)]
+    format: FileFields,
     /// Which of its rows are shown.
     tab: String,
     skip: String,
+    /// Which rows run where several name one user.
+    duplicates: String,
     run: String,
     outcome: String,
 }
 
-/// What can stand between cells, and how that is said.
-const DELIMITERS: [(&str, char, &str); 4] = [
-    ("comma", ',', words::COMMA),
-    ("semicolon", ';', words::SEMICOLON),
-    ("tab", '\t', words::TABULATOR),
-    ("pipe", '|', words::BAR),
-];
+/// Which rows run where several name one user, other than all of them.
+const DUPLICATES: [(&str, &str); 3] =
+    [("first", words::FIRST_ROW), ("last", words::LAST_ROW), ("refuse", words::REFUSE_ROWS)];
 
 impl Asked {
     fn of(sent: &Sent) -> Self {
@@ -73,11 +72,10 @@ impl Asked {
             column: text("column"),
             field: text("field"),
             key: text("key"),
-            encoding: text("encoding"),
-            delimiter: text("delimiter"),
-            sheet: text("sheet"),
+            format: FileFields::of(sent),
             tab: text("tab"),
             skip: text("skip"),
+            duplicates: text("duplicates"),
             run: text("run"),
             outcome: text("outcome"),
         }
@@ -93,16 +91,16 @@ impl Asked {
 
     fn rows(&self) -> Result<RowsOf, Problem> {
         let upload = self.upload.parse().map_err(|_| Problem::invalid(words::CHOOSE_FILE))?;
-        let delimiter = DELIMITERS.iter().find(|(name, ..)| *name == self.delimiter);
         Ok(RowsOf {
-            upload,
             key: self.key(),
             skip_unmatched: !self.skip.is_empty(),
-            encoding: some(&self.encoding),
-            delimiter: delimiter.map(|(_, delimiter, _)| *delimiter),
-            quote: None,
-            sheet: some(&self.sheet),
+            duplicates: self.duplicates(),
+            ..RowsOf::new(upload, self.format.format()?)
         })
+    }
+
+    fn duplicates(&self) -> Duplicates {
+        Duplicates::from_str(&self.duplicates, false).unwrap_or_default()
     }
 
     /// The same page, with everything that was said of the file.
@@ -110,17 +108,15 @@ impl Asked {
         let address = Address::new("/runs/new").with("script", &self.script).with("who", &self.who);
         let address = address.with("upload", &self.upload).with("column", &self.column);
         let address = address.with("field", &self.field).with("key", &self.key);
-        let address = address.with("encoding", &self.encoding).with("delimiter", &self.delimiter);
-        address.with("sheet", &self.sheet).with("skip", &self.skip)
+        self.format.on(address).with("skip", &self.skip).with("duplicates", &self.duplicates)
     }
 
     /// Where the bad rows are as a file.
     fn bad_rows(&self) -> String {
         let file = Address::new(format!("/api/v1/uploads/{}/bad-rows.csv", self.upload));
-        let file = file.with("key", &self.key().unwrap_or_default()).with("encoding", &self.encoding);
-        let delimiter = DELIMITERS.iter().find(|(name, ..)| *name == self.delimiter);
-        let delimiter = delimiter.map(|(_, delimiter, _)| delimiter.to_string()).unwrap_or_default();
-        file.with("delimiter", &delimiter).with("sheet", &self.sheet).text()
+        let file = file.with("key", &self.key().unwrap_or_default());
+        let query = self.format.format().unwrap_or_default().query();
+        query.into_iter().fold(file, |file, (name, value)| file.with(name, &value.unwrap_or_default())).text()
     }
 
     fn outcome(&self) -> Result<Option<Outcome>, Problem> {
@@ -187,61 +183,42 @@ struct Page {
 
 impl Page {
     /// What goes along with the second form.
-    fn said(&self) -> [(&'static str, &str); 14] {
-        let Asked {
-            script,
-            who,
-            filter,
-            upload,
-            column,
-            field,
-            key,
-            encoding,
-            delimiter,
-            sheet,
-            skip,
-            run,
-            outcome,
-            ..
-        } = &self.asked;
-        [
-            ("script", script),
-            ("who", who),
-            ("filter", filter),
-            ("upload", upload),
-            ("column", column),
-            ("field", field),
-            ("key", key),
-            ("encoding", encoding),
-            ("delimiter", delimiter),
-            ("sheet", sheet),
-            ("skip", skip),
+    fn said(&self) -> Vec<(&'static str, &str)> {
+        let Asked { script, who, filter, upload, skip, duplicates, run, outcome, .. } = &self.asked;
+        let mut said =
+            vec![("script", script.as_str()), ("who", who), ("filter", filter), ("upload", upload)];
+        said.extend(self.said_of_columns());
+        said.extend([
+            ("skip", skip.as_str()),
+            ("duplicates", duplicates),
             ("run", run),
             ("outcome", outcome),
-            ("organization_id", &self.within),
-        ]
+        ]);
+        said.push(("organization_id", &self.within));
+        said
     }
 
     /// What goes along when the columns are mapped.
-    fn said_of_file(&self) -> [(&'static str, &str); 3] {
-        [("script", &self.asked.script), ("upload", &self.asked.upload), ("skip", &self.asked.skip)]
+    fn said_of_file(&self) -> [(&'static str, &str); 4] {
+        let Asked { script, upload, skip, duplicates, .. } = &self.asked;
+        [("script", script), ("upload", upload), ("skip", skip), ("duplicates", duplicates)]
     }
 
     /// What goes along when something else of the list is chosen.
-    fn said_of_columns(&self) -> [(&'static str, &str); 6] {
-        let Asked { column, field, key, encoding, delimiter, sheet, .. } = &self.asked;
-        [
-            ("column", column),
-            ("field", field),
-            ("key", key),
-            ("encoding", encoding),
-            ("delimiter", delimiter),
-            ("sheet", sheet),
-        ]
+    fn said_of_columns(&self) -> Vec<(&'static str, &str)> {
+        let Asked { column, field, key, format, .. } = &self.asked;
+        let mut said = vec![("column", column.as_str()), ("field", field), ("key", key)];
+        said.extend(format.named());
+        said
     }
 
     fn tab(&self, tab: &Tab) -> String {
         self.asked.address().with("tab", tab.name()).text()
+    }
+
+    /// The same list with another choice of which rows of a user run.
+    fn with_duplicates(&self, which: &str) -> String {
+        Asked { duplicates: which.to_owned(), ..self.asked.clone() }.address().with("tab", "duplicate").text()
     }
 
     /// The same list without the rows that cannot be used.
@@ -284,6 +261,7 @@ fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Pro
             let rows = asked.rows()?;
             let file = found.file.insert(FileRows::new(asked.tab.parse().ok()));
             let read = read(app, &rows, file)?;
+            // Several rows of a user are one user.
             let count = read.report.matched - read.report.duplicate;
             let usable = read.chosen.is_some() && count > 0;
             file.report = Some(read.report);

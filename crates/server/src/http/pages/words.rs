@@ -29,7 +29,12 @@ pub(super) const NUMBER: &str = "Number";
 pub(super) const COMMA: &str = "comma";
 pub(super) const SEMICOLON: &str = "semicolon";
 pub(super) const TABULATOR: &str = "tabulator";
+pub(super) const HEADER_ROW: &str = "Header row: write a whole number, from 1.";
 pub(super) const BAR: &str = "vertical bar";
+/// Which rows run where several name one user.
+pub(super) const FIRST_ROW: &str = "run the first one";
+pub(super) const LAST_ROW: &str = "run the last one";
+pub(super) const REFUSE_ROWS: &str = "refuse the file";
 /// The way to changed users.
 pub(super) const STEPS: [&str; 4] = ["Who", "Parameters", "Preview", "Apply"];
 pub(super) const EVERYWHERE: &str = "all organizations";

@@ -1,0 +1,92 @@
+//! How a file of rows is read, as fields of a form.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use serde::Deserialize;
+
+use super::address::Address;
+use super::users::Sent;
+use super::words;
+use crate::contract::{FileFormat, HiddenCells};
+use crate::http::problem::Problem;
+
+/// What can stand between cells: its name in the form, the character, and its name on the page.
+const DELIMITERS: [(&str, char, &str); 4] = [
+    ("comma", ',', words::COMMA),
+    ("semicolon", ';', words::SEMICOLON),
+    ("tab", '\t', words::TABULATOR),
+    ("pipe", '|', words::BAR),
+];
+
+/// The controls of a form that say how a file is read, as they were sent. What is empty is detected.
+#[derive(Clone, Default, Deserialize, Template)]
+#[serde(default)]
+#[template(path = "part_file_fields.html")]
+pub(super) struct FileFields {
+    encoding: String,
+    delimiter: String,
+    sheet: String,
+    header_row: String,
+    hidden: String,
+}
+
+impl HtmlSafe for FileFields {}
+
+impl FileFields {
+    /// The fields among everything that a form has sent.
+    pub(super) fn of(sent: &Sent) -> Self {
+        let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
+        Self {
+            encoding: text("encoding"),
+            delimiter: text("delimiter"),
+            sheet: text("sheet"),
+            header_row: text("header_row"),
+            hidden: text("hidden"),
+        }
+    }
+
+    /// The fields with their names, for the hidden fields of another form.
+    pub(super) fn named(&self) -> [(&'static str, &str); 5] {
+        let Self { encoding, delimiter, sheet, header_row, hidden } = self;
+        [
+            ("encoding", encoding),
+            ("delimiter", delimiter),
+            ("sheet", sheet),
+            ("header_row", header_row),
+            ("hidden", hidden),
+        ]
+    }
+
+    /// The address with these fields in its query.
+    pub(super) fn on(&self, address: Address) -> Address {
+        self.named().into_iter().fold(address, |address, (name, value)| address.with(name, value))
+    }
+
+    /// Whether anything is said.
+    fn is_given(&self) -> bool {
+        self.named().iter().any(|(_, value)| !value.is_empty())
+    }
+
+    /// The format that the fields mean.
+    ///
+    /// # Errors
+    ///
+    /// If the header row is not a number from 1.
+    pub(super) fn format(&self) -> Result<FileFormat, Problem> {
+        let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let delimiter = DELIMITERS.iter().find(|(name, ..)| *name == self.delimiter);
+        let header_row = some(&self.header_row).map(|row| row.parse()).transpose();
+        Ok(FileFormat {
+            encoding: some(&self.encoding),
+            delimiter: delimiter.map(|(_, delimiter, _)| *delimiter),
+            quote: None,
+            sheet: Some(self.sheet.clone()).filter(|sheet| !sheet.is_empty()),
+            header_row: header_row.map_err(|_| Problem::invalid(words::HEADER_ROW))?,
+            hidden: match self.hidden.as_str() {
+                "include" => Some(HiddenCells::Include),
+                "skip" => Some(HiddenCells::Skip),
+                _ => None,
+            },
+        })
+    }
+}
