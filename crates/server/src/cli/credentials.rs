@@ -9,6 +9,7 @@ use rollcall_domain::{
 };
 
 use super::{Context, can_ask, confirm};
+use crate::lines;
 use crate::output::{Format, Listing, raw_stdout};
 use crate::remote::Site;
 use crate::style::{counted, tell};
@@ -234,10 +235,7 @@ pub(super) fn new_password() -> anyhow::Result<Secret> {
 /// A line of standard input, which is asked for where there is a terminal.
 fn line(question: &str) -> io::Result<Secret> {
     if can_ask() {
-        let mut err = io::stderr().lock();
-        // At once: whoever types has seen all of it.
-        err.write_all(format!("{question}: ").as_bytes())?;
-        err.flush()?;
+        lines::ask(&format!("{question}:"))?;
     }
     let mut line = String::new();
     io::stdin().lock().take(MAX_LINE).read_line(&mut line)?;

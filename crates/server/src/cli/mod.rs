@@ -27,7 +27,7 @@ mod users;
 mod worker;
 mod workers;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::{Location, Store};
 
 use crate::failure::Usage;
+use crate::lines;
 use crate::remote::{Client, Site};
 use crate::style::tell;
 use place::{Given, Place};
@@ -399,15 +400,14 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Whether somebody can be asked.
+#[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks on the terminal; `wanted` must be typed. Anything else is a no.
 fn ask(question: &str, wanted: &[&str]) -> io::Result<bool> {
-    let mut err = anstream::stderr().lock();
-    write!(err, "{question} ")?;
-    err.flush()?;
+    lines::ask(question)?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(wanted.contains(&answer.trim().to_lowercase().as_str()))
