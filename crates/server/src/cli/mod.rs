@@ -413,8 +413,26 @@ fn ask(question: &str, wanted: &[&str]) -> io::Result<bool> {
     Ok(wanted.contains(&answer.trim().to_lowercase().as_str()))
 }
 
-/// Asks whoever sits at a terminal before one named thing is removed for good, unless `yes` was said already. A program
-/// that names a thing to be removed means it.
-fn confirm(yes: bool, question: &str) -> anyhow::Result<bool> {
-    Ok(yes || !can_ask() || ask(&format!("{question} [y/N]"), &["y", "yes"])?)
+/// Refuses `what` where nobody can be asked and `--yes` is not given.
+///
+/// # Errors
+/// A [`Usage`] that names `--yes`.
+fn check_consent(yes: bool, what: &str) -> Result<(), Usage> {
+    if yes || can_ask() {
+        return Ok(());
+    }
+    Err(Usage(format!("{what} without a terminal needs --yes")))
+}
+
+/// Asks before `what`, which Rollcall cannot undo, unless `--yes` is given. False is a no.
+///
+/// # Errors
+/// Without a terminal and `--yes` it is refused: see [`check_consent`].
+fn confirm(yes: bool, what: &str, question: &str) -> anyhow::Result<bool> {
+    check_consent(yes, what)?;
+    let sure = yes || ask(&format!("{question} [y/N]"), &["y", "yes"])?;
+    if !sure {
+        tell(format_args!("nothing was changed"));
+    }
+    Ok(sure)
 }
