@@ -1,11 +1,13 @@
 //! Lines on standard error. A server has a thread that writes them, so that nobody waits for whoever reads them, or reads
 //! no more.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
+
+use crate::progress::{above_bar, end_bar};
 
 /// Lines that wait to be written. If there are more, the server goes on without.
 const WAITING: usize = 10_000;
@@ -63,6 +65,20 @@ pub(crate) fn finish() {
     }
 }
 
+/// Writes a question on the terminal, where the answer is typed behind it. The bar ends before.
+pub(crate) fn ask(question: &str) -> io::Result<()> {
+    end_bar();
+    let mut err = stderr();
+    // At once: whoever types has seen all of it.
+    err.write_all(format!("{question} ").as_bytes())?;
+    err.flush()
+}
+
 fn now(line: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
+    let _ = above_bar(|| writeln!(stderr(), "{line}"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one way to it, on which the bar makes room")]
+fn stderr() -> anstream::AutoStream<io::StderrLock<'static>> {
+    anstream::stderr().lock()
 }

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::progress::end_bar;
 use crate::style;
 
 /// How a listing is written.
@@ -26,12 +27,24 @@ const WIDEST: usize = 72;
 /// Standard output for people: the colours of [`crate::style::paint`]ed text are left out where no terminal is. Data for
 /// programs goes to [`raw_stdout`], since this drops whatever looks like an escape sequence.
 pub(crate) fn stdout() -> anstream::AutoStream<StdoutLock<'static>> {
-    anstream::AutoStream::auto(io::stdout().lock())
+    anstream::AutoStream::auto(locked_stdout())
 }
 
 /// Standard output for programs: what is written arrives.
 pub(crate) fn raw_stdout() -> BufWriter<StdoutLock<'static>> {
-    BufWriter::with_capacity(1 << 16, io::stdout().lock())
+    BufWriter::with_capacity(1 << 16, locked_stdout())
+}
+
+/// The one way to standard output: what is printed there may be on the terminal of a progress bar, which ends before.
+/// Without a lock, for what several threads write together.
+#[expect(clippy::disallowed_methods, reason = "the bar has ended")]
+pub(crate) fn unlocked_stdout() -> io::Stdout {
+    end_bar();
+    io::stdout()
+}
+
+fn locked_stdout() -> StdoutLock<'static> {
+    unlocked_stdout().lock()
 }
 
 /// A listing on its way out.

@@ -1,7 +1,11 @@
 //! Progress of long work on standard error: a bar on a terminal, a line now and then elsewhere.
+//!
+//! A thread draws the bar again and again, and moves the cursor for that. So a process shows one bar at a time, and
+//! everything that it prints goes through [`end_bar`] or [`above_bar`] first: see [`crate::lines`] and [`crate::output`].
 
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
@@ -10,8 +14,59 @@ use rollcall_app::runs::Progress;
 use crate::show::tally_line;
 use crate::style::{grouped, tell};
 
+/// Between two times that a bar is drawn though nothing has happened.
+const TICK: Duration = Duration::from_millis(250);
 /// Between two lines where there is no terminal.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// The bar that is on the terminal.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
+    // A panic while a bar was changed leaves a bar that can still be removed.
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the bar from the terminal for good and waits until nothing draws it. For what is printed after the work.
+pub(crate) fn end_bar() {
+    if let Some(bar) = shown().take() {
+        end(&bar);
+    }
+}
+
+/// Takes the bar off the terminal, prints, and draws it below what was printed. For lines that come during the work.
+pub(crate) fn above_bar<T>(print: impl FnOnce() -> T) -> T {
+    match &*shown() {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
+}
+
+fn end(bar: &ProgressBar) {
+    // This joins the thread that draws; what is drawn from here on is that there is no bar.
+    bar.disable_steady_tick();
+    bar.finish_and_clear();
+}
+
+/// Puts a bar on the terminal, if standard error is one, in place of an earlier one.
+fn show(bar: impl FnOnce() -> ProgressBar) -> Option<ProgressBar> {
+    if !on_terminal() {
+        return None;
+    }
+    let mut shown = shown();
+    if let Some(earlier) = shown.take() {
+        end(&earlier);
+    }
+    let bar = bar();
+    bar.enable_steady_tick(TICK);
+    *shown = Some(bar.clone());
+    Some(bar)
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing is printed")]
+fn on_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
 
 /// Shows how far something is.
 pub(crate) struct Meter {
@@ -24,7 +79,7 @@ pub(crate) struct Meter {
 impl Meter {
     /// For `total` steps of `what`.
     pub(crate) fn new(what: &'static str, total: u64) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = show(|| {
             let bar = ProgressBar::new(total);
             let style = "{prefix} {bar:32} {human_pos}/{human_len}  {rate}  {left} left\n  {msg}";
             let style = ProgressStyle::with_template(style).expect("the template is right");
@@ -39,7 +94,6 @@ impl Meter {
                     write!(out, "{}/s", grouped(Duration::from_secs_f64(state.per_sec().max(0.0)).as_secs()));
             }));
             bar.set_prefix(what);
-            bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
         let now = Instant::now();
@@ -48,12 +102,11 @@ impl Meter {
 
     /// For steps of `what` of which nobody knows how many there are.
     pub(crate) fn counting(what: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = show(|| {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{prefix} {spinner} {human_pos}  {per_sec}");
             bar.set_style(style.expect("the template is right"));
             bar.set_prefix(what);
-            bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
         let now = Instant::now();
@@ -90,10 +143,15 @@ impl Meter {
         self.at(progress.tally.total(), progress.targets, &tally_line(&progress.tally));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+            let mut shown = shown();
+            end(bar);
+            // Another one may be there by now.
+            if shown.as_ref().is_some_and(ProgressBar::is_finished) {
+                *shown = None;
+            }
         }
     }
 }

@@ -183,7 +183,7 @@ fn roles_say_what_may_be_done() {
     // What is everybody's takes rights everywhere.
     for args in [
         &["settings", "set", "prune_after", "90d"][..],
-        &["prune", "--older-than", "1d"],
+        &["prune", "--older-than", "1d", "--yes"],
         &["profiles", "add", "own", "--organization", ""],
         &["organizations", "add", "Own"],
         &["migrate", "--to", "sqlite:copy.db"],

@@ -207,7 +207,7 @@ fn only_a_whole_preview_is_applied() {
     assert_eq!(said(3), "preview 3 was cancelled, so its plan is not whole: preview again");
 
     preview(&desk, "user.klass = 'y'", &["--all"]);
-    desk.ok(&["prune", "--older-than", "0s"]);
+    desk.ok(&["prune", "--older-than", "0s", "--yes"]);
     assert_eq!(
         said(4),
         "the outcomes of run 4 were pruned: it can no longer be undone, applied, retried or chosen from"

@@ -237,7 +237,7 @@ fn everything_that_is_done_is_recorded_with_who_did_it() {
     does(&["runs", "outcomes", "1", "--format", "csv"], "download", "run 1");
     desk.ok(&["runs", "outcomes", "1"]);
     does(&["tokens", "add", "olga", "backup", "--scope", "look"], "token-add", "administrator olga");
-    does(&["tokens", "revoke", "olga", "1"], "token-revoke", "administrator olga");
+    does(&["tokens", "revoke", "olga", "1", "--yes"], "token-revoke", "administrator olga");
     does(&["runs", "apply", "1", "--yes"], "run-apply", "run 2");
     does(&["runs", "undo", "2"], "run-undo", "run 3");
     does(&["run", "mark.py", "--all", "--apply", "--yes", "--queue"], "run-start", "run 4");
@@ -245,7 +245,7 @@ fn everything_that_is_done_is_recorded_with_who_did_it() {
     does(&["run", "mark.py", "--all", "--apply", "--yes", "--queue"], "run-start", "run 5");
     does(&["runs", "cancel", "5"], "run-cancel", "run 5");
     does(&["runs", "retry", "4", "--preview"], "run-retry", "run 6");
-    does(&["prune", "--older-than", "1000d"], "prune", "old runs");
+    does(&["prune", "--older-than", "1000d", "--yes"], "prune", "old runs");
     // What was refused was not done.
     desk.call(&["--as", "olga", "settings", "set", "prune_after", "1d"]).exits(1);
     desk.call(&["users", "set", "n1", "klass=seen"]);

@@ -248,7 +248,7 @@ fn the_rest_of_a_plan_is_refused_once_the_plan_was_pruned() {
     runs(&desk, "cancel", 2, &[]).exits(0);
     // The preview is long past, the run that applied it is not.
     desk.database().execute("UPDATE runs SET ended_at = 0 WHERE id = 1", []).unwrap();
-    desk.ok(&["prune", "--older-than", "1h"]);
+    desk.ok(&["prune", "--older-than", "1h", "--yes"]);
     let refusal = refused(&desk, "retry", 2, &["--not-run", "--yes"]);
     assert!(refusal.starts_with("the outcomes of run 1 were pruned"), "{refusal}");
     assert_eq!(column(&users(&desk), "klass"), ["x", "", ""]);

@@ -104,17 +104,21 @@ fn an_authenticator_is_enrolled_with_a_code_of_it() {
     let lines: Vec<_> = wrong.out.lines().collect();
     assert!(lines.len() == 2 && lines[0].len() == 32 && lines[1].starts_with("otpauth://totp/"), "{wrong:?}");
     assert!(wrong.err.contains("the code is wrong") && !wrong.err.contains(lines[0]), "{wrong:?}");
-    assert!(desk.ok(&["administrators", "totp", "ana", "remove"]).err.contains("needs no code any more"));
-    assert!(desk.ok(&["administrators", "totp", "ana", "remove"]).err.contains("had no authenticator"));
+    assert!(
+        desk.ok(&["administrators", "totp", "ana", "remove", "--yes"]).err.contains("needs no code any more")
+    );
+    assert!(
+        desk.ok(&["administrators", "totp", "ana", "remove", "--yes"]).err.contains("had no authenticator")
+    );
 }
 
 #[test]
 fn sessions_are_listed_and_ended() {
     let desk = desk();
     assert_eq!(desk.ok(&["administrators", "sessions", "ana", "--format", "json"]).out, "");
-    let ended = desk.ok(&["administrators", "sessions", "ana", "--revoke-all"]);
+    let ended = desk.ok(&["administrators", "sessions", "ana", "--revoke-all", "--yes"]);
     assert!(ended.err.contains("0 sessions of \"ana\" ended"), "{ended:?}");
-    let none = desk.call(&["administrators", "sessions", "ana", "--revoke", "7"]).exits(1);
+    let none = desk.call(&["administrators", "sessions", "ana", "--revoke", "7", "--yes"]).exits(1);
     assert_eq!(none.sentence(), "there is no session 7 of \"ana\"");
 }
 
@@ -140,9 +144,9 @@ fn a_token_is_shown_once() {
     assert_eq!(keys(&listed), expected);
     assert_eq!((&listed["scopes"], &listed["name"]), (&json!(["look", "execute"]), &json!("billing")));
     assert!(desk.ok(&["tokens", "list", "ana"]).out.contains("look,execute"));
-    desk.ok(&["tokens", "revoke", "ana", "1"]);
+    desk.ok(&["tokens", "revoke", "ana", "1", "--yes"]);
     assert!(list()["revoked_at"].is_string());
-    let again = desk.call(&["tokens", "revoke", "ana", "1"]).exits(1);
+    let again = desk.call(&["tokens", "revoke", "ana", "1", "--yes"]).exits(1);
     assert_eq!(again.sentence(), "there is no token 1 of \"ana\" that counts");
     let unknown = desk.call(&["tokens", "add", "ana", "x", "--scope", "fly"]).exits(2);
     assert!(unknown.err.contains("the scopes are look, report, execute"), "{unknown:?}");

@@ -327,7 +327,7 @@ fn only_a_whole_preview_is_approved_and_only_the_plan_that_is_meant() {
     desk.ok(&["runs", "cancel", "3"]);
     assert!(said("3", &[]).starts_with("preview 3 was cancelled"));
     let id = preview(&desk, MARK);
-    desk.ok(&["prune", "--older-than", "0s"]);
+    desk.ok(&["prune", "--older-than", "0s", "--yes"]);
     assert!(said(&id, &[]).starts_with(&format!("the outcomes of run {id} were pruned")));
     let id = preview(&desk, MARK);
     assert!(

@@ -8,7 +8,7 @@ use common::{Desk, Done, column, finish, name, start, wait_until};
 use serde_json::{Value, json};
 
 fn prune(desk: &Desk, age: &str) -> Value {
-    desk.ok(&["prune", "--older-than", age, "--json"]).object()
+    desk.ok(&["prune", "--older-than", age, "--json", "--yes"]).object()
 }
 
 /// Lets a run have ended long ago.
@@ -154,7 +154,7 @@ fn runs_that_can_go_on_stay_whole_and_so_does_what_they_need() {
     assert_eq!(prune(&desk, "0s"), json!({"runs": 1, "rows": 8, "kept": 7, "logins": 0, "sessions": 0}));
     (1..=7).for_each(|run| whole(&desk, run));
     pruned(&desk, 8);
-    let told = desk.ok(&["prune", "--older-than", "0s"]).err;
+    let told = desk.ok(&["prune", "--older-than", "0s", "--yes"]).err;
     assert!(told.contains("0 runs pruned: 0 rows removed"), "{told}");
     assert!(told.contains("7 older runs kept: they can still go on"), "{told}");
 
@@ -299,7 +299,7 @@ fn the_age_is_a_setting_too() {
          prune_logins_after      not set\nprune_accounting_after  not set\n"
     );
     assert_eq!(
-        desk.ok(&["prune", "--older-than", "30d", "--json"]).object()["runs"],
+        desk.ok(&["prune", "--older-than", "30d", "--json", "--yes"]).object()["runs"],
         0,
         "what is said counts more"
     );

@@ -291,10 +291,10 @@ fn what_goes_wrong_is_told_the_same_there() {
         (&["runs", "approve", "2", "--yes"], 1),
         (&["settings", "set", "prune_after", "soon"], 2),
         (&["prune"], 2),
-        (&["tokens", "revoke", "ana", "99"], 1),
+        (&["tokens", "revoke", "ana", "99", "--yes"], 1),
         (&["tokens", "list", "nobody"], 1),
         (&["administrators", "sessions", "nobody"], 1),
-        (&["administrators", "sessions", "ana", "--revoke", "99"], 1),
+        (&["administrators", "sessions", "ana", "--revoke", "99", "--yes"], 1),
         (&["administrators", "grant", "nobody", "author"], 1),
         (&["administrators", "grant", "rita", "autor"], 1),
         (&["administrators", "revoke", "rita", "author@North"], 1),
@@ -498,7 +498,7 @@ fn administrators_are_looked_after_from_there() {
     server.cookie("olga");
     assert_eq!(ana.ok(&["administrators", "sessions", "olga", "--format", "json"]).objects().len(), 2);
     assert_eq!(
-        ana.ok(&["administrators", "sessions", "olga", "--revoke-all"]).err,
+        ana.ok(&["administrators", "sessions", "olga", "--revoke-all", "--yes"]).err,
         "2 sessions of \"olga\" ended\n"
     );
     assert_eq!(
@@ -510,7 +510,7 @@ fn administrators_are_looked_after_from_there() {
     let hers = There { desk: &desk, at: server.at.clone(), token: made.out.trim().to_owned() };
     hers.ok(&["users", "list"]);
     let listed = ana.ok(&["tokens", "list", "olga", "--format", "json"]).object();
-    ana.ok(&["tokens", "revoke", "olga", &listed["token_id"].to_string()]);
+    ana.ok(&["tokens", "revoke", "olga", &listed["token_id"].to_string(), "--yes"]);
     let refused = hers.call(&["users", "list"]).exits(1);
     assert_eq!(refused.sentence(), "the token does not count: it is wrong, has expired or was revoked");
     assert_eq!(ana.ok(&["administrators", "remove", "olga", "--yes"]).err, "administrator olga is gone\n");

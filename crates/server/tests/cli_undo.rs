@@ -418,7 +418,7 @@ fn what_cannot_be_taken_back_is_refused_in_words() {
     assert_eq!((&undone["targets"], &undone["outcomes"]["changed"]), (&json!(2), &json!(2)));
     assert_eq!(column(&users(&desk), "klass"), ["", "", ""]);
 
-    desk.ok(&["prune", "--older-than", "0s"]);
+    desk.ok(&["prune", "--older-than", "0s", "--yes"]);
     assert_eq!(
         said(2),
         "the outcomes of run 2 were pruned: it can no longer be undone, applied, retried or chosen from"

@@ -144,7 +144,7 @@ fn a_token_acts_within_its_scopes() {
     let users = |token: &str| server.get("/api/v1/users", &[("authorization", token)]);
     assert_eq!(users(&look).json()["items"].as_array().unwrap().len(), 2);
     users(&other).problem(403);
-    desk.ok(&["tokens", "revoke", "olga", "1"]);
+    desk.ok(&["tokens", "revoke", "olga", "1", "--yes"]);
     users(&look).problem(401);
 }
 

@@ -57,7 +57,7 @@ pub(super) enum Administrators {
     Remove {
         /// Their name
         name: String,
-        /// Do not ask
+        /// Remove without asking; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -101,7 +101,7 @@ impl Administrators {
                 }
             },
             Self::Remove { name, yes } => {
-                if !confirm(yes, &format!("Remove administrator {name}?"))? {
+                if !confirm(yes, "removing an administrator", &format!("Remove administrator {name}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
                 site.remove_administrator(&name)?;

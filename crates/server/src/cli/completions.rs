@@ -1,7 +1,10 @@
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+
+use crate::output::raw_stdout;
 
 #[derive(Debug, Args)]
 #[command(
@@ -16,7 +19,9 @@ impl Completions {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::Cli::command(), "rollcall", &mut script);
-        std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
+        let mut out = raw_stdout();
+        out.write_all(&script)?;
+        out.flush()?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -9,6 +9,7 @@ use rollcall_domain::{
 };
 
 use super::{Context, can_ask, confirm};
+use crate::lines;
 use crate::output::{Format, Listing, raw_stdout};
 use crate::remote::Site;
 use crate::style::{counted, tell};
@@ -38,6 +39,9 @@ pub(super) enum Credentials {
         /// End all of them
         #[arg(long, conflicts_with = "revoke")]
         revoke_all: bool,
+        /// End sessions without asking; required without a terminal
+        #[arg(long)]
+        yes: bool,
         /// How to write the list
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -48,7 +52,7 @@ pub(super) enum Credentials {
         name: String,
         /// What to do
         action: TotpAction,
-        /// Do not ask before removing
+        /// Remove without asking; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -93,6 +97,9 @@ pub(super) enum Tokens {
         administrator: String,
         /// Its number
         id: TokenId,
+        /// Revoke without asking; required without a terminal
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -105,8 +112,18 @@ impl Credentials {
                     "{name:?} has another password; where they were signed in, they are no more"
                 ));
             }
-            Self::Sessions { name, revoke, revoke_all, format } => {
+            Self::Sessions { name, revoke, revoke_all, yes, format } => {
                 let keys = site.credentials_of(&name)?;
+                let sessions = match revoke.as_slice() {
+                    [one] => format!("session {one}"),
+                    some => format!("{} sessions", some.len()),
+                };
+                let sessions = if revoke_all { "all sessions" } else { &sessions };
+                if (revoke_all || !revoke.is_empty())
+                    && !confirm(yes, "ending sessions", &format!("End {sessions} of {name:?}?"))?
+                {
+                    return Ok(ExitCode::FAILURE);
+                }
                 if revoke_all {
                     let ended = counted(keys.revoke_sessions()?, "session");
                     tell(format_args!("{ended} of {name:?} ended"));
@@ -131,7 +148,11 @@ impl Credentials {
             }
             Self::Totp { name, action: TotpAction::Remove, yes } => {
                 let keys = site.credentials_of(&name)?;
-                if !confirm(yes, &format!("Remove the authenticator of {name:?}?"))? {
+                if !confirm(
+                    yes,
+                    "removing an authenticator",
+                    &format!("Remove the authenticator of {name:?}?"),
+                )? {
                     return Ok(ExitCode::FAILURE);
                 }
                 match keys.remove_totp()? {
@@ -159,8 +180,13 @@ impl Tokens {
             Self::List { administrator, format } => {
                 list_tokens(&site.credentials_of(&administrator)?.tokens()?, format)?;
             }
-            Self::Revoke { administrator, id } => {
-                site.credentials_of(&administrator)?.revoke_token(id)?;
+            Self::Revoke { administrator, id, yes } => {
+                let keys = site.credentials_of(&administrator)?;
+                let question = format!("Revoke token {id} of {administrator:?}? This cannot be undone.");
+                if !confirm(yes, "revoking a token", &question)? {
+                    return Ok(ExitCode::FAILURE);
+                }
+                keys.revoke_token(id)?;
                 tell(format_args!("token {id} counts no more"));
             }
         }
@@ -234,10 +260,7 @@ pub(super) fn new_password() -> anyhow::Result<Secret> {
 /// A line of standard input, which is asked for where there is a terminal.
 fn line(question: &str) -> io::Result<Secret> {
     if can_ask() {
-        let mut err = io::stderr().lock();
-        // At once: whoever types has seen all of it.
-        err.write_all(format!("{question}: ").as_bytes())?;
-        err.flush()?;
+        lines::ask(&format!("{question}:"))?;
     }
     let mut line = String::new();
     io::stdin().lock().take(MAX_LINE).read_line(&mut line)?;

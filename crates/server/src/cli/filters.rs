@@ -47,7 +47,7 @@ pub(super) enum Filters {
     Remove {
         /// Its name
         name: String,
-        /// Do not ask
+        /// Remove without asking; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -92,7 +92,7 @@ impl Filters {
             }
             Self::Remove { name, yes } => {
                 let full = site.saved_filter(&name)?.full_name();
-                if !confirm(yes, &format!("Remove filter {full}?"))? {
+                if !confirm(yes, "removing a filter", &format!("Remove filter {full}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
                 site.remove_filter(&name)?;

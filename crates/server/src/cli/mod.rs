@@ -28,7 +28,7 @@ mod users;
 mod worker;
 mod workers;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::{Location, Store};
 
 use crate::failure::Usage;
+use crate::lines;
 use crate::remote::{Client, Site};
 use crate::style::tell;
 use place::{Given, Place};
@@ -400,22 +401,39 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Whether somebody can be asked.
+#[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks on the terminal; `wanted` must be typed. Anything else is a no.
 fn ask(question: &str, wanted: &[&str]) -> io::Result<bool> {
-    let mut err = anstream::stderr().lock();
-    write!(err, "{question} ")?;
-    err.flush()?;
+    lines::ask(question)?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(wanted.contains(&answer.trim().to_lowercase().as_str()))
 }
 
-/// Asks whoever sits at a terminal before one named thing is removed for good, unless `yes` was said already. A program
-/// that names a thing to be removed means it.
-fn confirm(yes: bool, question: &str) -> anyhow::Result<bool> {
-    Ok(yes || !can_ask() || ask(&format!("{question} [y/N]"), &["y", "yes"])?)
+/// Refuses `what` where nobody can be asked and `--yes` is not given.
+///
+/// # Errors
+/// A [`Usage`] that names `--yes`.
+fn check_consent(yes: bool, what: &str) -> Result<(), Usage> {
+    if yes || can_ask() {
+        return Ok(());
+    }
+    Err(Usage(format!("{what} without a terminal needs --yes")))
+}
+
+/// Asks before `what`, which Rollcall cannot undo, unless `--yes` is given. False is a no.
+///
+/// # Errors
+/// Without a terminal and `--yes` it is refused: see [`check_consent`].
+fn confirm(yes: bool, what: &str, question: &str) -> anyhow::Result<bool> {
+    check_consent(yes, what)?;
+    let sure = yes || ask(&format!("{question} [y/N]"), &["y", "yes"])?;
+    if !sure {
+        tell(format_args!("nothing was changed"));
+    }
+    Ok(sure)
 }

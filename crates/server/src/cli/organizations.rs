@@ -32,7 +32,7 @@ pub(super) enum Organizations {
     Remove {
         /// Its name
         name: String,
-        /// Do not ask
+        /// Remove without asking; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -60,7 +60,7 @@ impl Organizations {
                 tell(format_args!("organization {name:?} is now {new:?}"));
             }
             Self::Remove { name, yes } => {
-                if !confirm(yes, &format!("Remove organization {name:?}?"))? {
+                if !confirm(yes, "removing an organization", &format!("Remove organization {name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
                 site.remove_organization(&name)?;

@@ -47,7 +47,7 @@ pub(super) enum Profiles {
     Remove {
         /// Its short name
         short_name: String,
-        /// Do not ask
+        /// Remove without asking; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -77,7 +77,7 @@ impl Profiles {
             }
             Self::Remove { short_name, yes } => {
                 site.profile(&short_name)?;
-                if !confirm(yes, &format!("Remove profile {short_name:?}?"))? {
+                if !confirm(yes, "removing a profile", &format!("Remove profile {short_name:?}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
                 site.remove_profile(&short_name)?;

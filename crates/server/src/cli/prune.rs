@@ -25,7 +25,7 @@ pub(super) struct Prune {
     /// How long ago a run must have ended, such as 90d, 8w or 12h [default: the setting prune_after]
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Age>,
-    /// Do not ask before removing by '--older-than'
+    /// Remove by '--older-than' without asking; required without a terminal
     #[arg(long, requires = "older_than")]
     yes: bool,
     /// Print one JSON object and nothing else
@@ -61,6 +61,7 @@ impl Prune {
         if let Some(age) = self.older_than
             && !confirm(
                 self.yes,
+                "pruning with --older-than",
                 &format!(
                     "Remove what runs and edits by hand did over {age} ago, so that nobody can take it back?"
                 ),

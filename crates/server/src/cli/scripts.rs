@@ -98,7 +98,7 @@ pub(super) enum Scripts {
     Remove {
         /// Its name
         name: String,
-        /// Do not ask
+        /// Remove without asking; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -158,7 +158,7 @@ impl Scripts {
             Self::Remove { name, yes } => {
                 let latest = site.script(&name, None)?;
                 let (full, latest) = (latest.full_name(), latest.version);
-                if !confirm(yes, &format!("Remove script {full}?"))? {
+                if !confirm(yes, "removing a script", &format!("Remove script {full}?"))? {
                     return Ok(ExitCode::FAILURE);
                 }
                 site.remove_script(&name)?;

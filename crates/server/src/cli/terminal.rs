@@ -6,9 +6,9 @@ use clap::Args;
 use rollcall_app::runs::{Observer, Progress, Stop, Terms};
 use rollcall_domain::{Brakes, Mode, Run, RunState};
 
-use super::{Hints, ask, can_ask, runs};
+use super::{Hints, ask, check_consent, runs};
 use crate::contract;
-use crate::failure::{SOME_FAILED, Usage, unless_closed_pipe};
+use crate::failure::{SOME_FAILED, unless_closed_pipe};
 use crate::output::print_json;
 use crate::progress::Meter;
 use crate::remote::Site;
@@ -31,10 +31,7 @@ pub(super) struct Answer {
 impl Answer {
     /// Refuses `what` where nobody can be asked.
     pub(super) fn check(&self, what: &str) -> anyhow::Result<()> {
-        if self.yes || can_ask() {
-            return Ok(());
-        }
-        Err(Usage(format!("{what} without a terminal needs --yes")).into())
+        Ok(check_consent(self.yes, what)?)
     }
 }
 

@@ -376,6 +376,25 @@ pub fn wait_until_it_heeds(pid: u32, signal: Signal) {
     });
 }
 
+/// Every command that the help of `path` lists, and those below it.
+pub fn commands(desk: &Desk, path: &[String], all: &mut Vec<Vec<String>>) {
+    let help = desk.ok(&[path, &["--help".to_owned()]].concat());
+    assert!(help.out.contains(&format!("Usage: rollcall {}", path.join(" "))), "{help:?}");
+    assert_eq!(help.err, "");
+    all.push(path.to_owned());
+    let listed =
+        help.out.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for line in listed {
+        // Indented further is a description that goes on.
+        if let Some(name) = line.strip_prefix("  ").filter(|line| !line.starts_with(' ')) {
+            let name = name.split(' ').next().unwrap();
+            if name != "help" {
+                commands(desk, &[path, &[name.to_owned()]].concat(), all);
+            }
+        }
+    }
+}
+
 /// The keys of an object, sorted.
 pub fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();

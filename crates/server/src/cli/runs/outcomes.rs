@@ -9,7 +9,7 @@ use super::Context;
 use crate::contract;
 use crate::failure::Usage;
 use crate::outcomes::{Cell, Columns, write_csv, write_workbook};
-use crate::output::{Format, Listing, raw_stdout, write_json};
+use crate::output::{Format, Listing, raw_stdout, unlocked_stdout, write_json};
 use crate::remote::{Address, Site};
 use crate::show::{short_time, tally_line};
 use crate::style::tell;
@@ -53,7 +53,7 @@ impl Outcomes {
         if let Some(pruned_at) = run.pruned_at {
             tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
         }
-        if format == OutcomesFormat::Xlsx && std::io::stdout().is_terminal() {
+        if format == OutcomesFormat::Xlsx && unlocked_stdout().is_terminal() {
             let why = "an Excel workbook is not for a terminal: write it to a file, with > outcomes.xlsx";
             return Err(Usage(why.to_owned()).into());
         }
@@ -94,7 +94,7 @@ fn take_away(
         OutcomesFormat::Csv => write_csv(&columns()?, &mut app.download(run, outcome)?, raw, raw_stdout()),
         // Not through a lock: the workbook is put together by threads.
         OutcomesFormat::Xlsx => {
-            let out = BufWriter::new(std::io::stdout());
+            let out = BufWriter::new(unlocked_stdout());
             write_workbook(&columns()?, &mut app.download(run, outcome)?, out)
         }
         OutcomesFormat::Table | OutcomesFormat::Json => {

@@ -24,7 +24,7 @@ pub(crate) struct Password {
     /// Leave the user without one
     #[arg(long)]
     remove: bool,
-    /// Do not ask before removing
+    /// Remove without asking; required without a terminal
     #[arg(long, requires = "remove")]
     yes: bool,
 }
@@ -33,7 +33,7 @@ impl Password {
     pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let name = &site.user(&self.username)?.username;
         if self.remove {
-            if !confirm(self.yes, &format!("Remove the password of user {name}?"))? {
+            if !confirm(self.yes, "removing a password", &format!("Remove the password of user {name}?"))? {
                 return Ok(ExitCode::FAILURE);
             }
             site.set_user_password(name, None)?;

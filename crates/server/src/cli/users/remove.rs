@@ -11,7 +11,7 @@ use crate::style::tell;
 pub(crate) struct Remove {
     /// The username
     username: String,
-    /// Do not ask
+    /// Remove without asking; required without a terminal
     #[arg(long)]
     yes: bool,
 }
@@ -22,7 +22,7 @@ impl Remove {
         let name = format!("{} {}", user.first_name, user.last_name);
         let name = if name.trim().is_empty() { String::new() } else { format!(" ({})", name.trim()) };
         let question = format!("Remove user {}{name}? This cannot be undone.", user.username);
-        if !confirm(self.yes, &question)? {
+        if !confirm(self.yes, "removing a user", &question)? {
             return Ok(ExitCode::FAILURE);
         }
         site.remove_user(&user)?;
