@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use rollcall_app::runs::Progress;
 
-use crate::show::tally_line;
+use crate::show::{per_second, tally_line};
 use crate::style::{grouped, tell};
 
 /// Between two lines where there is no terminal.
@@ -34,10 +34,7 @@ impl Meter {
                     _ => write!(out, "{:#}", HumanDuration(state.eta())),
                 };
             });
-            bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-                let _ =
-                    write!(out, "{}/s", grouped(Duration::from_secs_f64(state.per_sec().max(0.0)).as_secs()));
-            }));
+            bar.set_style(style.with_key("rate", write_rate));
             bar.set_prefix(what);
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
@@ -50,8 +47,8 @@ impl Meter {
     pub(crate) fn counting(what: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
-            let style = ProgressStyle::with_template("{prefix} {spinner} {human_pos}  {per_sec}");
-            bar.set_style(style.expect("the template is right"));
+            let style = ProgressStyle::with_template("{prefix} {spinner} {human_pos}  {rate}");
+            bar.set_style(style.expect("the template is right").with_key("rate", write_rate));
             bar.set_prefix(what);
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
@@ -79,9 +76,12 @@ impl Meter {
         } else if self.told.elapsed() >= QUIET {
             self.told = Instant::now();
             let rate = done as f64 / self.started.elapsed().as_secs_f64();
-            let left = Duration::from_secs_f64((total.saturating_sub(done)) as f64 / rate.max(0.001));
+            let pace = per_second(rate).map_or_else(String::new, |shown| {
+                let left = Duration::from_secs_f64((total.saturating_sub(done)) as f64 / rate);
+                format!("  {shown}/s  {}s left", left.as_secs())
+            });
             let (what, done, total) = (self.what, grouped(done), grouped(total));
-            tell(format_args!("{what} {done}/{total}  {rate:.0}/s  {}s left  {message}", left.as_secs()));
+            tell(format_args!("{what} {done}/{total}{pace}  {message}"));
         }
     }
 
@@ -95,6 +95,13 @@ impl Meter {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// `1,234/s`; nothing before anything is done.
+fn write_rate(state: &ProgressState, out: &mut dyn Write) {
+    if let Some(rate) = per_second(state.per_sec()) {
+        let _ = write!(out, "{rate}/s");
     }
 }
 

@@ -8,7 +8,7 @@ use rollcall_domain::{Outcome, Run, RunId};
 use super::Context;
 use crate::contract;
 use crate::failure::Usage;
-use crate::outcomes::{Cell, Columns, write_csv, write_workbook};
+use crate::outcomes::{Cell, Columns, USERNAME, write_csv, write_workbook};
 use crate::output::{Format, Listing, raw_stdout, write_json};
 use crate::remote::{Address, Site};
 use crate::show::{short_time, tally_line};
@@ -114,7 +114,12 @@ fn table(site: &Site, run: &Run, outcome: Option<Outcome>) -> anyhow::Result<()>
     let mut any = false;
     for each in site.outcomes(run, outcome)? {
         let each = each?;
-        let cells = || columns.cells(&each).into_iter().map(Cell::into_plain).collect();
+        let cells = || {
+            let mut cells: Vec<_> = columns.cells(&each).into_iter().map(Cell::into_plain).collect();
+            // In a file it stays empty: programs look names up.
+            cells[USERNAME] = each.display_name();
+            cells
+        };
         listing.push(cells, &())?;
         any = true;
     }
