@@ -14,6 +14,18 @@ export function lasting(seconds) {
   return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }
 
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/**
+ * Targets a second as people read it, `1,234` or `0.4`; empty where that would be 0.
+ * @param {number | null} rate
+ */
+export function speed(rate) {
+  if (rate === null || rate < 0.05) return "";
+  return (rate < 9.95 ? tenths : whole).format(rate);
+}
+
 /** How fast a run is, by what was done lately. */
 export class Pace {
   /** @type {{at: number, done: number}[]} */

@@ -2,7 +2,7 @@
 // the texts of `data-field` "done", "targets", "rate", "left" and "state". When the run ends, the page is loaded again.
 
 import { Refused, followRun, lookAtRun } from "./api.js";
-import { Pace, lasting } from "./pace.js";
+import { Pace, lasting, speed } from "./pace.js";
 
 /** @typedef {import("./api.js").Run} Run */
 
@@ -86,7 +86,7 @@ export class RunProgress extends HTMLElement {
     this.#write("targets", number.format(run.targets));
     this.#write("state", run.state);
     const rate = this.#pace.note(performance.now(), count);
-    this.#write("rate", rate === null ? "" : number.format(Math.round(rate)));
+    this.#write("rate", speed(rate));
     this.#write("left", rate ? lasting((run.targets - count) / rate) : "");
     this.#announce(run, count);
     const known = this.#state;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Pace, lasting } from "../src/pace.js";
+import { Pace, lasting, speed } from "../src/pace.js";
 
 test("a time is said as people say it", () => {
   const said = [0, 0.2, 59, 59.1, 60, 3599, 3600, 90_061].map(lasting);
@@ -21,4 +21,8 @@ test("the pace is that of the last ten seconds", () => {
   // Who has less done than before has begun anew.
   assert.equal(pace.note(24_000, 10), null);
   assert.equal(pace.note(25_000, 30), 20);
+});
+
+test("a rate is never shown as zero", () => {
+  assert.deepEqual([null, 0, 0.01, 0.05, 0.4, 9.94, 9.96, 1234.5].map(speed), ["", "", "", "0.1", "0.4", "9.9", "10", "1,235"]);
 });

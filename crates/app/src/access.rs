@@ -182,7 +182,10 @@ impl App {
 
     /// That they may not; `elsewhere` they may.
     pub(crate) fn denied(&self, right: Right, elsewhere: bool) -> AppError {
-        AppError::Denied { who: self.actor.name.clone(), right, elsewhere }
+        match self.actor.rights.scopes_without(right) {
+            Some(scopes) => AppError::OutsideScopes { scopes, right },
+            None => AppError::Denied { right, elsewhere },
+        }
     }
 
     /// The same for a run that exists: it has to be theirs.

@@ -66,7 +66,14 @@ impl App {
     pub(crate) fn check_grants(&self, grants: &[Grant]) -> Result<(), AppError> {
         match grants.iter().find(|grant| !self.actor.rights().may_grant(grant)) {
             None => Ok(()),
-            Some(grant) => Err(AppError::Ungrantable { who: self.actor.name().to_owned(), role: grant.role }),
+            Some(grant) => {
+                let needed = |right: &Right| *right == Right::Administer || grant.role.has(*right);
+                let outside = |right: &Right| self.actor.rights().scopes_without(*right).is_some();
+                Err(match Right::ALL.into_iter().find(|right| needed(right) && outside(right)) {
+                    Some(right) => self.denied(right, false),
+                    None => AppError::Ungrantable { who: self.actor.name().to_owned(), role: grant.role },
+                })
+            }
         }
     }
 }

@@ -25,6 +25,14 @@ pub enum AppError {
     /// The system has too little of something.
     #[error("the system has no {0} left for this: try again")]
     Starved(&'static str),
+    /// As much of something is under way as this process does at the same time.
+    #[error("{most} {what} are under way, the most that this server does at the same time: try again")]
+    Limit {
+        /// What, in the plural.
+        what: &'static str,
+        /// How many.
+        most: usize,
+    },
     /// The filter's text.
     #[error(transparent)]
     Filter(#[from] ParseError),
@@ -38,15 +46,24 @@ pub enum AppError {
         /// The version that is there.
         found: String,
     },
-    /// Whoever asked may not do that.
-    #[error("{}", show_denied(.who, *.right, *.elsewhere))]
+    /// No role of the administrator allows it.
+    #[error("{}", show_denied(*.right, *.elsewhere))]
     Denied {
-        /// Who asked.
-        who: String,
         /// What it takes.
         right: Right,
-        /// They may, but not where it was asked for.
+        /// A role allows it, but not where it was asked for.
         elsewhere: bool,
+    },
+    /// A role of the administrator allows it, and the token that was shown does not.
+    #[error(
+        "This token has the scopes {}; this needs {}. Create a token with that scope.",
+        names(.scopes), .right.name()
+    )]
+    OutsideScopes {
+        /// The scopes of the token.
+        scopes: Vec<Right>,
+        /// What it takes.
+        right: Right,
     },
     /// Nobody grants, or takes, what they lack.
     #[error(
@@ -173,7 +190,10 @@ impl AppError {
         match self {
             Self::NotLetIn(Denied::Wait(seconds)) => Kind::Wait(*seconds),
             Self::NotLetIn(Denied::SignIn | Denied::Session | Denied::Token) => Kind::NotLetIn,
-            Self::NotLetIn(Denied::Link) | Self::Denied { .. } | Self::Ungrantable { .. } => Kind::Forbidden,
+            Self::NotLetIn(Denied::Link)
+            | Self::Denied { .. }
+            | Self::OutsideScopes { .. }
+            | Self::Ungrantable { .. } => Kind::Forbidden,
             Self::Store(error) => match error {
                 StoreError::NoSuch(_) => Kind::Missing,
                 StoreError::Taken(_)
@@ -189,7 +209,7 @@ impl AppError {
                 _ => Kind::Internal,
             },
             Self::Conflict(_) => Kind::Conflict,
-            Self::Starved(_) => Kind::Busy,
+            Self::Starved(_) | Self::Limit { .. } => Kind::Busy,
             Self::Outdated { .. } => Kind::Outdated,
             Self::NotLetIn(Denied::Code)
             | Self::Refused(_)
@@ -219,13 +239,19 @@ pub(crate) fn conflict<T>(why: impl Into<String>) -> Result<T, AppError> {
     Err(AppError::Conflict(Refusal::new(why)))
 }
 
-fn show_denied(who: &str, right: Right, elsewhere: bool) -> String {
-    let what = right.what();
+fn names(scopes: &[Right]) -> String {
+    scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn show_denied(right: Right, elsewhere: bool) -> String {
+    let what = if right == Right::Administer { "do this" } else { right.what() };
     let roles = right.roles().map(Role::name).collect::<Vec<_>>().join(" or ");
     if elsewhere {
-        return format!("{who} may {what} within some organizations only, and this is not theirs alone");
+        return format!(
+            "You need the {roles} role for all organizations that this concerns to {what}; you have it for some."
+        );
     }
-    format!("{who} may not {what}: that takes the role {roles}")
+    format!("You need the {roles} role to {what}.")
 }
 
 fn show_faults(name: &str, faults: &[scripts::Fault]) -> String {

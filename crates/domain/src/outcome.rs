@@ -191,6 +191,12 @@ pub struct TargetOutcome {
 }
 
 impl TargetOutcome {
+    /// The user's name before the run; `user #7 (removed)` where it is not known because the user was removed.
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        self.username.clone().unwrap_or_else(|| format!("user #{} (removed)", self.user_id))
+    }
+
     /// The outcome `outcome` of `target` on the user numbered `user_id`, of whom nothing else is known.
     #[must_use]
     pub fn new(target: i64, user_id: UserId, outcome: Outcome) -> Self {

@@ -275,6 +275,14 @@ impl Rights {
         Self { granted, without: self.without.clone() }
     }
 
+    /// The rights that a token leaves, if `right` was granted and its scopes leave it out.
+    #[must_use]
+    pub fn scopes_without(&self, right: Right) -> Option<Vec<Right>> {
+        let is_granted = self.granted.iter().any(|grant| grant.role.has(right));
+        let scopes = || Right::ALL.into_iter().filter(|each| !self.without.contains(each)).collect();
+        (is_granted && self.without.contains(&right)).then(scopes)
+    }
+
     /// Where a right may be used; none: nowhere.
     #[must_use]
     pub fn scope(&self, right: Right) -> Option<Scope> {

@@ -172,7 +172,7 @@ user.attribute_add('Class', '`reboot`')
         *warnings,
         [
             "there is no profile called 'basik'; did you mean basic?",
-            "the id of a profile is an int, not str",
+            "the id of a profile is an int, not str; for a name write short_name='basic'",
             "Class: FreeRADIUS would execute a value in backquotes",
         ]
     );

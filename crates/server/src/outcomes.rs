@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 use crate::output::csv_error;
 use crate::show::{changes_cell, why_cell};
 
+/// The place of the username among the columns.
+pub(crate) const USERNAME: usize = 2;
+
 /// What every run's table starts with.
 const FIXED: [&str; 8] = ["target", "obj_id", "username", "outcome", "why", "changes", "warnings", "output"];
 

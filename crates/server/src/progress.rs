@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use rollcall_app::runs::Progress;
 
-use crate::show::tally_line;
+use crate::show::{per_second, tally_line};
 use crate::style::{grouped, tell};
 
 /// Between two times that a bar is drawn though nothing has happened.
@@ -89,10 +89,7 @@ impl Meter {
                     _ => write!(out, "{:#}", HumanDuration(state.eta())),
                 };
             });
-            bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-                let _ =
-                    write!(out, "{}/s", grouped(Duration::from_secs_f64(state.per_sec().max(0.0)).as_secs()));
-            }));
+            bar.set_style(style.with_key("rate", write_rate));
             bar.set_prefix(what);
             bar
         });
@@ -104,8 +101,8 @@ impl Meter {
     pub(crate) fn counting(what: &'static str) -> Self {
         let bar = show(|| {
             let bar = ProgressBar::new_spinner();
-            let style = ProgressStyle::with_template("{prefix} {spinner} {human_pos}  {per_sec}");
-            bar.set_style(style.expect("the template is right"));
+            let style = ProgressStyle::with_template("{prefix} {spinner} {human_pos}  {rate}");
+            bar.set_style(style.expect("the template is right").with_key("rate", write_rate));
             bar.set_prefix(what);
             bar
         });
@@ -132,9 +129,12 @@ impl Meter {
         } else if self.told.elapsed() >= QUIET {
             self.told = Instant::now();
             let rate = done as f64 / self.started.elapsed().as_secs_f64();
-            let left = Duration::from_secs_f64((total.saturating_sub(done)) as f64 / rate.max(0.001));
+            let pace = per_second(rate).map_or_else(String::new, |shown| {
+                let left = Duration::from_secs_f64((total.saturating_sub(done)) as f64 / rate);
+                format!("  {shown}/s  {}s left", left.as_secs())
+            });
             let (what, done, total) = (self.what, grouped(done), grouped(total));
-            tell(format_args!("{what} {done}/{total}  {rate:.0}/s  {}s left  {message}", left.as_secs()));
+            tell(format_args!("{what} {done}/{total}{pace}  {message}"));
         }
     }
 
@@ -153,6 +153,13 @@ impl Meter {
                 *shown = None;
             }
         }
+    }
+}
+
+/// `1,234/s`; nothing before anything is done.
+fn write_rate(state: &ProgressState, out: &mut dyn Write) {
+    if let Some(rate) = per_second(state.per_sec()) {
+        let _ = write!(out, "{rate}/s");
     }
 }
 

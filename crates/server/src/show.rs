@@ -1,9 +1,11 @@
 //! Users, changes and outcomes as lines for people. What programs read is in [`crate::contract`].
 
+use std::time::Duration;
+
 use rollcall_domain::{Change, FieldChange, Item, Outcome, Run, ScriptError, TargetOutcome, Value};
 
 use crate::output::one_line;
-use crate::style::{self, paint};
+use crate::style::{self, grouped, paint};
 
 /// A time for people, to the second: the whole value is in the JSON.
 pub(crate) fn short_time(time: rollcall_domain::Timestamp) -> String {
@@ -13,6 +15,15 @@ pub(crate) fn short_time(time: rollcall_domain::Timestamp) -> String {
 /// How long a run was executed.
 pub(crate) fn seconds(run: &Run) -> f64 {
     run.millis as f64 / 1_000.0
+}
+
+/// A number a second for people, `1,234` or `0.4`; none where that would be 0.
+pub(crate) fn per_second(rate: f64) -> Option<String> {
+    match rate {
+        rate if !rate.is_finite() || rate < 0.05 => None,
+        rate if rate < 9.95 => Some(format!("{rate:.1}")),
+        rate => Some(grouped(Duration::from_secs_f64((rate + 0.5).min(1e15)).as_secs())),
+    }
 }
 
 /// A change as one coloured line.
@@ -89,4 +100,16 @@ pub(crate) fn tally_line(tally: &rollcall_domain::Tally) -> String {
     });
     let shown: Vec<_> = shown.collect();
     if shown.is_empty() { "nothing to do".to_owned() } else { shown.join(" · ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_never_shown_as_zero() {
+        let shown = [0.0, 0.01, 0.05, 0.4, 1.0, 9.94, 9.96, 1234.5, f64::NAN, f64::INFINITY].map(per_second);
+        let shown: Vec<_> = shown.iter().map(|shown| shown.as_deref().unwrap_or("-")).collect();
+        assert_eq!(shown, ["-", "-", "0.1", "0.4", "1.0", "9.9", "10", "1,235", "-", "-"]);
+    }
 }

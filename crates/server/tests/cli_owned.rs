@@ -116,7 +116,7 @@ fn what_is_anothers_does_not_exist_and_what_is_everybodys_cannot_be_changed() {
     ] {
         let refused = by(&desk, "nora", args).exits(1).sentence().to_owned();
         assert!(
-            refused.contains("nora may edit scripts and filters within some organizations only"),
+            refused.contains("for all organizations that this concerns to edit scripts and filters"),
             "{refused}"
         );
     }
@@ -157,7 +157,7 @@ fn filters_belong_to_somebody_too() {
     filter("nora", &["remove", "some", "--yes"]).exits(0);
     assert_eq!(count("nora", "some"), "2\n");
     let refused = filter("nora", &["remove", "some", "--yes"]).exits(1);
-    assert!(refused.err.contains("within some organizations only"), "{refused:?}");
+    assert!(refused.err.contains("for all organizations that this concerns"), "{refused:?}");
 }
 
 #[test]

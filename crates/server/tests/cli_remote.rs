@@ -338,7 +338,10 @@ fn what_goes_wrong_is_told_the_same_there() {
     let narrow = There::new(&desk, &server, "ana", "look");
     narrow.ok(&["users", "list"]);
     let refused = narrow.call(&["users", "set", "n1", "klass=x"]).exits(1);
-    assert_eq!(refused.sentence(), "ana may not edit users: that takes the role admin or operator");
+    assert_eq!(
+        refused.sentence(),
+        "This token has the scopes look; this needs edit-users. Create a token with that scope."
+    );
     server.end();
 }
 

@@ -410,7 +410,10 @@ fn a_token_makes_no_token_that_may_do_more() {
         let header = format!("Bearer {}", token.trim());
         let wanted = json!({"name": "more", "scopes": ["execute"], "days": 1});
         let path = "/api/v1/administrators/ana/tokens";
-        server.post(path, &[("authorization", &header)], &wanted).problem(403);
+        let detail = server.post(path, &[("authorization", &header)], &wanted).problem(403);
+        // ana has every role: it is the token that lacks something.
+        let expected = format!("This token has the scopes {scopes}; this needs ");
+        assert!(detail.starts_with(&expected), "{detail}");
         let password = json!({"password": PASSWORD}).to_string();
         let json = [("authorization", header.as_str()), ("content-type", "application/json")];
         server.send("PUT", "/api/v1/administrators/ana/password", &json, &password).problem(403);

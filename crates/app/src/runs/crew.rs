@@ -15,6 +15,7 @@ use super::evaluate::{Evaluated, Rules, planned_update};
 use super::guard::guarded;
 use crate::AppError;
 use crate::error::ended_early;
+use crate::scripts::explained_syntax;
 
 /// A worker is given this much work in advance, by its measured speed: enough to hide the way there and back,
 /// little enough that at a run's end no worker sits on what others could do.
@@ -80,7 +81,9 @@ impl Crew {
                 let prepared = guarded("worker", || {
                     fail::fail_point!("thread.worker_start");
                     Worker::prepare(sandbox, job).map_err(|error| match error {
-                        StartError::Syntax(fault) => AppError::Syntax { name: job.name.clone(), fault },
+                        StartError::Syntax(fault) => {
+                            AppError::Syntax { name: job.name.clone(), fault: explained_syntax(fault) }
+                        }
                         StartError::Broken(broken) => broken.into(),
                     })
                 });

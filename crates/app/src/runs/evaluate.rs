@@ -5,6 +5,7 @@ use rollcall_domain::{
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
 
+use crate::scripts::explained;
 use crate::{App, AppError};
 
 /// What `last_update` becomes of users that a preview of this start changes: later than its "now", as in a run that writes.
@@ -72,7 +73,7 @@ impl Rules<'_> {
             }
             Ending::Failed(error) => {
                 outcome.outcome = Outcome::Failed;
-                outcome.error = Some(error);
+                outcome.error = Some(explained(error));
             }
             Ending::TimedOut(error) => {
                 outcome.outcome = Outcome::TimedOut;

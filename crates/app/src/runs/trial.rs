@@ -9,6 +9,7 @@ use rollcall_store::StoreError;
 
 use super::evaluate::{Rules, planned_update};
 use super::{Engine, RunJob, Script};
+use crate::scripts::explained_syntax;
 use crate::{App, AppError};
 
 /// What a script sees as the number of a run that is none.
@@ -39,7 +40,7 @@ impl Place {
         let place = Self(Arc::clone(taken));
         // Dropping the place gives it back in either case.
         if taken.fetch_add(1, Ordering::Relaxed) >= MOST {
-            return Err(AppError::Starved("worker process"));
+            return Err(AppError::Limit { what: "script tests", most: MOST });
         }
         Ok(place)
     }
@@ -77,7 +78,9 @@ impl App {
         let strict = self.strict_here()?;
         let RunJob { job, dictionary } = self.job(script, params, &permit.scope, engine, strict)?;
         let prepared = Worker::prepare(&sandbox, &job).map_err(|error| match error {
-            StartError::Syntax(fault) => AppError::Syntax { name: script.name.clone(), fault },
+            StartError::Syntax(fault) => {
+                AppError::Syntax { name: script.name.clone(), fault: explained_syntax(fault) }
+            }
             StartError::Broken(broken) => broken.into(),
         })?;
         read?;

@@ -16,6 +16,8 @@ pub struct Troubles {
     pub warnings: Vec<Warned>,
     /// By outcome: what failed, timed out, was in conflict.
     pub failures: Vec<Failure>,
+    /// How many targets have printed output.
+    pub printed: u64,
 }
 
 /// Users with the same warning.
@@ -25,7 +27,7 @@ pub struct Warned {
     pub warning: String,
     /// How many users.
     pub users: u64,
-    /// The name of the first one.
+    /// The name of the first one; `user #7 (removed)` if it is not known.
     pub example: String,
 }
 
@@ -38,18 +40,20 @@ pub struct Failure {
     pub error: ScriptError,
     /// How many users.
     pub users: u64,
-    /// The name of the first one.
+    /// The name of the first one; `user #7 (removed)` if it is not known.
     pub example: String,
 }
 
 impl App {
     /// What of a run an administrator should look at. Only a page of outcomes is in memory at any time.
     pub fn troubles(&self, run: &Run) -> Result<Troubles, AppError> {
+        let mut printed = 0;
         let mut warnings: BTreeMap<String, Warned> = BTreeMap::new();
         let mut failures: BTreeMap<(Outcome, String, Option<u32>), Failure> = BTreeMap::new();
         for found in self.outcomes(run, None)? {
             let found = found?;
-            let example = || found.username.clone().unwrap_or_default();
+            let example = || found.display_name();
+            printed += u64::from(!found.output.is_empty());
             for warning in &found.warnings {
                 let known = warnings.len() < MOST_WARNINGS || warnings.contains_key(warning);
                 let warning = if known { warning.clone() } else { "other warnings".to_owned() };
@@ -70,6 +74,6 @@ impl App {
             failures.entry(key).or_insert_with(new).users += 1;
         }
         let (warnings, failures) = (warnings.into_values().collect(), failures.into_values().collect());
-        Ok(Troubles { warnings, failures })
+        Ok(Troubles { warnings, failures, printed })
     }
 }

@@ -2,14 +2,17 @@
 //! and samples to start from.
 
 mod depth;
+mod hints;
 mod names;
 mod params;
 mod place;
 mod samples;
 mod saved;
+mod semantics;
 mod source;
 mod world;
 
+pub(crate) use hints::{explained, explained_syntax};
 pub use place::Fault;
 pub(crate) use place::point_at;
 pub use samples::{SAMPLES, Sample, sample};

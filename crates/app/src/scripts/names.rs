@@ -13,11 +13,12 @@ use ruff_python_ast::{
 };
 use ruff_text_size::{Ranged, TextRange};
 
+use super::hints;
 use super::place::{Fault, Lines};
 use super::world::{self, Access as May, RUN, USER};
 
 /// Enough to be read at once.
-const MAX_WARNINGS: usize = 100;
+pub(super) const MAX_WARNINGS: usize = 100;
 
 /// What `params` has as a dict.
 const OF_DICT: [&str; 11] =
@@ -55,6 +56,11 @@ impl<'a> Names<'a> {
         names
     }
 
+    /// Whether the script itself binds this name, as opposed to finding it.
+    pub(super) fn binds(&self, name: &str) -> bool {
+        self.bound.contains(name)
+    }
+
     pub(super) fn params_assigned(&self) -> &[TextRange] {
         &self.params_assigned
     }
@@ -81,8 +87,6 @@ impl<'a> Names<'a> {
             };
             warnings.extend(warning.map(|message| lines.fault(access.place.start(), message)));
         }
-        warnings.sort_by_key(|fault| (fault.line, fault.column));
-        warnings.truncate(MAX_WARNINGS);
         warnings
     }
 
@@ -94,6 +98,9 @@ impl<'a> Names<'a> {
                 || is_dunder(name)
         };
         self.loaded.iter().filter(move |(name, _)| !known(name)).map(|(name, place)| {
+            if let Some(hint) = hints::of_name(name) {
+                return lines.fault(place.start(), format!("{name} is not defined anywhere; {hint}"));
+            }
             // What is in the script and its world first: of equals, the last one is taken.
             let mut candidates: Vec<_> =
                 BUILTINS.into_iter().chain(self.bound.iter().copied()).chain(world::names_of(None)).collect();
@@ -136,6 +143,9 @@ fn of_user(access: &Access<'_>) -> Option<String> {
     match world::find(Some(USER), name) {
         Some(found) if reads || found.access == May::ReadWrite => None,
         Some(_) => Some(format!("{object}.{name} is read-only")),
+        None if let Some(hint) = hints::of_field(name) => {
+            Some(format!("{object}.{name}: a user has no field {name:?}; {hint}"))
+        }
         None => {
             let close = did_you_mean(name, world::names_of(Some(USER)));
             Some(format!("{object}.{name}: a user has no field {name:?}{}", hint_of(close)))
@@ -324,7 +334,10 @@ mod tests {
             "line 1, column 10: pritn is not defined anywhere; did you mean print?"
         );
         assert_eq!(one("del qqq"), "line 1, column 5: qqq is not defined anywhere");
-        assert_eq!(one("exit()"), "line 1, column 1: exit is not defined anywhere; did you mean next?");
+        assert_eq!(
+            one("exit()"),
+            "line 1, column 1: exit is not defined anywhere; to end this user early without changes, call skip(\"reason\")"
+        );
         assert_eq!(warnings("qqq.a\nf'{qqq[0]:{zzz}}'").len(), 3);
     }
 
@@ -338,7 +351,7 @@ class C(Exception):
     attr = 1
     def m(self): return attr, __class__
 for i, (j, *k) in []: pass
-with open(i) as (l, m): pass
+with print(i) as (l, m): pass
 try: pass
 except C as caught: print(caught)
 if (w := 1): print(w)

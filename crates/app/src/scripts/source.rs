@@ -5,11 +5,14 @@ use std::thread;
 use rollcall_domain::{Params, Zone};
 use ruff_python_ast::{Expr, PythonVersion, Stmt};
 use ruff_python_parser::{Mode, ParseError, ParseOptions, parse_unchecked};
+use ruff_text_size::{Ranged, TextRange};
 
 use super::depth::is_too_deep;
-use super::names::Names;
+use super::hints::hints;
+use super::names::{MAX_WARNINGS, Names};
 use super::params::read_params;
 use super::place::{Fault, Lines};
+use super::semantics::semantic_errors;
 
 /// Far more than anybody writes; offsets of the parser have 32 bits.
 const MAX_BYTES: usize = 16 << 20;
@@ -70,13 +73,24 @@ fn parse(source: &str, lines: &Lines<'_>, zone: &Zone) -> Result<Source, Vec<Fau
         return Err(errors.iter().map(|error| lines.fault(error.location.start(), message(error))).collect());
     }
     let body = &parsed.syntax().body;
+    let mut errors = semantic_errors(body, source);
+    errors.dedup_by_key(|(place, _)| lines.line(place.start()));
+    if !errors.is_empty() {
+        let fault = |(place, message): &(TextRange, String)| {
+            lines.fault(place.start(), format!("syntax error: {message}"))
+        };
+        return Err(errors.iter().map(fault).collect());
+    }
     let names = Names::of(body);
     let params = read_params(body, &names, lines, zone)?;
-    let warnings = names.warnings(&params, lines);
+    let mut warnings = names.warnings(&params, lines);
+    warnings.extend(hints(body, &names, lines));
+    warnings.sort_by_key(|fault| (fault.line, fault.column));
+    warnings.truncate(MAX_WARNINGS);
     Ok(Source { params, warnings, title: docstring(body).or_else(|| top_comment(source)) })
 }
 
-fn uncapitalized(message: &str) -> String {
+pub(super) fn uncapitalized(message: &str) -> String {
     let mut chars = message.chars();
     match (chars.next(), chars.clone().next()) {
         (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
@@ -151,7 +165,7 @@ import re
 match user.klass:
     case 'a' | 'b' as k: print(k)
     case {'x': [1, *rest], **more}: print(rest, more)
-type Pair[T: int = int, *Ts, **P] = tuple[T, *Ts]
+type Pair[S, T: int = int] = tuple[S, T]
 def f[T](a: T, /, *args: *Ts, b=1, **kw) -> T: return a
 try:
     pass
@@ -161,7 +175,7 @@ try:
     pass
 except* OSError as group:
     raise group
-with (open(__file__) as a, open(__file__) as b): pass
+with (print(1) as a, print(2) as b): pass
 print(f'{user.username!r:>{10}} {'nested'} {(n := 3)}', n)
 async def g(): return [await x async for x in y()] if (y := g) else 1
 print(t'{user}')

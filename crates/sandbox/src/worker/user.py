@@ -402,7 +402,8 @@ def find_profile(id, short_name):
         return None, "give either the id or the short_name of a profile"
     if id is not None:
         if not isinstance(id, int) or isinstance(id, bool):
-            return None, f"the id of a profile is an int, not {kind_of(id)}"
+            name = f"; for a name write short_name={exact_text(id)[:60]!r}" if type(id) is str else ""
+            return None, f"the id of a profile is an int, not {kind_of(id)}{name}"
         if id not in profile_names:
             return None, f"there is no profile with id {int.__index__(id) if abs(id) < 1 << 64 else 'so large'}"
         return int.__index__(id), None

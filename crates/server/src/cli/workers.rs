@@ -48,6 +48,15 @@ fn state(worker: &WorkerInfo) -> &'static str {
     }
 }
 
+/// Outcomes a second lately, as whole numbers; nothing where that is not known yet.
+fn rate(worker: &WorkerInfo) -> String {
+    match (worker.speed, worker.run, worker.committed) {
+        (0, Some(_), 0) => String::new(),
+        (0, Some(_), _) => "<1".to_owned(),
+        (speed, ..) => speed.to_string(),
+    }
+}
+
 impl Workers {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let Self::List(list) = self;
@@ -72,7 +81,7 @@ impl Workers {
                     shown.process.to_string(),
                     shown.state.to_owned(),
                     shown.run.map_or_else(String::new, |run| run.to_string()),
-                    shown.users_per_second.to_string(),
+                    rate(worker),
                     shown.done.to_string(),
                     shown.crew.to_string(),
                     short_time(shown.started_at),

@@ -216,6 +216,9 @@ pub(crate) struct Troubles {
     pub(crate) warnings: Vec<Warned>,
     /// What failed, timed out or was in conflict.
     pub(crate) failures: Vec<Failure>,
+    /// How many targets have printed output, which their outcomes hold.
+    #[serde(default)]
+    pub(crate) printed: u64,
 }
 
 /// Users with the same warning.
@@ -250,6 +253,7 @@ impl From<runs::Troubles> for Troubles {
         Self {
             warnings: troubles.warnings.into_iter().map(warned).collect(),
             failures: troubles.failures.into_iter().map(failure).collect(),
+            printed: troubles.printed,
         }
     }
 }

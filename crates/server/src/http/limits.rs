@@ -142,8 +142,8 @@ fn too_slow() -> Response {
 }
 
 fn took_too_long() -> Response {
-    let why = "this took longer than a minute, so it was given up: try again later, or ask for less";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+    let why = "this took longer than a minute, so it was given up: ask for less, or try again";
+    Problem::later(why, 10).into_response()
 }
 
 /// When the last of a request has come, and whether it was given up.

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{AppError, Kind};
 use rollcall_domain::Refusal;
+use rollcall_store::StoreError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -133,6 +134,11 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
+    /// What cannot be done now; in `seconds` it may be tried again.
+    pub(crate) fn later(detail: impl Into<String>, seconds: u32) -> Self {
+        Self { wait: Some(seconds), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
     /// Somebody has to look at what this process has printed; whoever asked learns nothing of it.
     pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "an internal error: the server has printed which")
@@ -223,9 +229,8 @@ impl From<AppError> for Problem {
             // What these say may name the database: that is for whoever looks after this installation.
             Kind::Busy => {
                 tell(format_args!("warning: {error}{}", of_request()));
-                let busy =
-                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is busy or away: try again");
-                return Self { wait: Some(1), ..busy };
+                let (detail, seconds) = why_not_now(&error);
+                return Self::later(detail, seconds);
             }
             Kind::Internal => {
                 tell(format_args!("error: {error}{}", of_request()));
@@ -235,6 +240,20 @@ impl From<AppError> for Problem {
         let (detail, told) = (error.to_string(), error.on_the_command_line());
         let command_line = (told != detail).then(|| told.into());
         Self { wait, command_line, ..Self::new(status, detail).with(places(&error)) }
+    }
+}
+
+/// What there is too little of, and in how many seconds that may be different.
+fn why_not_now(error: &AppError) -> (String, u32) {
+    match error {
+        AppError::Store(StoreError::Busy) => ("the database is busy: try again".to_owned(), 1),
+        AppError::Store(StoreError::Full) => {
+            let detail =
+                "the disk of the database is full: nothing can be saved until there is room; try again";
+            (detail.to_owned(), 60)
+        }
+        AppError::Store(_) => ("the database cannot be reached: try again".to_owned(), 5),
+        other => (other.to_string(), 2),
     }
 }
 
@@ -284,3 +303,34 @@ macro_rules! from_rejection {
 }
 
 from_rejection!(BytesRejection, PathRejection, QueryRejection);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_resource_that_is_short_has_its_own_words() {
+        let away = StoreError::Unreachable { location: "postgres://db".to_owned(), why: "secret".to_owned() };
+        for (error, detail, seconds) in [
+            (StoreError::Busy.into(), "the database is busy: try again", "1"),
+            (away.into(), "the database cannot be reached: try again", "5"),
+            (
+                StoreError::Full.into(),
+                "the disk of the database is full: nothing can be saved until there is room; try again",
+                "60",
+            ),
+            (AppError::Starved("memory"), "the system has no memory left for this: try again", "2"),
+            (
+                AppError::Limit { what: "script tests", most: 8 },
+                "8 script tests are under way, the most that this server does at the same time: try again",
+                "2",
+            ),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!(problem.detail(), detail);
+            let answer = problem.into_response();
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(answer.headers()[header::RETRY_AFTER], seconds);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use tokio::runtime::Handle;
@@ -48,7 +48,9 @@ impl Streams {
         write: impl FnOnce(&mut Pieces) -> anyhow::Result<()> + Send + 'static,
     ) -> Result<Response, Problem> {
         let permit = Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many long answers are being read: try again")
+            let why =
+                format!("{AT_ONCE} long answers are being read, the most that this server writes: try again");
+            Problem::later(why, 5)
         })?;
         let (pieces, mut read) = mpsc::channel(AHEAD);
         let runtime = Handle::current();

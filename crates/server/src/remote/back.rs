@@ -210,6 +210,7 @@ impl From<contract::Troubles> for Troubles {
                     example: each.example,
                 })
                 .collect(),
+            printed: troubles.printed,
         }
     }
 }

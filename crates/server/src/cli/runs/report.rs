@@ -7,7 +7,7 @@ use super::{noun, script};
 use crate::cli::Hints;
 use crate::output::{one_line, stdout};
 use crate::remote::Site;
-use crate::show::{change_line, error_text, seconds, short_time, tally_line};
+use crate::show::{change_line, error_text, per_second, seconds, short_time, tally_line};
 use crate::style::{self, counted, grouped, paint};
 
 /// Groups of equal changes that are shown.
@@ -44,7 +44,9 @@ pub(crate) fn report(site: &Site, run: &Run, hints: &Hints) -> anyhow::Result<()
     let time = format!("{:.1} s", seconds(run));
     // Of a run that was over in no time a rate says nothing.
     let rate = (run.millis >= 1_000)
-        .then(|| format!(", {} users/s", grouped(run.tally.total() * 1_000 / run.millis.unsigned_abs())));
+        .then(|| per_second(run.tally.total() as f64 / seconds(run)))
+        .flatten()
+        .map(|rate| format!(", {rate} {}s/s", noun(run)));
     writeln!(
         out,
         "{}  {what} {} ({}): {}",
@@ -90,7 +92,11 @@ pub(crate) fn report(site: &Site, run: &Run, hints: &Hints) -> anyhow::Result<()
     let troubles = site.troubles(run)?;
     warnings(&troubles.warnings, &mut out)?;
     failures(run, &troubles.failures, &mut out)?;
-    next_steps(site, run, hints, unapproved, &mut out)
+    if troubles.printed > 0 {
+        let printed = counted(troubles.printed, noun(run));
+        writeln!(out, "\n{}\n  {printed} printed output", paint(style::STRONG, "Output"))?;
+    }
+    next_steps(site, run, hints, (unapproved, troubles.printed > 0), &mut out)
 }
 
 /// What a run was given: `days=30, plan="plus"`.
@@ -139,7 +145,7 @@ fn changes(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "\n{}", paint(style::STRONG, "Some of them"))?;
     for outcome in site.outcomes(run, Some(Outcome::Changed))?.take(DIFFS) {
         let outcome = outcome?;
-        writeln!(out, "  {}", one_line(outcome.username.as_deref().unwrap_or("?")))?;
+        writeln!(out, "  {}", one_line(&outcome.display_name()))?;
         for change in &outcome.changes {
             writeln!(out, "    {}", change_line(change))?;
         }
@@ -197,7 +203,7 @@ fn next_steps(
     site: &Site,
     run: &Run,
     hints: &Hints,
-    unapproved: bool,
+    (unapproved, printed): (bool, bool),
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let Hints { program, options, place } = hints;
@@ -248,6 +254,9 @@ fn next_steps(
         if tally.get(Outcome::Conflict) > 0 {
             step(format!("runs retry {id} --conflicts --preview"), "preview those in conflict anew");
         }
+    }
+    if printed {
+        step(format!("runs outcomes {id} --format json"), "what each of them printed, as output");
     }
     if changed || site.has_results(run)? {
         step(format!("runs outcomes {id} --format csv"), "every user's changes and results");

@@ -29,6 +29,7 @@ use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::http::{Server, aside, log};
+use crate::show::per_second;
 
 /// Above so many changes, their number is to be typed before they are written.
 const TYPED_ABOVE: u64 = 1_000;
@@ -220,7 +221,7 @@ fn pace(run: &Run, done: u64) -> Option<Pace> {
     }
     let a_second = done as f64 / seconds;
     let left = (run.left() as f64 / a_second).ceil();
-    Some(Pace { a_second: format!("{a_second:.0}"), seconds_left: format!("{left:.0}") })
+    Some(Pace { a_second: per_second(a_second)?, seconds_left: format!("{left:.0}") })
 }
 
 pub(super) async fn page(

@@ -8,6 +8,11 @@ pub(super) use super::address::Pager;
 use super::words;
 use crate::style::grouped;
 
+/// Whether it stands for a user who was removed and whose name is not known, so that it leads nowhere.
+pub(super) fn is_removed(example: &str) -> bool {
+    example.starts_with("user #") && example.ends_with(" (removed)")
+}
+
 /// How something stands: by sign and word, not by colour alone.
 #[derive(Template)]
 #[template(path = "part_badge.html")]
