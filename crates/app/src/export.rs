@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use rollcall_domain::{
-    Action, Deed, Field, ItemKind, OrganizationId, Outcome, Right, Run, TargetOutcome, User,
+    Action, Deed, Field, ItemKind, OrganizationId, Outcome, Right, Run, TargetOutcome, User, ValueRef, Zone,
 };
 
 use crate::csv_text::defuse;
@@ -23,16 +23,26 @@ pub const EXPORT_COLUMNS: [&str; Field::ALL.len() + 4] = {
 };
 
 /// The cells of one user under [`EXPORT_COLUMNS`]: profiles separated by `;`, attributes one a line. Unless `raw`,
-/// texts that a spreadsheet would take for formulas are defused; an import undoes that.
+/// texts that a spreadsheet would take for formulas are defused; an import undoes that. Moments are in `zone`, with its
+/// offset.
 #[must_use]
-pub fn export_row(user: &User, organizations: &HashMap<OrganizationId, String>, raw: bool) -> Vec<String> {
+pub fn export_row(
+    user: &User,
+    organizations: &HashMap<OrganizationId, String>,
+    zone: &Zone,
+    raw: bool,
+) -> Vec<String> {
     let text = |text: &str| if raw { text.to_owned() } else { defuse(text).into_owned() };
     let items = |kind| {
         let rows: Vec<_> = user.items(kind).iter().map(ToString::to_string).collect();
         rows.join("\n")
     };
     let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
-    let mut cells: Vec<_> = Field::ALL.map(|field| text(&user.get(field).to_string())).into();
+    let cell = |field| match user.get(field) {
+        ValueRef::Time(Some(time)) => zone.rfc3339(time),
+        other => text(&other.to_string()),
+    };
+    let mut cells: Vec<_> = Field::ALL.map(cell).into();
     cells.push(organizations.get(&user.organization_id).map_or_else(String::new, |name| text(name)));
     cells.push(text(&profiles.join(";")));
     cells.push(text(&items(ItemKind::Reply)));

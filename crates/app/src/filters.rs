@@ -66,13 +66,14 @@ impl App {
         let is_name = is_saved_name(name)
             && organization
                 .is_none_or(|text| text.is_empty() || is_saved_name(text) || self.is_organization(text));
-        let (name, text) = if is_name {
+        // A saved filter selects the same users whoever asks, and whatever zone they have chosen.
+        let (name, text, zone) = if is_name {
             let saved = self.saved_filter(text)?;
-            (Some(saved.full_name()), saved.filter)
+            (Some(saved.full_name()), saved.filter, self.installation_zone())
         } else {
-            (None, text.to_owned())
+            (None, text.to_owned(), &self.zone)
         };
-        let tree = filter::parse(&text, &self.zone, now)?;
+        let tree = filter::parse(&text, zone, now)?;
         Ok(ReadFilter { name, text, tree })
     }
 
@@ -100,11 +101,15 @@ impl App {
         let (permit, organization) = self.may_own(Right::EditScripts, organization)?;
         check_saved_name("a filter", name)?;
         let now = self.clock.now();
-        filter::parse(text, &self.zone, now)?;
+        let tree = filter::parse(text, &self.zone, now)?;
+        let is_read_alike =
+            filter::parse(text, self.installation_zone(), now)?.to_string() == tree.to_string();
+        // What was meant in another zone than the installation's is kept with its moments in UTC.
+        let text = if is_read_alike { text.trim().to_owned() } else { tree.to_string() };
         let new = SavedFilter {
             name: name.to_owned(),
             organization,
-            filter: text.trim().to_owned(),
+            filter: text,
             administrator: self.actor.name().to_owned(),
             saved_at: now,
         };

@@ -28,6 +28,7 @@ pub mod scripts;
 pub mod sign_in;
 mod statistics;
 mod table;
+mod time_zone;
 mod uploads;
 mod users;
 
@@ -69,7 +70,12 @@ pub const LEASE: Duration = Duration::from_secs(30);
 pub struct App {
     vault: Vault,
     clock: Arc<dyn Clock>,
+    /// How dates without an offset are read here, and moments are shown: the installation's zone, or a chosen one.
     zone: Zone,
+    /// As it was set when it was last read.
+    installation_zone: Zone,
+    /// Whether a command or a request has chosen another zone than the installation's.
+    is_zone_chosen: bool,
     actor: Actor,
     lease: Duration,
     /// Outcomes that this process has committed.
@@ -86,12 +92,15 @@ pub struct App {
 }
 
 impl App {
-    /// Works on `store` for `actor`; dates without an offset are in `zone`.
+    /// Works on `store` for `actor`. Dates without an offset are in `zone`, until the setting is read
+    /// ([`App::in_installation_zone`]).
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, zone: Zone, actor: Actor) -> Self {
         Self {
             vault: Vault::new(store),
             clock,
+            installation_zone: zone.clone(),
+            is_zone_chosen: false,
             zone,
             actor,
             lease: LEASE,
@@ -117,12 +126,6 @@ impl App {
         Self { dictionaries: folder, machine_dictionary: Arc::default(), ..self }
     }
 
-    /// The same, where dates without an offset are in another zone.
-    #[must_use]
-    pub fn in_zone(&self, zone: &Zone) -> Self {
-        Self { zone: zone.clone(), ..self.clone() }
-    }
-
     /// Counts outcomes that this process has committed.
     fn count_committed(&self, outcomes: u64) {
         self.committed.fetch_add(outcomes, Ordering::Relaxed);
@@ -132,12 +135,6 @@ impl App {
     #[expect(clippy::disallowed_methods, reason = "nothing in this process tells what others do")]
     fn pause(time: Duration) {
         std::thread::sleep(time);
-    }
-
-    /// How dates without an offset are read.
-    #[must_use]
-    pub fn zone(&self) -> &Zone {
-        &self.zone
     }
 
     /// The same for somebody else, for a door that has let them in.

@@ -51,12 +51,13 @@ enum Reach {
 use Reach::{Everywhere, Own, Theirs as One};
 
 /// Use cases that take no right: they reach no database, or only say what `App` is made of.
-const NONE: [&str; 12] = [
+const NONE: [&str; 13] = [
     "acting",
     "acting_as",
     "actor",
     "credentials",
     "has_administrators",
+    "in_installation_zone",
     "in_zone",
     "new",
     "read_script",
@@ -314,6 +315,8 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         })
     }),
     ("forget_dictionary", Right::Administer, Everywhere, |app, _| app.forget_dictionary()),
+    ("time_zone", Right::Look, Own, |app, _| app.time_zone().map(drop)),
+    ("set_time_zone", Right::Administer, Everywhere, |app, _| app.set_time_zone(None)),
     ("is_strict", Right::Look, Own, |app, _| app.is_strict().map(drop)),
     ("set_strict", Right::Administer, Everywhere, |app, _| app.set_strict(false)),
     ("take_over_freeradius", Right::Administer, Everywhere, |app, _| {

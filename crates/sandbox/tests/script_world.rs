@@ -87,6 +87,12 @@ user.external_id = 42; assert user.external_id == '42'
 user.is_active = False; assert user.is_active is False
 user.expiration = date(2030, 1, 2); assert user.expiration == datetime(2030, 1, 2, tzinfo=timezone.utc)
 user.expiration = '2030-01-02T03:04:05Z'; assert user.expiration == datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+user.expiration = '2030-12-31 24:00'; assert user.expiration == datetime(2031, 1, 1, tzinfo=timezone.utc)
+user.expiration = '2030-12-31T24:00:00+01:00'; assert user.expiration == datetime(2030, 12, 31, 23, tzinfo=timezone.utc)
+for late in ('2030-12-31 24:01', '9999-12-31T24:00Z'):
+    try: user.expiration = late
+    except ValueError: pass
+    else: raise AssertionError(late)
 user.expiration = '2030-01-02'; assert user.expiration.tzinfo is not None
 user.expiration = datetime(2030, 1, 2, 5, tzinfo=timezone(timedelta(hours=2)))
 assert user.expiration == datetime(2030, 1, 2, 3, tzinfo=timezone.utc)

@@ -10,7 +10,7 @@ use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 use serde_json::value::RawValue;
 
 use crate::output::csv_error;
-use crate::show::{changes_cell, why_cell};
+use crate::show::{Times, changes_cell, why_cell};
 
 /// The place of the username among the columns.
 pub(crate) const USERNAME: usize = 2;
@@ -75,12 +75,14 @@ pub(crate) struct Columns {
     others: Option<usize>,
     /// Columns of the targets' rows come last.
     row_columns: usize,
+    /// How moments among the changes are written.
+    times: Times,
 }
 
 impl Columns {
     /// Those of `run`, whose scripts have left `results`, and if wanted those of its targets' rows. A result's name that
     /// is taken gets `result.` in front.
-    pub(crate) fn new(run: &Run, results: ResultColumns, with_rows: bool) -> Self {
+    pub(crate) fn new(run: &Run, results: ResultColumns, with_rows: bool, times: Times) -> Self {
         let mut names: Vec<String> = FIXED.map(str::to_owned).into();
         let mut places = HashMap::new();
         for name in results.names {
@@ -93,7 +95,7 @@ impl Columns {
         }
         let row_columns = run.columns.as_deref().filter(|_| with_rows).unwrap_or_default();
         names.extend(row_columns.iter().map(|name| format!("row.{name}")));
-        Self { names, results: places, others, row_columns: row_columns.len() }
+        Self { names, results: places, others, row_columns: row_columns.len(), times }
     }
 
     pub(crate) fn names(&self) -> &[String] {
@@ -109,7 +111,7 @@ impl Columns {
             Cell::text(outcome.username.clone().unwrap_or_default()),
             Cell::text(outcome.outcome.name()),
             Cell::text(why_cell(outcome)),
-            Cell::text(changes_cell(outcome)),
+            Cell::text(changes_cell(outcome, &self.times)),
             Cell::text(outcome.warnings.join("; ")),
             Cell::text(outcome.output.clone()),
         ]);

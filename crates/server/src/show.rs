@@ -2,14 +2,73 @@
 
 use std::time::Duration;
 
-use rollcall_domain::{Change, FieldChange, Item, Outcome, Run, ScriptError, TargetOutcome, Value};
+use rollcall_domain::{
+    Change, Field, FieldChange, Item, Kind, Outcome, Run, ScriptError, TargetOutcome, Timestamp, Value,
+    ValueRef, Zone,
+};
 
-use crate::output::one_line;
+use crate::output::{Format, one_line};
 use crate::style::{self, grouped, paint};
 
-/// A time for people, to the second: the whole value is in the JSON.
-pub(crate) fn short_time(time: rollcall_domain::Timestamp) -> String {
-    time.to_string().chars().take(19).chain(['Z']).collect()
+/// How moments are written: in which zone, and whether for people or for programs.
+#[derive(Debug, Clone)]
+pub(crate) struct Times {
+    zone: Zone,
+    for_people: bool,
+}
+
+impl Times {
+    /// For a listing in `format`.
+    pub(crate) fn new(format: Format, zone: &Zone) -> Self {
+        Self { zone: zone.clone(), for_people: format == Format::Table }
+    }
+
+    /// `2027-01-31 00:00 CET`
+    pub(crate) fn for_people(zone: &Zone) -> Self {
+        Self { zone: zone.clone(), for_people: true }
+    }
+
+    /// `2027-01-31T00:00:00+01:00`, which imports read back.
+    pub(crate) fn for_programs(zone: &Zone) -> Self {
+        Self { zone: zone.clone(), for_people: false }
+    }
+
+    /// A moment, with every fraction of a second.
+    pub(crate) fn exact(&self, time: Timestamp) -> String {
+        if self.for_people { self.zone.show(time) } else { self.zone.rfc3339(time) }
+    }
+
+    /// A moment to the second, such as when something was done: the whole value is in the JSON.
+    pub(crate) fn short(&self, time: Timestamp) -> String {
+        self.exact(time.to_second())
+    }
+
+    /// A value of a field; nothing for an absent time.
+    pub(crate) fn value(&self, value: ValueRef<'_>) -> String {
+        match value {
+            ValueRef::Time(Some(time)) => self.exact(time),
+            other => other.to_string(),
+        }
+    }
+
+    /// What a group of users has in common, as [`rollcall_app::runs::Histogram`] says it in UTC: `expiration none →
+    /// 2027-01-31T00:00:00Z`.
+    pub(crate) fn grouped_change(&self, text: &str) -> String {
+        let Some((field, rest)) = text.split_once(' ') else { return text.to_owned() };
+        if !field.parse::<Field>().is_ok_and(|field| field.kind() == Kind::Time) {
+            return text.to_owned();
+        }
+        let shown = |word: &str| match Timestamp::parse(word, &Zone::utc()) {
+            Ok(time) => self.exact(time),
+            Err(_) => word.to_owned(),
+        };
+        format!("{field} {}", rest.split(' ').map(shown).collect::<Vec<_>>().join(" "))
+    }
+
+    /// All that a group of users has in common.
+    pub(crate) fn grouped_changes(&self, changes: &[String]) -> String {
+        changes.iter().map(|text| self.grouped_change(text)).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// How long a run was executed.
@@ -27,7 +86,8 @@ pub(crate) fn per_second(rate: f64) -> Option<String> {
 }
 
 /// A change as one coloured line.
-pub(crate) fn change_line(change: &Change) -> String {
+pub(crate) fn change_line(change: &Change, times: &Times) -> String {
+    let value = |value| value_text(value, times);
     let added = |what: String| paint(style::NEW, &one_line(&format!("+ {what}")));
     let removed = |what: String| paint(style::OLD, &one_line(&format!("− {what}")));
     match change {
@@ -43,17 +103,17 @@ pub(crate) fn change_line(change: &Change) -> String {
     }
 }
 
-fn value(value: &Value) -> String {
+fn value_text(value: &Value, times: &Times) -> String {
     match value {
         Value::Text(text) => format!("{text:?}"),
         Value::Time(None) => "none".to_owned(),
-        other => other.as_ref().to_string(),
+        other => times.value(other.as_ref()),
     }
 }
 
 /// All changes of an outcome in one cell.
-pub(crate) fn changes_cell(outcome: &TargetOutcome) -> String {
-    let lines: Vec<_> = outcome.changes.iter().map(change_line).collect();
+pub(crate) fn changes_cell(outcome: &TargetOutcome, times: &Times) -> String {
+    let lines: Vec<_> = outcome.changes.iter().map(|change| change_line(change, times)).collect();
     anstream::adapter::strip_str(&lines.join("; ")).to_string()
 }
 

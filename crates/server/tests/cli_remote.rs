@@ -373,7 +373,10 @@ fn everything_is_edited_from_there() {
     let refused = finish(child).exits(1);
     assert!(refused.err.contains("UTF-8"), "{}", refused.err);
     let set = ["users", "set", "u1", "klass=plus", "is_active=false", "expiration=2027-01-01"];
-    says(&set, "klass: \"gold\" → \"plus\"\nis_active: true → false\nexpiration: none → 2027-01-01T00:00:00");
+    says(
+        &set,
+        "klass: \"gold\" → \"plus\"\nis_active: true → false\nexpiration: none → 2027-01-01 00:00 UTC",
+    );
     says(&set, "nothing to change: u1 is like that already\n");
     assert_eq!(desk.user("u1")["klass"], "plus");
     says(&["users", "remove", "u2", "--yes"], "user \"u2\" is gone");
@@ -476,6 +479,21 @@ fn times_are_read_in_the_zone_of_whoever_types_them() {
     assert_eq!(expires(&["--time-zone", "UTC"]), "2027-01-01T00:00");
     assert_eq!(expires(&["--time-zone", "America/New_York"]), "2027-01-01T05:00");
     assert_eq!(expires(&[]), "2026-12-31T15:00", "the server's");
+    server.end();
+    desk.ok(&["settings", "set", "time_zone", "Europe/Berlin"]);
+    let server = Server::on(&desk);
+    let ana = There::new(&desk, &server, "ana", ALL);
+    assert!(ana.same(&["users", "list"]).exits(0).out.contains("2026-12-31 16:00 CET"));
+    assert!(
+        ana.same(&["users", "show", "user001", "--format", "csv"]).out.contains("2026-12-31T16:00:00+01:00")
+    );
+    ana.same(&["users", "history", "user001"]).exits(0);
+    assert!(
+        ana.same(&["--time-zone", "Asia/Tokyo", "users", "export"]).out.contains("2027-01-01T00:00:00+09:00")
+    );
+    let tokyo = ana.ok(&["settings", "set", "time_zone", "Asia/Tokyo"]);
+    assert!(tokyo.err.contains("Asia/Tokyo"), "{tokyo:?}");
+    assert!(ana.same(&["users", "list"]).exits(0).out.contains("2027-01-01 00:00 JST"));
     server.end();
 }
 

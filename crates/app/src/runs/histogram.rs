@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rollcall_domain::{Change, ItemRow, Operator, TargetOutcome, Timestamp, Value};
+use rollcall_domain::{Change, ItemRow, Operator, TargetOutcome, Timestamp, Value, Zone};
 
 /// More groups than this are never held.
 const MOST: usize = 2_000;
@@ -52,17 +52,25 @@ enum Values {
 }
 
 /// Counts equal changes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Histogram {
+    /// Whose calendar says how far times moved.
+    zone: Zone,
     groups: BTreeMap<Vec<Part>, (u64, Vec<String>)>,
     values: HashMap<String, Values>,
 }
 
 impl Histogram {
+    /// An empty one; times move by the calendar of `zone`.
+    #[must_use]
+    pub fn new(zone: Zone) -> Self {
+        Self { zone, groups: BTreeMap::new(), values: HashMap::new() }
+    }
+
     /// Counts the changes of one user.
     pub fn add(&mut self, outcome: &TargetOutcome) {
         let mut key = Vec::new();
-        for (what, how, to) in parts(&outcome.changes) {
+        for (what, how, to) in parts(&outcome.changes, &self.zone) {
             let how = match self.values.get_mut(&what) {
                 None => {
                     self.values.insert(what.clone(), Values::Same(to));
@@ -162,7 +170,7 @@ impl Histogram {
 }
 
 /// The things that changed, each with how, and with its value afterwards.
-fn parts(changes: &[Change]) -> Vec<(String, String, String)> {
+fn parts(changes: &[Change], zone: &Zone) -> Vec<(String, String, String)> {
     let mut parts = Vec::new();
     let replaced = replaced_rows(changes);
     for (index, change) in changes.iter().enumerate() {
@@ -170,7 +178,7 @@ fn parts(changes: &[Change]) -> Vec<(String, String, String)> {
             continue;
         }
         let old = replaced.get(&index).map(|removal| &changes[*removal]);
-        parts.push(part(change, old));
+        parts.push(part(change, old, zone));
     }
     parts
 }
@@ -194,7 +202,7 @@ fn replaced_rows(changes: &[Change]) -> HashMap<usize, usize> {
     changes.iter().enumerate().filter_map(pairs).collect()
 }
 
-fn part(change: &Change, replaced: Option<&Change>) -> (String, String, String) {
+fn part(change: &Change, replaced: Option<&Change>, zone: &Zone) -> (String, String, String) {
     // Of what is added or removed there is one value.
     let one = |what: String, value: &str| (what, value.to_owned(), value.to_owned());
     let row = |sign: &str, kind: &str, row: &ItemRow| {
@@ -211,7 +219,7 @@ fn part(change: &Change, replaced: Option<&Change>) -> (String, String, String) 
         (Change::Set(change), _) => {
             let to = shown(&change.after);
             let how = match (&change.before, &change.after) {
-                (Value::Time(Some(before)), Value::Time(Some(after))) => distance(*before, *after),
+                (Value::Time(Some(before)), Value::Time(Some(after))) => distance(*before, *after, zone),
                 (before, _) => format!("{} → {to}", shown(before)),
             };
             (change.field.name().to_owned(), how, to)
@@ -234,10 +242,11 @@ fn shown(value: &Value) -> String {
 }
 
 /// `+30 days`, `−1 day 02:30:00`.
-fn distance(before: Timestamp, after: Timestamp) -> String {
+fn distance(before: Timestamp, after: Timestamp, zone: &Zone) -> String {
     const SECOND: i64 = 1_000_000;
     const DAY: i64 = 86_400 * SECOND;
-    let micros = after.as_micros() - before.as_micros();
+    let elapsed = after.as_micros() - before.as_micros();
+    let micros = zone.whole_days(before, after).map_or(elapsed, |days| days * DAY);
     let sign = if micros < 0 { "−" } else { "+" };
     let (days, rest) = (micros.abs() / DAY, micros.abs() % DAY);
     let mut text = sign.to_owned();
@@ -275,7 +284,7 @@ mod tests {
 
     #[test]
     fn equal_changes_are_counted_together_and_times_by_their_distance() {
-        let mut histogram = Histogram::default();
+        let mut histogram = Histogram::new(Zone::utc());
         for n in 0..10 {
             let mut changes = vec![set(Field::Expiration, day(n), day(n + 30))];
             if n < 4 {
@@ -298,8 +307,25 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_clocks_is_no_part_of_a_distance() {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        let at = |text| Value::Time(Some(Timestamp::parse(text, &zone).unwrap()));
+        let mut histogram = Histogram::new(zone.clone());
+        for (from, to) in
+            [("2026-10-20", "2026-11-19"), ("2026-03-15", "2026-04-14"), ("2026-06-01", "2026-07-01")]
+        {
+            histogram.add(&outcome("x", vec![set(Field::Expiration, at(from), at(to))]));
+        }
+        let groups = histogram.into_groups(10);
+        assert_eq!(
+            (groups.len(), groups[0].changes.as_slice()),
+            (1, &["expiration +30 days".to_owned()][..])
+        );
+    }
+
+    #[test]
     fn values_that_all_differ_are_given_up_and_groups_stay_few() {
-        let mut histogram = Histogram::default();
+        let mut histogram = Histogram::new(Zone::utc());
         for n in 0..20_000 {
             let text = |n: i32| Value::Text(format!("{n}"));
             let klass = if n % 2 == 0 { "gold" } else { "silver" };
@@ -320,7 +346,7 @@ mod tests {
 
     #[test]
     fn what_all_users_got_is_told_even_if_each_had_something_else() {
-        let mut histogram = Histogram::default();
+        let mut histogram = Histogram::new(Zone::utc());
         for n in 0..5_000 {
             let changes = vec![
                 set(Field::Expiration, day(n), day(20_000)),
@@ -336,7 +362,7 @@ mod tests {
 
     #[test]
     fn however_many_things_change_groups_stay_few() {
-        let mut histogram = Histogram::default();
+        let mut histogram = Histogram::new(Zone::utc());
         let mut add = |n: usize, attr: String| {
             let row = ItemRow { attr, operation: Operator::Add, value: String::new(), position: 1 };
             histogram.add(&outcome(&format!("user{n}"), vec![Change::AttributeAdd(row)]));

@@ -364,7 +364,7 @@ impl App {
 
     /// The changes of a run, grouped by what was changed; at most about `groups` groups.
     pub fn histogram(&self, run: &Run, groups: usize) -> Result<Vec<Group>, AppError> {
-        let mut histogram = Histogram::default();
+        let mut histogram = Histogram::new(self.in_zone_of(run)?.zone);
         for outcome in self.outcomes(run, Some(Outcome::Changed))? {
             histogram.add(&outcome?);
         }

@@ -153,13 +153,21 @@ def bool_value(name, value):
     return value
 
 
+# The end of a day in ISO 8601, which is the next one's first moment. The parent has the same rule.
+DAY_END = re.compile(r"(\d{4}-\d\d-\d\d.)24((?::00){0,2}(?:[.,]0+)?(?:[Zz+-].*)?)", re.ASCII).fullmatch
+
+
 def time_value(name, value):
     if isinstance(value, str):
         text = exact_text(value).strip()
+        end = DAY_END(text)
+        start = f"{end[1]}00{end[2]}" if end else text
         try:
             # Before Python 3.11 fromisoformat does not know the Z of RFC 3339.
-            value = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
-        except ValueError:
+            value = datetime.fromisoformat(start[:-1] + "+00:00" if start[-1:] in ("Z", "z") else start)
+            if end:
+                value += timedelta(1)
+        except (ValueError, OverflowError):
             raise ValueError(f"{name}: {text!r} is not an ISO 8601 date and time") from None
     elif isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)

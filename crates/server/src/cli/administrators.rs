@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Context, confirm, credentials};
 use crate::output::{Format, Listing};
 use crate::remote::Site;
+use crate::show::Times;
 use crate::style::tell;
 
 #[derive(Debug, Subcommand)]
@@ -134,11 +135,12 @@ fn list(site: &Site, format: Format) -> anyhow::Result<()> {
             format!("{}@{name}", grant.role)
         }
     };
+    let times = Times::new(format, site.zone()?);
     let mut listing = Listing::new(format, &["administrator_id", "name", "grants", "created_at"])?;
     for Administrator { id, name, created_at, rights } in site.administrators()? {
         let grants: Vec<_> = rights.grants().map(show).collect();
         let shown = Shown { administrator_id: id, name: &name, grants, created_at: created_at.to_string() };
-        let cells = || vec![id.to_string(), name.clone(), shown.grants.join(", "), shown.created_at.clone()];
+        let cells = || vec![id.to_string(), name.clone(), shown.grants.join(", "), times.short(created_at)];
         listing.push(cells, &shown)?;
     }
     listing.finish()?;

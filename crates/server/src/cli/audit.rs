@@ -15,7 +15,7 @@ use crate::failure::Usage;
 use crate::output::{Format, Listing, print_json, raw_stdout, write_json};
 use crate::progress::Meter;
 use crate::remote::{Address, Site};
-use crate::show::short_time;
+use crate::show::Times;
 use crate::style::{counted, tell};
 
 #[derive(Debug, Subcommand)]
@@ -134,6 +134,7 @@ impl Audit {
 impl List {
     fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let zone = site.zone()?;
+        let times = Times::new(self.format, zone);
         let since = self.since.map(|text| Timestamp::parse(&text, zone)).transpose();
         let since = since.map_err(|error| Usage(format!("--since: {error}")))?;
         let query = AuditQuery { who: self.who, action: self.action, since };
@@ -142,7 +143,7 @@ impl List {
         let mut any = false;
         for entry in entries.take(self.limit.unwrap_or(usize::MAX)) {
             let entry = entry?;
-            listing.push(|| cells(&entry), &Shown::new(&entry))?;
+            listing.push(|| cells(&entry, &times), &Shown::new(&entry))?;
             any = true;
         }
         listing.finish()?;
@@ -153,10 +154,10 @@ impl List {
     }
 }
 
-fn cells(entry: &AuditEntry) -> Vec<String> {
+fn cells(entry: &AuditEntry, times: &Times) -> Vec<String> {
     vec![
         entry.number.to_string(),
-        short_time(entry.at),
+        times.short(entry.at),
         entry.who.clone(),
         entry.action.clone(),
         entry.subject.clone(),

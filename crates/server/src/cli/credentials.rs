@@ -12,6 +12,7 @@ use super::{Context, can_ask, confirm};
 use crate::lines;
 use crate::output::{Format, Listing, raw_stdout};
 use crate::remote::Site;
+use crate::show::Times;
 use crate::style::{counted, tell};
 
 /// The longest line that is read for a secret, in bytes.
@@ -128,7 +129,7 @@ impl Credentials {
                     let ended = counted(keys.revoke_sessions()?, "session");
                     tell(format_args!("{ended} of {name:?} ended"));
                 } else if revoke.is_empty() {
-                    list_sessions(&keys.sessions()?, format)?;
+                    list_sessions(&keys.sessions()?, format, &Times::new(format, site.zone()?))?;
                 }
                 for id in revoke {
                     keys.revoke_session(id)?;
@@ -178,7 +179,11 @@ impl Tokens {
                 ));
             }
             Self::List { administrator, format } => {
-                list_tokens(&site.credentials_of(&administrator)?.tokens()?, format)?;
+                list_tokens(
+                    &site.credentials_of(&administrator)?.tokens()?,
+                    format,
+                    &Times::new(format, site.zone()?),
+                )?;
             }
             Self::Revoke { administrator, id, yes } => {
                 let keys = site.credentials_of(&administrator)?;
@@ -215,25 +220,25 @@ pub(super) fn first_administrator(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list_sessions(sessions: &[Session], format: Format) -> io::Result<()> {
+fn list_sessions(sessions: &[Session], format: Format, times: &Times) -> io::Result<()> {
     let columns = ["session_id", "created_at", "seen_at", "expires_at", "address", "agent"];
     let mut listing = Listing::new(format, &columns)?;
     for session in sessions {
         let Session { id, created_at, seen_at, expires_at, address, agent } = session;
-        let times = [created_at, seen_at, expires_at].map(ToString::to_string);
+        let times = [created_at, seen_at, expires_at].map(|time| times.short(*time));
         let cells = || [&[id.to_string()], &times[..], &[address.clone(), agent.clone()]].concat();
         listing.push(cells, session)?;
     }
     listing.finish()
 }
 
-fn list_tokens(tokens: &[ApiToken], format: Format) -> io::Result<()> {
+fn list_tokens(tokens: &[ApiToken], format: Format, times: &Times) -> io::Result<()> {
     let columns = ["token_id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"];
     let mut listing = Listing::new(format, &columns)?;
     for token in tokens {
         let ApiToken { id, name, scopes, created_at, expires_at, last_used_at, revoked_at, .. } = token;
-        let times = [Some(*created_at), Some(*expires_at), *last_used_at, *revoked_at];
-        let times = times.map(|time| time.map_or_else(String::new, |time| time.to_string()));
+        let each = [Some(*created_at), Some(*expires_at), *last_used_at, *revoked_at];
+        let times = each.map(|time| time.map_or_else(String::new, |time| times.short(time)));
         let cells = || [&[id.to_string(), name.clone(), scopes.to_string()], &times[..]].concat();
         listing.push(cells, token)?;
     }

@@ -117,7 +117,7 @@ fn fingerprint(app: &App) -> anyhow::Result<u64> {
         app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
     let mut hasher = DefaultHasher::new();
     for user in app.users(None)? {
-        let row = export_row(&user?, &organizations, true);
+        let row = export_row(&user?, &organizations, app.zone(), true);
         EXPORT_COLUMNS.iter().zip(row).filter(|(name, _)| **name != "last_update").for_each(|(_, cell)| {
             cell.hash(&mut hasher);
         });
@@ -185,7 +185,7 @@ fn example(app: &App, run: i64) -> anyhow::Result<()> {
     writeln!(
         out,
         "    expiration  {}",
-        user.expiration.map_or_else(|| "none".to_owned(), |time| time.to_string())
+        user.expiration.map_or_else(|| "none".to_owned(), |time| app.zone().show(time))
     )?;
     writeln!(out, "    profiles    {}", profiles.join(", "))?;
     for row in &user.attributes {

@@ -5,6 +5,8 @@ use rollcall_domain::SavedFilter;
 
 use super::{Context, confirm};
 use crate::output::{Format, Listing, print_json};
+use crate::remote::Site;
+use crate::show::Times;
 use crate::style::{counted, tell};
 
 /// The filter syntax, for every command that takes one.
@@ -75,13 +77,13 @@ impl Filters {
                         "no filters are saved; save one with 'rollcall filters save NAME FILTER'"
                     ));
                 }
-                list(format, &filters)?;
+                list(&site, format, &filters)?;
             }
             Self::Show { name, format } => {
                 let filter = site.saved_filter(&name)?;
                 match format {
                     Format::Json => print_json(&filter)?,
-                    _ => list(format, &[filter])?,
+                    _ => list(&site, format, &[filter])?,
                 }
             }
             Self::Count { filter } => {
@@ -103,13 +105,14 @@ impl Filters {
     }
 }
 
-fn list(format: Format, filters: &[SavedFilter]) -> anyhow::Result<()> {
+fn list(site: &Site, format: Format, filters: &[SavedFilter]) -> anyhow::Result<()> {
+    let times = Times::new(format, site.zone()?);
     let mut listing = Listing::new(format, &["name", "saved_at", "administrator", "filter"])?;
     for each in filters {
         let cells = || {
             vec![
                 each.full_name(),
-                crate::show::short_time(each.saved_at),
+                times.short(each.saved_at),
                 each.administrator.clone(),
                 each.filter.clone(),
             ]

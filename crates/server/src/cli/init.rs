@@ -7,7 +7,11 @@ use super::{Context, credentials};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  rollcall init --database sqlite:/var/lib/rollcall/rollcall.db")]
+#[command(
+    after_help = "A new database takes the zone of --time-zone as its setting time_zone.\n\nExamples:\n  \
+                  rollcall init --database sqlite:/var/lib/rollcall/rollcall.db\n  \
+                  rollcall init --time-zone Europe/Berlin"
+)]
 pub(super) struct Init {}
 
 impl Init {
@@ -17,7 +21,18 @@ impl Init {
         let (store, made) = Store::create(&location)?;
         let done = if made { "made" } else { "is up to date" };
         tell(format_args!("{location} {done}. Next: 'rollcall users import FILE.csv'"));
-        credentials::first_administrator(&context.app_on(store)?)?;
+        let app = context.app_on(store)?;
+        match &context.zone {
+            Some(zone) if made => app.set_time_zone(Some(zone))?,
+            Some(zone) if app.time_zone()?.as_ref() != Some(zone) => {
+                let name = zone.name();
+                tell(format_args!(
+                    "its time zone is left as it is: 'rollcall settings set time_zone {name}' sets it"
+                ));
+            }
+            _ => {}
+        }
+        credentials::first_administrator(&app)?;
         Ok(ExitCode::SUCCESS)
     }
 }

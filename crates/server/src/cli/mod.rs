@@ -94,7 +94,8 @@ pub(crate) struct Cli {
     #[arg(long = "as", global = true, help_heading = "Global options", value_name = "NAME")]
     acting_as: Option<String>,
 
-    /// The time zone of dates that come without one: an IANA name [default: UTC, or that of the server]
+    /// The time zone in which dates without one are read and moments are shown, for this command: an IANA name [default: the
+    /// setting time_zone, or UTC]
     #[arg(
         long,
         global = true,
@@ -271,15 +272,20 @@ impl Context {
 
     /// Rollcall on `store`, for the account that runs this process, or with the rights of an administrator.
     fn app_on(&self, store: Store) -> anyhow::Result<App> {
-        let app = App::new(store, Arc::new(SystemClock), self.zone(), Actor::account(account()))
+        let app = App::new(store, Arc::new(SystemClock), Zone::utc(), Actor::account(account()))
             .with_dictionaries(self.dictionaries.clone());
+        let app = match &self.zone {
+            Some(zone) => app.in_zone(zone),
+            None => app,
+        };
+        let app = app.in_installation_zone()?;
         match &self.acting_as {
             Some(name) => Ok(app.acting_as(name)?),
             None => Ok(app),
         }
     }
 
-    /// How dates are read on a database, and without one.
+    /// How dates are read without a database.
     fn zone(&self) -> Zone {
         self.zone.clone().unwrap_or_else(Zone::utc)
     }

@@ -12,7 +12,7 @@ use similar::{ChangeTag, TextDiff};
 use super::{Context, confirm, samples, shell_word, trial};
 use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout};
 use crate::remote::Site;
-use crate::show::short_time;
+use crate::show::Times;
 use crate::style::{self, paint, tell};
 
 #[derive(Debug, Subcommand)]
@@ -173,6 +173,7 @@ impl Scripts {
 
 fn list(site: &Site, format: Format, scripts: &[ScriptVersion]) -> anyhow::Result<()> {
     let columns = ["script", "version", "saved_at", "administrator", "note", "parameters", "title"];
+    let times = Times::new(format, site.zone()?);
     let mut listing = Listing::new(format, &columns)?;
     for each in scripts {
         let cells = || {
@@ -181,7 +182,7 @@ fn list(site: &Site, format: Format, scripts: &[ScriptVersion]) -> anyhow::Resul
             vec![
                 each.full_name(),
                 each.version.to_string(),
-                short_time(each.saved_at),
+                times.short(each.saved_at),
                 each.administrator.clone(),
                 each.note.clone(),
                 read.as_ref().map_or_else(String::new, parameters),

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use rollcall_app::Age;
 use rollcall_app::radius::Past;
-use rollcall_domain::{Above, Refusal};
+use rollcall_domain::{Above, Refusal, Zone};
 use serde::Serialize;
 
 use super::Context;
@@ -14,7 +14,7 @@ use crate::style::{counted, tell};
 
 #[derive(Debug, Subcommand)]
 #[command(
-    after_help = "Examples:\n  rollcall settings set prune_after 90d\n  rollcall settings set four_eyes_above 1000"
+    after_help = "Examples:\n  rollcall settings set prune_after 90d\n  rollcall settings set four_eyes_above 1000\n  rollcall settings set time_zone Europe/Berlin"
 )]
 pub(super) enum Settings {
     /// List every setting
@@ -48,6 +48,10 @@ pub(super) enum Setting {
     /// Whether attributes that FreeRADIUS would reject a user for are refused, instead of warned of: yes or no
     #[value(name = "strict_attributes")]
     StrictAttributes,
+    /// The time zone that dates without one are in, and that moments are shown in: an IANA name such as Europe/Berlin; UTC
+    /// without it
+    #[value(name = "time_zone")]
+    TimeZone,
     /// The age at which what FreeRADIUS has answered is removed, such as 1y; without it that stays, as last_login always does
     #[value(name = "prune_logins_after")]
     PruneLoginsAfter,
@@ -63,7 +67,7 @@ struct Shown {
 }
 
 /// Every setting, with what it is set to.
-fn all(site: &Site) -> anyhow::Result<[Shown; 5]> {
+fn all(site: &Site) -> anyhow::Result<[Shown; 6]> {
     let kept = |past: Past| -> anyhow::Result<Shown> {
         Ok(Shown { name: past.setting(), value: site.kept_past(past)?.map(|age| age.to_string()) })
     };
@@ -71,6 +75,7 @@ fn all(site: &Site) -> anyhow::Result<[Shown; 5]> {
         Shown { name: "prune_after", value: site.prune_after()?.map(|age| age.to_string()) },
         Shown { name: "four_eyes_above", value: site.four_eyes_above()?.map(|above| above.to_string()) },
         Shown { name: "strict_attributes", value: site.is_strict()?.then(|| "yes".to_owned()) },
+        Shown { name: "time_zone", value: site.time_zone()?.map(|zone| zone.name().to_owned()) },
         kept(Past::Logins)?,
         kept(Past::Sessions)?,
     ])
@@ -103,6 +108,14 @@ fn set(site: &Site, name: Setting, value: &str) -> anyhow::Result<()> {
             tell(format_args!(
                 "a run that writes for more than {} now takes the approval of a second administrator",
                 counted(above.targets(), "target")
+            ));
+        }
+        Setting::TimeZone => {
+            let zone: Zone = value.parse().map_err(wrong)?;
+            site.set_time_zone(Some(&zone))?;
+            tell(format_args!(
+                "dates are now read and shown in {}, wherever no other zone is chosen",
+                zone.name()
             ));
         }
         Setting::StrictAttributes => {
@@ -143,6 +156,7 @@ impl Settings {
             Self::Unset { name: Setting::PruneAccountingAfter } => {
                 site.set_kept_past(Past::Sessions, None)?;
             }
+            Self::Unset { name: Setting::TimeZone } => site.set_time_zone(None)?,
             Self::Unset { name: Setting::StrictAttributes } => site.set_strict(false)?,
             Self::Unset { name: Setting::FourEyesAbove } => site.set_four_eyes_above(None)?,
         }

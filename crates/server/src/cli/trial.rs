@@ -12,7 +12,7 @@ use crate::contract;
 use crate::failure::SOME_FAILED;
 use crate::output::{one_line, print_json, stdout};
 use crate::remote::Site;
-use crate::show::{change_line, error_text, tally_line};
+use crate::show::{Times, change_line, error_text, tally_line};
 use crate::style::{self, paint};
 
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ impl Try {
         if self.json {
             print_json(&contract::TargetOutcome::of(outcome.clone(), Some(&columns)))?;
         } else {
-            show(&outcome)?;
+            show(&outcome, &Times::for_people(site.zone()?))?;
         }
         Ok(match outcome.outcome {
             Outcome::Failed | Outcome::TimedOut | Outcome::Conflict => ExitCode::from(SOME_FAILED),
@@ -64,7 +64,7 @@ impl Try {
 }
 
 /// What would happen to the user, for people.
-fn show(outcome: &TargetOutcome) -> anyhow::Result<()> {
+fn show(outcome: &TargetOutcome, times: &Times) -> anyhow::Result<()> {
     let mut out = stdout();
     let mut tally = Tally::default();
     tally.count(outcome.outcome);
@@ -77,7 +77,7 @@ fn show(outcome: &TargetOutcome) -> anyhow::Result<()> {
         paint(style::FAINT, &time)
     )?;
     for change in &outcome.changes {
-        writeln!(out, "  {}", change_line(change))?;
+        writeln!(out, "  {}", change_line(change, times))?;
     }
     if let Some(reason) = &outcome.reason {
         writeln!(out, "  {}", one_line(reason))?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Context;
 use crate::output::{Format, Listing};
-use crate::show::short_time;
+use crate::show::Times;
 use crate::style::tell;
 
 #[derive(Debug, Subcommand)]
@@ -62,6 +62,7 @@ impl Workers {
         let Self::List(list) = self;
         let site = context.site()?;
         let workers = site.workers()?;
+        let times = Times::new(list.format, site.zone()?);
         let mut listing = Listing::new(list.format, &COLUMNS)?;
         for worker in &workers {
             let shown = Shown {
@@ -84,8 +85,8 @@ impl Workers {
                     rate(worker),
                     shown.done.to_string(),
                     shown.crew.to_string(),
-                    short_time(shown.started_at),
-                    short_time(shown.seen_at),
+                    times.short(shown.started_at),
+                    times.short(shown.seen_at),
                 ]
             };
             listing.push(cells, &shown)?;

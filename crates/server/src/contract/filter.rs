@@ -1,6 +1,6 @@
 use rollcall_app::{FilterFault, ReadFilter};
-use rollcall_domain::Kind;
 use rollcall_domain::filter::{self, Expr, Literal, PartTest, Subject, Test, UserTest};
+use rollcall_domain::{Kind, Zone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::Schema;
@@ -81,21 +81,21 @@ impl FilterNode {
         }
     }
 
-    fn test(field: &str, test: &Test) -> Self {
+    fn test(field: &str, test: &Test, zone: &Zone) -> Self {
         let (comparison, value) = match test {
             Test::Present => (PRESENT, None),
-            Test::Compare(how, literal) => (how.name(), Some(bare(literal))),
+            Test::Compare(how, literal) => (how.name(), Some(bare(literal, zone))),
         };
         Self::Test { field: field.to_owned(), comparison: comparison.to_owned(), value }
     }
 
-    fn user_test(asked: &UserTest) -> Self {
+    fn user_test(asked: &UserTest, zone: &Zone) -> Self {
         match asked {
-            UserTest::Field(field, test) => Self::test(field.name(), test),
-            UserTest::Organization(test) => Self::test("organization", test),
-            UserTest::Has(list, None) => Self::test(list.name(), &Test::Present),
+            UserTest::Field(field, test) => Self::test(field.name(), test, zone),
+            UserTest::Organization(test) => Self::test("organization", test, zone),
+            UserTest::Has(list, None) => Self::test(list.name(), &Test::Present, zone),
             UserTest::Has(list, Some(entry)) => {
-                let term = Self::of(entry, &|PartTest { part, test }| Self::test(part.name(), test));
+                let term = Self::of(entry, &|PartTest { part, test }| Self::test(part.name(), test, zone));
                 Self::Entry { list: list.name().to_owned(), term: Box::new(term) }
             }
         }
@@ -103,10 +103,10 @@ impl FilterNode {
 }
 
 /// A value as somebody types it.
-fn bare(literal: &Literal) -> String {
+fn bare(literal: &Literal, zone: &Zone) -> String {
     match literal {
         Literal::Text(text) => text.clone(),
-        Literal::Time(Some(moment)) if moment.written.is_none() => moment.at.to_string(),
+        Literal::Time(Some(moment)) if moment.written.is_none() => zone.rfc3339(moment.at),
         other => other.to_string(),
     }
 }
@@ -133,11 +133,12 @@ pub(crate) struct FilterTree {
     pub(crate) fault: Option<Wrong>,
 }
 
-impl From<Result<ReadFilter, FilterFault>> for FilterTree {
-    fn from(read: Result<ReadFilter, FilterFault>) -> Self {
+impl FilterTree {
+    /// Moments are written in `zone`, as those who edit the filter see them everywhere else.
+    pub(crate) fn new(read: Result<ReadFilter, FilterFault>, zone: &Zone) -> Self {
         match read {
             Ok(read) => Self {
-                tree: Some(FilterNode::of(&read.tree, &FilterNode::user_test)),
+                tree: Some(FilterNode::of(&read.tree, &|asked| FilterNode::user_test(asked, zone))),
                 filter: Some(read.tree.to_string()),
                 name: read.name,
                 fault: None,

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::proxy::Client;
 use super::{Server, blocking, cookie, hosts, log};
 
-/// In which time zone dates without an offset are, by its IANA name.
+/// In which time zone dates without an offset are, and moments are shown, by its IANA name.
 pub(crate) const TIME_ZONE: HeaderName = HeaderName::from_static("time-zone");
 
 /// Rollcall for whoever sends a request: with their rights as they are now.
@@ -33,7 +33,8 @@ impl FromRequestParts<Server> for Caller {
                 (None, None) => return Ok(None),
             };
             let app = app.acting(actor.acting_from(address.to_string()));
-            Ok(Some(zone.map_or_else(|| app.clone(), |zone| app.in_zone(&zone))))
+            let app = zone.map_or_else(|| app.clone(), |zone| app.in_zone(&zone));
+            Ok(Some(app.in_installation_zone()?))
         });
         let app = let_in.await?.ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "sign in, or send a token: 'Authorization: Bearer TOKEN'")
@@ -52,7 +53,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
     }
 }
 
-/// In which time zone whoever asks writes dates without an offset; none: in the server's.
+/// The time zone that a request has chosen; none: the installation's.
 fn zone(headers: &HeaderMap) -> Result<Option<Zone>, Problem> {
     let Some(given) = headers.get(&TIME_ZONE) else { return Ok(None) };
     let zone = given.to_str().unwrap_or_default().parse::<Zone>();

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use rollcall_app::radius::Past;
 use rollcall_app::runs::{Stop, WorkerInfo};
 use rollcall_app::{Age, Pruned};
-use rollcall_domain::{Above, Refusal};
+use rollcall_domain::{Above, Refusal, Zone};
 use serde_json::json;
 use ureq::http::{HeaderMap, Method};
 
@@ -14,6 +14,7 @@ use crate::contract::{self, Page, Setting};
 
 const PRUNE_AFTER: &str = "prune_after";
 const FOUR_EYES_ABOVE: &str = "four_eyes_above";
+const TIME_ZONE: &str = "time_zone";
 const STRICT_ATTRIBUTES: &str = "strict_attributes";
 
 impl Site {
@@ -46,6 +47,22 @@ impl Site {
         match self {
             Self::Here(app) => Ok(app.set_four_eyes_above(above)?),
             Self::There(client) => client.set(FOUR_EYES_ABOVE, above.map(|above| above.to_string())),
+        }
+    }
+
+    /// The zone that dates are in, if that was set; else it is UTC.
+    pub(crate) fn time_zone(&self) -> anyhow::Result<Option<Zone>> {
+        match self {
+            Self::Here(app) => Ok(app.time_zone()?),
+            Self::There(client) => client.setting(TIME_ZONE),
+        }
+    }
+
+    /// Sets the zone that dates are in; none: UTC.
+    pub(crate) fn set_time_zone(&self, zone: Option<&Zone>) -> anyhow::Result<()> {
+        match self {
+            Self::Here(app) => Ok(app.set_time_zone(zone)?),
+            Self::There(client) => client.set(TIME_ZONE, zone.map(|zone| zone.name().to_owned())),
         }
     }
 

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{Context, RunName};
 use crate::output::{Format, Listing, one_line};
-use crate::show::short_time;
+use crate::show::Times;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -27,13 +27,15 @@ impl Changes {
         let site = context.site()?;
         let run = site.find_run(self.run.find(&site)?)?;
         if let Some(pruned_at) = run.pruned_at {
-            tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
+            let pruned_at = Times::for_people(site.zone()?).short(pruned_at);
+            tell(format_args!("the outcomes of run {} were pruned on {pruned_at}", run.id));
         }
+        let times = Times::new(self.format, site.zone()?);
         let groups = site.histogram(&run, self.groups.into())?;
         let mut listing = Listing::new(self.format, &["users", "changes", "examples"])?;
         for group in &groups {
             let cells = || {
-                let changes = one_line(&group.changes.join(", "));
+                let changes = one_line(&times.grouped_changes(&group.changes));
                 vec![group.users.to_string(), changes, one_line(&group.examples.join(", "))]
             };
             listing.push(cells, group)?;

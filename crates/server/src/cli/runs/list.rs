@@ -6,7 +6,7 @@ use rollcall_domain::Run;
 use super::{Context, script};
 use crate::contract;
 use crate::output::{Format, Listing};
-use crate::show::{seconds, short_time, tally_line};
+use crate::show::{Times, seconds, tally_line};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub(crate) struct List {
 pub(super) const COLUMNS: [&str; 9] =
     ["run", "mode", "state", "script", "targets", "outcomes", "seconds", "administrator", "created_at"];
 
-pub(super) fn cells(run: &Run) -> Vec<String> {
+pub(super) fn cells(run: &Run, times: &Times) -> Vec<String> {
     let what = match (run.applies, run.undoes) {
         (Some(preview), None) => format!("{} (plan of {preview})", script(run)),
         (_, Some(undone)) => format!("{} (undo of {undone})", script(run)),
@@ -34,7 +34,7 @@ pub(super) fn cells(run: &Run) -> Vec<String> {
         outcomes(run),
         format!("{:.1}", seconds(run)),
         run.administrator.clone(),
-        short_time(run.created_at),
+        times.short(run.created_at),
     ]
 }
 
@@ -51,11 +51,12 @@ impl List {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
         let runs = site.runs()?;
+        let times = Times::new(self.format, site.zone()?);
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut any = false;
         for run in runs {
             let run = run?;
-            listing.push(|| cells(&run), &contract::Run::from(&run))?;
+            listing.push(|| cells(&run, &times), &contract::Run::from(&run))?;
             any = true;
         }
         listing.finish()?;

@@ -11,7 +11,7 @@ use crate::failure::Usage;
 use crate::outcomes::{Cell, Columns, USERNAME, write_csv, write_workbook};
 use crate::output::{Format, Listing, raw_stdout, unlocked_stdout, write_json};
 use crate::remote::{Address, Site};
-use crate::show::{short_time, tally_line};
+use crate::show::{Times, tally_line};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -51,7 +51,8 @@ impl Outcomes {
         }
         let run = site.find_run(run.find(&site)?)?;
         if let Some(pruned_at) = run.pruned_at {
-            tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
+            let pruned_at = Times::for_people(site.zone()?).short(pruned_at);
+            tell(format_args!("the outcomes of run {} were pruned on {pruned_at}", run.id));
         }
         if format == OutcomesFormat::Xlsx && unlocked_stdout().is_terminal() {
             let why = "an Excel workbook is not for a terminal: write it to a file, with > outcomes.xlsx";
@@ -89,7 +90,11 @@ fn take_away(
     format: OutcomesFormat,
     raw: bool,
 ) -> anyhow::Result<()> {
-    let columns = || anyhow::Ok(Columns::new(run, app.result_columns(run, outcome)?, run.columns.is_some()));
+    let times = Times::for_programs(app.zone());
+    let columns = || {
+        let results = app.result_columns(run, outcome)?;
+        anyhow::Ok(Columns::new(run, results, run.columns.is_some(), times.clone()))
+    };
     match format {
         OutcomesFormat::Csv => write_csv(&columns()?, &mut app.download(run, outcome)?, raw, raw_stdout()),
         // Not through a lock: the workbook is put together by threads.
@@ -109,7 +114,8 @@ fn take_away(
 
 fn table(site: &Site, run: &Run, outcome: Option<Outcome>) -> anyhow::Result<()> {
     // People know the rows that they gave.
-    let columns = Columns::new(run, site.result_columns(run, outcome)?, false);
+    let columns =
+        Columns::new(run, site.result_columns(run, outcome)?, false, Times::for_people(site.zone()?));
     let mut listing = Listing::new(Format::Table, columns.names())?;
     let mut any = false;
     for each in site.outcomes(run, outcome)? {

@@ -7,7 +7,7 @@ use super::{noun, script};
 use crate::cli::Hints;
 use crate::output::{one_line, stdout};
 use crate::remote::Site;
-use crate::show::{change_line, error_text, per_second, seconds, short_time, tally_line};
+use crate::show::{Times, change_line, error_text, per_second, seconds, tally_line};
 use crate::style::{self, counted, grouped, paint};
 
 /// Groups of equal changes that are shown.
@@ -82,8 +82,8 @@ pub(crate) fn report(site: &Site, run: &Run, hints: &Hints) -> anyhow::Result<()
         writeln!(out, "  {}", paint(style::WARN, &one_line(note)))?;
     }
     if let Some(pruned_at) = run.pruned_at {
-        let why =
-            format!("its outcomes were pruned on {}: it can no longer be undone", short_time(pruned_at));
+        let pruned_at = Times::for_people(site.zone()?).short(pruned_at);
+        let why = format!("its outcomes were pruned on {pruned_at}: it can no longer be undone");
         writeln!(out, "  {}", paint(style::WARN, &why))?;
         return Ok(());
     }
@@ -111,7 +111,8 @@ fn approvals(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<boo
         return Ok(false);
     }
     for approval in site.approvals(run)?.iter().filter(|approval| Some(&approval.plan) == run.plan.as_ref()) {
-        let line = format!("approved by {} on {}", approval.who, short_time(approval.at));
+        let at = Times::for_people(site.zone()?).short(approval.at);
+        let line = format!("approved by {} on {at}", approval.who);
         writeln!(out, "  {}", paint(style::FAINT, &one_line(&line)))?;
     }
     if site.applied_by(run.id)?.is_some() {
@@ -129,6 +130,7 @@ fn changes(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         return Ok(());
     }
     writeln!(out, "\n{}", paint(style::STRONG, "Changes, grouped"))?;
+    let times = Times::for_people(site.zone()?);
     let groups = site.histogram(run, GROUPS)?;
     let widest = groups.first().map_or(0, |group| grouped(group.users).len());
     for group in &groups {
@@ -138,7 +140,7 @@ fn changes(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         writeln!(
             out,
             "  {users}  {}\n  {:widest$}        {examples}",
-            one_line(&group.changes.join(", ")),
+            one_line(&times.grouped_changes(&group.changes)),
             ""
         )?;
     }
@@ -147,7 +149,7 @@ fn changes(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
         let outcome = outcome?;
         writeln!(out, "  {}", one_line(&outcome.display_name()))?;
         for change in &outcome.changes {
-            writeln!(out, "    {}", change_line(change))?;
+            writeln!(out, "    {}", change_line(change, &times))?;
         }
         // What FreeRADIUS answers is known where the database is.
         if run.mode == Mode::Preview

@@ -6,6 +6,7 @@ use super::list::{COLUMNS, cells};
 use super::{Context, RunName, report};
 use crate::contract;
 use crate::output::{Format, Listing, print_json};
+use crate::show::Times;
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -23,8 +24,9 @@ impl Show {
         match self.format {
             Format::Json => print_json(&contract::Run::from(&run).approved(&site.approvals(&run)?))?,
             Format::Csv => {
+                let times = Times::new(self.format, site.zone()?);
                 let mut listing = Listing::new(self.format, &COLUMNS)?;
-                listing.push(|| cells(&run), &contract::Run::from(&run))?;
+                listing.push(|| cells(&run, &times), &contract::Run::from(&run))?;
                 listing.finish()?;
             }
             Format::Table => report(&site, &run, &context.hints())?,

@@ -60,7 +60,9 @@ impl Export {
             let mut writer = csv::Writer::from_writer(&mut out);
             writer.write_record(EXPORT_COLUMNS).map_err(csv_error)?;
             for user in users {
-                writer.write_record(export_row(&user?, &organizations, self.raw)).map_err(csv_error)?;
+                writer
+                    .write_record(export_row(&user?, &organizations, app.zone(), self.raw))
+                    .map_err(csv_error)?;
             }
             writer.flush()?;
         }

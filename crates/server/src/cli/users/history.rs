@@ -9,7 +9,7 @@ use crate::contract;
 use crate::failure::Usage;
 use crate::output::{Format, Listing};
 use crate::remote::Site;
-use crate::show::{change_line, short_time};
+use crate::show::{Times, change_line};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -55,12 +55,16 @@ struct Sides {
 }
 
 impl Sides {
-    fn of(change: &Change) -> Self {
+    /// Moments as `time` writes them.
+    fn of(change: &Change, time: impl Fn(Timestamp) -> String) -> Self {
         let added = |what: String| Self { before: None, after: Some(what) };
         let removed = |what: String| Self { before: Some(what), after: None };
         match change {
             Change::Set(FieldChange { before, after, .. }) => {
-                let text = |value: &Value| (*value != Value::Time(None)).then(|| value.as_ref().to_string());
+                let text = |value: &Value| match value {
+                    Value::Time(at) => at.map(&time),
+                    other => Some(other.as_ref().to_string()),
+                };
                 Self { before: text(before), after: text(after) }
             }
             Change::ProfileAdd(profile) => added(profile.short_name.clone()),
@@ -100,12 +104,13 @@ impl History {
             _ => &["at", "run", "script", "administrator", "change"],
         };
         let events = site.history(id)?;
+        let times = Times::new(self.format, site.zone()?);
         let mut listing = Listing::new(self.format, columns)?;
         let mut any = false;
         for event in events {
             let event = event?;
             for change in &event.changes {
-                listing.push(|| cells(self.format, &event, change), &line(&event, change))?;
+                listing.push(|| cells(self.format, &event, change, &times), &line(&event, change))?;
                 any = true;
             }
         }
@@ -117,14 +122,14 @@ impl History {
     }
 }
 
-fn cells(format: Format, event: &Event, change: &Change) -> Vec<String> {
+fn cells(format: Format, event: &Event, change: &Change, times: &Times) -> Vec<String> {
     let by = event.by.as_ref();
     let run = by.map_or_else(String::new, |by| by.run.to_string());
     let version = by.and_then(|by| by.script_version);
     if format == Format::Csv {
-        let Sides { before, after } = Sides::of(change);
+        let Sides { before, after } = Sides::of(change, |time| times.exact(time));
         return vec![
-            event.at.to_string(),
+            times.exact(event.at),
             run,
             by.map_or_else(String::new, |by| by.script.clone()),
             version.map_or_else(String::new, |version| version.to_string()),
@@ -142,8 +147,8 @@ fn cells(format: Format, event: &Event, change: &Change) -> Vec<String> {
             by.undoes.map_or(script.clone(), |undone| format!("undo of {undone} ({script})"))
         },
     );
-    let change = anstream::adapter::strip_str(&change_line(change)).to_string();
-    vec![short_time(event.at), run, script, event.administrator.clone(), change]
+    let change = anstream::adapter::strip_str(&change_line(change, times)).to_string();
+    vec![times.short(event.at), run, script, event.administrator.clone(), change]
 }
 
 fn line<'a>(event: &'a Event, change: &'a Change) -> Line<'a> {
@@ -157,7 +162,7 @@ fn line<'a>(event: &'a Event, change: &'a Change) -> Line<'a> {
         applies: by.and_then(|by| by.applies),
         undoes: by.and_then(|by| by.undoes),
         administrator: &event.administrator,
-        sides: (!matches!(change, Change::Set(_))).then(|| Sides::of(change)),
+        sides: (!matches!(change, Change::Set(_))).then(|| Sides::of(change, |time| time.to_string())),
         change: change.clone().into(),
     }
 }

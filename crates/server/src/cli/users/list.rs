@@ -5,6 +5,7 @@ use rollcall_domain::User;
 
 use crate::output::{Format, Listing};
 use crate::remote::Site;
+use crate::show::Times;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
@@ -28,11 +29,12 @@ impl List {
     pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let filter = self.filter.as_deref().map(|text| site.filter(text)).transpose()?;
         let users = site.users(filter.as_ref())?;
+        let times = Times::new(self.format, site.zone()?);
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut count = 0_usize;
         for user in users.take(self.limit.unwrap_or(usize::MAX)) {
             let user = user?;
-            listing.push(|| cells(&user), &user)?;
+            listing.push(|| cells(&user, &times), &user)?;
             count += 1;
         }
         listing.finish()?;
@@ -47,7 +49,7 @@ impl List {
     }
 }
 
-fn cells(user: &User) -> Vec<String> {
+fn cells(user: &User, times: &Times) -> Vec<String> {
     let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
     vec![
         user.id.to_string(),
@@ -56,7 +58,7 @@ fn cells(user: &User) -> Vec<String> {
         user.last_name.clone(),
         user.email.clone(),
         user.is_active.to_string(),
-        user.expiration.map_or_else(String::new, |time| time.to_string()),
+        user.expiration.map_or_else(String::new, |time| times.exact(time)),
         profiles.join(";"),
     ]
 }

@@ -3,11 +3,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::remote::Site;
-use crate::show::change_line;
+use crate::show::{Times, change_line};
 use crate::style::tell;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  rollcall users set ana.berg7 klass=business expiration=2027-01-31")]
+#[command(after_help = "Example:\n  rollcall users set ana.berg7 klass=business expiration=2027-01-31\n\n\
+                        A date is its first moment; the end of a day is written as in 'expiration=2027-01-31 24:00'.")]
 pub(crate) struct Set {
     /// The username
     username: String,
@@ -19,8 +20,9 @@ pub(crate) struct Set {
 impl Set {
     pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let changes = site.set_user(&self.username, &self.assignments)?;
+        let times = Times::for_people(site.zone()?);
         for change in &changes {
-            tell(format_args!("{}", change_line(change)));
+            tell(format_args!("{}", change_line(change, &times)));
         }
         if changes.is_empty() {
             tell(format_args!("nothing to change: {} is like that already", self.username));

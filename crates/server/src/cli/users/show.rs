@@ -8,6 +8,7 @@ use rollcall_domain::{Field, ItemKind, User};
 
 use crate::output::{Format, Listing, one_line, print_json, stdout};
 use crate::remote::Site;
+use crate::show::Times;
 use crate::style::{self, paint};
 
 #[derive(Debug, Args)]
@@ -28,8 +29,9 @@ impl Show {
             Format::Csv => {
                 let organizations: HashMap<_, _> =
                     site.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+                let zone = site.zone()?;
                 let mut listing = Listing::new(Format::Csv, &EXPORT_COLUMNS)?;
-                listing.push(|| export_row(&user, &organizations, true), &user)?;
+                listing.push(|| export_row(&user, &organizations, zone, true), &user)?;
                 listing.finish()?;
             }
             Format::Table => describe(site, &user)?,
@@ -39,12 +41,13 @@ impl Show {
 }
 
 fn describe(site: &Site, user: &User) -> anyhow::Result<()> {
+    let times = Times::for_people(site.zone()?);
     let mut out = stdout();
     let mut line = |name: &str, value: &str| {
         writeln!(out, "{} {}", paint(style::FAINT, &format!("{name:16}")), one_line(value))
     };
     for field in Field::ALL {
-        let mut value = user.get(field).to_string();
+        let mut value = times.value(user.get(field));
         if field == Field::OrganizationId {
             let organizations = site.organizations()?;
             let name = organizations.iter().find(|each| each.id == user.organization_id);

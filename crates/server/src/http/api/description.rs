@@ -27,7 +27,7 @@ use crate::http::problem::Problem;
                        with `cursor`, which is the `next` of the part before. What goes wrong is told as a problem \
                        (RFC 9457): `detail` says what it was and what to do, `errors` where. Times are in UTC, with \
                        microseconds; where one is given without an offset, it is in the zone that the header `Time-Zone` \
-                       names, else in the server's.",
+                       names, else in that of the setting `time_zone`, which CSV and Excel show them in, too.",
         license(name = "Apache-2.0 OR MIT")
     ),
     servers((url = "/api/v1")),

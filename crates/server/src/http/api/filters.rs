@@ -132,7 +132,8 @@ pub(super) async fn tree(
     Caller(app): Caller,
     Body(condition): Body<Condition>,
 ) -> Result<Json<FilterTree>, Problem> {
-    Ok(Json(blocking(move || app.check_filter(&condition.filter)).await?.into()))
+    let read = move || Ok(FilterTree::new(app.check_filter(&condition.filter)?, app.zone()));
+    Ok(Json(blocking(read).await?))
 }
 
 /// Everything that a condition can ask about, with the comparisons that it takes: users' fields and lists, then what the

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use rollcall_app::radius::Past;
 use rollcall_app::runs::Stop;
 use rollcall_app::{Age, App, AppError};
-use rollcall_domain::{Above, Refusal};
+use rollcall_domain::{Above, Refusal, Zone};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ use crate::http::problem::{Fault, Problem};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Value {
-    /// Such as `90d` for `prune_after`, `1000` for `four_eyes_above`, or `yes` for `strict_attributes`.
+    /// Such as `90d` for `prune_after`, `1000` for `four_eyes_above`, `yes` for `strict_attributes`, or `Europe/Berlin` for `time_zone`.
     value: String,
 }
 
@@ -39,14 +39,16 @@ enum Name {
     PruneAfter,
     FourEyesAbove,
     StrictAttributes,
+    TimeZone,
     Kept(Past),
 }
 
 impl Name {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::PruneAfter,
         Self::FourEyesAbove,
         Self::StrictAttributes,
+        Self::TimeZone,
         Self::Kept(Past::Logins),
         Self::Kept(Past::Sessions),
     ];
@@ -56,6 +58,7 @@ impl Name {
             Self::PruneAfter => "prune_after",
             Self::FourEyesAbove => "four_eyes_above",
             Self::StrictAttributes => "strict_attributes",
+            Self::TimeZone => "time_zone",
             Self::Kept(past) => past.setting(),
         }
     }
@@ -70,6 +73,7 @@ impl Name {
             Self::PruneAfter => app.prune_after()?.map(|age| age.to_string()),
             Self::FourEyesAbove => app.four_eyes_above()?.map(|above| above.to_string()),
             Self::StrictAttributes => app.is_strict()?.then(|| "yes".to_owned()),
+            Self::TimeZone => app.time_zone()?.map(|zone| zone.name().to_owned()),
             Self::Kept(past) => app.kept_past(past)?.map(|age| age.to_string()),
         };
         Ok(Setting { name: self.text().to_owned(), value })
@@ -80,6 +84,7 @@ impl Name {
             Self::PruneAfter => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
             Self::Kept(past) => app.set_kept_past(past, value.map(str::parse::<Age>).transpose()?)?,
             Self::FourEyesAbove => app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?,
+            Self::TimeZone => app.set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?,
             Self::StrictAttributes => app.set_strict(match value {
                 Some("yes") => true,
                 Some("no") | None => false,

@@ -55,12 +55,16 @@ pub(super) async fn begin(
     headers: HeaderMap,
     Body(proof): Body<Proof>,
 ) -> Result<Response, Problem> {
-    let (app, zone, https) = (server.app.clone(), server.app.zone().clone(), origin.https);
+    let (app, https) = (server.app.clone(), origin.https);
     let signed_in = sign_in(server, origin, cookie::shown(&headers, https), proof).await?;
     let administrator = signed_in.administrator;
-    let names = {
+    let (names, zone) = {
         let app = app.acting(rollcall_app::Actor::administrator(&administrator));
-        blocking(move || Ok(organizations(&app).unwrap_or_default())).await?
+        let told = move || {
+            let names = organizations(&app).unwrap_or_default();
+            Ok((names, app.in_installation_zone()?.zone().clone()))
+        };
+        blocking(told).await?
     };
     let me = Me::of(&administrator.name, &administrator.rights, &names, &zone);
     let me = Me { expires_at: Some(signed_in.session.expires_at), ..me };

@@ -17,6 +17,7 @@ use crate::http::problem::Problem;
 use crate::http::stream::{Pieces, Streams};
 use crate::outcomes::{Columns, write_csv, write_workbook};
 use crate::output::write_json;
+use crate::show::Times;
 
 /// Which outcomes are wanted.
 #[derive(Deserialize, IntoParams)]
@@ -186,5 +187,6 @@ fn columns(
     run: &rollcall_domain::Run,
     kind: Option<Outcome>,
 ) -> Result<Columns, AppError> {
-    Ok(Columns::new(run, app.result_columns(run, kind)?, run.columns.is_some()))
+    let times = Times::for_programs(app.zone());
+    Ok(Columns::new(run, app.result_columns(run, kind)?, run.columns.is_some(), times))
 }

@@ -243,7 +243,9 @@ pub(super) async fn csv(
         let mut writer = ::csv::Writer::from_writer(out);
         writer.write_record(EXPORT_COLUMNS).map_err(csv_error)?;
         for user in app.export(filter.as_ref())? {
-            writer.write_record(export_row(&user?, &organizations, taken.raw)).map_err(csv_error)?;
+            writer
+                .write_record(export_row(&user?, &organizations, app.zone(), taken.raw))
+                .map_err(csv_error)?;
         }
         Ok(writer.flush()?)
     };

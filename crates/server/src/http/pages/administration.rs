@@ -6,7 +6,7 @@ use axum::response::Response;
 use rollcall_app::radius::Past;
 use rollcall_app::runs::WorkerInfo;
 use rollcall_app::{Age, App};
-use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, check_password};
+use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, Zone, check_password};
 
 use super::address::{Address, segment};
 use super::see;
@@ -34,6 +34,9 @@ struct Page {
     four_eyes_above: String,
     /// Whether attributes that FreeRADIUS would reject a user for are refused.
     strict: bool,
+    time_zone: String,
+    /// The names of all zones.
+    zones: Vec<String>,
     workers: Vec<WorkerInfo>,
     /// Whether all of it may be changed.
     everywhere: bool,
@@ -70,6 +73,8 @@ async fn show(visitor: Visitor, sent: Sent) -> Result<Response, Problem> {
             kept,
             four_eyes_above: app.four_eyes_above()?.map(|above| above.to_string()).unwrap_or_default(),
             strict: app.is_strict()?,
+            time_zone: app.time_zone()?.map(|zone| zone.name().to_owned()).unwrap_or_default(),
+            zones: if everywhere { Zone::names() } else { Vec::new() },
             workers: app.workers()?,
             organizations,
             everywhere,
@@ -116,6 +121,7 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
             "four_eyes_above" => {
                 app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
             }
+            "time_zone" => app.set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?,
             "strict_attributes" => app.set_strict(match value {
                 Some("yes") => true,
                 Some("no") => false,

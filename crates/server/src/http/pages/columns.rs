@@ -7,8 +7,9 @@ use rollcall_domain::{Field, User, ValueRef};
 
 use super::address::ours;
 use super::see;
+use super::shell::Shell;
 use super::users::Sent;
-use super::view::{Badge, moment, words};
+use super::view::{Badge, words};
 use super::words as texts;
 
 const COOKIE: &str = "rollcall-columns";
@@ -76,14 +77,14 @@ impl Column {
         }
     }
 
-    /// What it says of a user, of an organization of this name.
-    pub(super) fn cell(self, user: &User, organization: &str) -> Cell {
+    /// What it says of a user, of an organization of this name, on a page.
+    pub(super) fn cell(self, user: &User, organization: &str, shell: &Shell) -> Cell {
         match self {
             Self::Field(Field::IsActive) => Cell::State(Badge::of_user(user.is_active)),
             Self::Field(field) => match user.get(field) {
                 ValueRef::Int(value) => Cell::Number(value),
                 ValueRef::Time(None) => Cell::Never,
-                ValueRef::Time(Some(time)) => Cell::Moment(moment(time)),
+                ValueRef::Time(Some(time)) => Cell::Moment(shell.moment(time)),
                 other => Cell::Text(other.to_string()),
             },
             Self::Organization => Cell::Text(organization.to_owned()),

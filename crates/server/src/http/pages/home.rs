@@ -88,7 +88,7 @@ fn counts(app: &App) -> Result<Vec<Count>, Problem> {
 }
 
 fn months(app: &App) -> Result<Vec<Month>, Problem> {
-    let today = SystemClock.now().date();
+    let today = app.zone().date(SystemClock.now());
     let first = |ahead: i16| {
         let month = i16::from(today.month()) - 1 + ahead;
         format!("{:04}-{:02}", today.year() + month / 12, month % 12 + 1)

@@ -45,16 +45,16 @@ struct Page {
 }
 
 async fn show(visitor: Visitor, username: String, asked: Asked) -> Result<Response, Problem> {
-    let page = move |app: &App, shell| {
+    let page = move |app: &App, shell: Shell| {
         let plan = app.plan_revert(&username, asked.key()?)?;
         let (will, moved) = match &plan.changes {
-            Ok(changes) => (Changes::of(changes), Vec::new()),
-            Err(moved) => (Changes::of(&[]), moved.iter().map(ToString::to_string).collect()),
+            Ok(changes) => (Changes::of(changes, &shell.zone), Vec::new()),
+            Err(moved) => (Changes::of(&[], &shell.zone), moved.iter().map(ToString::to_string).collect()),
         };
         Ok(Page {
             there: format!("/users/{}", segment(&plan.user.username)),
             token: asked.event,
-            was: Changes::of(&plan.event.changes),
+            was: Changes::of(&plan.event.changes, &shell.zone),
             will,
             moved,
             plan,

@@ -9,7 +9,7 @@ use rollcall_app::runs::{
     Again, ApplyRequest, Entries, Failure, Group, ResumeRequest, RetryRequest, Stop, Terms, Troubles,
     UndoRequest,
 };
-use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, Scope, TargetOutcome};
+use rollcall_domain::{Approval, Mode, Outcome, Run, RunId, RunState, Scope, TargetOutcome, Zone};
 use serde::Deserialize;
 
 use super::address::Address;
@@ -29,7 +29,7 @@ use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::http::{Server, aside, log};
-use crate::show::per_second;
+use crate::show::{Times, per_second};
 
 /// Above so many changes, their number is to be typed before they are written.
 const TYPED_ABOVE: u64 = 1_000;
@@ -239,7 +239,8 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
         let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
-        let mut part = wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run));
+        let mut part =
+            wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run, &shell.zone));
         for row in part.items.iter_mut().filter(|row| Some(row.outcome.target) == asked.reply) {
             row.reply = Some(around(app, &run, &row.outcome)?);
         }
@@ -247,7 +248,11 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             .with("outcome", &asked.outcome)
             .with("groups", &asked.groups);
         let grouped = run.tally.total() <= GROUPED || !asked.groups.is_empty();
-        let groups = grouped.then(|| app.histogram(&run, GROUPS)).transpose()?;
+        let mut groups = grouped.then(|| app.histogram(&run, GROUPS)).transpose()?;
+        let times = Times::for_people(&shell.zone);
+        for text in groups.iter_mut().flatten().flat_map(|group| &mut group.changes) {
+            *text = times.grouped_change(text);
+        }
         let troubles = grouped.then(|| app.troubles(&run)).transpose()?;
         let course = match grouped && run.tally.total() > 1 {
             true => Some(Course::of(&run, &app.course(&run, COURSE)?)),
@@ -305,11 +310,11 @@ fn within(app: &App, run: &Run) -> Result<Vec<String>, Problem> {
     Ok(ids.iter().map(|id| names.get(id).cloned().unwrap_or_else(|| id.to_string())).collect())
 }
 
-fn row(outcome: TargetOutcome, run: &Run) -> Row {
+fn row(outcome: TargetOutcome, run: &Run, zone: &Zone) -> Row {
     let columns = run.columns.iter().flatten().cloned();
     Row {
         badge: Badge::of_outcome(outcome.outcome),
-        changes: Changes::of(&outcome.changes),
+        changes: Changes::of(&outcome.changes, zone),
         cells: columns.zip(outcome.cells.iter().flatten().cloned()).collect(),
         millis: format!("{:.1}", outcome.micros as f64 / 1_000.0),
         reply: None,

@@ -15,7 +15,7 @@ use super::params::{self, Params};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
-use super::view::{Badge, Changes, moment};
+use super::view::{Badge, Changes};
 use crate::http::api::runs::engine;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
@@ -166,7 +166,7 @@ fn draft(app: &App, name: &str, version: Option<i64>) -> Result<Draft, AppError>
         name: full,
         latest: number,
         shown: shown.version,
-        saved: format!("{}, {}", shown.administrator, moment(shown.saved_at)),
+        saved: format!("{}, {}", shown.administrator, app.zone().show(shown.saved_at.to_second())),
         source: shown.source,
         ..Draft::default()
     })
@@ -267,7 +267,7 @@ async fn attempt(
         Ok(Trial {
             user: username,
             badge: Badge::of_outcome(outcome.outcome),
-            changes: Changes::of(&outcome.changes),
+            changes: Changes::of(&outcome.changes, app.zone()),
             millis: format!("{:.1}", outcome.micros as f64 / 1_000.0),
             outcome,
         })

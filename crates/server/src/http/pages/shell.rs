@@ -1,5 +1,6 @@
 //! What all pages have around them, and who looks at them.
 
+use std::borrow::Borrow;
 use std::cell::Cell;
 use std::fmt;
 
@@ -10,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use rollcall_app::{App, AppError};
-use rollcall_domain::{Organization, OrganizationId, Right, RunQuery, RunState, Scope};
+use rollcall_domain::{Organization, OrganizationId, Right, RunQuery, RunState, Scope, Timestamp, Zone};
 use serde::Deserialize;
 
 use super::address::ours;
@@ -109,6 +110,8 @@ pub(super) struct Shell {
     /// After how many seconds the page is loaded again.
     pub(super) refresh: Option<u32>,
     pub(super) places: Places,
+    /// In which moments are shown.
+    pub(super) zone: Zone,
 }
 
 /// The organizations that somebody may look at, and the one that they do.
@@ -191,6 +194,11 @@ impl Shell {
         self.rights.iter().any(|held| held.name() == right)
     }
 
+    /// A moment for people, to the second: `2027-01-31 00:00 CET`.
+    pub(super) fn moment(&self, time: impl Borrow<Timestamp>) -> String {
+        self.zone.show(time.borrow().to_second())
+    }
+
     /// What marks the link to where somebody is.
     pub(super) fn current(&self, section: &str) -> &'static str {
         if self.section == section { "page" } else { "false" }
@@ -232,6 +240,7 @@ impl Visitor {
             rights,
             refresh: None,
             places: Places::of(&self.app, self.organization)?,
+            zone: self.app.zone().clone(),
         })
     }
 

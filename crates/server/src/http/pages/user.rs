@@ -4,7 +4,9 @@ use askama::Template;
 use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, UserEdit};
-use rollcall_domain::{Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Reply, Secret, User};
+use rollcall_domain::{
+    Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Reply, Secret, User, ValueRef, Zone,
+};
 use rollcall_store::{ByRun, Event};
 use serde::Deserialize;
 
@@ -12,7 +14,7 @@ use super::address::{Address, segment};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::{Sent, read_fields};
-use super::view::{Badge, Changes, Pager, moment};
+use super::view::{Badge, Changes, Pager};
 use super::words;
 use crate::http::api::page::{Wanted, cursor};
 use crate::http::api::users::organizations;
@@ -74,14 +76,14 @@ struct Past {
     token: String,
 }
 
-impl From<Event> for Past {
-    fn from(event: Event) -> Self {
+impl Past {
+    fn new(event: Event, shell: &Shell) -> Self {
         Self {
-            at: moment(event.at),
+            at: shell.moment(event.at),
             who: event.administrator,
             run: event.by.as_ref().map(|by| by.run),
             script: event.by.map(|by| ran(&by)).unwrap_or_default(),
-            changes: Changes::of(&event.changes),
+            changes: Changes::of(&event.changes, &shell.zone),
             token: cursor(&event.key),
         }
     }
@@ -118,8 +120,8 @@ struct Page {
 }
 
 impl Page {
-    fn moment(time: &Option<rollcall_domain::Timestamp>) -> String {
-        time.map_or_else(|| words::NEVER.to_owned(), moment)
+    fn moment(&self, time: &Option<rollcall_domain::Timestamp>) -> String {
+        time.map_or_else(|| words::NEVER.to_owned(), |time| self.shell.moment(time))
     }
 }
 
@@ -147,7 +149,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             problem.and_then(|problem| problem.at_place(&format!("/{field}"))).map(str::to_owned)
         };
         let input = |field: Field| {
-            let is = user.get(field).to_string();
+            let is = typed_text(user.get(field), &shell.zone);
             let edited = edited(&user, field, &typed);
             let crossed = edited.is_some() && !same(field, &is, &was(&user, field, &typed));
             Input { field, value: edited.unwrap_or_else(|| is.clone()), is, crossed, wrong: wrong(field) }
@@ -160,7 +162,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
             let wanted = Wanted::new(cursor, Some(50))?;
             let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
-            let part = wanted.page(found, |event| event.key, Past::from);
+            let part = wanted.page(found, |event| event.key, |event| Past::new(event, &shell));
             pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
             events = part.items;
         }
@@ -189,6 +191,14 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
         })
     };
     visitor.page("users", page).await
+}
+
+/// A value as somebody types it.
+fn typed_text(value: ValueRef<'_>, zone: &Zone) -> String {
+    match value {
+        ValueRef::Time(Some(time)) => zone.typed(time),
+        other => other.to_string(),
+    }
 }
 
 /// What a field was when the form was shown.

@@ -108,9 +108,10 @@ pub(super) async fn list(
         let names = organizations(app)?;
         let row = |user: User| {
             let organization = names.get(&user.organization_id).map_or("", String::as_str);
-            let cells = columns.iter().map(|column| column.cell(&user, organization)).collect();
+            let cells = columns.iter().map(|column| column.cell(&user, organization, &shell)).collect();
             Row { username: user.username, cells }
         };
+        let rows = users.into_iter().map(row).collect();
         let base = Address::new("/users").with("filter", &asked.filter).with("search", &asked.search);
         let here = base.clone().with("cursor", &asked.cursor).with("trail", &asked.trail);
         Ok(Page {
@@ -120,7 +121,7 @@ pub(super) async fn list(
             saved: app.saved_filters()?,
             count,
             count_all: here.with("count", "all").text(),
-            rows: users.into_iter().map(row).collect(),
+            rows,
             columns,
             pager: Pager::new(&base, &asked.cursor, &asked.trail, next.as_deref()),
             asked,

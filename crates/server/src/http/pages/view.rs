@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use rollcall_domain::{Change, FieldChange, ItemRow, Outcome, Run, RunState, Value};
+use rollcall_domain::{Change, FieldChange, ItemRow, Outcome, Run, RunState, Value, Zone};
 
 pub(super) use super::address::Pager;
 use super::words;
@@ -79,8 +79,9 @@ pub(super) struct Changes(Vec<Line>);
 impl HtmlSafe for Changes {}
 
 impl Changes {
-    pub(super) fn of(changes: &[Change]) -> Self {
-        Self(changes.iter().map(line).collect())
+    /// Moments are shown in `zone`.
+    pub(super) fn of(changes: &[Change], zone: &Zone) -> Self {
+        Self(changes.iter().map(|change| line(change, zone)).collect())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -92,7 +93,8 @@ impl Changes {
     }
 }
 
-fn line(change: &Change) -> Line {
+fn line(change: &Change, zone: &Zone) -> Line {
+    let value = |value| value_text(value, zone);
     let new = |what: &str, new: String| Line { what: what.to_owned(), old: None, new: Some(new) };
     let old = |what: &str, old: String| Line { what: what.to_owned(), old: Some(old), new: None };
     let item = |row: &ItemRow| row.to_string();
@@ -109,21 +111,12 @@ fn line(change: &Change) -> Line {
     }
 }
 
-fn value(value: &Value) -> String {
+fn value_text(value: &Value, zone: &Zone) -> String {
     match value {
         Value::Text(text) if text.is_empty() => "\"\"".to_owned(),
         Value::Time(None) => words::NONE.to_owned(),
-        Value::Time(Some(time)) => moment(*time),
+        Value::Time(Some(time)) => zone.show(*time),
         other => other.as_ref().to_string(),
-    }
-}
-
-/// A moment for people, to the second; the first moment of a day is that day.
-pub(super) fn moment(time: impl std::fmt::Display) -> String {
-    let text = time.to_string();
-    match &text[11..19] {
-        "00:00:00" => text[..10].to_owned(),
-        time => format!("{} {time}", &text[..10]),
     }
 }
 
