@@ -3,7 +3,7 @@
 use axum::Form;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use rollcall_domain::{Field, User, ValueRef};
+use rollcall_domain::{Field, Timestamp, User, ValueRef};
 
 use super::address::ours;
 use super::see;
@@ -76,10 +76,10 @@ impl Column {
         }
     }
 
-    /// What it says of a user, of an organization of this name.
-    pub(super) fn cell(self, user: &User, organization: &str) -> Cell {
+    /// What it says of a user, of an organization of this name, at the moment `now`.
+    pub(super) fn cell(self, user: &User, organization: &str, now: Timestamp) -> Cell {
         match self {
-            Self::Field(Field::IsActive) => Cell::State(Badge::of_user(user.is_active)),
+            Self::Field(Field::IsActive) => Cell::State(Badge::of_user(user.status(now))),
             Self::Field(field) => match user.get(field) {
                 ValueRef::Int(value) => Cell::Number(value),
                 ValueRef::Time(None) => Cell::Never,
