@@ -56,7 +56,7 @@ for (const colorScheme of ["light", "dark"]) {
     await rows.getByRole("link", { name: "Leave out 2 rows" }).click();
     await page.getByRole("button", { name: "Preview for 2 users" }).waitFor();
     assert.equal(await page.locator(".steps [aria-current]").textContent(), "2 Parameters");
-    assert.equal(await page.locator(".steps-for").textContent(), "2 users · all organizations");
+    assert.equal(await page.locator(".steps-for").textContent(), "2 users · all organizations · set@1");
     await page.getByRole("button", { name: "Preview for 2 users" }).click();
     await page.getByRole("heading", { name: /preview/i }).first().waitFor();
     assert.match(await page.locator(".steps [aria-current]").textContent(), /Preview/);

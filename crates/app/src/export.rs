@@ -5,7 +5,7 @@ use rollcall_domain::{
 };
 
 use crate::csv_text::defuse;
-use crate::{App, AppError, ReadFilter};
+use crate::{App, AppError};
 
 /// The columns of an export: every field, and what an import reads back beside them.
 pub const EXPORT_COLUMNS: [&str; Field::ALL.len() + 4] = {
@@ -51,18 +51,6 @@ pub fn export_row(
 }
 
 impl App {
-    /// The users that `filter` selects (none: all), to be taken away, which is recorded.
-    pub fn export<'a>(
-        &'a self,
-        filter: Option<&'a ReadFilter>,
-    ) -> Result<Box<dyn Iterator<Item = Result<User, AppError>> + 'a>, AppError> {
-        let users = self.users(filter.map(|filter| &filter.tree))?;
-        let permit = self.may(Right::Look)?;
-        let deed = Deed::new(Action::Export, "users").within(permit.scope.organization());
-        permit.record(&self.act(), &deed.with("filter", filter.map(|filter| filter.text.as_str())))?;
-        Ok(users)
-    }
-
     /// The outcomes of a run, as [`App::outcomes`], to be taken away, which is recorded.
     pub fn download<'a>(
         &'a self,

@@ -59,7 +59,9 @@ pub use table::{
     HiddenCells, MAX_COLUMNS, MAX_ROW, NAME_ENCODING, Quote, Row, Table, TableError, TableOptions,
 };
 pub use uploads::Uploading;
-pub use users::{Found, NewUser, Reverting, SearchKey, UserEdit};
+pub use users::{
+    Found, ListKey, Listed, NewUser, Reverting, SearchKey, SelectedUsers, UserEdit, UserSelection, Users,
+};
 
 /// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy
 /// or swaps, short enough for whoever waits for one that is gone.

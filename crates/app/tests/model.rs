@@ -31,7 +31,7 @@ use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Engine, Observer, Progress, Request, ResumeRequest, RetryRequest,
     RowsObserver, RowsRequest, Script as Source_, Stop, Terms, UndoRequest,
 };
-use rollcall_app::{Actor, App, AppError, Table, TableOptions};
+use rollcall_app::{Actor, App, AppError, Table, TableOptions, UserSelection};
 use rollcall_domain::{
     Assignment, Brakes, Change, Clock, Field, FieldChange, ItemRow, Mode, Operator, Outcome, Run, RunId,
     RunState, TargetOutcome, User, Value, Zone,
@@ -530,8 +530,8 @@ impl<'a> Case<'a> {
 
     fn choice(&self, chosen: &Chosen) -> Choice {
         match chosen {
-            Chosen::All => Choice::All,
-            Chosen::Filter(text, _) => Choice::Filter((*text).to_owned()),
+            Chosen::All => Choice::Users(UserSelection::default()),
+            Chosen::Filter(text, _) => Choice::Users(UserSelection::filtered(*text)),
             Chosen::Rows(column, rows) => {
                 let lines = rows.iter().map(|(_, cells)| cells.join(",") + "\n").collect::<String>();
                 let file = std::io::Cursor::new(format!("{column},to\n{lines}"));

@@ -15,7 +15,8 @@ use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
     RowsRequest, Stop, Terms, TrialRequest, UndoRequest,
 };
-use rollcall_app::{Actor, App, AppError, Expected, NewUser, Table, TableOptions, UserEdit};
+use rollcall_app::{Actor, App, AppError, Expected, NewUser, Table, TableOptions, UserEdit, UserSelection};
+use rollcall_domain::filter::Search;
 use rollcall_domain::{
     AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, RunQuery, UploadId, UserId, Value, Zone,
 };
@@ -146,7 +147,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("set_user_password", Right::EditUsers, One, |app, of| app.set_user_password(of.user, None)),
     ("count_users_to", Right::Look, Own, |app, _| app.count_users_to(None, 9).map(drop)),
     ("search_users", Right::Look, One, |app, of| {
-        let found = app.search_users(of.user, None, 9)?;
+        let found = app.search_users(&Search::new(of.user).unwrap(), None, 9)?;
         found.first().map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
     }),
     ("edit_user", Right::EditUsers, One, |app, of| {
@@ -187,7 +188,17 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
         app.history_after(of.id, None, 9).map(drop)
     }),
-    ("export", Right::Look, Own, |app, _| app.export(None)?.try_for_each(|user| user.map(drop))),
+    ("select_users", Right::Look, Own, |app, _| {
+        let selected = app.select_users(&UserSelection::default())?;
+        selected.list(None, 9)?;
+        selected.count()?;
+        selected.count_to(9)?;
+        selected.all()?.try_for_each(|user| user.map(drop))?;
+        selected.export()?.try_for_each(|user| user.map(drop))
+    }),
+    ("select_users", Right::Look, One, |app, of| {
+        app.select_users(&UserSelection::filtered(of.saved)).map(drop)
+    }),
     ("download", Right::Look, One, |app, of| {
         app.download(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
     }),
@@ -368,8 +379,8 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     }),
     ("timeline", Right::Look, One, |app, of| app.timeline(&app.find_run(of.run)?, 10).map(drop)),
     ("course", Right::Look, One, |app, of| app.course(&app.find_run(of.run)?, 10).map(drop)),
-    ("run", Right::Execute, Own, |app, _| run(app, Mode::Apply, Choice::All)),
-    ("run", Right::Report, Own, |app, _| run(app, Mode::Preview, Choice::All)),
+    ("run", Right::Execute, Own, |app, _| run(app, Mode::Apply, Choice::Users(UserSelection::default()))),
+    ("run", Right::Report, Own, |app, _| run(app, Mode::Preview, Choice::Users(UserSelection::default()))),
     ("run", Right::Report, One, |app, of| run(app, Mode::Preview, Choice::Outcomes(of.run, None))),
     ("read_rows", Right::Report, Own, |app, _| {
         let wanted = RowsRequest { file: "x.csv", skip_unmatched: true, ..RowsRequest::default() };

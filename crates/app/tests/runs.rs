@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rollcall_app::runs::{Choice, Observer, Progress, Request, Stop};
-use rollcall_app::{Actor, App, AppError};
+use rollcall_app::{Actor, App, AppError, UserSelection};
 use rollcall_domain::{Act, Mode, Outcome, Run, RunState, User, Zone};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
@@ -214,9 +214,9 @@ fn what_is_wrong_before_the_start_leaves_no_run() {
         ]
     );
     let mut wanted = request("pass", Mode::Apply);
-    wanted.choice = Choice::Filter("klas eq \"x\"".to_owned());
+    wanted.choice = Choice::Users(UserSelection::filtered("klas eq \"x\""));
     assert!(matches!(attempt(&wanted), AppError::Filter(_)));
-    wanted.choice = Choice::All;
+    wanted.choice = Choice::Users(UserSelection::default());
     wanted.engine.python = PathBuf::from("/nowhere/python3");
     assert!(matches!(attempt(&wanted), AppError::Unavailable(_)));
     assert_eq!(app.runs().unwrap().count(), 0);
@@ -269,7 +269,7 @@ fn a_locked_database_delays_a_run_and_stops_nothing() {
 fn nobody_selected_is_a_run_that_is_finished() {
     let (_database, app) = site(3);
     let mut wanted = request("user.klass = 'x'", Mode::Apply);
-    wanted.choice = Choice::Filter("klass eq \"nothing\"".to_owned());
+    wanted.choice = Choice::Users(UserSelection::filtered("klass eq \"nothing\""));
     let ended = run_meanwhile(&app, &wanted, || {});
     assert_eq!((ended.state, ended.targets), (RunState::Finished, 0));
 }

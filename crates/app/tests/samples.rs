@@ -12,7 +12,7 @@ use rollcall_app::runs::{
     BadRow, Choice, Engine, Observer, Progress, Request, RowsObserver, RowsRequest, Script, Stop, Terms,
 };
 use rollcall_app::scripts::{SAMPLES, Sample, read, sample};
-use rollcall_app::{Actor, App, Table, TableOptions};
+use rollcall_app::{Actor, App, Table, TableOptions, UserSelection};
 use rollcall_domain::{ItemKind, ItemRow, Mode, Outcome, Run, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_testkit::{TestClock, TestDatabase};
@@ -99,8 +99,8 @@ impl Site {
 
     /// Runs the sample for good over all users: `NAME OUTCOME: WHY` of each, with its result.
     fn apply(&self, name: &str, params: &[(&str, &str)]) -> Vec<String> {
-        let planned = self.run(name, Mode::Preview, Choice::All, params);
-        let done = self.run(name, Mode::Apply, Choice::All, params);
+        let planned = self.run(name, Mode::Preview, Choice::Users(UserSelection::default()), params);
+        let done = self.run(name, Mode::Apply, Choice::Users(UserSelection::default()), params);
         assert_eq!(planned, done, "the preview says what is then done");
         done
     }
@@ -261,7 +261,7 @@ fn normalise_usernames() {
     let site = Site::new(
         "username,username_length\nAna,\nben,\nDORA@Example.COM,99\nCleo,\ncleo,\nEVE,\nEve,\n\" fay\",\n",
     );
-    let done = site.run("normalise-usernames", Mode::Apply, Choice::All, &[]);
+    let done = site.run("normalise-usernames", Mode::Apply, Choice::Users(UserSelection::default()), &[]);
     assert_eq!(done[..3], ["Ana changed", "ben skipped: already normal", "DORA@Example.COM changed"]);
     assert!(done[3].starts_with("Cleo failed: ") && done[3].contains("\"cleo\""), "{done:?}");
     assert_eq!(done[4..6], ["cleo skipped: already normal", "EVE changed"]);
@@ -284,7 +284,12 @@ fn set_klass() {
     );
     let klasses = ["ana", "ben", "cleo", "dora"].map(|name| site.user(name).klass);
     assert_eq!(klasses, ["gold", "gold", "gold", "silver"]);
-    let done = site.run("set-klass", Mode::Apply, Choice::Filter("username eq \"ana\"".to_owned()), &[]);
+    let done = site.run(
+        "set-klass",
+        Mode::Apply,
+        Choice::Users(UserSelection::filtered("username eq \"ana\"")),
+        &[],
+    );
     assert_eq!(
         done,
         ["ana failed: row['klass']: the users of this run were not chosen by the rows of a file"]

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{NOW, site};
-use rollcall_app::{App, AppError, Counted, Expected, Kind, NewUser, SearchKey, UserEdit};
-use rollcall_domain::{Field, Grant, Item, ItemKind, Role, Secret, User, Value};
+use common::{NOW, outcomes, request, site};
+use rollcall_app::runs::{Choice, Nobody, Stop};
+use rollcall_app::{App, AppError, Counted, Expected, Kind, ListKey, NewUser, UserEdit, UserSelection};
+use rollcall_domain::{Field, Grant, Item, ItemKind, Mode, Role, Secret, Selection, User, UserId, Value};
 use rollcall_testkit::time;
 
 fn text(text: &str) -> Value {
@@ -226,16 +227,34 @@ fn a_user_is_added_as_an_import_would_and_removed_as_it_was_seen() {
     assert_eq!(app.delete_user("ana", None).unwrap_err().kind(), Kind::Missing);
 }
 
-#[test]
-fn a_search_finds_whom_somebody_may_mean_each_once() {
-    let (_database, app) = site(0);
-    app.add_organization("North").unwrap();
+/// Usernames that a search lists, which are the same in pages of any size.
+fn listed(app: &App, selection: &UserSelection) -> Vec<String> {
+    let selected = app.select_users(selection).unwrap();
+    let by = |limit| {
+        let (mut names, mut key) = (Vec::new(), None::<ListKey>);
+        loop {
+            let page = selected.list(key.as_ref(), limit).unwrap();
+            assert!(page.len() <= limit as usize);
+            let Some(last) = page.last() else { return names };
+            key = Some(last.key.clone());
+            names.extend(page.into_iter().map(|each| each.user.username));
+        }
+    };
+    assert_eq!(by(1), by(100), "{selection:?}");
+    by(2)
+}
+
+/// Users in two organizations whose texts overlap in many ways.
+fn alike() -> (rollcall_testkit::TestDatabase, App, UserId) {
+    let (database, app) = site(0);
+    let north = app.add_organization("North").unwrap();
     for (organization, username, email, external_id) in [
         ("default", "ana", "ana@example.com", "4711"),
         ("default", "ana.berg", "ana.berg@example.com", "4712"),
         ("North", "ana.cole", "cole@example.com", "+49301234"),
         ("default", "berg", "ana.b@example.com", "3"),
         ("default", "anb", "Ana@example.com", "ana"),
+        ("North", "\u{10ffff}x", "%_@example.com", "a\"b"),
     ] {
         let fields = vec![
             (Field::Username, text(username)),
@@ -245,33 +264,124 @@ fn a_search_finds_whom_somebody_may_mean_each_once() {
         let new = NewUser { organization: Some(organization.to_owned()), fields, ..NewUser::default() };
         app.add_user(&new).unwrap();
     }
-    let search = |app: &App, text: &str| -> Vec<String> {
-        let by = |limit| {
-            let (mut names, mut key) = (Vec::new(), None::<SearchKey>);
-            loop {
-                let page = app.search_users(text, key.as_ref(), limit).unwrap();
-                assert!(page.len() <= limit as usize);
-                let Some(last) = page.last() else { return names };
-                key = Some(last.key.clone());
-                names.extend(page.into_iter().map(|found| found.user.username));
-            }
-        };
-        assert_eq!(by(1), by(100), "{text}");
-        by(2)
+    (database, app, north)
+}
+
+#[test]
+fn a_search_finds_whom_somebody_may_mean_each_once() {
+    let (_database, app, _) = alike();
+    let search = |app: &App, text: &str| {
+        listed(app, &UserSelection { search: text.to_owned(), ..UserSelection::default() })
     };
     assert_eq!(search(&app, "ana"), ["ana", "anb", "ana.berg", "ana.cole", "berg"]);
     assert_eq!(search(&app, " Ana "), ["ana", "anb", "ana.berg", "ana.cole", "berg"]);
     assert_eq!(search(&app, "3"), ["ana.cole", "berg"], "a number, then an identifier of another system");
     assert_eq!(search(&app, "+49301234"), ["ana.cole"]);
     assert_eq!(search(&app, "ana.berg@example.com"), ["ana.berg"]);
-    for nobody in ["", " ", "zz", "berg@", "47", "a\0", "\u{10ffff}", &"a".repeat(2_000)] {
+    assert_eq!(search(&app, "\u{10ffff}"), ["\u{10ffff}x"], "nothing comes after the last character");
+    for nobody in ["zz", "berg@", "47", "a\0", &"a".repeat(2_000)] {
         assert_eq!(search(&app, nobody), [] as [String; 0], "{nobody}");
     }
     let grant = Grant { role: Role::ReadOnly, organization_id: Some(2) };
     app.add_administrator("north", &[grant]).unwrap();
     let north = app.acting_as("north").unwrap();
     assert_eq!(search(&north, "ana"), ["ana.cole"]);
-    assert_eq!(north.count_users_to(None, 5).unwrap(), Counted { users: 1, more: false });
-    assert_eq!(app.count_users_to(None, 5).unwrap(), Counted { users: 5, more: false });
-    assert_eq!(app.count_users_to(None, 4).unwrap(), Counted { users: 4, more: true });
+    assert_eq!(north.count_users_to(None, 5).unwrap(), Counted { users: 2, more: false });
+    assert_eq!(app.count_users_to(None, 6).unwrap(), Counted { users: 6, more: false });
+    assert_eq!(app.count_users_to(None, 5).unwrap(), Counted { users: 5, more: true });
+}
+
+#[test]
+fn users_of_a_selection_are_listed_counted_exported_and_run_alike() {
+    let (_database, app, north) = alike();
+    app.save_filter("bergs", "username co \"berg\"").unwrap();
+    let everyone = UserSelection::default();
+    let search = |text: &str| UserSelection { search: text.to_owned(), ..UserSelection::default() };
+    let selections = [
+        (everyone.clone(), 6),
+        (search("ana"), 5),
+        (search("Ana"), 5),
+        (search(" 3 "), 2),
+        (search("%"), 1),
+        (search("a\"b"), 1),
+        (search("\u{10ffff}"), 1),
+        (search("  "), 6),
+        (search("nobody"), 0),
+        (search("a\0"), 0),
+        (UserSelection::filtered("bergs"), 2),
+        (UserSelection { filter: "bergs".to_owned(), ..search("ana") }, 2),
+        (UserSelection { filter: "email sw \"c\"".to_owned(), ..search("ana") }, 1),
+        (UserSelection { organization: Some(north), ..search("ana") }, 1),
+        (UserSelection { organization: Some(north), ..everyone.clone() }, 2),
+        (UserSelection { organization: Some(north + 1), ..search("ana") }, 0),
+        (UserSelection { ids: vec![4, 2, 99], ..everyone.clone() }, 2),
+        (UserSelection { ids: vec![4, 2], filter: "bergs".to_owned(), ..search("ana.b") }, 2),
+        (UserSelection { ids: vec![5], ..search("ana.b") }, 0),
+    ];
+    for (selection, size) in selections {
+        let selected = app.select_users(&selection).unwrap();
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        let run = app.run(
+            &rollcall_app::runs::Request {
+                choice: Choice::Users(selection.clone()),
+                ..request("user.klass = 'x'", Mode::Preview)
+            },
+            &Stop::default(),
+            &mut Nobody,
+        );
+        let list = listed(&app, &selection);
+        assert_eq!(list.len(), size, "{selection:?}");
+        assert_eq!(selected.count().unwrap(), size as u64, "{selection:?}");
+        assert_eq!(selected.count_to(1).unwrap().more, size > 1, "{selection:?}");
+        let exported = selected.export().unwrap().map(|user| user.unwrap().username);
+        assert_eq!(exported.collect::<Vec<_>>(), list, "{selection:?}");
+        let run = run.unwrap();
+        assert_eq!(run.targets, size as u64, "{selection:?}");
+        let targets: Vec<_> = outcomes(&app, &run).into_iter().filter_map(|each| each.username).collect();
+        assert_eq!(sorted(targets), sorted(list), "{selection:?}: {}", run.selection);
+    }
+}
+
+#[test]
+fn a_run_keeps_what_was_searched_for() {
+    let (_database, app, _) = alike();
+    app.save_filter("bergs", "username co \"berg\"").unwrap();
+    let kept = |selection: UserSelection| {
+        let choice = Choice::Users(selection);
+        let request = rollcall_app::runs::Request { choice, ..request("user.klass = 'x'", Mode::Preview) };
+        let run = app.run(&request, &Stop::default(), &mut Nobody).unwrap();
+        let again = app.find_run(run.id).unwrap().selection;
+        assert_eq!(again, run.selection);
+        again
+    };
+    let search = UserSelection { search: " Ana ".to_owned(), ..UserSelection::default() };
+    let both = UserSelection { filter: "bergs".to_owned(), ..search.clone() };
+    let searched = |name: Option<&str>, filter: Option<&str>| Selection::Search {
+        search: "Ana".to_owned(),
+        name: name.map(str::to_owned),
+        filter: filter.map(str::to_owned),
+    };
+    assert_eq!(kept(UserSelection { search: " ".to_owned(), ..UserSelection::default() }), Selection::All);
+    assert_eq!(kept(search.clone()), searched(None, None));
+    assert_eq!(kept(search).to_string(), "search \"Ana\"");
+    assert_eq!(kept(both.clone()), searched(Some("bergs"), Some("username co \"berg\"")));
+    assert_eq!(kept(both).to_string(), "search \"Ana\" and bergs: username co \"berg\"");
+    let numbers = UserSelection { ids: vec![2, 4], ..UserSelection::default() };
+    assert_eq!(kept(numbers).to_string(), "obj_id eq 2 or obj_id eq 4");
+
+    // A cursor of one list leads nowhere in another.
+    let selected = app.select_users(&UserSelection::filtered("bergs")).unwrap();
+    let key = app
+        .select_users(&UserSelection { search: "ana".to_owned(), ..UserSelection::default() })
+        .unwrap()
+        .list(None, 1)
+        .unwrap()[0]
+        .key
+        .clone();
+    assert_eq!(selected.list(Some(&key), 1).unwrap_err().to_string(), "the cursor is of another list");
+    let many = UserSelection { ids: (0..1_001).collect(), ..UserSelection::default() };
+    assert!(app.select_users(&many).is_err());
 }

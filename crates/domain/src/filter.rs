@@ -13,11 +13,13 @@
 
 mod parse;
 mod relative;
+mod search;
 mod show;
 mod subject;
 
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_TERMS, ParseError, parse};
 pub use relative::{Moment, UNITS};
+pub use search::Search;
 pub use subject::Subject;
 
 use crate::{Field, ItemKind, Kind, User, ValueRef};

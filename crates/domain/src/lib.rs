@@ -27,6 +27,7 @@ mod request_key;
 mod rights;
 mod run;
 mod saved;
+mod status;
 mod time;
 mod upload;
 mod user;
@@ -62,6 +63,7 @@ pub use saved::{
     MAX_SCRIPT_BYTES, SavedFilter, SavedName, ScriptVersion, check_saved_name, full_name, is_saved_name,
     nearest,
 };
+pub use status::Status;
 pub use time::{CivilDate, Timestamp, Zone};
 pub use upload::{Upload, UploadId};
 pub use user::{MAX_TEXT_BYTES, MAX_USER_ID, MAX_USERNAME_BYTES, User, UserId};

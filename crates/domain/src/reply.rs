@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::{Item, Operator, Profile, Timestamp, User};
+use crate::{Item, Operator, Profile, Status, Timestamp, User};
 
 /// Check items that set something although they are written as a comparison: no request has a limit in it.
 const LIMITS: [&str; 3] = ["simultaneous-use", "expire-after", "login-time"];
@@ -42,11 +42,10 @@ impl Reply {
     #[must_use]
     pub fn to(user: &User, profiles: &[Profile], now: Timestamp) -> Self {
         let nothing = Self { rejected: None, conditions: Vec::new(), checks: Vec::new(), items: Vec::new() };
-        if !user.is_active {
-            return Self { rejected: Some("the user is inactive".into()), ..nothing };
-        }
-        if user.expiration.is_some_and(|expiration| expiration <= now) {
-            return Self { rejected: Some("the user has expired".into()), ..nothing };
+        match user.status(now) {
+            Status::Active => {}
+            Status::Expired => return Self { rejected: Some("the user has expired".into()), ..nothing },
+            Status::Inactive => return Self { rejected: Some("the user is inactive".into()), ..nothing },
         }
         let bare = |rows: &[crate::ItemRow]| -> Vec<Item> {
             let item = |row: &crate::ItemRow| Item {

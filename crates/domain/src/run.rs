@@ -108,6 +108,17 @@ pub enum Selection {
         /// Its text at the time.
         text: String,
     },
+    /// The users that a search finds.
+    Search {
+        /// What was searched for.
+        search: String,
+        /// The name of the filter that selects from them, if there is one and it is saved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The text of that filter at the time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
+    },
     /// The users that the rows of a file name.
     Rows {
         /// The file's name.
@@ -151,6 +162,14 @@ impl fmt::Display for Selection {
             Self::All => f.write_str("every user"),
             Self::Filter { name: Some(name), text } => write!(f, "{name}: {text}"),
             Self::Filter { name: None, text } => f.write_str(text),
+            Self::Search { search, name, filter } => {
+                write!(f, "search {search:?}")?;
+                match (name, filter) {
+                    (Some(name), Some(text)) => write!(f, " and {name}: {text}"),
+                    (None, Some(text)) => write!(f, " and {text}"),
+                    (_, None) => Ok(()),
+                }
+            }
             Self::Rows { file, column, field, left_out } => {
                 write!(f, "the rows of {file}, by {column}")?;
                 if column != field.name() {

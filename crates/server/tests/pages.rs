@@ -96,7 +96,7 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     let browser = Browser::signed_in(&server, "ana");
     let start = browser.page("/");
     assert!(start.contains("3 users") && start.contains("Nothing was run yet"), "{start}");
-    let month = "/users?filter=is_active%20eq%20true%20and%20expiration%20ge%20now%20and%20";
+    let month = "/users?filter=is_active%20eq%20true%20and%20expiration%20gt%20now%20and%20";
     assert!(start.contains("Active users who expire, by month") && start.contains(month), "{start}");
 
     // A filter with a mistake is told in place, one without selects.
@@ -865,5 +865,107 @@ fn an_account_is_looked_after_by_forms() {
     ana.done("/organizations", &[("act", "add"), ("new", "West")]);
     ana.done("/organizations", &[("act", "rename"), ("name", "West"), ("new", "East")]);
     assert!(ana.page("/organizations").contains("East"));
+    server.end();
+}
+
+#[test]
+fn status_of_a_user_is_active_expired_or_inactive() {
+    let desk = Desk::new();
+    desk.import(
+        "username,expiration,is_active\nann,,true\nben,2020-01-01,true\ncid,2020-01-01,false\ndan,,false\neve,2099-01-01,true\n",
+    );
+    desk.write("password", format!("{PASSWORD}\n"));
+    desk.ok(&["administrators", "add", "ana", "--grant", "admin"]);
+    desk.shell("rollcall administrators password ana < password").exits(0);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let (list, table) = (ana.page("/users"), desk.ok(&["users", "list"]).out);
+    for (name, status, badge) in [
+        ("ann", "active", "badge good"),
+        ("ben", "expired", "badge warn"),
+        ("cid", "inactive", "badge bad"),
+        ("dan", "inactive", "badge bad"),
+        ("eve", "active", "badge good"),
+    ] {
+        let row = list.split("<tr>").find(|row| row.contains(&format!("/users/{name}\"")));
+        let header = ana.page(&format!("/users/{name}"));
+        let header = header.split("</main>").next().unwrap().split("<h1>").nth(1).unwrap();
+        for shown in [row.unwrap(), header.split("<ul").next().unwrap()] {
+            assert!(shown.contains(badge) && shown.contains(&format!("</span> {status}</span>")), "{shown}");
+        }
+        let line = table.lines().find(|line| line.contains(name)).unwrap();
+        assert!(line.split_whitespace().any(|cell| cell == status), "{table}");
+        let details = desk.ok(&["users", "show", name]).out;
+        let line = details.lines().find(|line| line.starts_with("status")).unwrap();
+        assert_eq!(line.split_whitespace().nth(1), Some(status), "{details}");
+    }
+    server.end();
+}
+
+#[test]
+fn an_earlier_version_of_a_script_runs_as_shown_and_is_not_saved_over() {
+    let desk = site();
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let save = |source: &str, version: &str| {
+        ana.post("/scripts/give", &[("act", "save"), ("source", source), ("version", version)])
+    };
+    ana.done("/new-script", &[("name", "give"), ("act", "save"), ("source", "user.klass = 'one'")]);
+    assert_eq!(save("user.klass = 'two'", "1").status, 303);
+
+    // The page of an earlier version cannot be edited, says so, and leads to a run of that version.
+    let old = ana.page("/scripts/give?version=1");
+    assert!(old.contains("Version 1 of 2, read-only.") && old.contains("Restore version 1"), "{old}");
+    assert!(old.contains(" readonly") && !old.contains("data-save"), "{old}");
+    assert!(old.contains("href=\"/runs/new?script=give%401\">Run version 1</a>"), "{old}");
+    let latest = ana.page("/scripts/give");
+    assert!(!latest.contains("read-only") && latest.contains("data-save"), "{latest}");
+    assert!(latest.contains("href=\"/runs/new?script=give%402\">Run</a>"), "{latest}");
+    let fields = [("act", "save"), ("source", "pass"), ("version", "2"), ("shown", "1")];
+    let refused = ana.post("/scripts/give", &fields);
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains("version 1 is read-only"), "{}", refused.text);
+    let fields =
+        [("act", "try"), ("source", "user.klass = 'one'"), ("version", "2"), ("shown", "1"), ("user", "n1")];
+    let tried = ana.post("/scripts/give", &fields).text;
+    assert!(tried.contains("Version 1 of 2, read-only.") && tried.contains("</span>one</ins>"), "{tried}");
+
+    let class = |run: &str| {
+        let page = ana.ended(run);
+        page.split("now </span>").nth(1).unwrap().split('<').next().unwrap().to_owned()
+    };
+    let start = |wizard: &str, who: &str| {
+        let script = hidden(wizard, "script");
+        ana.done("/runs/new", &[("script", &script), ("who", who), ("once", &hidden(wizard, "once"))])
+    };
+    let wizard = ana.page("/runs/new?script=give%401&who=all");
+    assert!(wizard.contains("version 1 <small>(the latest is version 2)</small>"), "{wizard}");
+    assert!(wizard.contains("<option selected>give@1</option>"), "{wizard}");
+    let run = start(&wizard, "all");
+    assert_eq!(class(&run), "one");
+    let page = ana.page(&run);
+    assert!(page.contains("give@1, preview</h1>") && page.contains("· give@1</p>"), "{page}");
+
+    // What the page has shown is run, though a newer version was saved since.
+    let wizard = ana.page("/runs/new?script=give&who=all");
+    assert!(wizard.contains("<option selected>give</option>") && wizard.contains("version 2"), "{wizard}");
+    assert_eq!(save("user.klass = 'three'", "2").status, 303);
+    assert_eq!(class(&start(&wizard, "all")), "two");
+
+    // Two people save: the second sees both texts, and writes over nothing that was not shown.
+    let conflict = save("user.klass = 'mine'", "2");
+    assert_eq!(conflict.status, 412);
+    assert!(
+        conflict.text.contains("Someone else saved version 3 while you were editing"),
+        "{}",
+        conflict.text
+    );
+    for line in ["-user.klass = &#39;three&#39;", "+user.klass = &#39;mine&#39;"] {
+        assert!(conflict.text.contains(line), "{line}: {}", conflict.text);
+    }
+    assert!(conflict.text.contains("\nuser.klass = &#39;mine&#39;</textarea>"), "{}", conflict.text);
+    assert_eq!(hidden(&conflict.text, "version"), "3");
+    assert_eq!(save("user.klass = 'mine'", &hidden(&conflict.text, "version")).status, 303);
+    assert_eq!(ana.done("/scripts/give/history", &[("version", "3")]), "/scripts/give?done=restored");
     server.end();
 }

@@ -30,6 +30,9 @@ sql! {
     );
 }
 
+/// Usernames and e-mail addresses have fewer characters.
+const LONGEST: usize = 1_024;
+
 /// One way to look for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look<'a> {
@@ -85,11 +88,10 @@ impl Store {
     ) -> Result<Vec<User>, StoreError> {
         let scope = scope::text(scope);
         let end = match look {
-            Look::Usernames(start) | Look::Emails(start) => match after_all_that_start_with(start) {
-                Some(end) => end,
-                // Nothing comes after the last character there is.
-                None => return Ok(Vec::new()),
-            },
+            Look::Usernames(start) | Look::Emails(start) => {
+                // Nothing comes after the last character there is, but no field holds so many of them.
+                after_all_that_start_with(start).unwrap_or_else(|| char::MAX.to_string().repeat(LONGEST))
+            }
             _ => String::new(),
         };
         self.read(|tx| {

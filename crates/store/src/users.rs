@@ -31,7 +31,7 @@ const SELECT: Sql = Sql {
 const IDS: &str = "SELECT u.id FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 const COUNT: &str = "SELECT count(*) FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 
-const COUNT_SOME: &str =
+pub(crate) const COUNT_SOME: &str =
     "SELECT count(*) FROM (SELECT 1 FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE ";
 
 /// What is done to one user.

@@ -46,7 +46,7 @@ use rollcall_store::{List, StoreError};
 
 use crate::error::conflict;
 use crate::pages::{first, pages};
-use crate::{App, AppError, ReadFilter, holder};
+use crate::{App, AppError, SelectedUsers, UserSelection, holder};
 pub use apply::ApplyRequest;
 pub use approve::Approved;
 pub use bad_rows::{BadRowsFile, LINE_COLUMN, REASON_COLUMN};
@@ -97,10 +97,8 @@ pub struct Engine {
 /// The users that a run is wanted for.
 #[derive(Debug)]
 pub enum Choice {
-    /// Every user.
-    All,
-    /// Those that a filter selects: its text, or the name of a saved one.
-    Filter(String),
+    /// Those of a selection.
+    Users(UserSelection),
     /// The rows of a file.
     Rows(Box<ChosenRows>),
     /// Targets of an earlier run, with their rows: those with this outcome, or all.
@@ -179,6 +177,17 @@ impl App {
     }
 
     fn run_now(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
+        let narrowed = match &request.choice {
+            Choice::Users(UserSelection { organization: Some(organization), .. }) => {
+                Some(self.within(*organization))
+            }
+            _ => None,
+        };
+        narrowed.as_ref().unwrap_or(self).run_for(request, stop, observer)
+    }
+
+    /// Runs a script within the organization that `request` means.
+    fn run_for(&self, request: &Request, stop: &Stop, observer: &mut dyn Observer) -> Result<Run, AppError> {
         let permit = self.may_run(request.mode)?;
         let now = self.clock.now();
         let (name, source) = (&request.script.name, &request.script.source);
@@ -188,19 +197,18 @@ impl App {
             Ok(read) => read.params.check(&request.params, &self.zone).map_err(AppError::Params)?,
             Err(_) => ParamValues::default(),
         };
-        let filter = match &request.choice {
-            Choice::Filter(text) => Some(self.filter_at(text, now)?),
+        let selected = match &request.choice {
+            Choice::Users(selection) => Some(self.select_at(selection, now)?),
             _ => None,
         };
-        let own = permit.narrow(filter.as_ref().map(|filter| &filter.tree));
+        let own = permit.narrow(selected.as_ref().and_then(SelectedUsers::tree));
         let earlier = match request.choice {
             Choice::Outcomes(run, _) | Choice::Retry(run) => Some(self.run_at_rest(run)?),
             _ => None,
         };
-        let (selection, list) = match (&request.choice, &filter, &earlier) {
-            (Choice::Filter(_), Some(ReadFilter { name, text, tree }), _) => {
-                let tree = own.as_ref().unwrap_or(tree);
-                (Selection::Filter { name: name.clone(), text: text.clone() }, List::Filter(tree))
+        let (selection, list) = match (&request.choice, &selected, &earlier) {
+            (Choice::Users(_), Some(selected), _) => {
+                (selected.kept(), own.as_ref().map_or(List::All, List::Filter))
             }
             (Choice::Outcomes(run, outcome), _, Some(earlier)) => {
                 (Selection::Outcomes { run: *run, outcome: *outcome }, List::Outcomes(earlier, *outcome))
@@ -209,7 +217,7 @@ impl App {
             (Choice::Rows(rows), _, _) => {
                 (rows.selection.clone(), List::Staged(&rows.staging, &rows.columns))
             }
-            _ => (Selection::All, own.as_ref().map_or(List::All, List::Filter)),
+            _ => unreachable!("a selection or an earlier run was read above"),
         };
         // The users of an earlier run are those that it could touch, which may be fewer, but never more.
         if let Some(earlier) = earlier.as_ref().filter(|earlier| !permit.owns(earlier)) {

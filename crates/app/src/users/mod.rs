@@ -2,6 +2,7 @@ mod add;
 mod edit;
 mod revert;
 mod search;
+mod selection;
 
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{Right, User, UserId};
@@ -14,6 +15,7 @@ pub use add::NewUser;
 pub use edit::UserEdit;
 pub use revert::Reverting;
 pub use search::{Found, SearchKey};
+pub use selection::{ListKey, Listed, SelectedUsers, UserSelection, Users};
 
 /// Users are read in pages of this many.
 const PAGE: u32 = 1_000;

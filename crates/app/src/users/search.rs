@@ -1,11 +1,9 @@
+use rollcall_domain::filter::Search;
 use rollcall_domain::{Right, User, UserId};
 use rollcall_store::Look;
 use serde::{Deserialize, Serialize};
 
 use crate::{App, AppError};
-
-/// A longer text is in no field that is looked at.
-const LONGEST: usize = 1_024;
 
 /// Where a search has come to; what is in it means nothing to anybody else.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,19 +24,17 @@ pub struct Found {
 }
 
 impl App {
-    /// The next users after `after` whom somebody may mean who types `text`: whose number, name, external identifier or
-    /// e-mail address it is, then those whose name, and last those whose e-mail address begins with it. What is typed with
-    /// capitals is looked for without them, too.
+    /// The next users after `after` that a search finds, the nearest first: whose number, name, external identifier or
+    /// e-mail address it is, then those whose name, and last those whose e-mail address begins with it. They are the users
+    /// that [`Search::filter`] selects.
     pub fn search_users(
         &self,
-        text: &str,
+        search: &Search,
         after: Option<&SearchKey>,
         limit: u32,
     ) -> Result<Vec<Found>, AppError> {
         let permit = self.may(Right::Look)?;
-        let text = text.trim();
-        let small = text.to_lowercase();
-        let looks = looks(text, &small);
+        let looks = looks(search);
         let mut found = Vec::new();
         let mut key = after.cloned().unwrap_or_default();
         while let Some(look) = looks.get(key.look) {
@@ -63,15 +59,11 @@ impl App {
 }
 
 /// The ways to look for a text, in the order in which they are taken.
-fn looks<'a>(text: &'a str, small: &'a str) -> Vec<Look<'a>> {
-    if text.is_empty() || text.len() > LONGEST || text.contains('\0') {
-        return Vec::new();
-    }
-    let number = text.parse().ok().filter(|id| *id > 0).map(Look::Number);
-    let texts = if small == text { vec![text] } else { vec![text, small] };
+fn looks(search: &Search) -> Vec<Look<'_>> {
+    let texts = search.texts();
     let whole = |text| [Look::Username(text), Look::ExternalId(text), Look::Email(text)];
     let starts = |text| [Look::Usernames(text), Look::Emails(text)];
-    let (exact, begun) =
-        (texts.iter().flat_map(|text| whole(text)), texts.iter().flat_map(|text| starts(text)));
-    number.into_iter().chain(exact).chain(begun).collect()
+    let exact = texts.iter().flat_map(|text| whole(text));
+    let begun = texts.iter().flat_map(|text| starts(text));
+    search.number().map(Look::Number).into_iter().chain(exact).chain(begun).collect()
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_app::runs::{Choice, Engine, Request, Script, Terms};
-use rollcall_app::{Actor, App};
+use rollcall_app::{Actor, App, UserSelection};
 use rollcall_domain::{Mode, Outcome, Run, TargetOutcome, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_store::{Added, Newcomer};
@@ -53,7 +53,7 @@ pub fn request(source: &str, mode: Mode) -> Request {
         script: Script { version: None, name: "test.py".to_owned(), source: source.to_owned() },
         mode,
         report: false,
-        choice: Choice::All,
+        choice: Choice::Users(UserSelection::default()),
         params: Vec::new(),
         engine: Engine {
             python: PathBuf::from("python3"),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::runs::{ApplyRequest, Choice, Request, Script, Terms, UndoRequest};
-use rollcall_app::{App, EXPORT_COLUMNS, export_row};
+use rollcall_app::{App, EXPORT_COLUMNS, UserSelection, export_row};
 use rollcall_domain::{Mode, Outcome, RunState};
 use rollcall_store::{Location, Store, StoreError};
 
@@ -67,7 +67,7 @@ impl Demo {
             script: Script { name: SCRIPT_FILE.to_owned(), version: None, source: SCRIPT.to_owned() },
             mode: Mode::Preview,
             report: false,
-            choice: Choice::All,
+            choice: Choice::Users(UserSelection::default()),
             params: Vec::new(),
             engine: self.engine.engine(),
             terms,

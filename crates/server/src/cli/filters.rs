@@ -66,7 +66,6 @@ impl Filters {
                     Some(old) => tell(format_args!("filter {name} is replaced; it was: {}", old.filter)),
                     None => tell(format_args!("filter {name} is saved")),
                 }
-                let filter = site.filter(&filter)?;
                 let users = site.count_users(&filter)?;
                 tell(format_args!("it selects {} now", counted(users, "user")));
             }
@@ -87,7 +86,6 @@ impl Filters {
                 }
             }
             Self::Count { filter } => {
-                let filter = site.filter(&filter)?;
                 let mut out = crate::output::raw_stdout();
                 std::io::Write::write_fmt(&mut out, format_args!("{}\n", site.count_users(&filter)?))?;
                 std::io::Write::flush(&mut out)?;

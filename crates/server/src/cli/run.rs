@@ -1,8 +1,8 @@
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
-use rollcall_app::AppError;
 use rollcall_app::runs::{Choice, Terms};
+use rollcall_app::{AppError, UserSelection};
 use rollcall_domain::{Mode, Outcome};
 
 use super::rows::RowsArgs;
@@ -13,7 +13,7 @@ use crate::failure::Usage;
 use crate::remote::{Listed, Wanted};
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("who").required(true).args(["filter", "all", "csv", "targets_from"]), after_help = "Examples:\n  \
+#[command(group = ArgGroup::new("who").required(true).multiple(true).args(["filter", "search", "all", "csv", "targets_from"]), after_help = "Examples:\n  \
                   rollcall run extend.py --filter 'klass eq \"business\"' --param days=30     what would it do?\n  \
                   rollcall run extend.py --filter 'klass eq \"business\"' --param days=30 --apply\n  \
                   rollcall run set_klass.py --csv new-classes.xlsx --skip-unmatched\n  \
@@ -26,14 +26,17 @@ pub(super) struct Run {
     /// The script: a Python file, or the name of a saved one (extend, or extend@2 for its version 2)
     script: String,
     /// Run it for the users that this filter selects: a condition, or the name of a saved one
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", conflicts_with_all = ["all", "csv", "targets_from"])]
     filter: Option<String>,
+    /// Run it for the users that a search finds, as 'users list --search' shows them; with --filter, for those of them
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["all", "csv", "targets_from"])]
+    search: Option<String>,
     /// Run it for every user
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["csv", "targets_from"])]
     all: bool,
     /// Run it for the targets of an earlier run: all of them, or those with one outcome, such as 7:failed
     /// or latest:failed
-    #[arg(long, value_name = "RUN[:OUTCOME]", value_parser = targets_from)]
+    #[arg(long, value_name = "RUN[:OUTCOME]", value_parser = targets_from, conflicts_with = "csv")]
     targets_from: Option<(RunName, Option<Outcome>)>,
     /// A parameter that the script declares; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
@@ -85,16 +88,16 @@ impl Run {
             read.params.check(&self.params, site.zone()?).map_err(AppError::Params)?;
             scripts::warn(&script.name, &read);
         }
-        let list = match (self.filter, self.targets_from, &self.rows.csv) {
-            (Some(filter), ..) if filter.trim().is_empty() => {
-                return Err(Usage("--filter: the filter is empty; every user is --all".to_owned()).into());
+        for (option, text) in [("filter", &self.filter), ("search", &self.search)] {
+            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                let why = format!("--{option}: the {option} is empty; every user is --all");
+                return Err(Usage(why).into());
             }
-            (Some(filter), ..) => Listed::Chosen(Choice::Filter(filter)),
-            (_, Some((run, outcome)), _) => {
-                Listed::Chosen(Choice::Outcomes(run.find_to_act(&site)?, outcome))
-            }
-            (_, _, Some(file)) => self.rows.read(&site, file)?,
-            (None, None, None) => Listed::Chosen(Choice::All),
+        }
+        let list = match (self.targets_from, &self.rows.csv) {
+            (Some((run, outcome)), _) => Listed::Chosen(Choice::Outcomes(run.find_to_act(&site)?, outcome)),
+            (None, Some(file)) => self.rows.read(&site, file)?,
+            (None, None) => Listed::Chosen(Choice::Users(UserSelection::asked(self.filter, self.search)?)),
         };
         let wanted = Wanted {
             script,

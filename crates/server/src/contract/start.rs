@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::file::{FileFormat, HiddenCells, Quote};
 
-/// The users that a run is wanted for: say exactly one of these.
+/// The users that a run is wanted for: say exactly one of these; `filter` and `search` go together.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Targets {
@@ -18,6 +18,9 @@ pub(crate) struct Targets {
     pub(crate) all: Option<bool>,
     /// Those that a filter selects: a condition, or the name of a saved one.
     pub(crate) filter: Option<String>,
+    /// Those that this finds, as `GET /users` does; with `filter`, those of them that it selects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) search: Option<String>,
     /// The rows of a file that was sent ahead.
     pub(crate) rows: Option<RowsOf>,
     /// The targets of an earlier run, with their rows.

@@ -24,6 +24,7 @@ pub(crate) use address::Address;
 pub(crate) use client::{Client, Items};
 pub(crate) use refused::Refused;
 pub(crate) use start::{Listed, Wanted};
+pub(crate) use users::asking_for;
 
 /// Where commands are done.
 pub(crate) enum Site {

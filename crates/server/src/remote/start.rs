@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rollcall_app::UserSelection;
 use rollcall_app::runs::{
     Again, ApplyRequest, Choice, Engine, Observer, Request, ResumeRequest, RetryRequest, Script, Stop, Terms,
     TrialRequest, UndoRequest,
@@ -233,8 +234,13 @@ impl Client {
         let (script, source) = named(&wanted.script);
         let mut upload = None;
         let targets = match wanted.list {
-            Listed::Chosen(Choice::All) => Targets { all: Some(true), ..Targets::default() },
-            Listed::Chosen(Choice::Filter(text)) => Targets { filter: Some(text), ..Targets::default() },
+            Listed::Chosen(Choice::Users(selection)) if selection.is_everyone() => {
+                Targets { all: Some(true), ..Targets::default() }
+            }
+            Listed::Chosen(Choice::Users(UserSelection { search, filter, .. })) => {
+                let some = |text: String| (!text.is_empty()).then_some(text);
+                Targets { filter: some(filter), search: some(search), ..Targets::default() }
+            }
             Listed::Chosen(Choice::Outcomes(run, outcome)) => {
                 let outcome = outcome.map(|outcome| outcome.name().to_owned());
                 Targets { run: Some(OfRun { run, outcome }), ..Targets::default() }

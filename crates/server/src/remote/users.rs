@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Read;
 
-use rollcall_app::{Imported, ReadFilter};
+use rollcall_app::{Imported, SelectedUsers, UserSelection};
 use rollcall_domain::{Change, Field, Refusal, Reply, RunId, User, UserId, UserPassword, diff};
 use rollcall_store::Event;
 use serde_json::{Map, json};
@@ -15,56 +15,49 @@ use super::{Address, Client, Items, Refused, Site, here, there};
 use crate::contract::{self, Count};
 
 /// Which users are wanted.
+#[derive(Debug)]
 pub(crate) enum Selected {
     /// As it was read here.
-    Read(ReadFilter),
+    Read(Box<SelectedUsers>),
     /// As it was typed: a server reads it.
-    Typed(String),
+    Typed(UserSelection),
 }
 
-/// A filter that a server reads is not read here.
-fn read(selected: Option<&Selected>) -> Option<&ReadFilter> {
-    match selected {
-        Some(Selected::Read(filter)) => Some(filter),
-        _ => None,
-    }
-}
-
-fn typed(selected: Option<&Selected>) -> Option<&str> {
-    selected.map(|selected| match selected {
-        Selected::Read(filter) => filter.text.as_str(),
-        Selected::Typed(text) => text,
-    })
+/// An address with a selection of users.
+pub(crate) fn asking_for(address: Address, UserSelection { filter, search, .. }: &UserSelection) -> Address {
+    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+    address.with("filter", some(filter)).with("search", some(search))
 }
 
 impl Site {
-    /// Reads a filter: its text, or the name of a saved one. A server finds what is wrong with it when it is used.
-    pub(crate) fn filter(&self, text: &str) -> anyhow::Result<Selected> {
+    /// Reads a selection of users. A server finds what is wrong with its filter when it is used.
+    pub(crate) fn select(&self, selection: UserSelection) -> anyhow::Result<Selected> {
         match self {
-            Self::Here(app) => Ok(Selected::Read(app.filter(text)?)),
-            Self::There(_) => Ok(Selected::Typed(text.to_owned())),
+            Self::Here(app) => Ok(Selected::Read(Box::new(app.select_users(&selection)?))),
+            Self::There(_) => Ok(Selected::Typed(selection)),
         }
     }
 
     /// How many users a filter selects.
-    pub(crate) fn count_users(&self, filter: &Selected) -> anyhow::Result<u64> {
+    pub(crate) fn count_users(&self, filter: &str) -> anyhow::Result<u64> {
         match self {
-            Self::Here(app) => Ok(app.count_users(read(Some(filter)).map(|filter| &filter.tree))?),
+            Self::Here(app) => Ok(app.count_users(Some(&app.filter(filter)?.tree))?),
             Self::There(client) => {
-                let asked = json!({ "filter": typed(Some(filter)) });
+                let asked = json!({ "filter": filter });
                 Ok(client.tell::<Count>(Method::POST, &Address::of(&["filter-checks"]), &asked)?.users)
             }
         }
     }
 
-    /// The users that `filter` selects (none: all), by number.
-    pub(crate) fn users<'a>(&'a self, filter: Option<&'a Selected>) -> anyhow::Result<Items<'a, User>> {
-        match self {
-            Self::Here(app) => Ok(here(app.users(read(filter).map(|filter| &filter.tree))?)),
-            Self::There(client) => {
-                let address = Address::of(&["users"]).with("filter", typed(filter));
+    /// The users that are selected.
+    pub(crate) fn users<'a>(&'a self, selected: &'a Selected) -> anyhow::Result<Items<'a, User>> {
+        match (self, selected) {
+            (_, Selected::Read(selected)) => Ok(here(selected.all()?)),
+            (Self::There(client), Selected::Typed(selection)) => {
+                let address = asking_for(Address::of(&["users"]), selection);
                 Ok(there(client.pages::<contract::User>(address)?))
             }
+            (Self::Here(_), Selected::Typed(_)) => anyhow::bail!("the selection was not read here"),
         }
     }
 

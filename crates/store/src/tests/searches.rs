@@ -1,8 +1,12 @@
 //! Searches: each look walks along an index, from where the one before has ended.
 
+use rollcall_domain::filter::Search;
+
 use super::*;
 use crate::Look;
-use crate::db::{Sql, Tx, numbered};
+use crate::db::{Arg, Dialect, Sql, Tx, numbered};
+use crate::filter::{Condition, Shape};
+use crate::users::COUNT_SOME;
 
 const SIX: [Look<'static>; 6] = [
     Look::Number(7),
@@ -59,6 +63,28 @@ fn every_look_walks_along_an_index() {
     }
 }
 
+/// The statement that counts the users of a search, and its values.
+fn counting(dialect: Dialect) -> (String, Vec<Arg<'static>>) {
+    let search = Search::new("USER71234").unwrap().filter();
+    let Condition { sql, values, .. } = Condition::new(Some(&search), Shape::Whole, dialect);
+    (format!("{COUNT_SOME}{sql} LIMIT 10001) AS counted"), values)
+}
+
+#[test]
+fn counting_a_search_walks_along_indexes() {
+    let fixture = file_fixture(50);
+    let connection = fixture.raw();
+    connection.execute_batch(filters::A_MILLION).unwrap();
+    let (sql, _) = counting(Dialect::Sqlite);
+    let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let count = query.parameter_count();
+    let lines = query
+        .query_map(rusqlite::params_from_iter(vec!["user71234"; count]), |row| row.get::<_, String>(3))
+        .unwrap();
+    let plan = lines.map(Result::unwrap).collect::<Vec<_>>().join("\n");
+    assert!(plan.contains("MULTI-INDEX OR") && !plan.contains("SCAN u"), "{sql}:\n{plan}");
+}
+
 #[test]
 #[ignore = "needs a server: scripts/with-postgres"]
 fn every_look_walks_along_an_index_on_postgresql() {
@@ -84,6 +110,9 @@ fn every_look_walks_along_an_index_on_postgresql() {
                     assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{mode} {sql}:\n{plan}");
                 }
             }
+            let (sql, values) = counting(tx.dialect());
+            let plan = tx.all(&format!("EXPLAIN {sql}"), &values, |row| row.get::<String>(0))?.join("\n");
+            assert!(plan.contains("BitmapOr") && !plan.contains("Seq Scan on users"), "{sql}:\n{plan}");
             Ok(())
         })
         .unwrap();

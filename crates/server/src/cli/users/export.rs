@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use clap::Args;
 use rollcall_app::{EXPORT_COLUMNS, export_row};
 
+use super::selection;
 use crate::output::{csv_error, raw_stdout, write_json};
-use crate::remote::{Address, Site};
+use crate::remote::{Address, Site, asking_for};
 
 #[derive(Debug, Args)]
 #[command(
@@ -16,6 +17,9 @@ pub(crate) struct Export {
     /// Only the users that this filter selects: a condition, or the name of a saved one
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
+    /// Only the users that this finds, as 'users list --search' shows them
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     /// CSV, or one JSON object a line
     #[arg(long, value_enum, default_value_t)]
     format: ExportFormat,
@@ -35,6 +39,7 @@ enum ExportFormat {
 
 impl Export {
     pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let selection = selection(self.filter, self.search)?;
         let app = match site {
             Site::Here(app) => app,
             Site::There(client) => {
@@ -42,15 +47,15 @@ impl Export {
                     ExportFormat::Json => ("users.jsonl", None),
                     ExportFormat::Csv => ("users.csv", self.raw.then_some(true)),
                 };
-                let address = Address::of(&[file]).with("filter", self.filter).with("raw", raw);
+                let address = asking_for(Address::of(&[file]), &selection).with("raw", raw);
                 client.copy(&address, &mut raw_stdout())?;
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        let filter = self.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        let selected = app.select_users(&selection)?;
         let organizations: HashMap<_, _> =
             app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
-        let users = app.export(filter.as_ref())?;
+        let users = selected.export()?;
         let mut out = raw_stdout();
         if self.format == ExportFormat::Json {
             for user in users {

@@ -1,8 +1,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_domain::User;
+use rollcall_app::UserSelection;
+use rollcall_domain::{Clock, SystemClock, Timestamp, User};
 
+use super::selection;
 use crate::output::{Format, Listing};
 use crate::remote::Site;
 use crate::show::Times;
@@ -14,6 +16,10 @@ pub(crate) struct List {
     /// Only the users that this filter selects: a condition, or the name of a saved one
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
+    /// Only the users that this finds: a number, a name, an external identifier or an e-mail address, or how a name or an
+    /// address begins; the nearest first
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -24,23 +30,28 @@ pub(crate) struct List {
 
 const COLUMNS: [&str; 8] =
     ["obj_id", "username", "first_name", "last_name", "email", "is_active", "expiration", "profiles"];
+/// The columns of a table: people see the status.
+const SHOWN: [&str; 8] =
+    ["obj_id", "username", "first_name", "last_name", "email", "status", "expiration", "profiles"];
 
 impl List {
     pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
-        let filter = self.filter.as_deref().map(|text| site.filter(text)).transpose()?;
-        let users = site.users(filter.as_ref())?;
+        let is_table = self.format == Format::Table;
+        let selected = site.select(selection(self.filter, self.search)?)?;
+        let users = site.users(&selected)?;
         let times = Times::new(self.format, site.zone()?);
-        let mut listing = Listing::new(self.format, &COLUMNS)?;
+        let mut listing = Listing::new(self.format, if is_table { &SHOWN } else { &COLUMNS })?;
+        let now = SystemClock.now();
         let mut count = 0_usize;
         for user in users.take(self.limit.unwrap_or(usize::MAX)) {
             let user = user?;
-            listing.push(|| cells(&user, &times), &user)?;
+            listing.push(|| cells(&user, &times, is_table.then_some(now)), &user)?;
             count += 1;
         }
         listing.finish()?;
-        if count == 0 && self.format == Format::Table {
+        if count == 0 && is_table {
             // Counting them all would take longer than finding none.
-            match site.users(None)?.next() {
+            match site.users(&site.select(UserSelection::default())?)?.next() {
                 None => tell(format_args!("no users yet; add some with 'rollcall users import FILE.csv'")),
                 Some(_) => tell(format_args!("no user is selected")),
             }
@@ -49,7 +60,8 @@ impl List {
     }
 }
 
-fn cells(user: &User, times: &Times) -> Vec<String> {
+/// The cells of a user; those of a table show the status at the moment `now`.
+fn cells(user: &User, times: &Times, now: Option<Timestamp>) -> Vec<String> {
     let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
     vec![
         user.id.to_string(),
@@ -57,7 +69,7 @@ fn cells(user: &User, times: &Times) -> Vec<String> {
         user.first_name.clone(),
         user.last_name.clone(),
         user.email.clone(),
-        user.is_active.to_string(),
+        now.map_or_else(|| user.is_active.to_string(), |now| user.status(now).to_string()),
         user.expiration.map_or_else(String::new, |time| times.exact(time)),
         profiles.join(";"),
     ]

@@ -10,8 +10,10 @@ mod show;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use rollcall_app::UserSelection;
 
 use super::Context;
+use crate::failure::Usage;
 
 #[derive(Debug, Subcommand)]
 #[command(
@@ -50,4 +52,14 @@ impl Users {
             Self::Export(command) => command.run(&site()?),
         }
     }
+}
+
+/// The users that `--filter` and `--search` ask for; without both: every user.
+pub(super) fn selection(filter: Option<String>, search: Option<String>) -> Result<UserSelection, Usage> {
+    for (option, text) in [("filter", &filter), ("search", &search)] {
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return Err(Usage(format!("--{option}: the {option} is empty; leave it out for every user")));
+        }
+    }
+    UserSelection::asked(filter, search).map_err(|why| Usage(why.to_string()))
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::{EXPORT_COLUMNS, export_row};
-use rollcall_domain::{Field, ItemKind, User};
+use rollcall_domain::{Clock, Field, ItemKind, SystemClock, User};
 
 use crate::output::{Format, Listing, one_line, print_json, stdout};
 use crate::remote::Site;
@@ -54,6 +54,9 @@ fn describe(site: &Site, user: &User) -> anyhow::Result<()> {
             value.push_str(&name.map_or_else(String::new, |each| format!(" ({})", each.name)));
         }
         line(field.name(), &value)?;
+        if field == Field::IsActive {
+            line("status", user.status(SystemClock.now()).name())?;
+        }
     }
     let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
     line("profiles", &profiles.join(", "))?;

@@ -12,7 +12,7 @@ use rollcall_app::runs::{
     Again, ApplyRequest, Choice, Engine, Observer, Progress, Request, ResumeRequest, RetryRequest, Script,
     Stop, Terms, UndoRequest,
 };
-use rollcall_app::{App, AppError};
+use rollcall_app::{App, AppError, UserSelection};
 use rollcall_domain::{self as domain, Mode, RequestKey, RunId, RunQuery, RunState};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -256,10 +256,25 @@ enum Listed {
 
 fn choice(targets: Targets) -> Result<Listed, Problem> {
     let choice = match targets {
-        Targets { all: Some(true), filter: None, run: None, rows: None } => Choice::All,
-        Targets { all: None, filter: Some(filter), run: None, rows: None } => Choice::Filter(filter),
-        Targets { all: None, filter: None, run: None, rows: Some(rows) } => return Ok(Listed::Rows(rows)),
-        Targets { all: None, filter: None, run: Some(OfRun { run, outcome }), rows: None } => {
+        Targets { all: Some(true), filter: None, search: None, run: None, rows: None } => {
+            Choice::Users(UserSelection::default())
+        }
+        Targets { all: None, filter, search, run: None, rows: None }
+            if filter.is_some() || search.is_some() =>
+        {
+            let place = match &filter {
+                Some(filter) if filter.trim().is_empty() => "/targets/filter",
+                _ => "/targets/search",
+            };
+            Choice::Users(
+                UserSelection::asked(filter, search)
+                    .map_err(|why| Problem::invalid(why.to_string()).at(Fault::at(place, why.to_string())))?,
+            )
+        }
+        Targets { all: None, filter: None, search: None, run: None, rows: Some(rows) } => {
+            return Ok(Listed::Rows(rows));
+        }
+        Targets { all: None, filter: None, search: None, run: Some(OfRun { run, outcome }), rows: None } => {
             let outcome = outcome.as_deref().map(str::parse).transpose();
             let outcome = outcome.map_err(|why: domain::Refusal| {
                 Problem::invalid(why.to_string()).at(Fault::at("/targets/run/outcome", why.to_string()))
@@ -267,7 +282,7 @@ fn choice(targets: Targets) -> Result<Listed, Problem> {
             Choice::Outcomes(run, outcome)
         }
         _ => {
-            let why = "say exactly one of all (true), filter, rows and run";
+            let why = "say exactly one of all (true), filter (with or without search), search, rows and run";
             return Err(Problem::invalid(why).at(Fault::at("/targets", why)));
         }
     };

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use rollcall_app::{App, EXPORT_COLUMNS, UserEdit, export_row};
-use rollcall_domain::{RunId, UserId};
+use rollcall_app::{App, EXPORT_COLUMNS, ListKey, UserEdit, UserSelection, export_row};
+use rollcall_domain::{OrganizationId, RunId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
@@ -30,8 +30,12 @@ pub(super) struct Wanted {
     /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
     filter: Option<String>,
     /// What somebody types into a search box: a number, a name, an external identifier or an e-mail address, or how a name
-    /// or an address begins. Not together with `filter`.
+    /// or an address begins. With `filter`: those of them that it selects.
     search: Option<String>,
+    /// Only users with these numbers, with commas between them.
+    ids: Option<String>,
+    /// Only users of the organization with this number.
+    organization_id: Option<OrganizationId>,
     /// The `next` of the part before; missing: the first part.
     cursor: Option<String>,
     /// The most users to be given.
@@ -46,35 +50,42 @@ pub(super) struct Wanted {
 pub(super) struct Taken {
     /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
     filter: Option<String>,
+    /// What somebody types into a search box, as for `GET /users`.
+    search: Option<String>,
+    /// Only users with these numbers, with commas between them.
+    ids: Option<String>,
+    /// Only users of the organization with this number.
+    organization_id: Option<OrganizationId>,
     /// In CSV, leave text that a spreadsheet would take for a formula as it is.
     #[serde(default)]
     raw: bool,
 }
 
-/// A part of the users: those that a filter selects, by number, or those that are searched for, the nearest first.
+/// The selection that a request asks for.
+fn selection(
+    filter: Option<String>,
+    search: Option<String>,
+    ids: Option<&str>,
+    organization: Option<OrganizationId>,
+) -> Result<UserSelection, Problem> {
+    let asked = UserSelection::asked(filter, search).map_err(|why| Problem::invalid(why.to_string()))?;
+    let ids = ids.map_or(Ok(Vec::new()), |ids| ids.split(',').map(|id| id.trim().parse()).collect());
+    let ids = ids.map_err(|_| Problem::invalid("ids: write numbers of users with commas between them"))?;
+    Ok(UserSelection { organization, ids, ..asked })
+}
+
+/// A part of the users: by number, or, of a search without a filter, the nearest first.
 #[utoipa::path(get, path = "/users", tag = "users", params(Wanted), responses((status = 200, body = Page<User>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(asked): Query<Wanted>,
 ) -> Result<Json<Page<User>>, Problem> {
-    let Wanted { filter, search, cursor, limit } = asked;
-    let Some(text) = search else {
-        let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
-        let page = blocking(move || {
-            let filter = filter.as_deref().map(|text| app.filter(text)).transpose()?;
-            let tree = filter.as_ref().map(|filter| &filter.tree);
-            let found = app.users_part(tree, wanted.after.unwrap_or(0), wanted.look_for())?;
-            Ok(wanted.page(found, |user| user.id, User::from))
-        });
-        return Ok(Json(page.await?));
-    };
-    if filter.is_some() {
-        return Err(Problem::invalid("say filter or search, not both"));
-    }
-    let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
+    let Wanted { filter, search, ids, organization_id, cursor, limit } = asked;
+    let selection = selection(filter, search, ids.as_deref(), organization_id)?;
+    let wanted = page::Wanted::<ListKey>::new(cursor.as_deref(), limit)?;
     let page = blocking(move || {
-        let found = app.search_users(&text, wanted.after.as_ref(), wanted.look_for())?;
-        Ok(wanted.page(found, |found| found.key.clone(), |found| User::from(found.user)))
+        let found = app.select_users(&selection)?.list(wanted.after.as_ref(), wanted.look_for())?;
+        Ok(wanted.page(found, |listed| listed.key.clone(), |listed| User::from(listed.user)))
     });
     Ok(Json(page.await?))
 }
@@ -211,7 +222,7 @@ pub(super) async fn history_by_number(
     Ok(Json(page.await?))
 }
 
-/// The users that a filter selects, a JSON object a line, as many as there are.
+/// The users that are selected, a JSON object a line, as many as there are.
 #[utoipa::path(get, path = "/users.jsonl", tag = "users", params(Taken),
     responses((status = 200, content_type = "application/jsonl", body = String)))]
 pub(super) async fn json_lines(
@@ -219,9 +230,9 @@ pub(super) async fn json_lines(
     State(streams): State<Streams>,
     Query(taken): Query<Taken>,
 ) -> Result<Response, Problem> {
+    let selection = selection(taken.filter, taken.search, taken.ids.as_deref(), taken.organization_id)?;
     let write = move |out: &mut Pieces| {
-        let filter = taken.filter.as_deref().map(|text| app.filter(text)).transpose()?;
-        for user in app.export(filter.as_ref())? {
+        for user in app.select_users(&selection)?.export()? {
             write_json(out, &User::from(user?))?;
         }
         Ok(())
@@ -229,7 +240,7 @@ pub(super) async fn json_lines(
     streams.answer("application/jsonl", Some("users.jsonl"), write).await
 }
 
-/// The users that a filter selects as CSV, which imports read again.
+/// The users that are selected, as CSV, which imports read again.
 #[utoipa::path(get, path = "/users.csv", tag = "users", params(Taken),
     responses((status = 200, content_type = "text/csv", body = String)))]
 pub(super) async fn csv(
@@ -237,12 +248,13 @@ pub(super) async fn csv(
     State(streams): State<Streams>,
     Query(taken): Query<Taken>,
 ) -> Result<Response, Problem> {
+    let selection = selection(taken.filter, taken.search, taken.ids.as_deref(), taken.organization_id)?;
     let write = move |out: &mut Pieces| {
-        let filter = taken.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        let selected = app.select_users(&selection)?;
         let organizations = organizations(&app)?;
         let mut writer = ::csv::Writer::from_writer(out);
         writer.write_record(EXPORT_COLUMNS).map_err(csv_error)?;
-        for user in app.export(filter.as_ref())? {
+        for user in selected.export()? {
             writer
                 .write_record(export_row(&user?, &organizations, app.zone(), taken.raw))
                 .map_err(csv_error)?;

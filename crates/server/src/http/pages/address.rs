@@ -86,6 +86,14 @@ pub(super) fn ours(next: Option<&str>) -> &str {
     }
 }
 
+/// An address without a value.
+pub(super) fn without(address: &str, name: &str) -> String {
+    let Some((path, query)) = address.split_once('?') else { return address.to_owned() };
+    let others: Vec<_> =
+        query.split('&').filter(|pair| pair.split('=').next().is_none_or(|key| key != name)).collect();
+    if others.is_empty() { path.to_owned() } else { format!("{path}?{}", others.join("&")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +107,14 @@ mod tests {
             assert_eq!(ours(Some(elsewhere)), "/", "{elsewhere:?}");
         }
         assert_eq!(ours(None), "/");
+    }
+
+    #[test]
+    fn a_value_is_left_out_of_an_address() {
+        let without = |address: &str| without(address, "id");
+        assert_eq!(without("/users"), "/users");
+        assert_eq!(without("/users?id=3"), "/users");
+        assert_eq!(without("/users?a=id&id=3&ids=4&b="), "/users?a=id&ids=4&b=");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use axum::Form;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use rollcall_domain::{Field, User, ValueRef};
+use rollcall_domain::{Field, Timestamp, User, ValueRef};
 
 use super::address::ours;
 use super::see;
@@ -77,10 +77,10 @@ impl Column {
         }
     }
 
-    /// What it says of a user, of an organization of this name, on a page.
-    pub(super) fn cell(self, user: &User, organization: &str, shell: &Shell) -> Cell {
+    /// The cell of a user in an organization of this name, on a page at the moment `now`.
+    pub(super) fn cell(self, user: &User, organization: &str, now: Timestamp, shell: &Shell) -> Cell {
         match self {
-            Self::Field(Field::IsActive) => Cell::State(Badge::of_user(user.is_active)),
+            Self::Field(Field::IsActive) => Cell::State(Badge::of_user(user.status(now))),
             Self::Field(field) => match user.get(field) {
                 ValueRef::Int(value) => Cell::Number(value),
                 ValueRef::Time(None) => Cell::Never,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use rollcall_app::{App, ReadFilter};
+use rollcall_app::{App, AppError, ReadFilter, SelectedUsers, UserSelection};
 
 use crate::http::problem::Problem;
 
@@ -35,4 +35,21 @@ pub(super) fn read_filter(app: &App, text: &str) -> Result<Result<Option<ReadFil
             Err(FilterFault { message, column: at + 1, before, at: there, after: rest.collect() })
         }
     })
+}
+
+/// Reads a selection of users; its filter may have a fault.
+pub(super) fn select_users(
+    app: &App,
+    selection: &UserSelection,
+) -> Result<Result<SelectedUsers, FilterFault>, Problem> {
+    match app.select_users(selection) {
+        Ok(selected) => Ok(Ok(selected)),
+        Err(error @ (AppError::Filter(_) | AppError::NoSuchFilter(_))) => {
+            match read_filter(app, &selection.filter)? {
+                Err(fault) => Ok(Err(fault)),
+                Ok(_) => Err(error.into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -5,12 +5,12 @@ use askama::Template;
 use axum::response::Response;
 use rollcall_app::scripts::{self, Sample};
 use rollcall_app::{App, Counted};
-use rollcall_domain::{Clock, Grant, RunQuery, SystemClock};
+use rollcall_domain::{Clock, Grant, RunQuery, Status, SystemClock};
 use serde::Deserialize;
 
-use super::address::Address;
 use super::runs::Row;
 use super::see;
+use super::selection::SelectionQuery;
 use super::shell::{Shell, Visitor};
 use crate::http::blocking;
 use crate::http::extract::Query;
@@ -27,7 +27,7 @@ const HEIGHT: u64 = 90;
 
 /// Users that a filter selects.
 struct Count {
-    class: &'static str,
+    status: Status,
     link: String,
     counted: Counted,
     /// Of a bar of a thousand.
@@ -62,20 +62,17 @@ struct Page {
     runs: Vec<Row>,
 }
 
-fn count(app: &App, filter: &str) -> Result<(Counted, String), Problem> {
-    let counted = app.count_users_to(Some(&app.filter(filter)?.tree), COUNTED)?;
-    Ok((counted, Address::new("/users").with("filter", filter).text()))
+fn count(app: &App, everyone: &SelectionQuery, filter: &str) -> Result<(Counted, String), Problem> {
+    let selection = everyone.filtered(filter);
+    let counted = app.select_users(&selection.read()?)?.count_to(COUNTED)?;
+    Ok((counted, selection.list().text()))
 }
 
-fn counts(app: &App) -> Result<Vec<Count>, Problem> {
+fn counts(app: &App, everyone: &SelectionQuery) -> Result<Vec<Count>, Problem> {
     let mut counts = Vec::new();
-    for (class, filter) in [
-        ("active", "is_active eq true and not (expiration lt now)"),
-        ("expired", "is_active eq true and expiration lt now"),
-        ("inactive", "is_active eq false"),
-    ] {
-        let (counted, link) = count(app, filter)?;
-        counts.push(Count { class, link, counted, at: 0, width: 0 });
+    for status in Status::ALL {
+        let (counted, link) = count(app, everyone, status.filter())?;
+        counts.push(Count { status, link, counted, at: 0, width: 0 });
     }
     let all = counts.iter().map(|count| count.counted.users).sum::<u64>().max(1);
     let mut before = 0;
@@ -87,7 +84,7 @@ fn counts(app: &App) -> Result<Vec<Count>, Problem> {
     Ok(counts)
 }
 
-fn months(app: &App) -> Result<Vec<Month>, Problem> {
+fn months(app: &App, everyone: &SelectionQuery) -> Result<Vec<Month>, Problem> {
     let today = app.zone().date(SystemClock.now());
     let first = |ahead: i16| {
         let month = i16::from(today.month()) - 1 + ahead;
@@ -97,9 +94,9 @@ fn months(app: &App) -> Result<Vec<Month>, Problem> {
     for (at, ahead) in (0..MONTHS).enumerate() {
         let (from, to) = (first(ahead), first(ahead + 1));
         // Who has expired already is counted elsewhere.
-        let begin = if ahead == 0 { "now".to_owned() } else { format!("\"{from}-01\"") };
-        let filter = format!("is_active eq true and expiration ge {begin} and expiration lt \"{to}-01\"");
-        let (counted, link) = count(app, &filter)?;
+        let begin = if ahead == 0 { "gt now".to_owned() } else { format!("ge \"{from}-01\"") };
+        let filter = format!("is_active eq true and expiration {begin} and expiration lt \"{to}-01\"");
+        let (counted, link) = count(app, everyone, &filter)?;
         months.push(Month { name: from, link, counted, at, height: 0 });
     }
     let most = months.iter().map(|month| month.counted.users).max().unwrap_or(0).max(1);
@@ -144,6 +141,7 @@ pub(super) async fn fill(visitor: Visitor) -> Result<Response, Problem> {
 async fn show(visitor: Visitor, done: String) -> Result<Response, Problem> {
     let page = move |all: &App, shell: Shell| {
         let app = &shell.narrowed(all);
+        let everyone = SelectionQuery::default().narrowed(&shell);
         let runs = all.runs_after(&RunQuery::default(), None, 5)?;
         let is_empty = all.count_users_to(None, 1)?.users == 0 && all.profiles()?.is_empty();
         Ok(Page {
@@ -153,8 +151,8 @@ async fn show(visitor: Visitor, done: String) -> Result<Response, Problem> {
             first: first(all),
             has_scripts: !all.scripts_after(None, 1)?.is_empty(),
             all: app.count_users_to(None, COUNTED)?,
-            counts: counts(app)?,
-            months: months(app)?,
+            counts: counts(app, &everyone)?,
+            months: months(app, &everyone)?,
             runs: runs.into_iter().map(Row::from).collect(),
             shell,
         })

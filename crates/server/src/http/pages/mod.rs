@@ -27,6 +27,7 @@ mod runs;
 mod script;
 mod script_history;
 mod scripts;
+mod selection;
 mod shell;
 mod steps;
 mod timeline;

@@ -5,19 +5,20 @@ use axum::Form;
 use axum::extract::{Multipart, State};
 use axum::response::Response;
 use clap::ValueEnum as _;
-use rollcall_app::App;
 use rollcall_app::runs::{Choice, KEY_FIELDS, Request, Script, Stop, Terms};
 use rollcall_app::scripts::Source;
+use rollcall_app::{App, SelectedUsers, UserSelection};
 use rollcall_domain::{Brakes, Mode, Outcome, Right, Upload};
 use serde::Deserialize;
 
 use super::address::Address;
-use super::fault::{FilterFault, read_filter};
+use super::fault::{FilterFault, select_users};
 use super::file_fields::FileFields;
 use super::files::keep_file;
 use super::params::{self, Params};
 use super::rows::{FileRows, Tab};
 use super::see;
+use super::selection::SelectionQuery;
 use super::shell::{Shell, Visitor};
 use super::steps::Steps;
 use super::users::Sent;
@@ -39,7 +40,8 @@ const COUNTED: u64 = 10_000;
 pub(super) struct Asked {
     script: String,
     who: String,
-    filter: String,
+    #[serde(flatten)]
+    selection: SelectionQuery,
     upload: String,
     /// The column that names the users, and the field that it holds; or both as `COLUMN=FIELD`.
     column: String,
@@ -67,7 +69,7 @@ impl Asked {
         Self {
             script: text("script"),
             who: text("who"),
-            filter: text("filter"),
+            selection: SelectionQuery::of(sent),
             upload: text("upload"),
             column: text("column"),
             field: text("field"),
@@ -108,7 +110,8 @@ impl Asked {
         let address = Address::new("/runs/new").with("script", &self.script).with("who", &self.who);
         let address = address.with("upload", &self.upload).with("column", &self.column);
         let address = address.with("field", &self.field).with("key", &self.key);
-        self.format.on(address).with("skip", &self.skip).with("duplicates", &self.duplicates)
+        let address = self.format.on(address).with("skip", &self.skip).with("duplicates", &self.duplicates);
+        address.with("organization_id", &self.selection.organization_id)
     }
 
     /// Where the bad rows are as a file.
@@ -125,6 +128,18 @@ impl Asked {
         }
         let read = self.outcome.parse().map(Some);
         read.map_err(|why: rollcall_domain::Refusal| Problem::invalid(why.to_string()))
+    }
+
+    /// The users that are meant where it is neither a file nor an earlier run.
+    fn users(&self) -> Result<UserSelection, Problem> {
+        if self.who == "all" {
+            return self.selection.everyone().read();
+        }
+        let selection = self.selection.read()?;
+        if selection.is_everyone() {
+            return Err(Problem::invalid(words::WRITE_FILTER));
+        }
+        Ok(selection)
     }
 
     fn run(&self) -> Result<i64, Problem> {
@@ -160,6 +175,10 @@ struct Page {
     shell: Shell,
     asked: Asked,
     scripts: Vec<String>,
+    /// The script that is chosen, as the form names it: with its version unless that is the latest.
+    chosen: String,
+    /// The latest version of the script, where that is a later one.
+    newer: Option<i64>,
     filters: Vec<String>,
     uploads: Vec<Upload>,
     steps: Steps,
@@ -177,16 +196,13 @@ struct Page {
     once: String,
     /// Seconds for one user, where nothing is said.
     time_limit: f64,
-    /// The organization that the list is narrowed to.
-    within: String,
 }
 
 impl Page {
     /// What goes along with the second form.
     fn said(&self) -> Vec<(&'static str, &str)> {
-        let Asked { script, who, filter, upload, skip, duplicates, run, outcome, .. } = &self.asked;
-        let mut said =
-            vec![("script", script.as_str()), ("who", who), ("filter", filter), ("upload", upload)];
+        let Asked { who, selection, upload, skip, duplicates, run, outcome, .. } = &self.asked;
+        let mut said = vec![("who", who.as_str()), ("upload", upload)];
         said.extend(self.said_of_columns());
         said.extend([
             ("skip", skip.as_str()),
@@ -194,14 +210,29 @@ impl Page {
             ("run", run),
             ("outcome", outcome),
         ]);
-        said.push(("organization_id", &self.within));
+        said.extend(selection.fields());
         said
     }
 
+    /// The script with the version that the page shows, which is the one that runs.
+    fn pinned(script: &Script) -> String {
+        match script.version {
+            Some(version) => format!("{}@{version}", script.name),
+            None => script.name.clone(),
+        }
+    }
+
     /// What goes along when the columns are mapped.
-    fn said_of_file(&self) -> [(&'static str, &str); 4] {
-        let Asked { script, upload, skip, duplicates, .. } = &self.asked;
-        [("script", script), ("upload", upload), ("skip", skip), ("duplicates", duplicates)]
+    fn said_of_file(&self) -> [(&'static str, &str); 5] {
+        let Asked { script, upload, skip, duplicates, selection, .. } = &self.asked;
+        let organization = selection.organization_id.as_str();
+        [
+            ("script", script),
+            ("upload", upload),
+            ("skip", skip),
+            ("duplicates", duplicates),
+            ("organization_id", organization),
+        ]
     }
 
     /// What goes along when something else of the list is chosen.
@@ -242,15 +273,13 @@ fn find(app: &App, asked: &Asked) -> Result<Found, Problem> {
 }
 
 fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Problem> {
-    let counted = |tree| -> Result<_, Problem> {
-        let counted = app.count_users_to(tree, COUNTED)?;
+    let counted = |selected: &SelectedUsers| -> Result<_, Problem> {
+        let counted = selected.count_to(COUNTED)?;
         Ok(Some(Who { count: counted.users, more: counted.more, usable: counted.users > 0 }))
     };
     match asked.who.as_str() {
-        "all" => counted(None),
-        "filter" => match read_filter(app, &asked.filter)? {
-            Ok(None) => Err(Problem::invalid(words::WRITE_FILTER)),
-            Ok(Some(filter)) => counted(Some(&filter.tree)),
+        "all" | "filter" => match select_users(app, &asked.users()?)? {
+            Ok(selected) => counted(&selected),
             Err(fault) => {
                 found.fault = Some(fault);
                 Ok(None)
@@ -279,10 +308,12 @@ fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Pro
     }
 }
 
-async fn show(visitor: Visitor, server: &Server, asked: Asked, sent: Sent) -> Result<Response, Problem> {
+async fn show(visitor: Visitor, server: &Server, mut asked: Asked, sent: Sent) -> Result<Response, Problem> {
     let time_limit = server.engine.limits.time.as_secs_f64();
+    let visitor = visitor.asking_for(&asked.selection.organization_id)?;
     let page = move |app: &App, shell: Shell| {
         let app = &shell.narrowed(app);
+        asked.selection = asked.selection.narrowed(&shell);
         let found = find(app, &asked)?;
         let script = match asked.script.is_empty() {
             true => None,
@@ -295,11 +326,29 @@ async fn show(visitor: Visitor, server: &Server, asked: Asked, sent: Sent) -> Re
             let (plus, s) = (if who.more { "+" } else { "" }, if who.count == 1 { "" } else { "s" });
             format!("{}{plus} user{s}", number(who.count))
         });
+        let scripts = app.scripts()?;
+        let latest = script.as_ref().and_then(|script| {
+            let latest = scripts.iter().find(|each| each.full_name() == script.name)?;
+            Some((script.version? == latest.version, latest.version))
+        });
+        let chosen = match (&script, latest) {
+            (Some(script), Some((true, _))) => script.name.clone(),
+            (Some(script), _) => Page::pinned(script),
+            (None, _) => String::new(),
+        };
         let goes_on = script.is_some() && found.who.as_ref().is_some_and(|who| who.usable);
         let scope = app.actor().rights().scope(Right::Report);
         Ok(Page {
-            steps: Steps::new(app, if goes_on { 2 } else { 1 }, told, scope.as_ref())?,
-            scripts: app.scripts()?.iter().map(rollcall_domain::ScriptVersion::full_name).collect(),
+            steps: Steps::new(
+                app,
+                if goes_on { 2 } else { 1 },
+                told,
+                scope.as_ref(),
+                script.as_ref().map(Page::pinned),
+            )?,
+            scripts: scripts.iter().map(rollcall_domain::ScriptVersion::full_name).collect(),
+            chosen,
+            newer: latest.filter(|(is_latest, _)| !is_latest).map(|(_, version)| version),
             filters: app.saved_filters()?.iter().map(rollcall_domain::SavedFilter::full_name).collect(),
             uploads: app.uploads_after(None, 20)?,
             wrong: found.wrong,
@@ -312,7 +361,6 @@ async fn show(visitor: Visitor, server: &Server, asked: Asked, sent: Sent) -> Re
             sent,
             once: log::request_id().unwrap_or_default(),
             time_limit,
-            within: shell.organization_id(),
             shell,
             asked,
         })
@@ -354,8 +402,7 @@ pub(super) async fn start(
     let started = aside(move || {
         let script = saved(&app, &wanted.script)?;
         let choice = match wanted.who.as_str() {
-            "all" => Choice::All,
-            "filter" => Choice::Filter(wanted.filter.clone()),
+            "all" | "filter" => Choice::Users(wanted.users()?),
             "run" => Choice::Outcomes(wanted.run()?, wanted.outcome()?),
             "rows" => Choice::Rows(Box::new(choose(&app, &wanted.rows()?)?)),
             _ => {

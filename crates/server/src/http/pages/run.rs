@@ -273,8 +273,12 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         };
         let s = if run.targets == 1 { "" } else { "s" };
         let told = format!("{} target{s}", number(run.targets));
+        let script = run.script_version.map_or_else(String::new, |version| format!("@{version}"));
+        let script = format!("{}{script}", run.script);
         Ok(Page {
-            steps: step.map(|step| Steps::new(app, step, Some(told), Some(&run.scope))).transpose()?,
+            steps: step
+                .map(|step| Steps::new(app, step, Some(told), Some(&run.scope), Some(script)))
+                .transpose()?,
             badge: Badge::of_run(&run),
             bar: Bar::of(&run),
             percent: done * 100 / run.targets.max(1),

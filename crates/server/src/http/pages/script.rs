@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use rollcall_app::runs::{Script, TrialRequest};
 use rollcall_app::scripts::{self, Fault, Name, Source};
@@ -15,7 +16,8 @@ use super::params::{self, Params};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::users::Sent;
-use super::view::{Badge, Changes};
+use super::view::{Badge, Changes, DiffLine, diff_lines};
+use super::words;
 use crate::http::api::runs::engine;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
@@ -38,6 +40,14 @@ struct Trial {
     millis: String,
 }
 
+/// What somebody else has saved since the editor was opened.
+struct Newer {
+    version: i64,
+    saved: String,
+    /// From there to what was typed.
+    diff: Vec<DiffLine>,
+}
+
 /// What the editor has in it, and what has come of it.
 #[derive(Default)]
 struct Draft {
@@ -51,6 +61,19 @@ struct Draft {
     sent: Sent,
     trial: Option<Trial>,
     checked: bool,
+    newer: Option<Newer>,
+}
+
+impl Draft {
+    /// Whether it is an earlier version, which stays as it is.
+    fn is_old(&self) -> bool {
+        self.shown != self.latest
+    }
+
+    /// The version that is shown, as runs name it.
+    fn full_name(&self) -> String {
+        format!("{}@{}", self.name, self.shown)
+    }
 }
 
 #[derive(Template)]
@@ -197,7 +220,8 @@ pub(super) async fn change(
     let (app, wanted) = (visitor.app.clone(), name.clone());
     let seen = blocking(move || draft(&app, &wanted, None)).await?;
     let number = |name: &str, is: i64| sent.get(name).and_then(|text| text.parse().ok()).unwrap_or(is);
-    let (latest, shown) = (number("version", seen.latest), number("shown", seen.shown));
+    let latest = number("version", seen.latest);
+    let shown = number("shown", latest);
     let source = typed(&sent);
     let draft = Draft { latest, shown, source, sent, ..seen };
     work(visitor, server, draft, name).await
@@ -230,8 +254,13 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
             }
         }
         _ => {
+            if draft.is_old() {
+                let problem = Problem::new(StatusCode::CONFLICT, words::read_only(draft.shown));
+                return show(visitor.told(problem), draft, String::new()).await;
+            }
             let latest = draft.latest.to_string();
             let is_new = draft.name.is_empty();
+            let (seen, wanted, typed) = (app.clone(), name.clone(), source.clone());
             let save = move || {
                 let expected = if is_new { Expected::Nothing } else { Expected::Revision(&latest) };
                 Ok(app.save_script_after(&name, &source, &note, expected)?.0)
@@ -241,10 +270,28 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
                     let there = Address::new(format!("/scripts/{}", segment(&saved.full_name())));
                     Ok(see(there.with("done", "saved").text()))
                 }
+                Err(problem) if problem.status() == StatusCode::PRECONDITION_FAILED && !is_new => {
+                    let newer = blocking(move || newer(&seen, &wanted, &typed)).await?;
+                    // Both are shown now, so whoever saves once more has seen it.
+                    (draft.latest, draft.shown) = (newer.version, newer.version);
+                    draft.newer = Some(newer);
+                    show(visitor.told(problem), draft, String::new()).await
+                }
                 Err(problem) => show(visitor.told(problem), draft, String::new()).await,
             }
         }
     }
+}
+
+/// The latest version, and how it differs from what was typed.
+fn newer(app: &App, name: &str, typed: &str) -> Result<Newer, AppError> {
+    let latest = app.script(name, None)?;
+    let titles = (words::version(latest.version), words::YOUR_TEXT);
+    Ok(Newer {
+        version: latest.version,
+        saved: format!("{}, {}", latest.administrator, app.zone().show(latest.saved_at.to_second())),
+        diff: diff_lines((&titles.0, &latest.source), (titles.1, typed)),
+    })
 }
 
 async fn attempt(

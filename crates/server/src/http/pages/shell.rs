@@ -12,11 +12,12 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use rollcall_app::{App, AppError};
 use rollcall_domain::{Organization, OrganizationId, Right, RunQuery, RunState, Scope, Timestamp, Zone};
+use rollcall_store::StoreError;
 use serde::Deserialize;
 
-use super::address::ours;
+use super::address::{ours, without};
 use super::users::Sent;
-use super::{html, see};
+use super::{html, see, words};
 use crate::http::door::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Server, aside};
@@ -81,6 +82,8 @@ pub(super) struct Visitor {
     theme: Theme,
     /// The organization that they have chosen, theirs or not.
     organization: Option<OrganizationId>,
+    /// The organization that the address or the form names, which goes before.
+    asked: Option<OrganizationId>,
     here: String,
     problem: Option<Problem>,
 }
@@ -94,7 +97,7 @@ impl FromRequestParts<Server> for Visitor {
         let here = parts.uri.path_and_query().filter(|_| reads);
         let here = here.map_or_else(|| "/".to_owned(), ToString::to_string);
         let organization = chosen(&parts.headers, ORGANIZATION).and_then(|id| id.parse().ok());
-        Ok(Self { app, theme: Theme::of(&parts.headers), organization, here, problem: None })
+        Ok(Self { app, theme: Theme::of(&parts.headers), organization, asked: None, here, problem: None })
     }
 }
 
@@ -129,23 +132,34 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// `wanted` is ignored where they may not look at it.
-    fn of(app: &App, wanted: Option<OrganizationId>) -> Result<Self, AppError> {
+    /// `wanted` is ignored where they may not look at it; `asked` is refused.
+    fn of(
+        app: &App,
+        wanted: Option<OrganizationId>,
+        asked: Option<OrganizationId>,
+    ) -> Result<Self, AppError> {
         let Some(scope) = app.actor().rights().scope(Right::Look) else { return Ok(Self::default()) };
         let mut offered = app.organizations_after(None, OFFERED + 1)?;
+        let find = |id: OrganizationId| -> Result<_, AppError> {
+            let next = app.organizations_after(Some(id.saturating_sub(1)), 1)?.pop();
+            Ok(next.filter(|found| found.id == id))
+        };
+        let asked = match asked {
+            None => None,
+            Some(id) => Some(find(id)?.ok_or_else(|| StoreError::NoSuch(format!("organization {id}")))?),
+        };
         if let (Scope::Within(_), [_]) = (scope, &offered[..]) {
             return Ok(Self { only: offered.pop(), ..Self::default() });
         }
         if offered.len() < 2 {
-            return Ok(Self::default());
+            return Ok(Self { chosen: asked, ..Self::default() });
         }
         let more = offered.len() > OFFERED as usize;
         offered.truncate(OFFERED as usize);
-        let chosen = match wanted {
-            None => None,
-            Some(id) => {
-                app.organizations_after(Some(id.saturating_sub(1)), 1)?.pop().filter(|found| found.id == id)
-            }
+        let chosen = match (asked, wanted) {
+            (Some(asked), _) => Some(asked),
+            (None, Some(id)) => find(id)?,
+            (None, None) => None,
         };
         if let Some(chosen) = chosen.as_ref().filter(|chosen| !offered.contains(chosen)) {
             offered.push(chosen.clone());
@@ -211,6 +225,17 @@ impl Visitor {
         Self { problem: Some(problem), ..self }
     }
 
+    /// The visitor of a page whose address or form names an organization by its number; empty: it names none.
+    pub(super) fn asking_for(self, organization: &str) -> Result<Self, Problem> {
+        match organization {
+            "" => Ok(self),
+            id => {
+                let id = id.parse().map_err(|_| Problem::invalid(words::NO_ORGANIZATION))?;
+                Ok(Self { asked: Some(id), ..self })
+            }
+        }
+    }
+
     /// Rollcall as it was when a form was shown: within the organization that the form names, whichever is chosen by now.
     pub(super) fn as_shown(&self, sent: &Sent) -> App {
         match sent.get("organization_id").and_then(|id| id.parse().ok()) {
@@ -230,6 +255,11 @@ impl Visitor {
         let active = running
             .first()
             .map(|run| Active { run: run.id, percent: run.tally.total() * 100 / run.targets.max(1) });
+        let places = match Places::of(&self.app, self.organization, self.asked) {
+            // What has gone wrong before is told.
+            Err(_) if self.problem.is_some() => Places::of(&self.app, self.organization, None)?,
+            places => places?,
+        };
         Ok(Shell {
             section,
             who: self.app.actor().name().to_owned(),
@@ -239,7 +269,7 @@ impl Visitor {
             problem: self.problem.clone(),
             rights,
             refresh: None,
-            places: Places::of(&self.app, self.organization)?,
+            places,
             zone: self.app.zone().clone(),
         })
     }
@@ -281,7 +311,8 @@ pub(super) struct Place {
 }
 
 pub(super) async fn choose_organization(Form(Place { organization, next }): Form<Place>) -> Response {
-    let mut answer = see(ours(next.as_deref()));
+    // What an address says goes before what is chosen.
+    let mut answer = see(without(ours(next.as_deref()), "organization_id"));
     match organization.parse::<OrganizationId>() {
         Ok(id) => keep(&mut answer, ORGANIZATION, &id.to_string(), YEAR),
         Err(_) => keep(&mut answer, ORGANIZATION, "", 0),

@@ -22,6 +22,8 @@ pub(super) struct Steps {
     count: Option<String>,
     /// Whose users they can be.
     organizations: String,
+    /// The script with its version, where it is chosen.
+    script: Option<String>,
 }
 
 impl HtmlSafe for Steps {}
@@ -33,6 +35,7 @@ impl Steps {
         now: usize,
         count: Option<String>,
         scope: Option<&Scope>,
+        script: Option<String>,
     ) -> Result<Self, Problem> {
         let organizations = match scope {
             None | Some(Scope::Everywhere) => words::EVERYWHERE.to_owned(),
@@ -43,7 +46,7 @@ impl Steps {
                 names.join(", ")
             }
         };
-        Ok(Self { now, count, organizations })
+        Ok(Self { now, count, organizations, script })
     }
 
     /// Each with its number, and whether it was done.

@@ -5,13 +5,15 @@ use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, UserEdit};
 use rollcall_domain::{
-    Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Reply, Secret, User, ValueRef, Zone,
+    Clock, Field, Item, ItemKind, ItemRow, Kind, Operator, Profile, Reply, Secret, SystemClock, User,
+    ValueRef, Zone,
 };
 use rollcall_store::{ByRun, Event};
 use serde::Deserialize;
 
 use super::address::{Address, segment};
 use super::see;
+use super::selection::SelectionQuery;
 use super::shell::{Shell, Visitor};
 use super::users::{Sent, read_fields};
 use super::view::{Badge, Changes, Pager};
@@ -123,6 +125,12 @@ impl Page {
     fn moment(&self, time: &Option<rollcall_domain::Timestamp>) -> String {
         time.map_or_else(|| words::NEVER.to_owned(), |time| self.shell.moment(time))
     }
+
+    /// The address of a new run for this user.
+    fn run(&self) -> String {
+        let (ids, organization_id) = (self.user.id.to_string(), self.user.organization_id.to_string());
+        SelectionQuery { ids, organization_id, ..SelectionQuery::default() }.run().text()
+    }
 }
 
 fn tab(name: &str) -> &'static str {
@@ -176,7 +184,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
         Ok(Page {
             tab,
             done: asked.done,
-            state: Badge::of_user(user.is_active),
+            state: Badge::of_user(user.status(SystemClock.now())),
             organization: organizations(app)?.get(&user.organization_id).cloned().unwrap_or_default(),
             inputs,
             profiles: if tab == "profiles" { app.profiles()? } else { Vec::new() },

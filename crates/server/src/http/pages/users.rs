@@ -6,14 +6,15 @@ use askama::Template;
 use axum::Form;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use rollcall_app::{App, Counted, NewUser};
-use rollcall_domain::{Field, SavedFilter, Secret, User};
+use rollcall_app::{App, Counted, ListKey, NewUser, SelectedUsers};
+use rollcall_domain::{Clock, Field, SavedFilter, Secret, SystemClock, User};
 use serde::Deserialize;
 
 use super::address::{Address, segment};
 use super::columns::{self, Cell, Column};
-use super::fault::{FilterFault, read_filter};
+use super::fault::{FilterFault, select_users};
 use super::see;
+use super::selection::SelectionQuery;
 use super::shell::{Shell, Visitor};
 use super::view::Pager;
 use crate::http::api::page::Wanted;
@@ -25,13 +26,13 @@ use crate::http::problem::{Fault, Problem};
 /// Nobody waits for more to be counted.
 const COUNTED: u64 = 10_000;
 
-/// Which users are wanted.
+/// Which part of which users is wanted.
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
 pub(super) struct Asked {
-    filter: String,
-    search: String,
+    #[serde(flatten)]
+    selection: SelectionQuery,
     /// `all`: however many there are.
     count: String,
     cursor: String,
@@ -48,35 +49,20 @@ struct Row {
 #[template(path = "users.html")]
 struct Page {
     shell: Shell,
-    asked: Asked,
+    /// Whom the page lists and counts, and whom its links and forms mean.
+    selection: SelectionQuery,
+    done: String,
     /// What is wrong with the filter.
     wrong: Option<FilterFault>,
     /// What the filter is, where it was asked for by name.
     text: String,
     saved: Vec<SavedFilter>,
-    count: Option<Counted>,
+    count: Counted,
     /// The same list with all of it counted.
     count_all: String,
     columns: Vec<Column>,
     rows: Vec<Row>,
     pager: Pager,
-}
-
-/// Users and what the next part comes after.
-type Part = (Vec<User>, Option<String>);
-
-fn part(app: &App, asked: &Asked, tree: Option<&rollcall_domain::filter::Filter>) -> Result<Part, Problem> {
-    let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
-    if asked.search.is_empty() {
-        let wanted = Wanted::new(cursor, None)?;
-        let found = app.users_part(tree, wanted.after.unwrap_or(0), wanted.look_for())?;
-        let page = wanted.page(found, |user| user.id, |user| user);
-        return Ok((page.items, page.next));
-    }
-    let wanted = Wanted::new(cursor, None)?;
-    let found = app.search_users(&asked.search, wanted.after.as_ref(), wanted.look_for())?;
-    let page = wanted.page(found, |found| found.key.clone(), |found| found.user);
-    Ok((page.items, page.next))
 }
 
 impl Page {
@@ -92,39 +78,48 @@ pub(super) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let columns = columns::wanted(&headers);
+    let visitor = visitor.asking_for(&asked.selection.organization_id)?;
     let page = move |app: &App, shell: Shell| {
         let app = &shell.narrowed(app);
-        let (filter, wrong) = match read_filter(app, &asked.filter)? {
-            Ok(filter) => (filter, None),
+        let selection = asked.selection.narrowed(&shell);
+        let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
+        let wanted = Wanted::<ListKey>::new(cursor, None)?;
+        let (selected, wrong) = match select_users(app, &selection.read()?)? {
+            Ok(selected) => (Some(selected), None),
             Err(fault) => (None, Some(fault)),
         };
-        let tree = filter.as_ref().map(|filter| &filter.tree);
-        let (users, next) = if wrong.is_none() { part(app, &asked, tree)? } else { (Vec::new(), None) };
-        let count = match wrong.is_none() && asked.search.is_empty() {
-            true if asked.count == "all" => Some(Counted { users: app.count_users(tree)?, more: false }),
-            true => Some(app.count_users_to(tree, COUNTED)?),
-            false => None,
-        };
-        let names = organizations(app)?;
+        let (mut users, mut next, mut count) = (Vec::new(), None, Counted { users: 0, more: false });
+        if let Some(selected) = &selected {
+            let found = selected.list(wanted.after.as_ref(), wanted.look_for())?;
+            let part = wanted.page(found, |listed| listed.key.clone(), |listed| listed.user);
+            (users, next) = (part.items, part.next);
+            count = match asked.count.as_str() {
+                "all" => Counted { users: selected.count()?, more: false },
+                _ => selected.count_to(COUNTED)?,
+            };
+        }
+        let (names, now) = (organizations(app)?, SystemClock.now());
         let row = |user: User| {
             let organization = names.get(&user.organization_id).map_or("", String::as_str);
-            let cells = columns.iter().map(|column| column.cell(&user, organization, &shell)).collect();
+            let cells = columns.iter().map(|column| column.cell(&user, organization, now, &shell)).collect();
             Row { username: user.username, cells }
         };
         let rows = users.into_iter().map(row).collect();
-        let base = Address::new("/users").with("filter", &asked.filter).with("search", &asked.search);
+        let base = selection.list();
         let here = base.clone().with("cursor", &asked.cursor).with("trail", &asked.trail);
+        let filter = selected.as_ref().and_then(SelectedUsers::filter);
         Ok(Page {
             shell,
             wrong,
-            text: filter.map(|filter| filter.text).unwrap_or_default(),
+            text: filter.map(|filter| filter.text.clone()).unwrap_or_default(),
             saved: app.saved_filters()?,
             count,
             count_all: here.with("count", "all").text(),
             rows,
             columns,
             pager: Pager::new(&base, &asked.cursor, &asked.trail, next.as_deref()),
-            asked,
+            selection,
+            done: asked.done,
         })
     };
     visitor.page("users", page).await

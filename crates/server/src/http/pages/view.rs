@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use rollcall_domain::{Change, FieldChange, ItemRow, Outcome, Run, RunState, Value, Zone};
+use rollcall_domain::{Change, FieldChange, ItemRow, Outcome, Run, RunState, Status, Value, Zone};
 
 pub(super) use super::address::Pager;
 use super::words;
@@ -56,11 +56,13 @@ impl Badge {
         Self::new(class, sign, name)
     }
 
-    pub(super) fn of_user(is_active: bool) -> Self {
-        match is_active {
-            true => Self::new("good", "✓", words::ACTIVE),
-            false => Self::new("bad", "✕", words::INACTIVE),
-        }
+    pub(super) fn of_user(status: Status) -> Self {
+        let (class, sign) = match status {
+            Status::Active => ("good", "✓"),
+            Status::Expired => ("warn", "!"),
+            Status::Inactive => ("bad", "✕"),
+        };
+        Self::new(class, sign, status.name())
     }
 }
 

@@ -13,9 +13,11 @@ pub(super) const TYPE_PASSWORD: &str = "type the new password";
 pub(super) const YES_OR_NO: &str = "choose yes or no";
 pub(super) const CHOOSE_FILE: &str = "choose a file first";
 pub(super) const EARLIER_RUN: &str = "say the number of an earlier run";
-pub(super) const WRITE_FILTER: &str = "write a filter, or choose every user";
+pub(super) const WRITE_FILTER: &str = "write a filter or a search, or choose every user";
 pub(super) const SEND_FILE: &str = "send a file below, or choose one";
 pub(super) const FOR_WHOM: &str = "say for whom: every user, a filter, a file, or an earlier run";
+pub(super) const NO_ORGANIZATION: &str = "an organization is named by its number";
+pub(super) const USER_NUMBERS: &str = "write user numbers with commas between them, such as 12, 15";
 pub(super) const TIME_LIMIT: &str = "a time limit is a number of seconds";
 
 /// Titles of columns that are not what their fields are called.
@@ -39,9 +41,6 @@ pub(super) const REFUSE_ROWS: &str = "refuse the file";
 pub(super) const STEPS: [&str; 4] = ["Who", "Parameters", "Preview", "Apply"];
 pub(super) const EVERYWHERE: &str = "all organizations";
 
-/// The state of a user.
-pub(super) const ACTIVE: &str = "active";
-pub(super) const INACTIVE: &str = "inactive";
 /// What a change is about.
 pub(super) const PROFILE: &str = "profile";
 pub(super) const ATTRIBUTE: &str = "attribute";
@@ -55,6 +54,14 @@ pub(super) const NOTHING: &str = "nothing";
 /// Why a row of a file names nobody new.
 pub(super) fn named_by(line: u64) -> String {
     format!("named by line {line}, too")
+}
+
+/// What was typed, beside what somebody else has saved.
+pub(super) const YOUR_TEXT: &str = "your text";
+
+/// Why an earlier version of a script is not saved over.
+pub(super) fn read_only(version: i64) -> String {
+    format!("version {version} is read-only: restore it to make it the latest")
 }
 
 pub(super) fn version(number: i64) -> String {
