@@ -125,6 +125,8 @@ fn rows() -> Vec<Row> {
         with("post /runs/{run}/undo", "/runs/2/undo", json!({}), Execute, North),
         with("post /runs/{run}/cancel", "/runs/3/cancel", json!({}), Execute, North),
         Row { body: Some(Value::Null), ..row("post /imports", "/imports", EditUsers, Nobody) },
+        row("get /uploads/{upload}/import-bad-rows.csv", "/uploads/1/import-bad-rows.csv", EditUsers, North),
+        with("post /uploads/{upload}/imports", "/uploads/1/imports", json!({}), EditUsers, North),
         with(
             "put /filters/{name}",
             "/filters/North:n-filter",

@@ -35,8 +35,8 @@ pub(super) struct RowsArgs {
     /// Leave out rows that name no user, or several
     #[arg(long, requires = "csv")]
     skip_unmatched: bool,
-    /// Which rows run where several name one user
-    #[arg(long, value_enum, value_name = "WHICH", requires = "csv", hide_default_value = true)]
+    /// Which rows run where several name one user [default: all]
+    #[arg(long, value_enum, value_name = "WHICH", requires = "csv")]
     duplicates: Option<contract::Duplicates>,
     /// Write the rows that cannot be used to this new CSV file, each with the reason
     #[arg(long, value_name = "FILE", requires = "csv")]
@@ -190,7 +190,7 @@ pub(super) fn create_bad_rows(path: &Path) -> io::Result<File> {
 }
 
 /// What was said about the file is wrong usage; what is in it is not.
-fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
+pub(super) fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
     use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, NoSheets, NotForExcel, Sheet};
     let why = format!("{shown}: {}", error.on_the_command_line());
     match error {
