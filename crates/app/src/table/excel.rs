@@ -134,7 +134,7 @@ fn header(mut first: SheetRow, notes: &mut Vec<String>) -> Result<Header, TableE
         .collect();
     let name_place = |at| letters(u32::try_from(at).unwrap_or(u32::MAX));
     let header = Header::new(place, &cells, faults, name_place, notes)?;
-    Ok(header.on_line(first.number.into()))
+    Ok(header.on_line(first.number))
 }
 
 impl SheetRow {

@@ -152,7 +152,8 @@ impl RowsArgs {
 
     fn refusal(&self, report: &RowsReport) -> anyhow::Error {
         let mut reasons = Vec::new();
-        if report.bad() > 0 {
+        let in_the_way = if self.skip_unmatched { report.faulty } else { report.bad() };
+        if in_the_way > 0 {
             let mut advice = vec![format!("{} cannot be used", counted(report.bad(), "row"))];
             if report.faulty > 0 {
                 advice.push("correct the rows that cannot be read".to_owned());
