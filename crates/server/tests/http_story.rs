@@ -73,7 +73,11 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     let faults = refused.json()["errors"].as_array().unwrap().clone();
     assert!(faults.iter().all(|fault| fault["line"].is_number() && fault["kind"].is_string()), "{faults:?}");
     let alike = faults.iter().find(|fault| fault["count"] == 4).unwrap();
-    assert_eq!((&alike["field"], &alike["lines"]), (&json!("expiration"), &json!([3, 4, 5, 6])), "{faults:?}");
+    assert_eq!(
+        (&alike["field"], &alike["lines"]),
+        (&json!("expiration"), &json!([3, 4, 5, 6])),
+        "{faults:?}"
+    );
     let unknown = "username,organization\nu1,Nowhere\n";
     server.send("POST", "/api/v1/imports", &csv, unknown).problem(422);
     let rows: String =
