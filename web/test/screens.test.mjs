@@ -53,7 +53,7 @@ const SCREENS = [
     name: "import-users-faults",
     before: async (page) => {
       const rows = "username,expiration,profiles\nnew.one,2027-13-01,\nyusuf.gruber1,,basic\nnew.two,,golden\n";
-      await page.getByLabel(/^CSV file/).setInputFiles({ name: "new.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+      await page.getByLabel(/^CSV or Excel file/).setInputFiles({ name: "new.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
       await button(page, "Look at the file").click();
       await page.getByText(/wrong in new\.csv/).waitFor();
     },

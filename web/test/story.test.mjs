@@ -84,7 +84,7 @@ test("from the first start to a run that is taken back", async () => {
   // Users come in a file, which is looked at first.
   await hand.follow("Import a CSV file");
   const file = { name: "subscribers.csv", mimeType: "text/csv", buffer: Buffer.from(subscribers()) };
-  await page.getByLabel(/^CSV file/).setInputFiles(file);
+  await page.getByLabel(/^CSV or Excel file/).setInputFiles(file);
   await hand.press("Look at the file");
   await hand.press("Import 10,000 users");
   await page.getByText("The users were imported.").waitFor();

@@ -1,54 +1,106 @@
-//! Users from a CSV file: all of them, or none and every fault of the file.
+//! Users from a file of rows: all of them, or none and every fault of the file.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::io::Read;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use encoding_rs::{Encoding, UTF_8};
-use encoding_rs_io::DecodeReaderBytesBuilder;
 use rollcall_domain::{
     Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal,
-    Right, Scope, Timestamp, User, UserId, UserPassword, Zone, did_you_mean,
+    Right, Scope, Timestamp, User, UserId, UserPassword, Zone, check_username, did_you_mean, normalize_key,
 };
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
-use crate::csv_text::{csv_error, restore};
+use crate::csv_text::formula_text;
 use crate::export::EXPORT_COLUMNS;
-use crate::lines::{Lines, NEVER_CLOSED, note_lines};
-use crate::table::NAME_ENCODING;
+use crate::import_faults::{Fault, FaultKind};
+use crate::runs::{LINE_COLUMN, REASON_COLUMN, bare_name, field_called};
 use crate::users::DEFAULT_ORGANIZATION;
-use crate::{App, AppError};
+use crate::{App, AppError, Row, Table, TableError};
 
-/// Something wrong in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+/// The column of users' passwords.
+const PASSWORD_COLUMN: &str = "password";
+
+/// How the users of a file are imported.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ImportRequest<'a> {
+    /// What the file is called.
+    pub file: &'a str,
+    /// Whether organizations that do not exist are created. Otherwise a row that names one is a fault.
+    pub create_organizations: bool,
+    /// What is done where several rows have one username.
+    pub duplicates: ImportDuplicates,
+}
+
+/// What an import does where several rows have one username.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImportDuplicates {
+    /// Each row but the first is a fault.
+    #[default]
+    Refuse,
+    /// The first row is imported; the others are left out.
+    First,
+}
+
+/// A row of a file that cannot be imported.
+#[derive(Debug, Clone, Copy)]
+pub struct FaultyRow<'a> {
     /// The line on which the row starts, counted from 1.
     pub line: u64,
-    /// The column's name, where one is to blame.
-    pub column: Option<String>,
-    /// What is wrong and what would be right.
-    pub message: String,
+    /// The cells, as far as they could be read.
+    pub cells: &'a [String],
+    /// What is wrong with the row.
+    pub reason: &'a str,
+    /// Whether the row could not be read, so that its cells may lie under other columns than they belong to.
+    pub unreadable: bool,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if let Some(column) = &self.column {
-            write!(f, ", {column}")?;
-        }
-        write!(f, ": {}", self.message)
+/// Follows an import.
+pub trait ImportObserver {
+    /// The file is open and has these columns; the cells of the one at `literal` are taken as they stand.
+    ///
+    /// # Errors
+    ///
+    /// If what the observer writes cannot be written; that ends the import.
+    fn columns(&mut self, columns: &[String], literal: Option<usize>) -> std::io::Result<()> {
+        let _ = (columns, literal);
+        Ok(())
+    }
+
+    /// Something is wrong. Every fault is reported, in the order of the file.
+    fn fault(&mut self, fault: &Fault) {
+        let _ = fault;
+    }
+
+    /// A row cannot be imported. Every such row is reported once, after its faults.
+    ///
+    /// # Errors
+    ///
+    /// If what the observer writes cannot be written; that ends the import.
+    fn faulty_row(&mut self, row: FaultyRow<'_>) -> std::io::Result<()> {
+        let _ = row;
+        Ok(())
+    }
+
+    /// The number of bytes of the file that have been read.
+    fn progress(&mut self, bytes: u64) {
+        let _ = bytes;
     }
 }
+
+/// Follows nothing.
+impl ImportObserver for () {}
 
 /// What an import did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// How many users are new.
     pub users: u64,
+    /// Rows that were left out since an earlier row has their username.
+    pub left_out: u64,
     /// The organizations that were made for them.
     pub organizations: Vec<String>,
     /// What FreeRADIUS would reject some of the users for, in a few sentences.
     pub warnings: Vec<String>,
+    /// How the file was read, for people.
+    pub notes: Vec<String>,
 }
 
 /// What a column of the file is.
@@ -59,77 +111,82 @@ enum Column {
     Password,
     Profiles,
     Items(ItemKind),
+    /// Added by a file of bad rows: says nothing of the user.
+    Mark,
 }
 
 impl Column {
-    fn parse(name: &str) -> Result<Self, Refusal> {
-        match name {
+    /// The column of this name, however its words are written, such as `First Name`; else the name of one that is close.
+    fn parse(name: &str) -> Result<Self, Option<&'static str>> {
+        if [LINE_COLUMN, REASON_COLUMN].contains(&name) {
+            return Ok(Self::Mark);
+        }
+        let known = || EXPORT_COLUMNS.into_iter().chain([PASSWORD_COLUMN]);
+        let bare = bare_name(name);
+        let Some(found) = known().find(|known| *known == name || bare_name(known) == bare) else {
+            return match field_called(name) {
+                Some(field) => Ok(Self::Field(field)),
+                None => Err(did_you_mean(&name.to_lowercase(), known())),
+            };
+        };
+        match found {
             "organization" => Ok(Self::Organization),
-            "password" => Ok(Self::Password),
+            PASSWORD_COLUMN => Ok(Self::Password),
             "profiles" => Ok(Self::Profiles),
             "attributes" => Ok(Self::Items(ItemKind::Reply)),
             "check_attributes" => Ok(Self::Items(ItemKind::Check)),
-            _ => name.parse().map(Self::Field).map_err(|_| {
-                let known = EXPORT_COLUMNS.into_iter().chain(["password"]);
-                let hint = did_you_mean(name, known)
-                    .map_or_else(String::new, |close| format!("; did you mean {close}?"));
-                Refusal::new(format!("users have no column {name:?}{hint}"))
-            }),
+            field => field.parse().map(Self::Field).map_err(|_| None),
         }
     }
 }
 
 impl App {
-    /// What importing a file would do, and every fault of it; nothing is imported. See [`App::import_users`].
+    /// What importing the users of a file would do, and every fault of the file; nothing is imported.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::import_users`].
     pub fn check_import(
         &self,
-        file: impl Read,
-        encoding: Option<&str>,
-        report: &mut dyn FnMut(&Fault),
+        table: Table,
+        request: &ImportRequest<'_>,
+        observer: &mut dyn ImportObserver,
     ) -> Result<Imported, AppError> {
-        self.read_import(file, encoding, true, report)
+        self.read_import(table, request, true, observer)
     }
 
-    /// Imports users from CSV text whose header names fields, `organization`, `password`, `profiles`, `attributes` or
-    /// `check_attributes`. Every fault is reported; if there is any, nothing is imported. `encoding` is a label such
-    /// as `windows-1252` (WHATWG Encoding); UTF-8 if none.
+    /// Imports the users of a file whose header names fields, `organization`, `password`, `profiles`, `attributes` or
+    /// `check_attributes`.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::BadRows`] if the file has any fault: then each was reported, and nothing is imported.
     pub fn import_users(
         &self,
-        file: impl Read,
-        encoding: Option<&str>,
-        report: &mut dyn FnMut(&Fault),
+        table: Table,
+        request: &ImportRequest<'_>,
+        observer: &mut dyn ImportObserver,
     ) -> Result<Imported, AppError> {
-        self.read_import(file, encoding, false, report)
+        self.read_import(table, request, false, observer)
     }
 
     fn read_import(
         &self,
-        file: impl Read,
-        encoding: Option<&str>,
+        mut table: Table,
+        request: &ImportRequest<'_>,
         rehearse: bool,
-        report: &mut dyn FnMut(&Fault),
+        observer: &mut dyn ImportObserver,
     ) -> Result<Imported, AppError> {
-        let encoding = match encoding {
-            None => UTF_8,
-            Some(label) => Encoding::for_label(label.as_bytes())
-                .ok_or_else(|| Refusal::new(format!("no encoding is called {label:?}; try windows-1252")))?,
-        };
-        // UTF-8 is checked cell by cell, to say which is wrong; other encodings are turned into it on the way.
-        let file = DecodeReaderBytesBuilder::new()
-            .encoding((encoding != UTF_8).then_some(encoding))
-            .utf8_passthru(true)
-            .strip_bom(true)
-            .bom_sniffing(encoding != UTF_8)
-            .build(file);
-        let (file, lines) = note_lines(file);
-        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
         let permit = self.may(Right::EditUsers)?;
-        let known: HashMap<_, _> = (permit.organizations()?.into_iter())
+        let own: BTreeMap<_, _> = (permit.organizations()?.into_iter())
             .filter(|each| permit.scope.has(each.id))
-            .map(|each| (each.id, each.name))
+            .map(|each| (each.name, each.id))
             .collect();
+        let own_ids: HashSet<_> = own.values().copied().collect();
         let now = self.clock.now();
         let (dictionary, strict) = (self.known_attributes()?, self.strict_here()?);
+        let literal = table.columns().iter().position(|name| Column::parse(name) == Ok(Column::Password));
+        table.keep_apostrophes(literal);
         let done = permit.import(|import| {
             let mut rows = Rows {
                 catalogue: import.catalogue().clone().within(&permit.scope),
@@ -139,34 +196,44 @@ impl App {
                 import,
                 zone: &self.zone,
                 now,
-                organizations: &known,
+                organizations: &own,
+                organization_ids: &own_ids,
+                near_names: NearNames::default(),
                 bound: permit.scope != Scope::Everywhere,
-                lossy: encoding != UTF_8,
+                request,
                 dictionary: &dictionary,
                 strict,
                 warnings: BTreeMap::new(),
-                report: &mut *report,
+                trimmed: None,
+                observer: &mut *observer,
                 faults: 0,
                 rows: 0,
+                left_out: 0,
             };
-            match rows.read(reader, &lines)? {
+            match rows.read(&mut table, literal)? {
                 Ok(()) if rows.faults == 0 => {
+                    let users = rows.rows - rows.left_out;
                     if !rehearse {
-                        rows.import.record(&self.act(), rows.rows)?;
+                        rows.import.record(&self.act(), users)?;
                     }
-                    let organizations = rows.import.made_organizations().to_vec();
-                    let warnings = rows.warnings.iter().map(warning).collect();
-                    let imported = Imported { users: rows.rows, organizations, warnings };
+                    let imported = Imported {
+                        users,
+                        left_out: rows.left_out,
+                        organizations: rows.import.made_organizations().to_vec(),
+                        warnings: rows.warnings.iter().map(warning).collect(),
+                        notes: table.notes().iter().cloned().chain(rows.trimmed.map(trimmed)).collect(),
+                    };
                     Ok(if rehearse { Err(TakenBack::Rehearsed(imported)) } else { Ok(imported) })
                 }
                 Ok(()) => Ok(Err(TakenBack::Faulty { faults: rows.faults, rows: rows.rows })),
-                Err(error) => Ok(Err(TakenBack::Unread(error))),
+                Err(unread) => Ok(Err(unread)),
             }
         })?;
         match done {
             Ok(done) | Err(TakenBack::Rehearsed(done)) => Ok(done),
-            Err(TakenBack::Unread(error)) => {
-                Err(AppError::File { what: "the file could not be read to its end".to_owned(), error })
+            Err(TakenBack::Unread(error)) => Err(AppError::Table { file: request.file.to_owned(), error }),
+            Err(TakenBack::Unwritable(error)) => {
+                Err(AppError::File { what: "the bad rows cannot be written".to_owned(), error })
             }
             Err(TakenBack::Faulty { faults, rows }) => {
                 let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
@@ -182,8 +249,10 @@ enum TakenBack {
     Rehearsed(Imported),
     /// Some of it is wrong.
     Faulty { faults: u64, rows: u64 },
-    /// It could not be read to its end.
-    Unread(std::io::Error),
+    /// The file could not be read to its end.
+    Unread(TableError),
+    /// The observer could not write what it was told.
+    Unwritable(std::io::Error),
 }
 
 struct Rows<'a, 'b> {
@@ -192,26 +261,66 @@ struct Rows<'a, 'b> {
     catalogue: Catalogue,
     zone: &'a Zone,
     now: Timestamp,
-    organizations: &'a HashMap<i64, String>,
+    /// The organizations that users may be imported into, by name.
+    organizations: &'a BTreeMap<String, OrganizationId>,
+    /// Their numbers.
+    organization_ids: &'a HashSet<OrganizationId>,
+    near_names: NearNames,
     /// Whether only users of these organizations may be imported, and no other one be made.
     bound: bool,
-    /// Whether undecodable bytes have become U+FFFD on the way.
-    lossy: bool,
+    request: &'a ImportRequest<'a>,
     /// What FreeRADIUS knows.
     dictionary: &'a Dictionary,
     /// Whether what it would reject a user for is a fault.
     strict: bool,
     /// On which line there is the first of each, and how many there are.
     warnings: BTreeMap<String, (u64, u64)>,
-    report: &'a mut dyn FnMut(&Fault),
+    /// On which line the first username was trimmed, and how many were.
+    trimmed: Option<(u64, u64)>,
+    observer: &'a mut dyn ImportObserver,
     /// Rows that are still to be added, together.
     waiting: Vec<Waiting>,
     /// How long they are, in bytes.
     weight: usize,
-    /// Faults of theirs, which are told in the order of the lines.
+    /// Faults that are still to be reported, in the order of the lines.
     untold: Vec<Fault>,
     faults: u64,
     rows: u64,
+    left_out: u64,
+}
+
+/// That usernames were trimmed, for people.
+fn trimmed((line, count): (u64, u64)) -> String {
+    match count {
+        1 => format!("the username on line {line} was read without the white space around it"),
+        _ => format!(
+            "{count} usernames were read without the white space around them, the first on line {line}"
+        ),
+    }
+}
+
+/// Known names that are close to unknown ones.
+#[derive(Default)]
+struct NearNames(HashMap<(FaultKind, String), Option<String>>);
+
+impl NearNames {
+    /// So many different names are compared with all known ones.
+    const MOST: usize = 1_000;
+
+    /// `; did you mean "…"?` with the name among `known` that is close to `name`, or nothing.
+    fn hint<'a>(&mut self, kind: FaultKind, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+        let key = (kind, name.to_owned());
+        let close = match self.0.get(&key) {
+            Some(close) => close.clone(),
+            None if self.0.len() >= Self::MOST => None,
+            None => {
+                let close = did_you_mean(name, known).map(str::to_owned);
+                self.0.insert(key, close.clone());
+                close
+            }
+        };
+        close.map_or_else(String::new, |close| format!("; did you mean {close:?}?"))
+    }
 }
 
 /// A warning, with where there is reason for it.
@@ -230,13 +339,23 @@ const TOGETHER: usize = 1_000;
 /// ...or rows of so many bytes.
 const WEIGHT: usize = 8 << 20;
 
-/// A row that is still to be added, or that only claims its name.
+/// A row that is still to be reported or added.
 struct Waiting {
     line: u64,
-    id: Option<UserId>,
-    user: User,
-    password: Option<UserPassword>,
-    claims: bool,
+    /// What the row says, for a file of bad rows.
+    cells: Vec<String>,
+    unreadable: bool,
+    content: Content,
+}
+
+/// What is to be done with a row that waits.
+enum Content {
+    /// The user is to be added.
+    User { id: Option<UserId>, user: Box<User>, password: Option<UserPassword> },
+    /// The row has a fault, and claims its username.
+    Claim(String),
+    /// The row has a fault that leaves nothing of it.
+    Nothing,
 }
 
 /// A row on its way to becoming a user.
@@ -249,123 +368,108 @@ struct Draft {
     organization: Option<String>,
     organization_id: Option<i64>,
     warnings: Vec<String>,
+    /// Whether the username had white space around it.
+    trimmed: bool,
 }
 
 impl Rows<'_, '_> {
-    fn fault(&mut self, line: u64, column: Option<&str>, message: impl Into<String>) {
+    fn fault(&mut self, line: u64, kind: FaultKind, column: Option<&str>, message: impl Into<String>) {
         self.faults += 1;
-        self.untold.push(Fault { line, column: column.map(str::to_owned), message: message.into() });
+        self.untold.push(Fault { line, kind, column: column.map(str::to_owned), message: message.into() });
     }
 
-    /// The outer error is the database's, the inner one the file's.
+    /// The outer error is the database's, the inner one the file's or the observer's.
     fn read(
         &mut self,
-        reader: csv::Reader<impl Read>,
-        lines: &Lines,
-    ) -> Result<std::io::Result<()>, StoreError> {
-        let read = self.read_rows(reader, lines)?;
-        self.add_waiting()?;
-        Ok(read)
+        table: &mut Table,
+        literal: Option<usize>,
+    ) -> Result<Result<(), TakenBack>, StoreError> {
+        let names = table.columns().to_vec();
+        if let Err(error) = self.observer.columns(&names, literal) {
+            return Ok(Err(TakenBack::Unwritable(error)));
+        }
+        let read = match self.header(table.header_line(), &names) {
+            Some(columns) => self.read_rows(table, &columns)?,
+            None => Ok(()),
+        };
+        let added = self.add_waiting()?;
+        Ok(read.and(added.map_err(TakenBack::Unwritable)))
     }
 
     fn read_rows(
         &mut self,
-        mut reader: csv::Reader<impl Read>,
-        lines: &Lines,
-    ) -> Result<std::io::Result<()>, StoreError> {
-        let mut record = csv::ByteRecord::new();
-        let mut header: Option<Vec<(String, Option<Column>)>> = None;
-        loop {
-            match reader.read_byte_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => return Ok(Err(csv_error(error))),
-            }
-            let line = lines.after(record.position().map_or(0, csv::Position::byte));
-            let is_open = lines.is_open_at(reader.position().byte());
-            let Some(columns) = &header else {
-                if is_open {
-                    self.fault(line, None, NEVER_CLOSED);
-                    return Ok(Ok(()));
-                }
-                match self.header(line, &record) {
-                    Some(columns) => header = Some(columns),
-                    None => return Ok(Ok(())),
-                }
-                continue;
+        table: &mut Table,
+        columns: &[(String, Option<Column>)],
+    ) -> Result<Result<(), TakenBack>, StoreError> {
+        while let Some(row) = table.next() {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => return Ok(Err(TakenBack::Unread(error))),
             };
             self.rows += 1;
-            let before = self.faults;
-            if is_open {
-                self.fault(line, None, NEVER_CLOSED);
+            self.weight += row.cells.iter().map(String::len).sum::<usize>();
+            let content = self.row(columns, &row)?;
+            let Row { line, cells, fault } = row;
+            self.waiting.push(Waiting { line, cells, unreadable: fault.is_some(), content });
+            if self.waiting.len() >= TOGETHER || self.weight >= WEIGHT {
+                if let Err(error) = self.add_waiting()? {
+                    return Ok(Err(TakenBack::Unwritable(error)));
+                }
+                self.observer.progress(table.bytes_read());
             }
-            let draft = self.row(line, columns, &record);
-            if self.faults == before {
-                self.add(line, draft)?;
-            } else if !draft.user.username.is_empty() {
-                let Draft { user, .. } = draft;
-                self.waiting.push(Waiting { line, id: None, user, password: None, claims: true });
-            }
-            self.weight += record.as_slice().len();
-            // Rows with faults wait with the others, and so do their faults.
-            if self.waiting.len().max(self.untold.len()) >= TOGETHER || self.weight >= WEIGHT {
-                self.add_waiting()?;
-            }
-        }
-        if header.is_none() {
-            self.fault(
-                1,
-                None,
-                "the file is empty: its first line must name the columns, username among them",
-            );
         }
         Ok(Ok(()))
     }
 
     /// The columns; those that are wrong are reported and left out. None if rows make no sense without them.
-    fn header(&mut self, line: u64, record: &csv::ByteRecord) -> Option<Vec<(String, Option<Column>)>> {
-        if let (1, Some(only)) = (record.len(), record.get(0))
-            && only.iter().any(|byte| b";\t|{".contains(byte))
-        {
-            let why = "this is not comma-separated: save the file as CSV with commas between the cells";
-            self.fault(line, None, why);
-            return None;
-        }
+    fn header(&mut self, line: u64, names: &[String]) -> Option<Vec<(String, Option<Column>)>> {
         let mut columns: Vec<(String, Option<Column>)> = Vec::new();
-        for cell in record {
-            let name = match std::str::from_utf8(cell) {
-                Ok(name) => name.trim().to_owned(),
-                Err(_) => {
-                    self.fault(line, None, format!("the header is not UTF-8; {NAME_ENCODING}"));
-                    return None;
-                }
-            };
-            let column = match Column::parse(&name) {
-                Ok(column) if columns.iter().any(|(_, other)| *other == Some(column)) => {
-                    self.fault(line, Some(&name), "the column is there twice");
+        let mut unknown = Vec::new();
+        for name in names {
+            let column = match Column::parse(name) {
+                Ok(column) => match columns.iter().find(|(_, other)| *other == Some(column)) {
+                    Some((other, _)) if column != Column::Mark => {
+                        let why = format!("the column is there twice, also as {other:?}");
+                        self.fault(line, FaultKind::Header, Some(name), why);
+                        None
+                    }
+                    _ => Some(column),
+                },
+                Err(Some(close)) => {
+                    let why = format!("users have no column {name:?}; did you mean {close}?");
+                    self.fault(line, FaultKind::Header, None, why);
                     None
                 }
-                Ok(column) => Some(column),
-                Err(why) => {
-                    self.fault(line, None, why.to_string());
+                Err(None) => {
+                    unknown.push(format!("{name:?}"));
                     None
                 }
             };
-            columns.push((name, column));
+            columns.push((name.clone(), column));
+        }
+        match unknown.as_slice() {
+            [] => {}
+            [one] => self.fault(line, FaultKind::Header, None, format!("users have no column {one}")),
+            many => {
+                let why = format!("users have no columns {}", many.join(", "));
+                self.fault(line, FaultKind::Header, None, why);
+            }
         }
         if columns.iter().any(|(_, column)| *column == Some(Column::Field(Field::Username))) {
             return Some(columns);
         }
-        self.fault(line, None, "the file has no column username");
+        self.fault(line, FaultKind::Header, None, "the file has no column username");
         None
     }
 
-    fn row(&mut self, line: u64, columns: &[(String, Option<Column>)], record: &csv::ByteRecord) -> Draft {
-        let before = self.faults;
-        if record.len() != columns.len() {
-            let (cells, wanted) = (record.len(), columns.len());
-            self.fault(line, None, format!("the row has {cells} cells, the header has {wanted}"));
+    fn row(&mut self, columns: &[(String, Option<Column>)], row: &Row) -> Result<Content, StoreError> {
+        let line = row.line;
+        // Its cells may lie under other columns than they belong to.
+        if let Some(fault) = &row.fault {
+            self.fault(line, FaultKind::Unreadable, None, fault);
+            return Ok(Content::Nothing);
         }
+        let before = self.faults;
         let mut draft = Draft {
             user: User::new(0, "", 0, self.now),
             id: None,
@@ -374,38 +478,49 @@ impl Rows<'_, '_> {
             organization: None,
             organization_id: None,
             warnings: Vec::new(),
+            trimmed: false,
         };
-        for ((name, column), cell) in columns.iter().zip(record) {
+        for ((name, column), cell) in columns.iter().zip(&row.cells) {
             let Some(column) = column else { continue };
-            let Ok(cell) = std::str::from_utf8(cell) else {
-                self.fault(line, Some(name), format!("the cell is not UTF-8; {NAME_ENCODING}"));
-                continue;
-            };
-            if self.lossy && cell.contains('\u{fffd}') {
-                self.fault(line, Some(name), "the cell is not in the encoding that was named");
-                continue;
-            }
-            if let Err(why) = self.cell(&mut draft, *column, restore(cell)) {
+            if let Err((kind, why)) = self.cell(&mut draft, *column, cell) {
                 // The column is named already.
-                let message = why.to_string();
-                let message = message.strip_prefix(&format!("{name}: ")).unwrap_or(&message).to_owned();
-                self.fault(line, Some(name), message);
+                let message = why.strip_prefix(&format!("{name}: ")).unwrap_or(&why).to_owned();
+                self.fault(line, kind, Some(name), message);
             }
         }
         if draft.user.username.is_empty() && self.faults == before {
-            self.fault(line, Some("username"), "username cannot be empty");
+            self.fault(line, FaultKind::Value, Some("username"), "username cannot be empty");
         }
-        draft
+        if draft.trimmed {
+            self.trimmed.get_or_insert((line, 0)).1 += 1;
+        }
+        let username = draft.user.username.clone();
+        if self.faults == before
+            && let Some(content) = self.finish(line, draft)?
+        {
+            return Ok(content);
+        }
+        Ok(if username.is_empty() { Content::Nothing } else { Content::Claim(username) })
     }
 
     /// Puts one cell into the draft; an empty cell means what a missing column means.
-    fn cell(&self, draft: &mut Draft, column: Column, cell: &str) -> Result<(), Refusal> {
+    fn cell(&mut self, draft: &mut Draft, column: Column, cell: &str) -> Result<(), (FaultKind, String)> {
         if cell.is_empty() && column != Column::Field(Field::Username) {
             return Ok(());
         }
+        let value = |why: Refusal| (FaultKind::Value, why.to_string());
         match column {
+            Column::Field(Field::Username) => {
+                let bare = normalize_key(cell);
+                let name = formula_text(bare).map_or(bare, normalize_key);
+                draft.trimmed = name != cell;
+                check_username(name).map_err(value)?;
+                let name = Field::Username.parse(name, self.zone).map_err(value)?;
+                draft.user.put(Field::Username, name).map_err(value)
+            }
             Column::Field(field) => {
-                draft.user.put(field, field.parse(cell, self.zone)?)?;
+                let parsed = field.parse(cell, self.zone).map_err(value)?;
+                draft.user.put(field, parsed).map_err(value)?;
                 match field {
                     Field::ObjId => draft.id = Some(draft.user.id),
                     Field::UsernameLength => draft.length_given = true,
@@ -415,17 +530,49 @@ impl Rows<'_, '_> {
                 Ok(())
             }
             Column::Organization => {
-                Organization::check_name(cell.trim())?;
-                draft.organization = Some(cell.trim().to_owned());
+                let name = cell.trim();
+                if name.is_empty() {
+                    return Ok(());
+                }
+                Organization::check_name(name).map_err(value)?;
+                draft.organization = Some(name.to_owned());
                 Ok(())
             }
             Column::Password => {
-                draft.password = Some(UserPassword::parse(cell)?);
+                draft.password = Some(UserPassword::parse(cell).map_err(value)?);
                 Ok(())
             }
-            Column::Profiles => profiles(&mut draft.user, cell, &self.catalogue),
-            Column::Items(kind) => self.items(draft, kind, cell),
+            Column::Profiles => self.profiles(&mut draft.user, cell),
+            Column::Items(kind) => self.items(draft, kind, cell).map_err(value),
+            Column::Mark => Ok(()),
         }
+    }
+
+    fn profiles(&mut self, user: &mut User, cell: &str) -> Result<(), (FaultKind, String)> {
+        let mut unknown = Vec::new();
+        for name in cell.split(';').map(str::trim).filter(|name| !name.is_empty()) {
+            let Some(id) = self.catalogue.id(name) else {
+                let known = self.catalogue.iter().map(|(_, name, _)| name);
+                let hint = self.near_names.hint(FaultKind::UnknownProfile, name, known);
+                unknown.push((format!("{name:?}"), hint));
+                continue;
+            };
+            if user.profiles.iter().any(|assigned| assigned.id == id) {
+                return Err((FaultKind::Value, format!("profile {name:?} is there twice")));
+            }
+            let priority = user.profiles.last().map_or(0, |assigned| assigned.priority) + 1;
+            user.profiles.push(Assignment { id, short_name: name.to_owned(), priority });
+        }
+        let why = match unknown.as_slice() {
+            [] => return Ok(()),
+            [(one, hint)] if hint.is_empty() => format!("there is no profile {one}; add it first"),
+            [(one, hint)] => format!("there is no profile {one}{hint}"),
+            many => {
+                let names: Vec<_> = many.iter().map(|(name, hint)| format!("{name}{hint}")).collect();
+                format!("there are no profiles {}; add them first", names.join(", "))
+            }
+        };
+        Err((FaultKind::UnknownProfile, why))
     }
 
     fn items(&self, draft: &mut Draft, kind: ItemKind, cell: &str) -> Result<(), Refusal> {
@@ -446,9 +593,10 @@ impl Rows<'_, '_> {
         Ok(())
     }
 
-    /// Takes a row without faults.
-    fn add(&mut self, line: u64, draft: Draft) -> Result<(), StoreError> {
-        let Draft { mut user, id, password, length_given, organization, organization_id, warnings } = draft;
+    /// The user that a row without faults so far is; none if there is a fault after all.
+    fn finish(&mut self, line: u64, draft: Draft) -> Result<Option<Content>, StoreError> {
+        let Draft { mut user, id, password, length_given, organization, organization_id, warnings, .. } =
+            draft;
         for why in warnings {
             if self.warnings.len() < MOST_WARNINGS || self.warnings.contains_key(&why) {
                 self.warnings.entry(why).or_insert((line, 0)).1 += 1;
@@ -456,106 +604,144 @@ impl Rows<'_, '_> {
         }
         // A name decides: the number may come from another installation's export.
         user.organization_id = match (organization, organization_id) {
-            (None, Some(id)) if self.organizations.contains_key(&id) => id,
+            (None, Some(id)) if self.organization_ids.contains(&id) => id,
             (None, Some(id)) => {
-                self.fault(line, Some("organization_id"), format!("there is no organization {id}"));
-                return Ok(());
+                let why = format!("there is no organization {id}");
+                self.fault(line, FaultKind::UnknownOrganization, Some("organization_id"), why);
+                return Ok(None);
             }
-            (name, _) if self.bound => match self.own_organization(name.as_deref()) {
+            (name, _) => match self.organization(name.as_deref())? {
                 Ok(id) => id,
-                Err(why) => {
-                    self.fault(line, Some("organization"), why);
-                    return Ok(());
+                Err((kind, why)) => {
+                    self.fault(line, kind, Some("organization"), why);
+                    return Ok(None);
                 }
             },
-            (name, _) => self.import.organization(name.as_deref().unwrap_or(DEFAULT_ORGANIZATION))?,
         };
         let refused = |given: &Assignment| self.catalogue.offer(given.id, user.organization_id).err();
         let refused: Vec<_> = user.profiles.iter().filter_map(refused).collect();
         if !refused.is_empty() {
-            refused.iter().for_each(|why| self.fault(line, Some("profiles"), why.to_string()));
-            return Ok(());
+            for why in refused {
+                self.fault(line, FaultKind::Value, Some("profiles"), why.to_string());
+            }
+            return Ok(None);
         }
         if !length_given {
             user.username_length = User::new(0, &user.username, 0, self.now).username_length;
         }
-        self.waiting.push(Waiting { line, id, user, password, claims: false });
-        Ok(())
+        Ok(Some(Content::User { id, user: Box::new(user), password }))
     }
 
-    /// The organization of this name, of those whose users may be imported; without a name, the only one.
-    fn own_organization(&self, name: Option<&str>) -> Result<OrganizationId, String> {
-        let mut own = self.organizations.iter();
-        match (name, own.next(), own.next()) {
-            (None, Some((id, _)), None) => Ok(*id),
-            (None, ..) => {
-                Err("say to which organization the user belongs: there are several of yours".to_owned())
-            }
-            (Some(name), ..) => (self.organizations.iter().find(|(_, known)| *known == name))
-                .map(|(id, _)| *id)
-                .ok_or_else(|| format!("there is no organization {name:?} of yours")),
+    /// The organization of this name. Without a name it is `default`, or the only one that users may be imported into.
+    fn organization(
+        &mut self,
+        name: Option<&str>,
+    ) -> Result<Result<OrganizationId, (FaultKind, String)>, StoreError> {
+        let default = |name: &&str| self.bound || *name != DEFAULT_ORGANIZATION;
+        let Some(name) = name.filter(default) else {
+            let mut own = self.organizations.values();
+            return match (self.bound, own.next(), own.next()) {
+                (false, ..) => self.import.organization(DEFAULT_ORGANIZATION).map(Ok),
+                (true, Some(id), None) => Ok(Ok(*id)),
+                (true, ..) => {
+                    let why = "say to which organization the user belongs: there are several of yours";
+                    Ok(Err((FaultKind::Value, why.to_owned())))
+                }
+            };
+        };
+        if let Some(id) = self.organizations.get(name) {
+            return Ok(Ok(*id));
         }
+        if self.request.create_organizations && !self.bound {
+            return self.import.organization(name).map(Ok);
+        }
+        let known = self.organizations.keys().map(String::as_str);
+        let hint = self.near_names.hint(FaultKind::UnknownOrganization, name, known);
+        let yours = if self.bound { " of yours" } else { "" };
+        let why = format!("there is no organization {name:?}{yours}{hint}");
+        Ok(Err((FaultKind::UnknownOrganization, why)))
     }
 
-    /// Adds the rows that wait, and tells of their faults.
-    fn add_waiting(&mut self) -> Result<(), StoreError> {
+    /// Adds the rows that wait, and reports their faults. The inner error is the observer's.
+    fn add_waiting(&mut self) -> Result<std::io::Result<()>, StoreError> {
         let waiting = std::mem::take(&mut self.waiting);
         self.weight = 0;
-        let newcomers: Vec<_> = waiting.iter().map(Waiting::newcomer).collect();
-        for (row, added) in waiting.iter().zip(self.import.add_all(&newcomers)?) {
+        let comers: Vec<&Waiting> = waiting.iter().filter(|row| row.newcomer().is_some()).collect();
+        let newcomers: Vec<_> = comers.iter().filter_map(|row| row.newcomer()).collect();
+        for (row, added) in comers.iter().zip(self.import.add_all(&newcomers)?) {
             if let Some(added) = added {
-                self.tell_taken(row.line, added, &row.user);
+                self.tell_taken(row, added);
             }
         }
         let mut untold = std::mem::take(&mut self.untold);
         untold.sort_by_key(|fault| fault.line);
-        untold.iter().for_each(|fault| (self.report)(fault));
-        Ok(())
-    }
-
-    fn tell_taken(&mut self, line: u64, added: Added, user: &User) {
-        let there = |line: Option<u64>| match line {
-            Some(line) => format!("is already on line {line} of this file"),
-            None => "is already there".to_owned(),
-        };
-        match added {
-            Added::As(_) => {}
-            Added::NameTaken(other) => {
-                self.fault(line, Some("username"), format!("user {:?} {}", user.username, there(other)));
+        untold.iter().for_each(|fault| self.observer.fault(fault));
+        let mut faults = untold.iter().peekable();
+        for row in &waiting {
+            // Those of the header come before.
+            while faults.next_if(|fault| fault.line < row.line).is_some() {}
+            let mut reasons = Vec::new();
+            while let Some(fault) = faults.next_if(|fault| fault.line == row.line) {
+                reasons.push(fault.reason());
             }
-            Added::IdTaken(other) => {
-                self.fault(line, Some("obj_id"), format!("obj_id {} {}", user.id, there(other)));
+            if reasons.is_empty() {
+                continue;
+            }
+            let reason = reasons.join("; ");
+            let Waiting { line, cells, unreadable, .. } = row;
+            let faulty = FaultyRow { line: *line, cells, reason: &reason, unreadable: *unreadable };
+            if let Err(error) = self.observer.faulty_row(faulty) {
+                return Ok(Err(error));
             }
         }
+        Ok(Ok(()))
+    }
+
+    fn tell_taken(&mut self, row: &Waiting, added: Added) {
+        let username = row.username().unwrap_or_default();
+        let (column, what, earlier) = match added {
+            Added::As(_) => return,
+            Added::NameTaken(Some(_)) if self.request.duplicates == ImportDuplicates::First => {
+                self.left_out += 1;
+                return;
+            }
+            Added::NameTaken(earlier) => ("username", format!("user {username:?}"), earlier),
+            Added::IdTaken(earlier) => {
+                ("obj_id", format!("obj_id {}", row.id().unwrap_or_default()), earlier)
+            }
+        };
+        let (kind, there) = match earlier {
+            Some(line) => (FaultKind::Duplicate, format!("is already on line {line} of this file")),
+            None => (FaultKind::Exists, "is already there".to_owned()),
+        };
+        self.fault(row.line, kind, Some(column), format!("{what} {there}"));
     }
 }
 
 impl Waiting {
-    fn newcomer(&self) -> Newcomer<'_> {
-        let Self { line, id, user, password, claims } = self;
-        if *claims {
-            return Newcomer::Claim { line: *line, username: &user.username };
+    fn newcomer(&self) -> Option<Newcomer<'_>> {
+        let line = self.line;
+        match &self.content {
+            Content::User { id, user, password } => {
+                Some(Newcomer::User { line, id: *id, user, password: password.as_ref() })
+            }
+            Content::Claim(username) => Some(Newcomer::Claim { line, username }),
+            Content::Nothing => None,
         }
-        Newcomer::User { line: *line, id: *id, user, password: password.as_ref() }
     }
-}
 
-fn profiles(user: &mut User, cell: &str, catalogue: &Catalogue) -> Result<(), Refusal> {
-    let mut unknown = Vec::new();
-    for name in cell.split(';').map(str::trim).filter(|name| !name.is_empty()) {
-        let Some(id) = catalogue.id(name) else {
-            unknown.push(format!("{name:?}"));
-            continue;
-        };
-        if user.profiles.iter().any(|assigned| assigned.id == id) {
-            return Err(Refusal::new(format!("profile {name:?} is there twice")));
+    fn username(&self) -> Option<&str> {
+        match &self.content {
+            Content::User { user, .. } => Some(&user.username),
+            Content::Claim(username) => Some(username),
+            Content::Nothing => None,
         }
-        let priority = user.profiles.last().map_or(0, |assigned| assigned.priority) + 1;
-        user.profiles.push(Assignment { id, short_name: name.to_owned(), priority });
     }
-    match unknown.as_slice() {
-        [] => Ok(()),
-        [one] => Err(Refusal::new(format!("there is no profile {one}; add it first"))),
-        many => Err(Refusal::new(format!("there are no profiles {}; add them first", many.join(", ")))),
+
+    fn id(&self) -> Option<UserId> {
+        match &self.content {
+            Content::User { id, .. } => *id,
+            _ => None,
+        }
     }
 }

@@ -15,7 +15,7 @@ mod filters;
 mod history;
 mod holder;
 mod import;
-mod lines;
+mod import_faults;
 mod migrate;
 mod news;
 mod owned;
@@ -52,7 +52,8 @@ pub use error::{AppError, Kind};
 pub use expected::{Expected, revision};
 pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::{Counted, FilterFault, ReadFilter};
-pub use import::{Fault, Imported};
+pub use import::{FaultyRow, ImportDuplicates, ImportObserver, ImportRequest, Imported};
+pub use import_faults::{Fault, FaultGroup, FaultGroups, FaultKind};
 pub use prune::{Age, Pruned};
 pub use statistics::Statistics;
 pub use table::{

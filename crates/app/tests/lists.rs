@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{request, site};
 use rollcall_app::runs::{Observer, Progress, Stop};
-use rollcall_app::{App, AppError};
+use rollcall_app::{App, AppError, ImportRequest, Table, TableOptions};
 use rollcall_domain::{
     Action, AuditQuery, Grant, Mode, Outcome, Right, Role, Run, RunQuery, RunState, SavedFilter, Scopes,
     ScriptVersion, TargetOutcome,
@@ -260,7 +260,8 @@ fn parts_of_users_are_all_of_them_however_far_they_lie_apart() {
     };
     let rows: String = (1..=12_000).map(|n| format!("user{n},{}\n", klass(n))).collect();
     let file = std::io::Cursor::new(format!("username,klass\n{rows}"));
-    app.import_users(file, None, &mut |fault| panic!("{fault}")).unwrap();
+    let table = Table::read(file, &TableOptions::default()).unwrap();
+    app.import_users(table, &ImportRequest::default(), &mut ()).unwrap();
     let names = |filter: Option<&str>, limit: u32| {
         let read = filter.map(|text| app.filter(text).unwrap());
         let tree = read.as_ref().map(|read| &read.tree);

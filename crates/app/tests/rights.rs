@@ -15,7 +15,9 @@ use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
     RowsRequest, Stop, Terms, TrialRequest, UndoRequest,
 };
-use rollcall_app::{Actor, App, AppError, Expected, NewUser, Table, TableOptions, UserEdit, UserSelection};
+use rollcall_app::{
+    Actor, App, AppError, Expected, ImportRequest, NewUser, Table, TableOptions, UserEdit, UserSelection,
+};
 use rollcall_domain::filter::Search;
 use rollcall_domain::{
     AuditQuery, Brakes, Field, Grant, Mode, Right, Role, Run, RunId, RunQuery, UploadId, UserId, Value, Zone,
@@ -129,6 +131,10 @@ impl RowsObserver for Rows {
     fn progress(&mut self, _: u64) {}
 }
 
+fn users_table(text: &'static str) -> Table {
+    Table::read(Cursor::new(text), &TableOptions::default()).unwrap()
+}
+
 fn within(app: &App) -> Grant {
     let id = app.organizations().unwrap().iter().find(|each| each.name == "North").unwrap().id;
     Grant { role: Role::ReadOnly, organization_id: Some(id) }
@@ -203,7 +209,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         app.download(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
     }),
     ("import_users", Right::EditUsers, Own, |app, _| {
-        app.import_users(Cursor::new("username\n"), None, &mut |_| {}).map(drop)
+        app.import_users(users_table("username\n"), &ImportRequest::default(), &mut ()).map(drop)
     }),
     ("filter", Right::Look, Own, |app, _| app.filter("gold").map(drop)),
     ("filter", Right::Look, One, |app, of| app.filter(of.saved).map(drop)),
@@ -375,7 +381,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
         done => done,
     }),
     ("check_import", Right::EditUsers, Own, |app, _| {
-        app.check_import(Cursor::new("username\n"), None, &mut |_| {}).map(drop)
+        app.check_import(users_table("username\n"), &ImportRequest::default(), &mut ()).map(drop)
     }),
     ("timeline", Right::Look, One, |app, of| app.timeline(&app.find_run(of.run)?, 10).map(drop)),
     ("course", Right::Look, One, |app, of| app.course(&app.find_run(of.run)?, 10).map(drop)),
@@ -491,7 +497,8 @@ fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
     let root = as_actor(Actor::account("cli:test".to_owned()));
     root.add_profile("plus", None, &[], &[]).unwrap();
     let users = "username,organization\nnorth,North\nsouth,South\n";
-    root.import_users(Cursor::new(users), None, &mut |fault| panic!("{fault:?}")).unwrap();
+    let creating = ImportRequest { create_organizations: true, ..ImportRequest::default() };
+    root.import_users(users_table(users), &creating, &mut ()).unwrap();
     root.save_filter("gold", "klass eq \"gold\"").unwrap();
     root.save_script("saved", "pass", "").unwrap();
     let organizations = root.organizations().unwrap();

@@ -12,7 +12,7 @@ use rollcall_app::runs::{
     BadRow, Choice, Engine, Observer, Progress, Request, RowsObserver, RowsRequest, Script, Stop, Terms,
 };
 use rollcall_app::scripts::{SAMPLES, Sample, read, sample};
-use rollcall_app::{Actor, App, Table, TableOptions, UserSelection};
+use rollcall_app::{Actor, App, ImportRequest, Table, TableOptions, UserSelection};
 use rollcall_domain::{ItemKind, ItemRow, Mode, Outcome, Run, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
 use rollcall_testkit::{TestClock, TestDatabase};
@@ -59,7 +59,8 @@ impl Site {
         for profile in ["basic", "plus", "static"] {
             app.add_profile(profile, None, &[], &[]).unwrap();
         }
-        app.import_users(Cursor::new(csv.to_owned()), None, &mut |fault| panic!("{fault:?}")).unwrap();
+        let table = Table::read(Cursor::new(csv.to_owned()), &TableOptions::default()).unwrap();
+        app.import_users(table, &ImportRequest::default(), &mut ()).unwrap();
         Self { _database: database, app }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{NOW, check, outcomes, request, site};
 use rollcall_app::runs::{BadRow, BadRowsFile, Choice, Observer, Progress, RowsObserver, RowsRequest, Stop};
-use rollcall_app::{Actor, App, Kind, TableOptions};
+use rollcall_app::{Actor, App, ImportRequest, Kind, Table, TableOptions};
 use rollcall_domain::{Grant, Mode, Role, Run, Upload, Zone};
 use rollcall_testkit::{TestClock, TestDatabase};
 
@@ -225,7 +225,7 @@ fn an_upload_is_the_list_of_a_run_that_does_without_it_afterwards() {
 
     let users = "username,klass\nnew1,gold\nnew2,silver\n";
     let upload = app.upload("users.csv", Cursor::new(users)).unwrap();
-    let imported =
-        app.import_users(app.open_upload(upload.id).unwrap(), None, &mut |fault| panic!("{fault}"));
+    let table = Table::from_file(app.open_upload(upload.id).unwrap(), &TableOptions::default()).unwrap();
+    let imported = app.import_users(table, &ImportRequest::default(), &mut ());
     assert_eq!(imported.unwrap().users, 2);
 }

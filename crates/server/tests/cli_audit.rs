@@ -202,7 +202,7 @@ fn everything_that_is_done_is_recorded_with_who_did_it() {
         assert_eq!(row["number"], number, "one row for {args:?}");
         row.clone()
     };
-    let row = does(&["users", "import", "users.csv"], "import", "users");
+    let row = does(&["users", "import", "users.csv", "--create-organizations"], "import", "users");
     assert_eq!(row["detail"], json!({"organizations": ["North", "South"], "users": 3}));
     does(&["profiles", "add", "plus"], "profile-add", "profile plus");
     does(&["profiles", "remove", "plus", "--yes"], "profile-remove", "profile plus");

@@ -234,6 +234,7 @@ fn what_goes_wrong_is_told_the_same_there() {
     let ana = There::new(&desk, &server, "ana", ALL);
     desk.write("bad.py", "x = (\nuser.klass = = 1\n");
     desk.write("bad.csv", "username,klass,expiration\nu1,gold,\nu1,gold,2026-13-01\nu2,gold,soon\n");
+    desk.write("many.csv", "username,organization\nu1,Nort\nu1,Nort\nu2,South \nu3,Nort\nu2,South,x\n");
     desk.write("empty.csv", "");
     let wrong: &[(&[&str], i32)] = &[
         (&["users", "show", "nobody"], 1),
@@ -249,7 +250,9 @@ fn what_goes_wrong_is_told_the_same_there() {
         (&["users", "remove", "nobody", "--yes"], 1),
         (&["users", "import", "bad.csv"], 1),
         (&["users", "import", "empty.csv"], 1),
-        (&["users", "import", "bad.csv", "--encoding", "klingon"], 1),
+        (&["users", "import", "bad.csv", "--encoding", "klingon"], 2),
+        (&["users", "import", "many.csv"], 1),
+        (&["users", "import", "many.csv", "--duplicates", "first"], 1),
         (&["users", "import", "missing.csv"], 1),
         (&["filters", "count", "klass eq"], 2),
         (&["filters", "show", "goldne"], 2),
@@ -361,9 +364,22 @@ fn everything_is_edited_from_there() {
     let profile = ["profiles", "add", "plus", "--reply", "Class := x", "--organization", "East"];
     says(&profile, "profile 1 is \"plus\"");
     desk.write("users.csv", "username,organization,klass,profiles\nu1,East,gold,plus\nu2,West,,\n");
-    says(&["users", "import", "users.csv"], "organization \"West\" was made\n2 users imported in ");
-    let mut child =
-        ana.command(&["users", "import", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let bad = ana.call(&["users", "import", "users.csv", "--bad-rows", "bad-users.csv"]).exits(1);
+    assert!(bad.err.contains("line 3, organization: there is no organization \"West\""), "{bad:?}");
+    let bad = std::fs::read_to_string(desk.path("bad-users.csv")).unwrap();
+    let why = "organization: there is no organization \"\"West\"\"";
+    assert!(bad.ends_with(&format!("rollcall_reason\nu2,West,,,3,\"{why}\"\n")), "{bad}");
+    assert_eq!(desk.call(&["users", "list", "--format", "json"]).objects().len(), 0);
+    says(
+        &["users", "import", "users.csv", "--create-organizations"],
+        "organization \"West\" was made\n2 users imported in ",
+    );
+    let mut child = ana
+        .command(&["users", "import", "-", "--encoding", "utf-8"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child
         .stdin
         .take()

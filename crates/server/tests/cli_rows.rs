@@ -776,7 +776,7 @@ fn keys_are_normalised_as_usernames_are_and_an_exact_match_wins() {
 
     let rows = "username\n ann\nann\u{a0}\nann \n\u{feff}\u{200b}bob\t\n\"=\"\"dan\"\"\"\n";
     let done = run_rows(&desk, "", rows, &[]).exits(0);
-    let told = "3 keys were read without the white space around it; 1 key was written as =\"…\" and read as the text in it";
+    let told = "3 keys were read without the white space around them; 1 key was written as =\"…\" and read as the text in it";
     assert!(done.err.contains(told), "{done:?}");
     assert_eq!(column(&desk.outcomes(&done.object()), "username"), ["ann", "ann", "ann ", "bob", "dan"]);
 }

@@ -116,6 +116,8 @@ fn rows() -> Vec<Row> {
         row("get /uploads/{upload}", "/uploads/1", Report, North),
         row("get /uploads/{upload}/report", "/uploads/1/report", Report, North),
         row("get /uploads/{upload}/bad-rows.csv", "/uploads/1/bad-rows.csv", Report, North),
+        row("get /uploads/{upload}/import-bad-rows.csv", "/uploads/1/import-bad-rows.csv", EditUsers, North),
+        with("post /uploads/{upload}/imports", "/uploads/1/imports", json!({}), EditUsers, North),
         Row { body: Some(Value::Null), ..row("post /uploads", "/uploads?name=x.csv", Report, Nobody) },
         row("delete /uploads/{upload}", "/uploads/1", Report, North),
         with("post /runs/{run}/begin", "/runs/4/begin", json!({"targets": 1}), Execute, North),

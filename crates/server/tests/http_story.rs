@@ -67,11 +67,19 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
 
     // Users from a file: all or none, and everything that is wrong with it.
     let csv = [("authorization", program.token.as_str()), ("content-type", "text/csv")];
-    let bad = "username,klass,expiration\nu1,gold,\nu1,gold,2026-13-01\nu2,gold,soon\n";
+    let bad = "username,klass,expiration\nu1,gold,\nu1,gold,2026-13-01\nu2,gold,soon\nu3,,later\nu4,,later\n";
     let refused = server.send("POST", "/api/v1/imports", &csv, bad);
     refused.problem(422);
     let faults = refused.json()["errors"].as_array().unwrap().clone();
-    assert!(faults.len() >= 3 && faults.iter().all(|fault| fault["line"].is_number()), "{faults:?}");
+    assert!(faults.iter().all(|fault| fault["line"].is_number() && fault["kind"].is_string()), "{faults:?}");
+    let alike = faults.iter().find(|fault| fault["count"] == 4).unwrap();
+    assert_eq!(
+        (&alike["field"], &alike["lines"]),
+        (&json!("expiration"), &json!([3, 4, 5, 6])),
+        "{faults:?}"
+    );
+    let unknown = "username,organization\nu1,Nowhere\n";
+    server.send("POST", "/api/v1/imports", &csv, unknown).problem(422);
     let rows: String =
         (1..=250).map(|n| format!("u{n},{}\n", if n % 2 == 0 { "gold" } else { "basic" })).collect();
     let imported = server.send("POST", "/api/v1/imports", &csv, &format!("username,klass\n{rows}"));

@@ -463,11 +463,18 @@ fn an_empty_installation_leads_to_its_first_users() {
     // What is right is only looked at, too, until somebody says yes.
     let fine = send("username,organization\nn1,North\nn2,North\n");
     let page = ana.page(&fine);
+    let lines = "<th scope=\"row\">2, 3</th><td>organization</td><td>there is no organization";
+    assert!(page.contains("2 things are wrong in users.csv") && page.contains(lines), "{page}");
+    let bad = ana.get(&format!("/api/v1/uploads/{}/import-bad-rows.csv", fine.rsplit('=').next().unwrap()));
+    assert!(bad.text.contains("\nn1,North,2,"), "{}", bad.text);
+    let fine = format!("{fine}&create_organizations=yes");
+    let page = ana.page(&fine);
     assert!(page.contains("2 users would be added") && page.contains("<strong>North</strong>"), "{page}");
     assert!(ana.page("/").contains("Make 1,000 sample users"), "nothing was written");
     assert_eq!(desk.ok(&["organizations", "list", "--format", "json"]).objects().len(), 0);
-    let upload = fine.rsplit('=').next().unwrap();
-    assert_eq!(ana.done("/import-users", &[("upload", upload), ("encoding", "")]), "/?done=imported");
+    let upload = fine.split(['=', '&']).nth(1).unwrap();
+    let form = [("upload", upload), ("encoding", ""), ("create_organizations", "yes")];
+    assert_eq!(ana.done("/import-users", &form), "/?done=imported");
     let start = ana.page("/?done=imported");
     assert!(start.contains("2 users") && start.contains("The first script"), "{start}");
     // Samples are for whoever has nothing.

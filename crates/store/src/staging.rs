@@ -254,7 +254,7 @@ impl Staging {
 
     fn keep(&mut self, query: Sql) -> Result<u64, StoreError> {
         self.connection.tx().batch(Sql { sqlite: CREATE_USER_INDEX, postgres: CREATE_USER_INDEX })?;
-        let left_out = self.connection.tx().execute(query, &[])? as u64;
+        let left_out = self.connection.tx().execute(query, &[])?;
         self.targets -= left_out.cast_signed();
         Ok(left_out)
     }

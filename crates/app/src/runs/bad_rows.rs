@@ -24,6 +24,8 @@ pub struct BadRowsFile<W: Write> {
     own: Vec<usize>,
     /// Whether there is room for the columns of the line and the reason.
     marked: bool,
+    /// The place of the column whose cells are written as they are.
+    literal: Option<usize>,
     /// How many cells a row ought to have: the file may be one of bad rows itself.
     expected: usize,
 }
@@ -44,7 +46,13 @@ impl<W: Write> BadRowsFile<W> {
             header.extend([LINE_COLUMN, REASON_COLUMN].map(str::to_owned));
         }
         writer.write_record(header).map_err(csv_error)?;
-        Ok(Self { writer, own, marked, expected: columns.len() })
+        Ok(Self { writer, own, marked, literal: None, expected: columns.len() })
+    }
+
+    /// Writes the cells of the column at `place` as they are: the reader does not take an apostrophe off them.
+    #[must_use]
+    pub fn with_literal(self, place: Option<usize>) -> Self {
+        Self { literal: place, ..self }
     }
 
     /// Writes a row that starts on `line`: `cells` is what could be read of it. A row that was `unreadable`, such as one
@@ -54,7 +62,10 @@ impl<W: Write> BadRowsFile<W> {
     ///
     /// If the file cannot be written to.
     pub fn write(&mut self, line: u64, cells: &[String], reason: &str, unreadable: bool) -> io::Result<()> {
-        let text = |at: usize| defuse(cells.get(at).map_or("", String::as_str)).into_owned();
+        let text = |at: usize| {
+            let cell = cells.get(at).map_or("", String::as_str);
+            if self.literal == Some(at) { cell.to_owned() } else { defuse(cell).into_owned() }
+        };
         let mut record: Vec<String> = self.own.iter().map(|at| text(*at)).collect();
         if self.marked {
             let reason: String = reason.chars().take(LONGEST_REASON).collect();

@@ -62,6 +62,7 @@ pub use rows::{
     BadKind, BadRow, ChosenRows, Duplicates, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport,
     RowsRequest,
 };
+pub(crate) use rows::{bare_name, field_called};
 pub use trial::TrialRequest;
 pub use troubles::{Failure, Troubles, Warned};
 pub use undo::UndoRequest;

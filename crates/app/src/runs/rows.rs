@@ -259,16 +259,16 @@ type Found = Vec<(UserId, String)>;
 impl Matching {
     /// How keys were read, for people.
     fn notes(&self) -> Vec<String> {
-        let keys = |count: u64| match count {
-            1 => "1 key was".to_owned(),
-            count => format!("{count} keys were"),
-        };
         let mut notes = Vec::new();
-        if self.trimmed > 0 {
-            notes.push(format!("{} read without the white space around it", keys(self.trimmed)));
+        match self.trimmed {
+            0 => {}
+            1 => notes.push("1 key was read without the white space around it".to_owned()),
+            count => notes.push(format!("{count} keys were read without the white space around them")),
         }
-        if self.formulas > 0 {
-            notes.push(format!("{} written as =\"…\" and read as the text in it", keys(self.formulas)));
+        match self.formulas {
+            0 => {}
+            1 => notes.push("1 key was written as =\"…\" and read as the text in it".to_owned()),
+            count => notes.push(format!("{count} keys were written as =\"…\" and read as the text in them")),
         }
         notes
     }
@@ -428,12 +428,14 @@ fn unwritable(error: std::io::Error) -> AppError {
     AppError::File { what: "the bad rows cannot be written".to_owned(), error }
 }
 
-fn bare(name: &str) -> String {
+/// The name of a column without case, white space and punctuation.
+pub(crate) fn bare_name(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-fn field_called(name: &str) -> Option<Field> {
-    let name = bare(name);
+/// The field by which users are found that a column of this name holds.
+pub(crate) fn field_called(name: &str) -> Option<Field> {
+    let name = bare_name(name);
     KEYS.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(field, _)| *field)
 }
 
@@ -479,7 +481,9 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
     let find = |name: &str| {
         let exactly = columns.iter().position(|column| column == name);
         exactly.or_else(|| {
-            columns.iter().position(|column| bare(column) == bare(name) && !bare(name).is_empty())
+            columns
+                .iter()
+                .position(|column| bare_name(column) == bare_name(name) && !bare_name(name).is_empty())
         })
     };
     if let Some(at) = find(wanted) {

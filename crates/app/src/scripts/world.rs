@@ -206,7 +206,10 @@ fn of_field(field: Field) -> Name {
     let access = if field.writable() { Access::ReadWrite } else { Access::Read };
     let about = match field {
         Field::ObjId => "The user's number.",
-        Field::Username => "The name that the user signs in with: unique, 1 to 253 bytes.",
+        Field::Username => {
+            "The name that the user signs in with: unique, 1 to 253 bytes, without white space at an end and without \
+             invisible characters."
+        }
         Field::UsernameLength => "How long the username is said to be; stored as given, never recomputed.",
         Field::FirstName => "\"\" when empty, up to 65,535 bytes.",
         Field::LastName => "\"\" when empty, up to 65,535 bytes.",

@@ -125,7 +125,7 @@ fn header(mut first: SheetRow, notes: &mut Vec<String>) -> Result<Header, TableE
         .take(width)
         .map(|column| match first.cells.remove(&column) {
             None => String::new(),
-            Some(Ok(name)) => name,
+            Some(Ok(name)) => restore(&name).to_owned(),
             Some(Err(why)) => {
                 faults.push(format!("cell {}{} {why}", letters(column), first.number));
                 String::new()
@@ -133,7 +133,8 @@ fn header(mut first: SheetRow, notes: &mut Vec<String>) -> Result<Header, TableE
         })
         .collect();
     let name_place = |at| letters(u32::try_from(at).unwrap_or(u32::MAX));
-    Header::new(place, &cells, faults, name_place, notes)
+    let header = Header::new(place, &cells, faults, name_place, notes)?;
+    Ok(header.on_line(first.number))
 }
 
 impl SheetRow {
@@ -282,8 +283,8 @@ impl SheetRow {
 fn show(value: &DataRef<'_>) -> Result<String, String> {
     match value {
         DataRef::Empty => Ok(String::new()),
-        DataRef::String(text) => Ok(restore(text).to_owned()),
-        DataRef::SharedString(text) => Ok(restore(text).to_owned()),
+        DataRef::String(text) => Ok(text.clone()),
+        DataRef::SharedString(text) => Ok((*text).to_owned()),
         DataRef::Int(number) => Ok(number.to_string()),
         // Adding zero makes -0 a 0.
         DataRef::Float(number) => Ok((number + 0.0).to_string()),

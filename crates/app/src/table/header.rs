@@ -88,6 +88,8 @@ pub(super) struct Header {
     places: Vec<usize>,
     /// How many cells the header has.
     width: usize,
+    /// Its line in the file, or its row in the sheet.
+    line: u64,
 }
 
 impl Header {
@@ -106,7 +108,7 @@ impl Header {
             faults.push(too_many(named));
             return Err(TableError::Header { place, faults });
         }
-        let mut header = Self { columns: Vec::new(), places: Vec::new(), width: cells.len() };
+        let mut header = Self { columns: Vec::new(), places: Vec::new(), width: cells.len(), line: 1 };
         let mut unnamed: Vec<(usize, usize)> = Vec::new();
         let mut uses: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, cell) in cells.iter().enumerate() {
@@ -156,6 +158,16 @@ impl Header {
             (many, _) => notes.push(format!("columns {} have no name and are left out", and(many))),
         }
         Ok(header)
+    }
+
+    /// The header, on this line.
+    pub(super) fn on_line(self, line: u64) -> Self {
+        Self { line, ..self }
+    }
+
+    /// Its line in the file, or its row in the sheet.
+    pub(super) fn line(&self) -> u64 {
+        self.line
     }
 
     pub(super) fn columns(&self) -> &[String] {

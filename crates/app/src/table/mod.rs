@@ -23,6 +23,8 @@ use excel::Excel;
 use header::Header;
 use text::Text;
 
+use crate::csv_text::restore;
+
 /// How long a row may be, in bytes of UTF-8, line breaks inside quotes included.
 pub const MAX_ROW: u64 = 64 * 1024;
 /// How many cells a header may have.
@@ -90,6 +92,8 @@ pub struct Table {
     rows: Rows,
     header: Header,
     notes: Vec<String>,
+    /// The place of the column whose cells are taken as they stand.
+    literal: Option<usize>,
     ended: bool,
 }
 
@@ -125,7 +129,7 @@ impl Table {
         file.rewind().map_err(TableError::Read)?;
         let mut notes = Vec::new();
         let (excel, header) = Excel::open(file, start == COMPOUND, options.sheet.as_deref(), &mut notes)?;
-        Ok(Self { rows: Rows::Excel(excel), header, notes, ended: false })
+        Ok(Self { rows: Rows::Excel(excel), header, notes, literal: None, ended: false })
     }
 
     /// Reads the header of CSV text from `source`, such as standard input.
@@ -148,13 +152,25 @@ impl Table {
         }
         let mut notes = Vec::new();
         let (text, header) = Text::open(source, options, &mut notes)?;
-        Ok(Self { rows: Rows::Text(Box::new(text)), header, notes, ended: false })
+        Ok(Self { rows: Rows::Text(Box::new(text)), header, notes, literal: None, ended: false })
     }
 
     /// The names of the columns that have one, in order.
     #[must_use]
     pub fn columns(&self) -> &[String] {
         self.header.columns()
+    }
+
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[must_use]
+    pub fn header_line(&self) -> u64 {
+        self.header.line()
+    }
+
+    /// Takes the cells of the column at this place as they stand, such as passwords: an apostrophe in front of them is
+    /// part of them, not what an export has put there.
+    pub fn keep_apostrophes(&mut self, place: Option<usize>) {
+        self.literal = place;
     }
 
     /// What was detected and what is left out, for people. Reading rows may add to it.
@@ -180,10 +196,16 @@ impl Iterator for Table {
         if self.ended {
             return None;
         }
-        let row = match &mut self.rows {
+        let mut row = match &mut self.rows {
             Rows::Text(text) => text.next_row(&self.header, &mut self.notes),
             Rows::Excel(excel) => excel.next_row(&self.header),
         };
+        if let Ok(Some(row)) = &mut row {
+            let cells = row.cells.iter_mut().enumerate().filter(|(at, _)| Some(*at) != self.literal);
+            for (_, cell) in cells.filter(|(_, cell)| restore(cell).len() < cell.len()) {
+                cell.remove(0);
+            }
+        }
         self.ended = !matches!(row, Ok(Some(_)));
         row.transpose()
     }

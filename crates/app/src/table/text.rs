@@ -166,7 +166,8 @@ impl Text {
         }
         faults.extend(self.record.flaw.map(|flaw| flaw.to_string()));
         let place = format!("line {}", self.record.line);
-        Header::new(place, &cells, faults, |at| (at + 1).to_string(), notes)
+        let header = Header::new(place, &cells, faults, |at| (at + 1).to_string(), notes)?;
+        Ok(header.on_line(self.record.line))
     }
 
     /// The next row that is not blank.
@@ -217,11 +218,7 @@ impl Text {
             if let (None, Some(why)) = (&fault, wrong) {
                 fault = Some(format!("the cell in {} {why}", header.call(at)));
             }
-            cells.push(match cell {
-                Cow::Borrowed(cell) => restore(cell).to_owned(),
-                Cow::Owned(cell) if restore(&cell).len() == cell.len() => cell,
-                Cow::Owned(cell) => restore(&cell).to_owned(),
-            });
+            cells.push(cell.into_owned());
         }
         Row { line: *line, cells, fault }
     }

@@ -35,8 +35,8 @@ pub(super) struct RowsArgs {
     /// Leave out rows that name no user, or several
     #[arg(long, requires = "csv")]
     skip_unmatched: bool,
-    /// Which rows run where several name one user
-    #[arg(long, value_enum, value_name = "WHICH", requires = "csv", hide_default_value = true)]
+    /// Which rows run where several name one user [default: all]
+    #[arg(long, value_enum, value_name = "WHICH", requires = "csv")]
     duplicates: Option<contract::Duplicates>,
     /// Write the rows that cannot be used to this new CSV file, each with the reason
     #[arg(long, value_name = "FILE", requires = "csv")]
@@ -152,7 +152,8 @@ impl RowsArgs {
 
     fn refusal(&self, report: &RowsReport) -> anyhow::Error {
         let mut reasons = Vec::new();
-        if report.bad() > 0 {
+        let in_the_way = if self.skip_unmatched { report.faulty } else { report.bad() };
+        if in_the_way > 0 {
             let mut advice = vec![format!("{} cannot be used", counted(report.bad(), "row"))];
             if report.faulty > 0 {
                 advice.push("correct the rows that cannot be read".to_owned());
@@ -190,7 +191,7 @@ pub(super) fn create_bad_rows(path: &Path) -> io::Result<File> {
 }
 
 /// What was said about the file is wrong usage; what is in it is not.
-fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
+pub(super) fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
     use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, NoSheets, NotForExcel, Sheet};
     let why = format!("{shown}: {}", error.on_the_command_line());
     match error {

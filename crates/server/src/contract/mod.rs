@@ -7,6 +7,7 @@ mod catalogue;
 mod edit;
 mod file;
 mod filter;
+mod import;
 mod outcome;
 mod reply;
 mod run;
@@ -31,6 +32,7 @@ pub(crate) use catalogue::{
 pub(crate) use edit::{Hidden, NewUser, RemovedItem, UserPatch};
 pub(crate) use file::{FileFormat, HiddenCells, Quote};
 pub(crate) use filter::{FilterField, FilterTree};
+pub(crate) use import::{ImportDuplicates, ImportOptions, Imported};
 pub(crate) use outcome::{Change, Group, Outcome as TargetOutcome, ResultColumns, Troubles};
 pub(crate) use reply::{Answered, PlannedReply, Reply};
 pub(crate) use run::{Approval, Run, Standing};
@@ -39,7 +41,7 @@ pub(crate) use start::{
     Undoing, Which,
 };
 pub(crate) use upload::{BadRow, DuplicateRow, RowsReport, Upload};
-pub(crate) use user::{Event, Imported, User};
+pub(crate) use user::{Event, User};
 
 /// A part of a listing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -104,14 +104,3 @@ impl From<rollcall_store::Event> for Event {
         }
     }
 }
-
-/// What an import has come to.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Imported {
-    /// Users that are new.
-    pub(crate) users: u64,
-    /// The organizations that were made for them.
-    pub(crate) organizations: Vec<String>,
-    /// What FreeRADIUS would reject some of the users for, in a few sentences.
-    pub(crate) warnings: Vec<String>,
-}

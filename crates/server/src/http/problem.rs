@@ -62,11 +62,29 @@ pub(crate) struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) field: Option<String>,
     pub(crate) detail: String,
+    /// In a file of users: the kind of the fault, such as `value` or `unknown_profile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
+    /// How many faults are like this one, this one included; missing: it is the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) count: Option<u64>,
+    /// The first lines of those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lines: Vec<u64>,
 }
 
 impl Fault {
     pub(crate) fn plain(detail: impl Into<String>) -> Self {
-        Self { pointer: None, line: None, column: None, field: None, detail: detail.into() }
+        Self {
+            pointer: None,
+            line: None,
+            column: None,
+            field: None,
+            detail: detail.into(),
+            kind: None,
+            count: None,
+            lines: Vec::new(),
+        }
     }
 
     pub(crate) fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {

@@ -103,7 +103,8 @@ impl From<contract::Event> for Event {
 
 impl From<contract::Imported> for Imported {
     fn from(imported: contract::Imported) -> Self {
-        Self { users: imported.users, organizations: imported.organizations, warnings: imported.warnings }
+        let contract::Imported { users, left_out, organizations, warnings, notes } = imported;
+        Self { users, left_out, organizations, warnings, notes }
     }
 }
 

@@ -9,6 +9,7 @@ mod back;
 mod catalogue;
 mod client;
 mod events;
+mod imports;
 mod installation;
 mod refused;
 mod runs;

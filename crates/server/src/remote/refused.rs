@@ -15,7 +15,7 @@ impl Refused {
         Self { problem, wait }
     }
 
-    pub(super) fn problem(&self) -> &Problem {
+    pub(crate) fn problem(&self) -> &Problem {
         &self.problem
     }
 

@@ -1,17 +1,15 @@
 //! The subscribers.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::io::Read;
 
-use rollcall_app::{Imported, SelectedUsers, UserSelection};
+use rollcall_app::{SelectedUsers, UserSelection};
 use rollcall_domain::{Change, Field, Refusal, Reply, RunId, User, UserId, UserPassword, diff};
 use rollcall_store::Event;
 use serde_json::{Map, json};
+use ureq::Body;
 use ureq::http::{HeaderMap, HeaderValue, Method, header};
-use ureq::{Body, SendBody};
 
-use super::{Address, Client, Items, Refused, Site, here, there};
+use super::{Address, Client, Items, Site, here, there};
 use crate::contract::{self, Count};
 
 /// Which users are wanted.
@@ -133,43 +131,6 @@ impl Site {
             Self::There(client) => {
                 client.remove(&Address::of(&["users", &user.username]), &as_seen(user))?;
                 Ok(())
-            }
-        }
-    }
-
-    /// Adds the users of a CSV file: all of them, or none and every fault of the file.
-    pub(crate) fn import_users(
-        &self,
-        mut source: impl Read,
-        encoding: Option<&str>,
-        fault: &mut dyn FnMut(&dyn Display),
-    ) -> anyhow::Result<Imported> {
-        let client = match self {
-            Self::Here(app) => return Ok(app.import_users(source, encoding, &mut |found| fault(found))?),
-            Self::There(client) => client,
-        };
-        // Whoever is not let in is told so before a long file is sent.
-        client.me()?;
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));
-        let address = Address::of(&["imports"]).with("encoding", encoding);
-        let sent = client.send(Method::POST, &address, &headers, SendBody::from_reader(&mut source));
-        match sent {
-            Ok(answer) => Ok(client.read::<contract::Imported>(answer)?.into()),
-            Err(error) => {
-                for found in
-                    error.downcast_ref().map_or(&[][..], |refused: &Refused| refused.problem().faults())
-                {
-                    match found.line {
-                        Some(line) => fault(&rollcall_app::Fault {
-                            line,
-                            column: found.field.clone(),
-                            message: found.detail.clone(),
-                        }),
-                        None => fault(&found.detail),
-                    }
-                }
-                Err(error)
             }
         }
     }

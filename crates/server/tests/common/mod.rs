@@ -111,7 +111,7 @@ impl Desk {
 
     pub fn import(&self, csv: impl AsRef<[u8]>) -> Done {
         self.write("import.csv", csv);
-        self.ok(&["users", "import", "import.csv"])
+        self.ok(&["users", "import", "import.csv", "--create-organizations"])
     }
 
     /// `rollcall` in this folder, with nobody at a terminal and nothing inherited that would steer it.

@@ -1,66 +1,210 @@
 //! Users from a file.
 
-use std::io::BufReader;
+use std::io;
+use std::num::NonZeroU64;
 
 use axum::Json;
 use axum::body::Body as Stream;
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
+use rollcall_app::runs::BadRowsFile;
+use rollcall_app::{App, AppError, FaultGroup, FaultGroups, FaultyRow, ImportObserver, Table};
+use rollcall_domain::UploadId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::contract::Imported;
+use crate::contract::{self, FileFormat, ImportOptions, Imported};
 use crate::http::aside;
 use crate::http::door::Caller;
-use crate::http::extract::Query;
+use crate::http::extract::{Path, Query};
 use crate::http::problem::{Fault, Problem};
 use crate::http::spool::{rewound, spool};
+use crate::http::stream::{Pieces, Streams};
 
-/// So many faults of a file are told, and that there are more.
-const MOST_FAULTS: usize = 10_000;
-
-/// How the file is written.
+/// How a file of users is read and imported.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Written {
-    /// Such as `windows-1252`; missing: UTF-8.
+pub(super) struct Form {
+    /// Create organizations that do not exist; otherwise a row that names one is a fault.
+    #[serde(default)]
+    #[param(required = false)]
+    create_organizations: bool,
+    /// What is done where several rows have one username; missing: nothing is imported.
+    #[param(inline)]
+    duplicates: Option<contract::ImportDuplicates>,
+    /// The file's encoding, such as `windows-1252` or `cp850`; missing: it is detected, like all else.
     encoding: Option<String>,
+    /// What stands between cells: an ASCII character.
+    delimiter: Option<char>,
+    /// What stands around cells.
+    #[param(inline)]
+    quote: Option<contract::Quote>,
+    /// The sheet of an Excel workbook.
+    sheet: Option<String>,
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    header_row: Option<NonZeroU64>,
+    /// What to do with hidden rows and columns of an Excel workbook; a sheet that has some is refused without it.
+    #[param(inline)]
+    hidden: Option<contract::HiddenCells>,
 }
 
-/// Adds the users of a CSV file, which is sent as it is and read while it comes: all of them, or none and everything
-/// that is wrong. Its header names fields, `organization`, `password`, `profiles`, `attributes` or `check_attributes`.
-#[utoipa::path(post, path = "/imports", tag = "users", params(Written),
+impl Form {
+    fn options(self) -> ImportOptions {
+        let Self { create_organizations, duplicates, encoding, delimiter, quote, sheet, header_row, hidden } =
+            self;
+        let format = FileFormat { encoding, delimiter, quote, sheet, header_row, hidden };
+        ImportOptions { format, create_organizations, duplicates: duplicates.unwrap_or_default() }
+    }
+}
+
+/// Adds the users of a file, CSV or Excel, which is sent as it is: all of them, or none and everything that is wrong,
+/// alike faults together. Its header names fields, `organization`, `password`, `profiles`, `attributes` or
+/// `check_attributes`.
+#[utoipa::path(post, path = "/imports", tag = "users", params(Form),
     request_body(content = String, content_type = "text/csv"), responses((status = 201, body = Imported)))]
 pub(super) async fn import(
     Caller(app): Caller,
-    Query(written): Query<Written>,
+    Query(form): Query<Form>,
     body: Stream,
 ) -> Result<(StatusCode, Json<Imported>), Problem> {
     let file = spool(body).await?;
+    let options = form.options();
     let work = move || {
-        let (mut faults, mut more) = (Vec::new(), 0_u64);
         let file = rewound(file).map_err(|_| Problem::internal())?;
-        let done = app.import_users(BufReader::new(file), written.encoding.as_deref(), &mut |fault| {
-            if faults.len() < MOST_FAULTS {
-                faults.push(told(fault));
-            } else {
-                more += 1;
-            }
-        });
-        done.map_err(|error| {
-            if more > 0 {
-                faults.push(Fault::plain(format!("and {more} more")));
-            }
-            let problem = Problem::from(error);
-            if faults.is_empty() { problem } else { problem.with(faults) }
-        })
+        let table = Table::from_file(file, &options.format.table_options()?);
+        let table = table.map_err(|error| AppError::Table { file: SENT.to_owned(), error })?;
+        import_table(&app, table, SENT, &options)
     };
-    let done = aside(work).await?;
-    let rollcall_app::Imported { users, organizations, warnings } = done;
-    Ok((StatusCode::CREATED, Json(Imported { users, organizations, warnings })))
+    Ok((StatusCode::CREATED, Json(aside(work).await?)))
 }
 
-fn told(fault: &rollcall_app::Fault) -> Fault {
-    let rollcall_app::Fault { line, column, message } = fault.clone();
-    Fault { field: column, line: Some(line), ..Fault::plain(message) }
+/// Adds the users of a file that was sent ahead, as an import of the same file does. The file stays.
+#[utoipa::path(post, path = "/uploads/{upload}/imports", tag = "uploads",
+    params(("upload" = i64, Path), Form), responses((status = 201, body = Imported)))]
+pub(super) async fn import_upload(
+    Caller(app): Caller,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<(StatusCode, Json<Imported>), Problem> {
+    let options = form.options();
+    let work = move || {
+        let name = app.find_upload(id)?.name;
+        import_table(&app, table_of_upload(&app, id, &options)?, &name, &options)
+    };
+    Ok((StatusCode::CREATED, Json(aside(work).await?)))
+}
+
+fn import_table(app: &App, table: Table, file: &str, options: &ImportOptions) -> Result<Imported, Problem> {
+    let mut groups = Grouped::default();
+    let done = app.import_users(table, &options.request(file), &mut groups);
+    done.map(Imported::from).map_err(|error| {
+        let problem = Problem::from(error);
+        let faults: Vec<_> = groups.0.groups().iter().map(Fault::from).collect();
+        if faults.is_empty() { problem } else { problem.with(faults) }
+    })
+}
+
+/// The rows of a file of users that cannot be imported, as CSV, each with its line and the reason.
+#[utoipa::path(get, path = "/uploads/{upload}/import-bad-rows.csv", tag = "uploads",
+    params(("upload" = i64, Path), Form),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub(super) async fn bad_rows(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<Response, Problem> {
+    let options = form.options();
+    let table_options = options.format.table_options()?;
+    let write = move |out: &mut Pieces| {
+        let name = app.find_upload(id)?.name;
+        let table = Table::from_file(app.open_upload(id)?, &table_options)
+            .map_err(|error| AppError::Table { file: name.clone(), error })?;
+        let mut faulty = Faulty { out: Some(out), file: None };
+        match app.check_import(table, &options.request(&name), &mut faulty) {
+            Ok(_) | Err(AppError::BadRows { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(mut file) = faulty.file {
+            file.flush()?;
+        }
+        Ok(())
+    };
+    streams.answer("text/csv; charset=utf-8", Some(&format!("bad-rows-{id}.csv")), write).await
+}
+
+/// What a file is called that was sent with the request.
+const SENT: &str = "the file";
+
+/// The rows of a file that was sent ahead.
+pub(in crate::http) fn table_of_upload(
+    app: &App,
+    id: UploadId,
+    options: &ImportOptions,
+) -> Result<Table, Problem> {
+    let file = app.find_upload(id)?.name;
+    let table = Table::from_file(app.open_upload(id)?, &options.format.table_options()?);
+    Ok(table.map_err(|error| AppError::Table { file, error })?)
+}
+
+/// The faults of a file, in groups.
+#[derive(Default)]
+pub(in crate::http) struct Grouped(pub(in crate::http) FaultGroups);
+
+impl ImportObserver for Grouped {
+    fn fault(&mut self, fault: &rollcall_app::Fault) {
+        self.0.add(fault);
+    }
+}
+
+/// Rows that cannot be imported, on their way to a client.
+struct Faulty<'a> {
+    out: Option<&'a mut Pieces>,
+    file: Option<BadRowsFile<&'a mut Pieces>>,
+}
+
+impl ImportObserver for Faulty<'_> {
+    fn columns(&mut self, columns: &[String], literal: Option<usize>) -> io::Result<()> {
+        let file = self.out.take().map(|out| BadRowsFile::new(columns, out)).transpose()?;
+        self.file = file.map(|file| file.with_literal(literal));
+        Ok(())
+    }
+
+    fn faulty_row(&mut self, row: FaultyRow<'_>) -> io::Result<()> {
+        let FaultyRow { line, cells, reason, unreadable } = row;
+        self.file.as_mut().map_or(Ok(()), |file| file.write(line, cells, reason, unreadable))
+    }
+}
+
+impl From<&FaultGroup> for Fault {
+    fn from(group: &FaultGroup) -> Self {
+        let FaultGroup { first, count, lines } = group;
+        let alike = *count > 1;
+        Self {
+            field: first.column.clone(),
+            line: Some(first.line),
+            kind: Some(first.kind.name().to_owned()),
+            count: alike.then_some(*count),
+            lines: if alike { lines.clone() } else { Vec::new() },
+            ..Self::plain(first.message.clone())
+        }
+    }
+}
+
+impl From<&Fault> for FaultGroup {
+    fn from(fault: &Fault) -> Self {
+        let line = fault.line.unwrap_or_default();
+        let kind = fault.kind.as_deref().and_then(|kind| kind.parse().ok());
+        let first = rollcall_app::Fault {
+            line,
+            kind: kind.unwrap_or(rollcall_app::FaultKind::Value),
+            column: fault.field.clone(),
+            message: fault.detail.clone(),
+        };
+        let lines = if fault.lines.is_empty() { vec![line] } else { fault.lines.clone() };
+        Self { first, count: fault.count.unwrap_or(1), lines }
+    }
 }

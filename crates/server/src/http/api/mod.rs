@@ -8,7 +8,7 @@ mod credentials;
 mod description;
 mod events;
 mod filters;
-mod imports;
+pub(in crate::http) mod imports;
 mod installation;
 mod me;
 mod organizations;
@@ -101,6 +101,8 @@ fn described() -> OpenApiRouter<Server> {
         .routes(routes!(users::csv))
         .routes(routes!(users::json_lines))
         .routes(routes!(imports::import))
+        .routes(routes!(imports::import_upload))
+        .routes(routes!(imports::bad_rows))
         .routes(routes!(uploads::add))
         .routes(routes!(uploads::report))
         .routes(routes!(uploads::bad_rows))

@@ -169,11 +169,12 @@ pub(in crate::http) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Pr
     let mut noted = Noted::default();
     let read = read(app, rows, &mut noted)?;
     let (bad, duplicate) = (read.report.bad(), read.report.duplicate);
+    let in_the_way = if rows.skip_unmatched { read.report.faulty } else { bad };
     let refuses_duplicates = rows.duplicates == contract::Duplicates::Refuse && duplicate > 0;
     read.chosen.ok_or_else(|| {
         let mut why = Vec::new();
         let mut faults = Vec::new();
-        if bad > 0 {
+        if in_the_way > 0 {
             why.push(format!(
                 "{bad} of the rows cannot be used: skip_unmatched leaves out those that name no user, or several; \
                  bad-rows.csv has all of them"

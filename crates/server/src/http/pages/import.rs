@@ -1,36 +1,71 @@
 //! Users from a file: first everything that is wrong with it, then all of them or none.
 
-use std::io::BufReader;
-
 use askama::Template;
 use axum::Form;
 use axum::extract::Multipart;
 use axum::response::Response;
-use rollcall_app::{App, AppError, Fault, Imported};
+use rollcall_app::{App, AppError, FaultGroup, Imported};
 use rollcall_domain::{Upload, UploadId};
 use serde::Deserialize;
 
 use super::address::Address;
+use super::file_fields::FileFields;
 use super::files::keep_file;
 use super::see;
 use super::shell::{Shell, Visitor};
-use crate::http::blocking;
+use crate::contract::{ImportDuplicates, ImportOptions};
+use crate::http::api::imports::{Grouped, table_of_upload};
+use crate::http::aside;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
-
-/// So many faults are shown; all of them are counted.
-const SHOWN: usize = 500;
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Asked {
-    upload: Option<UploadId>,
-    encoding: String,
+    upload: String,
+    /// How the file is read.
+    #[serde(flatten)]
+    format: FileFields,
+    /// Whether organizations are created, and whether further rows with a username are left out.
+    create_organizations: String,
+    first: String,
 }
 
 impl Asked {
-    fn encoding(&self) -> Option<&str> {
-        Some(self.encoding.trim()).filter(|encoding| !encoding.is_empty())
+    fn upload(&self) -> Option<UploadId> {
+        self.upload.parse().ok()
+    }
+
+    fn options(&self) -> Result<ImportOptions, Problem> {
+        Ok(ImportOptions {
+            format: self.format.format()?,
+            create_organizations: !self.create_organizations.is_empty(),
+            duplicates: match self.first.is_empty() {
+                true => ImportDuplicates::Refuse,
+                false => ImportDuplicates::First,
+            },
+        })
+    }
+
+    /// What goes along when the file is imported.
+    fn said(&self) -> Vec<(&'static str, &str)> {
+        let mut said = vec![("upload", self.upload.as_str())];
+        said.extend(self.format.named());
+        said.extend([
+            ("create_organizations", self.create_organizations.as_str()),
+            ("first", self.first.as_str()),
+        ]);
+        said
+    }
+
+    /// Where the rows that cannot be imported are as a file.
+    fn bad_rows(&self) -> String {
+        let address = Address::new(format!("/api/v1/uploads/{}/import-bad-rows.csv", self.upload));
+        let query = self.options().map(|options| options.query()).unwrap_or_default();
+        let with = |address: Address, (name, value): (&'static str, Option<String>)| {
+            address.with(name, &value.unwrap_or_default())
+        };
+        query.into_iter().fold(address, with).text()
     }
 }
 
@@ -38,9 +73,15 @@ impl Asked {
 struct Checked {
     upload: Upload,
     would: Option<Imported>,
-    faults: Vec<Fault>,
-    /// How many there are, shown or not.
-    found: usize,
+    /// What is wrong with it, alike faults together.
+    groups: Vec<FaultGroup>,
+}
+
+impl Checked {
+    /// How many faults there are.
+    fn faults(&self) -> u64 {
+        self.groups.iter().map(|group| group.count).sum()
+    }
 }
 
 #[derive(Template)]
@@ -58,31 +99,25 @@ impl Page {
     }
 }
 
-fn check(app: &App, asked: &Asked) -> Result<Option<Checked>, AppError> {
-    let Some(id) = asked.upload else { return Ok(None) };
+fn check(app: &App, asked: &Asked) -> Result<Option<Checked>, Problem> {
+    let Some(id) = asked.upload() else { return Ok(None) };
     let upload = app.find_upload(id)?;
-    let file = BufReader::new(app.open_upload(id)?);
-    let (mut faults, mut found) = (Vec::new(), 0);
-    let would = app.check_import(file, asked.encoding(), &mut |fault| {
-        found += 1;
-        if faults.len() < SHOWN {
-            faults.push(fault.clone());
-        }
-    });
-    let would = match would {
+    let options = asked.options()?;
+    let table = table_of_upload(app, id, &options)?;
+    let mut groups = Grouped::default();
+    let would = match app.check_import(table, &options.request(&upload.name), &mut groups) {
         Ok(would) => Some(would),
         Err(AppError::BadRows { .. }) => None,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
-    Ok(Some(Checked { upload, would, faults, found }))
+    Ok(Some(Checked { upload, would, groups: groups.0.groups().to_vec() }))
 }
 
 async fn show(visitor: Visitor, asked: Asked) -> Result<Response, Problem> {
     let page = move |app: &App, mut shell: Shell| {
         let checked = match check(app, &asked) {
             Ok(checked) => checked,
-            Err(error) => {
-                let problem = Problem::from(error);
+            Err(problem) => {
                 if problem.status().is_server_error() || problem.status() == axum::http::StatusCode::NOT_FOUND
                 {
                     return Err(problem);
@@ -113,10 +148,12 @@ pub(super) async fn file(
 
 pub(super) async fn import(visitor: Visitor, Form(asked): Form<Asked>) -> Result<Response, Problem> {
     let (app, wanted) = (visitor.app.clone(), asked.clone());
-    let done = blocking(move || {
-        let Some(id) = wanted.upload else { return Ok(None) };
-        let file = BufReader::new(app.open_upload(id)?);
-        let done = app.import_users(file, wanted.encoding(), &mut |_| {})?;
+    let done = aside(move || {
+        let Some(id) = wanted.upload() else { return Ok(None) };
+        let options = wanted.options()?;
+        let table = table_of_upload(&app, id, &options)?;
+        let name = app.find_upload(id)?.name;
+        let done = app.import_users(table, &options.request(&name), &mut ())?;
         // What was in it is here now.
         app.remove_upload(id)?;
         Ok(Some(done))
