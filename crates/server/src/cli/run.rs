@@ -3,9 +3,10 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Args};
 use rollcall_app::AppError;
 use rollcall_app::runs::{Choice, Terms};
-use rollcall_domain::{Mode, Outcome, RunId};
+use rollcall_domain::{Mode, Outcome};
 
 use super::rows::RowsArgs;
+use super::runs::RunName;
 use super::terminal::{Answer, Terminal, TermsArgs, finish};
 use super::{Context, EngineArgs, scripts};
 use crate::failure::Usage;
@@ -31,8 +32,9 @@ pub(super) struct Run {
     #[arg(long)]
     all: bool,
     /// Run it for the targets of an earlier run: all of them, or those with one outcome, such as 7:failed
+    /// or latest:failed
     #[arg(long, value_name = "RUN[:OUTCOME]", value_parser = targets_from)]
-    targets_from: Option<(RunId, Option<Outcome>)>,
+    targets_from: Option<(RunName, Option<Outcome>)>,
     /// A parameter that the script declares; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
     params: Vec<(String, String)>,
@@ -55,9 +57,9 @@ pub(super) struct Run {
     engine: EngineArgs,
 }
 
-fn targets_from(text: &str) -> Result<(RunId, Option<Outcome>), String> {
+fn targets_from(text: &str) -> Result<(RunName, Option<Outcome>), String> {
     let (run, outcome) = text.split_once(':').map_or((text, None), |(run, outcome)| (run, Some(outcome)));
-    let run = run.parse().map_err(|_| format!("{run:?} is no run's number: write 7 or 7:failed"))?;
+    let run = run.parse().map_err(|_| format!("{run:?} is not a run: write 7, 7:failed or latest:failed"))?;
     let outcome =
         outcome.map(str::parse).transpose().map_err(|why: rollcall_domain::Refusal| why.to_string())?;
     Ok((run, outcome))
@@ -88,7 +90,9 @@ impl Run {
                 return Err(Usage("--filter: the filter is empty; every user is --all".to_owned()).into());
             }
             (Some(filter), ..) => Listed::Chosen(Choice::Filter(filter)),
-            (_, Some((run, outcome)), _) => Listed::Chosen(Choice::Outcomes(run, outcome)),
+            (_, Some((run, outcome)), _) => {
+                Listed::Chosen(Choice::Outcomes(run.find_to_act(&site)?, outcome))
+            }
             (_, _, Some(file)) => self.rows.read(&site, file)?,
             (None, None, None) => Listed::Chosen(Choice::All),
         };

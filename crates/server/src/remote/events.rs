@@ -6,9 +6,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, anyhow, bail};
 use rollcall_app::runs::{Observer, Progress, Stop};
 use rollcall_domain::{Run, RunId, RunState};
 use ureq::Body;
+use ureq::http::header::CONTENT_TYPE;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::{Address, Client, Refused};
@@ -24,6 +26,14 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// A server that is started anew is there again within this time.
 pub(super) const RETURN: Duration = Duration::from_secs(120);
 
+/// How long a server that follows a run may not answer before that is an error.
+fn longest_absence() -> Duration {
+    fail::fail_point!("longest_absence", |millis| {
+        millis.and_then(|millis| millis.parse().ok()).map_or(RETURN, Duration::from_millis)
+    });
+    RETURN
+}
+
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What a server has told.
@@ -32,7 +42,16 @@ struct Event {
     run: contract::Run,
 }
 
-/// Why there are no more events.
+/// What the thread that reads an answer has found.
+enum Heard {
+    Event(Box<Event>),
+    /// Something that shows that the server is there.
+    Alive,
+    /// Why it reads no more.
+    Failed(String),
+}
+
+/// Why there are no more events, after some.
 enum End {
     /// The server has no more, or is gone.
     Over,
@@ -45,33 +64,42 @@ impl Client {
     pub(super) fn follow(&self, id: RunId, stop: &Stop, observer: &mut dyn Observer) -> anyhow::Result<Run> {
         let mut run = self.find_run(id)?;
         observer.begins(&run);
-        let (mut seen, mut reached) = (None, Instant::now());
+        let (mut seen, mut reached, mut warned) = (None, Instant::now(), false);
         while !stop.load(Ordering::Relaxed) && self.goes_on(&run)? {
-            match self.events(id, seen.as_deref()) {
-                Ok(events) => {
-                    reached = Instant::now();
-                    let mut told = |event: Event| {
-                        seen = Some(event.id);
-                        run = event.run.into();
-                        observer.progress(Progress { targets: run.targets, tally: run.tally });
-                    };
-                    if matches!(listen(&events, stop, &mut told), End::Enough) {
-                        break;
-                    }
-                }
-                // What a server says is meant; that it is away may pass.
-                Err(error) if error.is::<Refused>() || reached.elapsed() > RETURN => {
-                    return Err(
-                        error.context(format!("run {id} goes on: 'rollcall runs watch {id}' follows it"))
-                    );
+            let from = seen.clone();
+            let mut told = |event: Event| {
+                seen = Some(event.id);
+                run = event.run.into();
+                observer.progress(Progress { targets: run.targets, tally: run.tally });
+            };
+            let events = self.events(id, from.as_deref());
+            match events.and_then(|events| listen(&events, stop, &mut told)) {
+                Ok(End::Enough) => break,
+                Ok(End::Over) => reached = Instant::now(),
+                Err(error) if is_meant(&error) => return Err(error.context(how_to_follow(id))),
+                Err(error) if !warned => {
+                    warned = true;
+                    tell(format_args!(
+                        "warning: live events of run {id} failed: {error:#}; its state is read every second instead"
+                    ));
                 }
                 Err(_) => {}
             }
             if !run.state.ended() {
                 pause(RETRY, stop);
             }
-            if let Ok(found) = self.find_run(id) {
-                run = found;
+            match self.find_run(id) {
+                Ok(found) => {
+                    (run, reached) = (found, Instant::now());
+                    observer.progress(Progress { targets: run.targets, tally: run.tally });
+                }
+                Err(error) if is_meant(&error) => return Err(error.context(how_to_follow(id))),
+                Err(error) if reached.elapsed() > longest_absence() => {
+                    let seconds = reached.elapsed().as_secs();
+                    let gone = format!("no answer for {seconds} s; {}", how_to_follow(id));
+                    return Err(error.context(gone));
+                }
+                Err(_) => {}
             }
         }
         let run = self.find_run(id)?;
@@ -108,54 +136,87 @@ impl Client {
 
     /// Whether there are workers, as far as that can be told.
     fn is_attended(&self) -> anyhow::Result<bool> {
-        self.has_workers().or_else(|error| if error.is::<Refused>() { Err(error) } else { Ok(true) })
+        self.has_workers().or_else(|error| if is_meant(&error) { Err(error) } else { Ok(true) })
     }
 
     /// The events of a run after the one that was seen last. A thread reads them, since whoever waits for one has to see
     /// that it is to stop; it ends with the answer, or with the process.
-    fn events(&self, id: RunId, seen: Option<&str>) -> anyhow::Result<Receiver<Event>> {
+    fn events(&self, id: RunId, seen: Option<&str>) -> anyhow::Result<Receiver<Heard>> {
         let seen = seen.and_then(|seen| HeaderValue::from_str(seen).ok());
         let headers: HeaderMap = seen.into_iter().map(|seen| (LAST_EVENT_ID, seen)).collect();
         let answer = self.send(Method::GET, &Address::of_run(id, &["events"]), &headers, ())?;
-        let (events, told) = sync_channel(16);
-        thread::spawn(move || read(answer.into_body(), &events));
+        let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("text/event-stream") {
+            bail!("{} answers {kind:?} instead of events", self.at());
+        }
+        let (heard, told) = sync_channel(16);
+        thread::spawn(move || {
+            if let Err(error) = read(answer.into_body(), &heard) {
+                let _ = heard.send(Heard::Failed(error.to_string()));
+            }
+        });
         Ok(told)
     }
 }
 
-/// Reads events to the end of an answer, or of whoever wants them.
-fn read(answer: Body, events: &SyncSender<Event>) {
-    let (mut id, mut data) = (String::new(), String::new());
-    for line in BufReader::new(answer.into_reader()).lines() {
-        let Ok(line) = line else { return };
-        if let Some(text) = line.strip_prefix("id:") {
-            text.trim_start().clone_into(&mut id);
-        } else if let Some(text) = line.strip_prefix("data:") {
-            data.push_str(text.trim_start());
-        } else if line.is_empty() && !data.is_empty() {
-            let run = serde_json::from_str(&data);
-            data.clear();
-            if let Ok(run) = run
-                && events.send(Event { id: id.clone(), run }).is_err()
-            {
-                return;
-            }
-        }
-    }
+/// Whether the server has decided something, as opposed to being away or overloaded for now.
+fn is_meant(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(|refused: &Refused| !refused.is_for_now())
 }
 
-fn listen(events: &Receiver<Event>, stop: &Stop, told: &mut dyn FnMut(Event)) -> End {
-    let mut heard = Instant::now();
+fn how_to_follow(id: RunId) -> String {
+    format!("run {id} goes on: 'rollcall runs watch {id}' follows it")
+}
+
+/// Reads events to the end of an answer, or of whoever wants them.
+fn read(answer: Body, heard: &SyncSender<Heard>) -> anyhow::Result<()> {
+    let (mut id, mut data) = (String::new(), String::new());
+    for line in BufReader::new(answer.into_reader()).lines() {
+        let line = line?;
+        let found = if let Some(text) = line.strip_prefix("id:") {
+            text.trim_start().clone_into(&mut id);
+            continue;
+        } else if let Some(text) = line.strip_prefix("data:") {
+            data.push_str(text.trim_start());
+            continue;
+        } else if line.is_empty() && !data.is_empty() {
+            let run = serde_json::from_str(&data).context("an event cannot be read")?;
+            data.clear();
+            Heard::Event(Box::new(Event { id: id.clone(), run }))
+        } else {
+            Heard::Alive
+        };
+        if heard.send(found).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Tells events until there are no more.
+///
+/// # Errors
+///
+/// Why there was none at all.
+fn listen(events: &Receiver<Heard>, stop: &Stop, told: &mut dyn FnMut(Event)) -> anyhow::Result<End> {
+    let (mut heard, mut any) = (Instant::now(), false);
+    let over = |any: bool, why: String| if any { Ok(End::Over) } else { Err(anyhow!(why)) };
     loop {
         match events.recv_timeout(LOOK) {
-            Ok(event) => {
-                heard = Instant::now();
-                told(event);
+            Ok(Heard::Event(event)) => {
+                (heard, any) = (Instant::now(), true);
+                told(*event);
             }
-            Err(RecvTimeoutError::Disconnected) => return End::Over,
-            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => return End::Enough,
+            Ok(Heard::Alive) => heard = Instant::now(),
+            Ok(Heard::Failed(why)) => return over(any, why),
+            Err(RecvTimeoutError::Disconnected) => {
+                return over(any, "the answer ended before the first event".to_owned());
+            }
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => return Ok(End::Enough),
             // A connection can be dead without anybody being told.
-            Err(RecvTimeoutError::Timeout) if heard.elapsed() > SILENCE => return End::Over,
+            Err(RecvTimeoutError::Timeout) if heard.elapsed() > SILENCE => {
+                return over(any, format!("nothing came for {} s", SILENCE.as_secs()));
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
     }

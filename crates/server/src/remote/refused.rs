@@ -29,6 +29,12 @@ impl Refused {
         self.problem.status() == 403
     }
 
+    /// Whether the server may answer otherwise soon: it is overloaded, or something there is.
+    pub(super) fn is_for_now(&self) -> bool {
+        let status = self.problem.status();
+        status.is_server_error() || status == 429
+    }
+
     /// Whether the command line says something that cannot be meant, as far as a server can tell.
     pub(crate) fn is_usage(&self) -> bool {
         let typed = |pointer: &str| {

@@ -1,7 +1,7 @@
 //! Runs, as they are looked at.
 
 use rollcall_app::runs::{Approved, Group, ResultColumns, Troubles};
-use rollcall_domain::{Approval, Outcome, Run, RunId, TargetOutcome};
+use rollcall_domain::{Approval, Outcome, Run, RunId, RunQuery, TargetOutcome};
 use ureq::http::Method;
 
 use super::{Address, Client, Items, Refused, Site, here, there};
@@ -13,6 +13,18 @@ impl Site {
         match self {
             Self::Here(app) => Ok(app.find_run(id)?),
             Self::There(client) => client.find_run(id),
+        }
+    }
+
+    /// The newest run that the administrator can see; none: there is no run.
+    pub(crate) fn latest_run(&self) -> anyhow::Result<Option<Run>> {
+        match self {
+            Self::Here(app) => Ok(app.runs_after(&RunQuery::default(), None, 1)?.pop()),
+            Self::There(client) => {
+                let address = Address::of(&["runs"]).with("limit", Some(1));
+                let page: contract::Page<contract::Run> = client.get(&address)?;
+                Ok(page.items.into_iter().next().map(Run::from))
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! `rollcall serve`, and programs that talk to it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -51,7 +51,16 @@ impl Server {
 
     /// The same with more arguments.
     pub fn with(desk: &Desk, args: &[&str]) -> Self {
-        let mut command = desk.command(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
+        Self::started_by(desk, &mut desk.command(&[&["serve", "--listen", "127.0.0.1:0"], args].concat()))
+    }
+
+    /// One whose code fails at chosen places.
+    pub fn failing(desk: &Desk, points: &str) -> Self {
+        let mut command = desk.command(&["serve", "--listen", "127.0.0.1:0"]);
+        Self::started_by(desk, command.env("FAILPOINTS", points))
+    }
+
+    fn started_by(desk: &Desk, command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap());
         let mut line = || {

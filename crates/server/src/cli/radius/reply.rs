@@ -2,8 +2,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_domain::{Reply, RunId};
+use rollcall_domain::Reply;
 
+use crate::cli::runs::RunName;
 use crate::contract;
 use crate::output::{one_line, print_json, stdout};
 use crate::remote::Site;
@@ -17,9 +18,9 @@ use crate::remote::Site;
 pub(crate) struct ReplyTo {
     /// The username
     username: String,
-    /// Also what it will be once this preview is applied
+    /// Also what it will be once this preview is applied: its number, or latest
     #[arg(long, value_name = "RUN")]
-    preview: Option<RunId>,
+    preview: Option<RunName>,
     /// Print one JSON object and nothing else
     #[arg(long)]
     json: bool,
@@ -36,7 +37,7 @@ impl ReplyTo {
             }
             return Ok(ExitCode::SUCCESS);
         };
-        let (before, after) = site.planned_reply_to(preview, &self.username)?;
+        let (before, after) = site.planned_reply_to(preview.find(site)?, &self.username)?;
         if self.json {
             print_json(&contract::PlannedReply { before: before.into(), after: after.into() })?;
         } else {

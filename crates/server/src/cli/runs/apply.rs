@@ -2,9 +2,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::runs::ApplyRequest;
-use rollcall_domain::RunId;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::cli::terminal::{Answer, Terminal, TermsArgs, finish};
 
 #[derive(Debug, Args)]
@@ -12,8 +11,8 @@ use crate::cli::terminal::{Answer, Terminal, TermsArgs, finish};
                   Exactly what the preview shows is written. A user who was changed since the preview is in conflict and stays as \
                   they are. A preview is applied at most once.")]
 pub(crate) struct Apply {
-    /// The preview's number
-    run: RunId,
+    /// The preview's number, or latest
+    run: RunName,
     /// Only if this is the plan's hash, or its beginning, as 'rollcall runs show' tells it
     #[arg(long, value_name = "HASH")]
     plan: Option<String>,
@@ -26,10 +25,11 @@ pub(crate) struct Apply {
 impl Apply {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let number = self.run.find_to_act(&site)?;
         self.terms.check(&self.answer, "applying a preview")?;
         let request = ApplyRequest { plan: self.plan, terms: self.terms.terms(&self.answer) };
         let mut terminal = Terminal::new();
-        let run = site.apply_preview(self.run, &request, &terminal.stop(), &mut terminal)?;
+        let run = site.apply_preview(number, &request, &terminal.stop(), &mut terminal)?;
         finish(&site, &run, &self.answer, &context.hints())
     }
 }

@@ -2,9 +2,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::runs::Approved;
-use rollcall_domain::{Outcome, RunId};
+use rollcall_domain::Outcome;
 
-use super::{Context, noun, script};
+use super::{Context, RunName, noun, script};
 use crate::cli::terminal::{Answer, sure};
 use crate::contract;
 use crate::output::print_json;
@@ -15,8 +15,8 @@ use crate::style::{counted, tell};
                   It holds for the plan as it is now, of any preview that somebody else has made. Which runs need it: rollcall \
                   settings set four_eyes_above N")]
 pub(crate) struct Approve {
-    /// The preview's number
-    run: RunId,
+    /// The preview's number, or latest
+    run: RunName,
     /// Only if this is the plan's hash, or its beginning, as 'rollcall runs show' tells it
     #[arg(long, value_name = "HASH")]
     plan: Option<String>,
@@ -27,12 +27,13 @@ pub(crate) struct Approve {
 impl Approve {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let number = self.run.find_to_act(&site)?;
         self.answer.check("approving a preview")?;
-        let approved = site.approve(self.run, self.plan.as_deref(), &mut |preview| {
+        let approved = site.approve(number, self.plan.as_deref(), &mut |preview| {
             let changed = preview.tally.get(Outcome::Changed);
             let users = counted(changed, noun(preview));
             let what =
-                format!("approves what preview {} ({}) has planned for {users}", self.run, script(preview));
+                format!("approves what preview {} ({}) has planned for {users}", number, script(preview));
             self.answer.yes || sure(&what, changed)
         })?;
         let (preview, again) = match approved {

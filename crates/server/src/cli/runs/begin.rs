@@ -1,9 +1,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_domain::RunId;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::cli::terminal::{Answer, finish, sure, what_it_does};
 
 #[derive(Debug, Args)]
@@ -13,8 +12,8 @@ use crate::cli::terminal::{Answer, finish, sure, what_it_does};
                   Workers execute it then. Nobody has to be asked where the number of its targets is given."
 )]
 pub(crate) struct Begin {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// How many targets it has, as it was looked at: with another number it does not begin
     #[arg(long, value_name = "N")]
     targets: Option<u64>,
@@ -25,18 +24,19 @@ pub(crate) struct Begin {
 impl Begin {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let number = self.run.find_to_act(&site)?;
         let targets = match self.targets {
             Some(targets) => targets,
             None => {
                 self.answer.check("letting a run begin")?;
-                let run = site.find_run(self.run)?;
+                let run = site.find_run(number)?;
                 if run.is_held() && !self.answer.yes && !sure(&what_it_does(&run), run.targets) {
                     return Ok(ExitCode::FAILURE);
                 }
                 run.targets
             }
         };
-        let run = site.begin(self.run, targets)?;
+        let run = site.begin(number, targets)?;
         finish(&site, &run, &self.answer, &context.hints())
     }
 }

@@ -1,9 +1,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_domain::RunId;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::contract;
 use crate::output::print_json;
 use crate::show::tally_line;
@@ -11,8 +10,8 @@ use crate::style::tell;
 
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// Print one JSON object about the run and nothing else
     #[arg(long)]
     json: bool,
@@ -21,7 +20,8 @@ pub(crate) struct Cancel {
 impl Cancel {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
-        let run = site.cancel(self.run)?;
+        let number = self.run.find_to_act(&site)?;
+        let run = site.cancel(number)?;
         if self.json {
             print_json(&contract::Run::from(&run))?;
         } else {

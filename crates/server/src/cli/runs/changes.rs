@@ -1,9 +1,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_domain::RunId;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::output::{Format, Listing, one_line};
 use crate::show::short_time;
 use crate::style::tell;
@@ -13,8 +12,8 @@ use crate::style::tell;
                   Where the users have too many different values for groups to be of use, it is only counted that a value was \
                   changed; --groups sets how many groups that leaves.")]
 pub(crate) struct Changes {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// At most about so many groups
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=2_000))]
     groups: u16,
@@ -26,7 +25,7 @@ pub(crate) struct Changes {
 impl Changes {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
-        let run = site.find_run(self.run)?;
+        let run = site.find_run(self.run.find(&site)?)?;
         if let Some(pruned_at) = run.pruned_at {
             tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
         }

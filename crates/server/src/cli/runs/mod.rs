@@ -6,6 +6,7 @@ mod begin;
 mod cancel;
 mod changes;
 mod list;
+mod named;
 mod outcomes;
 mod report;
 mod resume;
@@ -20,11 +21,13 @@ use clap::Subcommand;
 use rollcall_domain::Run;
 
 use super::Context;
+pub(super) use named::RunName;
 pub(super) use report::report;
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  \
                   rollcall runs list\n  \
+                  rollcall runs show latest\n  \
                   rollcall runs apply 7                     write exactly what preview 7 has planned\n  \
                   rollcall runs undo 8                      what would taking run 8 back do?\n  \
                   rollcall runs undo 8 --apply\n  \

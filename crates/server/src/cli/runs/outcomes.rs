@@ -3,9 +3,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::App;
-use rollcall_domain::{Outcome, Run, RunId};
+use rollcall_domain::{Outcome, Run};
 
-use super::Context;
+use super::{Context, RunName};
 use crate::contract;
 use crate::failure::Usage;
 use crate::outcomes::{Cell, Columns, USERNAME, write_csv, write_workbook};
@@ -16,8 +16,8 @@ use crate::style::tell;
 
 #[derive(Debug, Args)]
 pub(crate) struct Outcomes {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// Only those with this outcome
     #[arg(long)]
     outcome: Option<Outcome>,
@@ -49,7 +49,7 @@ impl Outcomes {
         if raw && format != OutcomesFormat::Csv {
             return Err(Usage("--raw is for --format csv: nothing else is defused".to_owned()).into());
         }
-        let run = site.find_run(run)?;
+        let run = site.find_run(run.find(&site)?)?;
         if let Some(pruned_at) = run.pruned_at {
             tell(format_args!("the outcomes of run {} were pruned on {}", run.id, short_time(pruned_at)));
         }

@@ -2,9 +2,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::runs::ResumeRequest;
-use rollcall_domain::{Mode, RunId};
+use rollcall_domain::Mode;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::cli::EngineArgs;
 use crate::cli::terminal::{Answer, BrakeArgs, Terminal, finish};
 
@@ -14,8 +14,8 @@ use crate::cli::terminal::{Answer, BrakeArgs, Terminal, finish};
                   It goes on with the first target that has no outcome. Brakes that have stopped it start to count anew."
 )]
 pub(crate) struct Resume {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// Leave the run to workers ('rollcall worker'), and do not wait for it
     #[arg(long, help_heading = "Execution")]
     queue: bool,
@@ -30,8 +30,9 @@ pub(crate) struct Resume {
 impl Resume {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let number = self.run.find_to_act(&site)?;
         self.engine.check(&site)?;
-        let run = site.find_run(self.run)?;
+        let run = site.find_run(number)?;
         if run.mode == Mode::Apply && !run.confirmed {
             self.answer.check(&format!("nobody has said yes to run {} yet: going on with it", run.id))?;
         }
@@ -43,7 +44,7 @@ impl Resume {
             queue: self.queue,
         };
         let mut terminal = Terminal::new();
-        let run = site.resume(self.run, &request, &terminal.stop(), &mut terminal)?;
+        let run = site.resume(number, &request, &terminal.stop(), &mut terminal)?;
         finish(&site, &run, &self.answer, &context.hints())
     }
 }

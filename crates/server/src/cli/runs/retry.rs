@@ -2,9 +2,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::runs::{Again, RetryRequest};
-use rollcall_domain::{Mode, RunId};
+use rollcall_domain::Mode;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::cli::EngineArgs;
 use crate::cli::terminal::{Answer, Terminal, TermsArgs, finish};
 
@@ -16,8 +16,8 @@ use crate::cli::terminal::{Answer, Terminal, TermsArgs, finish};
                   A new run of the same script, in the same version and with the same parameters and rows. It writes if the run \
                   did.")]
 pub(crate) struct Retry {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// Those that had no turn, instead of those that failed or timed out
     #[arg(long, conflicts_with = "conflicts")]
     not_run: bool,
@@ -38,8 +38,9 @@ pub(crate) struct Retry {
 impl Retry {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let number = self.run.find_to_act(&site)?;
         self.engine.check(&site)?;
-        if !self.preview && site.find_run(self.run)?.mode == Mode::Apply {
+        if !self.preview && site.find_run(number)?.mode == Mode::Apply {
             self.terms.check(&self.answer, "a retry that writes")?;
         }
         let request = RetryRequest {
@@ -54,7 +55,7 @@ impl Retry {
             terms: self.terms.terms(&self.answer),
         };
         let mut terminal = Terminal::new();
-        let run = site.retry(self.run, &request, &terminal.stop(), &mut terminal)?;
+        let run = site.retry(number, &request, &terminal.stop(), &mut terminal)?;
         finish(&site, &run, &self.answer, &context.hints())
     }
 }

@@ -1,17 +1,16 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_domain::RunId;
 
 use super::list::{COLUMNS, cells};
-use super::{Context, report};
+use super::{Context, RunName, report};
 use crate::contract;
 use crate::output::{Format, Listing, print_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -20,7 +19,7 @@ pub(crate) struct Show {
 impl Show {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
-        let run = site.find_run(self.run)?;
+        let run = site.find_run(self.run.find(&site)?)?;
         match self.format {
             Format::Json => print_json(&contract::Run::from(&run).approved(&site.approvals(&run)?))?,
             Format::Csv => {

@@ -2,9 +2,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::runs::UndoRequest;
-use rollcall_domain::{Mode, RunId};
+use rollcall_domain::Mode;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::cli::terminal::{Answer, Terminal, TermsArgs, finish};
 use crate::style::tell;
 
@@ -17,8 +17,8 @@ use crate::style::tell;
                   not is in conflict and stays as they are. Changes of other things do not matter. An undo is a run, which can be \
                   undone itself.")]
 pub(crate) struct Undo {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// Only what it has changed of this user
     #[arg(long, value_name = "USERNAME")]
     user: Option<String>,
@@ -34,15 +34,15 @@ pub(crate) struct Undo {
 impl Undo {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let number = self.run.find_to_act(&site)?;
         if self.apply {
             self.terms.check(&self.answer, "--apply")?;
         }
-        if let Some(by) = site.undone_by(self.run)?
-            && site.find_run(self.run)?.pruned_at.is_none()
+        if let Some(by) = site.undone_by(number)?
+            && site.find_run(number)?.pruned_at.is_none()
         {
             tell(format_args!(
-                "run {} was taken back before, by run {by}: who is back already stays so",
-                self.run
+                "run {number} was taken back before, by run {by}: who is back already stays so"
             ));
         }
         let request = UndoRequest {
@@ -51,7 +51,7 @@ impl Undo {
             terms: self.terms.terms(&self.answer),
         };
         let mut terminal = Terminal::new();
-        let run = site.undo(self.run, &request, &terminal.stop(), &mut terminal)?;
+        let run = site.undo(number, &request, &terminal.stop(), &mut terminal)?;
         finish(&site, &run, &self.answer, &context.hints())
     }
 }

@@ -1,9 +1,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_domain::{RunId, RunState};
+use rollcall_domain::RunState;
 
-use super::Context;
+use super::{Context, RunName};
 use crate::cli::terminal::{Answer, Terminal, finish};
 use crate::style::tell;
 
@@ -11,8 +11,8 @@ use crate::style::tell;
 #[command(after_help = "Example:\n  rollcall runs watch 7\n\n\
                   Ctrl-C ends the watching, not the run. The exit status is that of the run.")]
 pub(crate) struct Watch {
-    /// The run's number
-    run: RunId,
+    /// The run's number, or latest
+    run: RunName,
     /// Print one JSON object about the run when it has ended and nothing else
     #[arg(long)]
     json: bool,
@@ -21,8 +21,9 @@ pub(crate) struct Watch {
 impl Watch {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
+        let number = self.run.find(&site)?;
         let mut terminal = Terminal::new();
-        let run = site.watch(self.run, &terminal.stop(), &mut terminal)?;
+        let run = site.watch(number, &terminal.stop(), &mut terminal)?;
         drop(terminal);
         if matches!(run.state, RunState::Selecting | RunState::Queued | RunState::Running) {
             tell(format_args!("run {} goes on", run.id));

@@ -33,6 +33,10 @@ pub(super) async fn events(
     Path(run): Path<RunId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    fail::fail_point!("http_events", |_| Err(Problem::new(
+        axum::http::StatusCode::BAD_GATEWAY,
+        "events are not passed on"
+    )));
     let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     // Whether there is such a run is told before the events begin.
     let first = look(&app, run).await?;
