@@ -269,7 +269,9 @@ fn show_syntax(name: &str, fault: &SyntaxFault) -> String {
     }
     let message = if fault.message.is_empty() { "the script is too large or nested" } else { &fault.message };
     shown.push_str(&format!(": {}: {message}. No run was started.", fault.kind));
-    if let (Some(text), Some(column)) = (&fault.text, fault.column) {
+    if let (Some(text), Some(column)) = (&fault.text, fault.column)
+        && !text.trim().is_empty()
+    {
         shown.push_str(&point_at(text, column));
     }
     shown

@@ -176,7 +176,7 @@ fn return_outside_a_function_is_refused_wherever_a_script_is_read() {
         &["scripts", "try", "early.py", "--user", "user001"],
     ] {
         let refused = desk.call(args).exits(1);
-        for part in ["early.py, line 2, column 5", "skip("] {
+        for part in ["error: early", ", line 2, column 5: ", "skip("] {
             assert!(refused.err.contains(part), "{args:?}: {refused:#?}");
         }
     }

@@ -34,7 +34,7 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     fail::fail_point!("http_events", |_| Err(Problem::new(
-        StatusCode::BAD_GATEWAY,
+        axum::http::StatusCode::BAD_GATEWAY,
         "events are not passed on"
     )));
     let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
