@@ -13,5 +13,6 @@ mod world;
 pub use place::Fault;
 pub(crate) use place::point_at;
 pub use samples::{SAMPLES, Sample, sample};
+pub use saved::is_draft;
 pub use source::{Source, read};
 pub use world::{Access, Name, world};
