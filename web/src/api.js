@@ -16,16 +16,6 @@
 /** @typedef {{faults: Fault[], warnings: Fault[], parameters: Parameter[]}} Checked */
 
 /**
- * A run, as far as its progress goes.
- * @typedef {object} Run
- * @property {number} run
- * @property {string} state
- * @property {number} targets
- * @property {Record<string, number>} outcomes
- * @property {number} seconds
- */
-
-/**
  * A part of a filter.
  * @typedef {{is: "all", terms: FilterNode[]} | {is: "any", terms: FilterNode[]} | {is: "not", term: FilterNode}
  *   | {is: "entry", list: string, term: FilterNode}
@@ -161,15 +151,6 @@ export async function knownNames(which) {
  */
 export function matchRows(upload, form, signal) {
   return ask(`/uploads/${encodeURIComponent(upload)}/report?${form}`, { signal });
-}
-
-/**
- * Where a run is now.
- * @param {string} run
- * @returns {Promise<Run>}
- */
-export function lookAtRun(run) {
-  return ask(`/runs/${encodeURIComponent(run)}`);
 }
 
 /**

@@ -32,7 +32,7 @@ const look = EditorView.theme({
   ".cm-scroller": { fontFamily: "var(--mono, ui-monospace, Menlo, Consolas, monospace)", lineHeight: "1.55" },
   ".cm-content": { caretColor: ink, minHeight: "12rem" },
   ".cm-cursor": { borderLeftColor: ink },
-  ".cm-gutters": { color: quiet, backgroundColor: "transparent", borderRight: `1px solid ${line}` },
+  ".cm-gutters": { color: quiet, backgroundColor: card, borderRight: `1px solid ${line}` },
   ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: `color-mix(in srgb, ${act} 7%, transparent)` },
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
     background: selected,

@@ -138,6 +138,7 @@ function replace(page, at) {
   const [above, new_] = [document.querySelector("body > header"), page.querySelector("body > header")];
   if (above && new_ && !above.contains(document.activeElement)) above.replaceWith(document.importNode(new_, true));
   shown = at;
+  document.dispatchEvent(new Event("moved"));
   const target = at.hash ? document.getElementById(at.hash.slice(1)) : null;
   const place = focused instanceof HTMLElement && next.contains(focused) ? focused : find?.();
   (place ?? next).focus({ preventScroll: true });
@@ -222,6 +223,11 @@ function wentBack(event) {
   const state = event.state;
   if (isHere(url)) go(url, { push: false, scrolled: state?.scrolled ?? 0 });
   else location.reload();
+}
+
+/** The page is at another address, and has not been left for it. @param {URL} url */
+export function movedTo(url) {
+  shown = url;
 }
 
 export function move() {

@@ -1,121 +1,142 @@
-// `<run-progress data-run="7" data-state="running">` keeps what it holds true while a run goes on: its `<progress>`, and
-// the texts of `data-field` "done", "targets", "rate", "left" and "state". When the run ends, the page is loaded again.
+// `<run-progress data-run="7" data-state="running">` keeps a run's page true while the run goes on. The server makes all
+// texts: at each event of the run its parts (`data-part`) are loaded and taken. Where no events come, they are loaded
+// every other second. When the run ends, the page is loaded again.
 
-import { Refused, followRun, lookAtRun } from "./api.js";
-import { Pace, lasting, speed } from "./pace.js";
+import { followRun } from "./api.js";
+import { askForPage, makeSame, partOf } from "./page.js";
 
-/** @typedef {import("./api.js").Run} Run */
-
-/** Between two looks where no news come, in milliseconds. */
-const EVERY = 2_000;
-/** In percent: whoever listens is told each time that much more is done. */
+/** Between two looks where no events come, in milliseconds. */
+const POLL_MS = 2_000;
+/** Between two looks where they do, at least. */
+const EVENT_MS = 500;
+/** In percent: a screen reader is told each time that much more is done. */
 const STEP = 10;
 
+/** How long a run may be interrupted before the page says what can follow: another worker may resume it. */
+const GRACE_MS = 15_000;
+
 const ENDED = ["finished", "stopped", "cancelled"];
-/** Nobody is at these, though they may go on. */
-const AT_REST = [...ENDED, "interrupted"];
-
-const number = new Intl.NumberFormat("en");
-
-/** @param {Run} run */
-const done = (run) => Object.values(run.outcomes).reduce((sum, count) => sum + count, 0);
+const INTERRUPTED = "interrupted";
+/** Nothing happens at these, though a run may be resumed. */
+const AT_REST = [...ENDED, INTERRUPTED];
 
 export class RunProgress extends HTMLElement {
   /** @type {EventSource | undefined} */
   #events;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #pace = new Pace();
-  #told = 0;
   #status = document.createElement("p");
-  /** What the page shows, or what was seen first. */
+  #told = 0;
+  /** What the page shows. */
   #state = "";
+  #loading = false;
+  /** Something has happened since the parts were asked for. */
+  #again = false;
+  /** No events come. */
+  #polls = false;
+  /** Since when the run is interrupted, by the clock of this page. @type {number | undefined} */
+  #interrupted;
 
   connectedCallback() {
-    const run = this.dataset.run;
-    if (!run) return;
+    if (!this.dataset.run) return;
     this.#state = this.dataset.state ?? "";
     if (AT_REST.includes(this.#state)) return;
+    this.#told = this.#tenth(Number(this.dataset.percent ?? 0));
     // Read out, and not seen: the numbers beside it are.
+    this.#status.className = "unseen";
     this.#status.setAttribute("role", "status");
-    Object.assign(this.#status.style, { position: "absolute", width: "1px", height: "1px", margin: "-1px" });
-    Object.assign(this.#status.style, { overflow: "hidden", clipPath: "inset(50%)", whiteSpace: "nowrap" });
     this.append(this.#status);
-    this.#follow(run);
+    this.#follow(this.dataset.run);
   }
 
   disconnectedCallback() {
+    this.#stop();
+    this.#status.remove();
+  }
+
+  #stop() {
     this.#events?.close();
     clearTimeout(this.#timer);
-    this.#status.remove();
+    this.#state = "";
   }
 
   /** @param {string} run */
   #follow(run) {
     const events = followRun(run);
     this.#events = events;
-    events.addEventListener("run", (event) => {
-      if (this.#show(JSON.parse(event.data))) events.close();
-    });
+    events.addEventListener("run", () => this.#look());
     events.addEventListener("error", () => {
       // A browser comes back by itself, unless it was refused.
-      if (events.readyState === EventSource.CLOSED) this.#poll(run);
+      if (events.readyState === EventSource.CLOSED) this.#poll();
     });
   }
 
-  /** @param {string} run */
-  async #poll(run) {
-    try {
-      if (this.#show(await lookAtRun(run))) return;
-    } catch (error) {
-      // Whoever is signed out, or may not look, will not be told by asking again.
-      if (error instanceof Refused && error.status < 500 && error.status !== 429) return;
-    }
-    if (this.isConnected) this.#timer = setTimeout(() => this.#poll(run), EVERY);
+  async #poll() {
+    this.#polls = true;
+    if (await this.#look()) this.#timer = setTimeout(() => this.#poll(), POLL_MS);
   }
 
-  /**
-   * Shows where a run is. True: nothing more will come.
-   * @param {Run} run
-   */
-  #show(run) {
-    const count = done(run);
-    const bar = this.querySelector("progress");
-    if (bar) Object.assign(bar, { max: Math.max(run.targets, 1), value: count });
-    this.#write("done", number.format(count));
-    this.#write("targets", number.format(run.targets));
-    this.#write("state", run.state);
-    const rate = this.#pace.note(performance.now(), count);
-    this.#write("rate", speed(rate));
-    this.#write("left", rate ? lasting((run.targets - count) / rate) : "");
-    this.#announce(run, count);
-    const known = this.#state;
-    this.#state = run.state;
-    if (!AT_REST.includes(run.state)) return false;
-    // What the page says of its end, the server writes. A page that knows already is not loaded again.
-    if (known !== run.state) location.reload();
+  /** Loads the parts and takes them. True: there may be more. */
+  async #look() {
+    if (this.#loading) {
+      this.#again = true;
+      return true;
+    }
+    this.#loading = true;
+    const query = new URLSearchParams({ outcome: this.dataset.outcome ?? "" });
+    const answer = await askForPage(`/runs/${this.dataset.run}/progress?${query}`);
+    this.#loading = false;
+    if (!this.isConnected || !this.#state) return false;
+    // Who is signed out, or may not look, is not told by asking again.
+    if (answer && !partOf(answer.page, "progress") && answer.status < 500 && answer.status !== 429) {
+      this.#stop();
+      return false;
+    }
+    const found = answer && partOf(answer.page, "progress") ? answer.page : null;
+    if (found && !this.#show(found)) return false;
+    // No event may follow the one whose parts could not be loaded.
+    const waits = !found || this.#interrupted !== undefined;
+    if (!this.#polls && (this.#again || waits)) {
+      this.#again = false;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#look(), waits ? POLL_MS : EVENT_MS);
+    }
     return true;
   }
 
-  /**
-   * @param {string} field
-   * @param {string} text
-   */
-  #write(field, text) {
-    for (const place of this.querySelectorAll(`[data-field="${field}"]`)) {
-      if (place.textContent !== text) place.textContent = text;
+  /** @param {Document} page */
+  #show(page) {
+    const { state = "", percent = "0" } = page.documentElement.dataset;
+    this.#interrupted = state === INTERRUPTED ? (this.#interrupted ?? performance.now()) : undefined;
+    const waits = this.#interrupted !== undefined && performance.now() - this.#interrupted < GRACE_MS;
+    if (AT_REST.includes(state) && !waits) {
+      this.#stop();
+      if (ENDED.includes(state)) this.#say(state);
+      // What the page says of its end, the server writes.
+      location.reload();
+      return false;
     }
+    for (const next of page.querySelectorAll("[data-part]")) {
+      const old = partOf(document, next.getAttribute("data-part") ?? "");
+      if (!old) continue;
+      const same = /** @type {Element} */ (old.cloneNode(false));
+      same.append(...[...next.childNodes].map((each) => document.importNode(each, true)));
+      makeSame(old, same);
+    }
+    document.title = page.title;
+    const tenth = this.#tenth(Number(percent));
+    if (tenth > this.#told) this.#say(`${tenth} % done`);
+    this.#told = tenth;
+    return true;
   }
 
-  /**
-   * @param {Run} run
-   * @param {number} count
-   */
-  #announce(run, count) {
-    const percent = run.targets ? Math.floor((count * 100) / run.targets / STEP) * STEP : 0;
-    if (percent <= this.#told && !ENDED.includes(run.state)) return;
-    this.#told = percent;
-    const text = ENDED.includes(run.state) ? `Run ${run.run}: ${run.state}` : `Run ${run.run}: ${percent} % done`;
-    this.#status.textContent = text;
+  /** @param {number} percent */
+  #tenth(percent) {
+    return Math.floor(percent / STEP) * STEP;
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    this.#status.textContent = `Run ${this.dataset.run}: ${text}`;
   }
 }

@@ -166,7 +166,11 @@ export class ScriptEditor extends HTMLElement {
     const { signal } = this.#here;
     for (const label of text.labels) label.addEventListener("click", () => view.focus(), { signal });
     text.form?.addEventListener("reset", () => (this.value = text.defaultValue), { signal });
-    text.form?.addEventListener("submit", () => (this.#taken = true), { signal });
+    // Last of all: who sends the form in another way has said so by then.
+    const taken = (/** @type {Event} */ event) => {
+      if (event.target === text.form && !event.defaultPrevented) this.#taken = true;
+    };
+    window.addEventListener("submit", taken, { signal });
     // Whoever leaves by a link is asked whether they mean it.
     const keep = (/** @type {Event} */ event) => {
       if (text.value !== text.defaultValue && !this.#taken) event.preventDefault();

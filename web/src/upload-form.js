@@ -2,6 +2,7 @@
 // address, with the file's number as `upload`. What goes wrong is told, and the form is there to be sent again.
 
 import { make } from "./make.js";
+import { signInAgain } from "./session.js";
 
 export class UploadForm extends HTMLElement {
   #bar = make("progress", { max: 100, value: 0, ariaLabel: "Sending the file" });
@@ -44,6 +45,7 @@ export class UploadForm extends HTMLElement {
       if (percent % 10 === 0) this.#status.textContent = percent < 100 ? `${percent} % sent` : "Sent. It is being kept…";
     });
     request.addEventListener("load", () => {
+      if (request.status === 401) return this.#signIn(form, file);
       if (request.status !== 201) return this.#failed(request.response?.detail ?? "The server did not take it.");
       const next = new URL(this.dataset.next ?? "/runs/new", location.href);
       next.searchParams.set("upload", request.response.upload);
@@ -54,6 +56,16 @@ export class UploadForm extends HTMLElement {
     request.responseType = "json";
     request.setRequestHeader("content-type", "application/octet-stream");
     request.send(file);
+  }
+
+  /**
+   * Sends the file again, once somebody has signed in again.
+   * @param {HTMLFormElement} form
+   * @param {File} file
+   */
+  async #signIn(form, file) {
+    if (await signInAgain()) this.#send(form, file);
+    else this.#failed("Your session has ended.");
   }
 
   /** @param {string} why */

@@ -95,7 +95,7 @@ const SCREENS = [
       await page.getByLabel(/^User\b/).fill("yusuf.gruber1");
       await page.getByLabel(/^from_plan\b/).fill("basic");
       await page.getByLabel(/^to_plan\b/).fill("pro");
-      await button(page, "Try").click();
+      await button(page, "Test").click();
       await page.getByRole("status").filter({ hasText: "yusuf.gruber1" }).waitFor();
     },
   },
@@ -189,7 +189,7 @@ const EMPTY = [
 /** Pages that the documentation shows, and as which picture: PICTURES=1 npm --prefix web test writes them anew. */
 const SHOWN = { "run-preview": "run", script: "script", "users-build": "users", "new-run-rows": "rows" };
 /** What is at an address, and no page. */
-const NO_PAGES = ["/style.css", "/favicon.svg"];
+const NO_PAGES = ["/style.css", "/favicon.svg", "/runs/{run}/progress"];
 
 /** @type {Site} */
 let site;

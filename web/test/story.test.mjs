@@ -95,7 +95,7 @@ test("from the first start to a run that is taken back", async () => {
   await hand.click(rail.getByRole("link", { name: "Scripts" }));
   await heading(page, "Scripts").waitFor();
   await hand.follow("Samples");
-  await hand.follow("Start from it: extend-by-days");
+  await hand.follow("Use this script: extend-by-days");
   // Not the text field that it is made of.
   const editor = page.locator("script-editor .cm-content");
   await hand.write(/^User\b/, "gold200");
@@ -182,7 +182,7 @@ test("a sample is previewed for all 10,000 users with few clicks", async (t) => 
   const hand = new Hand(page);
   await hand.follow("Scripts");
   await hand.follow("Samples");
-  await hand.follow("Start from it: report-no-email");
+  await hand.follow("Use this script: report-no-email");
   await hand.press("Save");
   await hand.follow("Run");
   await hand.click(page.getByLabel("Every user"));
@@ -214,7 +214,7 @@ test("without scripts, too, a run is started, watched, and cancelled", async () 
   assert.equal(await page.getByLabel(/^Name\b/).inputValue(), "slow");
   await page.getByLabel(/^User\b/).fill("basic1");
   await page.getByLabel(/^text\b/).first().fill("seen");
-  await page.getByRole("button", { name: "Try" }).click();
+  await page.getByRole("button", { name: "Test", exact: true }).click();
   await page.getByRole("status").filter({ hasText: "basic1" }).getByText("seen").waitFor();
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("link", { name: "Run", exact: true }).click();

@@ -205,7 +205,7 @@ test("what a script says to its author is text", async () => {
   for (const [kind, text] of [["change", SCRIPT], ["fail", IMAGE], ["raise", SVG], ["skip", TEXTAREA]]) {
     await page.getByLabel(/^User\b/).fill(text);
     await page.getByLabel(/^kind\b/).selectOption(kind);
-    await page.getByRole("button", { name: "Try" }).click();
+    await page.getByRole("button", { name: "Test", exact: true }).click();
     await page.getByRole("status").filter({ hasText: `On ${text}` }).getByText("Output").waitFor();
     const texts = await read(page, wrong);
     assert.ok(texts.some((each) => each.includes(`${text} ${SCRIPT}`)), `the output of ${kind} for ${text}`);

@@ -91,7 +91,7 @@ test("what takes four eyes is applied when the second administrator has approved
   await ana.goto(`${site.at}/administration`);
   const limit = ana.getByLabel(/second administrator/);
   await limit.fill("10");
-  await limit.press("Enter");
+  await Promise.all([ana.waitForEvent("load"), limit.press("Enter")]);
   await until("it is kept", () => /four_eyes_above\W+10\b/.test(site.rollcall(["settings", "list"])));
   await preview(ana, "quick", 'username sw "u3"');
   const apply = /^Change \d+ users$/;

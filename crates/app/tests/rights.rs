@@ -259,6 +259,14 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("save_script_after", Right::EditScripts, One, |app, of| {
         app.save_script_after(of.saved, "pass", "", Expected::Anything).map(drop)
     }),
+    ("save_script_draft", Right::EditScripts, Everywhere, |app, _| {
+        app.save_script_draft(":saved", "if", "", Expected::Anything)?;
+        app.save_script(":saved", "pass", "").map(drop)
+    }),
+    ("save_script_draft", Right::EditScripts, One, |app, of| {
+        app.save_script_draft(of.saved, "if", "", Expected::Anything)?;
+        app.save_script(of.saved, "pass", "").map(drop)
+    }),
     ("remove_script_as", Right::EditScripts, One, |app, of| {
         outdated(app.remove_script_as(of.saved, Expected::Revision("0")))
     }),

@@ -51,7 +51,7 @@ fn versions_count_up_and_keep_their_note_and_author() {
     assert_eq!(column(&all, "version"), [1, 2]);
     assert_eq!(
         keys(&all[1]),
-        ["administrator", "note", "organization", "saved_at", "script", "source", "version"]
+        ["administrator", "draft", "note", "organization", "saved_at", "script", "source", "version"]
     );
     assert_eq!(all[1]["source"], source("two"));
     let table = desk.ok(&["scripts", "list"]).out;
@@ -271,6 +271,33 @@ fn every_syntax_error_is_told_with_its_place_and_nothing_is_saved() {
     let params = save(&desk, "new", "PARAMS = {'days': it}\n", &[]).exits(1);
     assert!(params.refusal().starts_with("new, line 1, column 19: days: no type"), "{params:?}");
     assert_eq!(column(&scripts(&desk), "script"), ["extend"]);
+}
+
+#[test]
+fn a_script_with_errors_is_saved_as_a_draft_that_cannot_run() {
+    let desk = desk();
+    let wrong = "if user.klass ==\n";
+    let saved = save(&desk, "extend", wrong, &["--draft"]).exits(0);
+    let (first, rest) = saved.err.split_once('\n').unwrap();
+    assert_eq!(first, "script extend is saved as version 4, a draft that cannot run");
+    assert!(rest.starts_with("extend, line 1, column 17: "), "{rest}");
+    assert_eq!(desk.ok(&["scripts", "show", "extend"]).out, wrong);
+    let listed = desk.ok(&["scripts", "list"]).out;
+    assert!(listed.contains("draft, has errors"), "{listed}");
+    assert_eq!(column(&scripts(&desk), "draft"), [true]);
+    let drafts: Vec<_> = history(&desk, "extend").iter().map(|each| each["draft"].clone()).collect();
+    assert_eq!(drafts, [true, false, false, false]);
+    // Neither a run nor a test takes it; an earlier version runs.
+    for command in [&["run", "extend", "--all"][..], &["scripts", "try", "extend", "--user", "user001"]] {
+        let refused = desk.call(command).exits(1);
+        assert!(refused.err.contains("line 1, column 17"), "{refused:?}");
+    }
+    desk.ok(&["run", "extend@3", "--all", "--apply", "--yes"]);
+    assert_eq!(klass(&desk), "three");
+    // It is restored as the draft that it was; what has no errors is no draft.
+    desk.ok(&["scripts", "restore", "extend", "4"]);
+    let saved = save(&desk, "extend", source("four"), &["--draft"]).exits(0);
+    assert_eq!(saved.err, "script extend is saved as version 6\n");
 }
 
 #[test]

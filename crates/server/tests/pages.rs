@@ -123,6 +123,16 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
         "{}",
         refused.text
     );
+    // It is saved as a draft if that is asked for, and nothing runs it.
+    assert!(refused.text.contains("value=\"draft\">Save as draft"), "{}", refused.text);
+    let fields = [("name", "later"), ("act", "draft"), ("source", "if\r\n")];
+    assert_eq!(browser.done("/new-script", &fields), "/scripts/later?done=saved");
+    let draft = browser.page("/scripts/later?done=saved");
+    assert!(draft.contains("Saved as version 1, a draft: it has errors and cannot run."), "{draft}");
+    assert!(!draft.contains("/runs/new?script=later"), "{draft}");
+    assert!(browser.page("/scripts").contains("draft, has errors</span>"));
+    assert_eq!(browser.post("/runs/new", &[("script", "later"), ("who", "all")]).status, 422);
+
     let source = "\"\"\"Give a class.\"\"\"\r\nPARAMS = {'klass': str}\r\nprint('hm')\r\nuser.klass = params.klass\r\n";
     let fields = [("name", "give"), ("act", "save"), ("source", source)];
     assert_eq!(browser.done("/new-script", &fields), "/scripts/give?done=saved");

@@ -16,5 +16,6 @@ pub(crate) use hints::{explained, explained_syntax};
 pub use place::Fault;
 pub(crate) use place::point_at;
 pub use samples::{SAMPLES, Sample, sample};
+pub use saved::is_draft;
 pub use source::{Source, read};
 pub use world::{Access, Name, world};

@@ -1,11 +1,17 @@
 use rollcall_domain::{
-    MAX_SCRIPT_BYTES, Organization, Refusal, Right, SavedName, ScriptVersion, check_saved_name, did_you_mean,
+    MAX_SCRIPT_BYTES, Organization, Refusal, Right, SavedName, ScriptVersion, Zone, check_saved_name,
+    did_you_mean,
 };
 use rollcall_store::{SavedScript, StoreError};
 
 use super::{Source, read};
 use crate::expected::Expected;
 use crate::{App, AppError};
+
+/// Whether a script can be saved as a draft only: its text has errors, so it cannot run.
+pub fn is_draft(source: &str) -> bool {
+    read(source, &Zone::utc()).is_err()
+}
 
 impl App {
     /// Reads a script without executing it; `name` is what errors call it.
@@ -34,7 +40,22 @@ impl App {
     ) -> Result<(ScriptVersion, Source), AppError> {
         let SavedName { organization, name } = SavedName::read(name);
         let (_, organization) = self.may_own(Right::EditScripts, organization)?;
-        self.save_version(name, organization, source, note, expected)
+        self.save_version(name, organization, source, note, expected, || self.read_script(name, source))
+    }
+
+    /// Saves a script as the next version of the one of that name, or as the first, even if its text has errors. A
+    /// version with errors is a draft: it cannot run, and says why. Fails with [`AppError::Outdated`] if the latest
+    /// version is not `expected`.
+    pub fn save_script_draft(
+        &self,
+        name: &str,
+        source: &str,
+        note: &str,
+        expected: Expected<'_>,
+    ) -> Result<ScriptVersion, AppError> {
+        let SavedName { organization, name } = SavedName::read(name);
+        let (_, organization) = self.may_own(Right::EditScripts, organization)?;
+        Ok(self.save_version(name, organization, source, note, expected, || Ok(()))?.0)
     }
 
     /// The number of the latest version of a script of this owner that is on the list.
@@ -52,21 +73,23 @@ impl App {
         })
     }
 
-    fn save_version(
+    /// Saves a version after `check` has accepted its text, whose result comes back.
+    fn save_version<T>(
         &self,
         name: &str,
         organization: Option<Organization>,
         source: &str,
         note: &str,
         expected: Expected<'_>,
-    ) -> Result<(ScriptVersion, Source), AppError> {
+        check: impl FnOnce() -> Result<T, AppError>,
+    ) -> Result<(ScriptVersion, T), AppError> {
         let permit = self.may_change(Right::EditScripts, organization.as_ref())?;
         check_saved_name("a script", name)?;
         ScriptVersion::check_note(note)?;
         if source.len() > MAX_SCRIPT_BYTES {
             return Err(Refusal::new(format!("a script has at most {} KiB", MAX_SCRIPT_BYTES >> 10)).into());
         }
-        let read = self.read_script(name, source)?;
+        let checked = check()?;
         let mut new = ScriptVersion {
             script: name.to_owned(),
             organization,
@@ -87,7 +110,7 @@ impl App {
             }
             saved => {
                 new.version = saved?;
-                Ok((new, read))
+                Ok((new, checked))
             }
         }
     }
@@ -182,7 +205,9 @@ impl App {
         self.may(Right::EditScripts)?;
         let old = self.script(name, Some(version))?;
         let note = if note.is_empty() { format!("version {version} restored") } else { note.to_owned() };
-        Ok(self.save_version(&old.script, old.organization, &old.source, &note, Expected::Anything)?.0)
+        // A draft is restored as the draft that it was.
+        let anything = Expected::Anything;
+        Ok(self.save_version(&old.script, old.organization, &old.source, &note, anything, || Ok(()))?.0)
     }
 
     /// Takes a script off the list. Its versions stay, for the runs that name them and to be restored.

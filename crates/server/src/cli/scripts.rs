@@ -10,6 +10,7 @@ use rollcall_domain::ScriptVersion;
 use similar::{ChangeTag, TextDiff};
 
 use super::{Context, confirm, samples, shell_word, trial};
+use crate::contract;
 use crate::output::{Format, Listing, one_line, print_json, raw_stdout, stdout};
 use crate::remote::Site;
 use crate::show::Times;
@@ -23,7 +24,7 @@ use crate::style::{self, paint, tell};
                   rollcall run extend@2 --all                an earlier one\n  \
                   rollcall scripts diff extend 2             what has changed since")]
 pub(super) enum Scripts {
-    /// Save a script as the next version of the one of that name; nothing is saved if it is not Python
+    /// Save a script as the next version of the one of that name; a script with errors needs --draft
     #[command(
         group = ArgGroup::new("what").required(true).args(["file", "sample"]),
         override_usage = "rollcall scripts save [OPTIONS] <NAME> <FILE|--sample <SAMPLE>>"
@@ -39,6 +40,9 @@ pub(super) enum Scripts {
         /// Why, for its history
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         note: String,
+        /// Save it even if it has errors: a draft cannot run
+        #[arg(long, conflicts_with = "sample")]
+        draft: bool,
     },
     /// List all saved scripts
     List {
@@ -115,15 +119,29 @@ impl Scripts {
         match self {
             Self::Samples { .. } => {}
             Self::Try(trial) => return trial.run(&site),
-            Self::Save { name, file, sample, note } => {
+            Self::Save { name, file, sample, note, draft } => {
                 let (source, note) = match (file, sample) {
                     (Some(file), _) => (read_source(&file)?, note),
                     (None, sample) => samples::to_save(sample.as_deref().unwrap_or_default(), note)?,
                 };
-                let (new, read) = site.save_script(&name, &source, &note)?;
+                let new = match draft {
+                    true => site.save_script_draft(&name, &source, &note)?,
+                    false => site.save_script(&name, &source, &note)?.0,
+                };
                 let name = new.full_name();
-                tell(format_args!("script {name} is saved as version {}", new.version));
-                warn(&name, &read);
+                match site.read_script(&name, &new.source) {
+                    Ok(read) => {
+                        tell(format_args!("script {name} is saved as version {}", new.version));
+                        warn(&name, &read);
+                    }
+                    Err(why) => {
+                        let version = new.version;
+                        tell(format_args!(
+                            "script {name} is saved as version {version}, a draft that cannot run"
+                        ));
+                        tell(format_args!("{why}"));
+                    }
+                }
             }
             Self::List { format } => {
                 let scripts = site.scripts()?;
@@ -138,7 +156,7 @@ impl Scripts {
             Self::Show { name, version, format } => {
                 let script = site.script(&name, version)?;
                 match format {
-                    Format::Json => print_json(&script)?,
+                    Format::Json => print_json(&contract::Script::from(script))?,
                     Format::Csv => list(&site, format, &[script])?,
                     Format::Table => {
                         print_source(&script.source)?;
@@ -171,13 +189,15 @@ impl Scripts {
     }
 }
 
+/// Listed as the title of a version that cannot run.
+const DRAFT: &str = "draft, has errors";
+
 fn list(site: &Site, format: Format, scripts: &[ScriptVersion]) -> anyhow::Result<()> {
     let columns = ["script", "version", "saved_at", "administrator", "note", "parameters", "title"];
     let times = Times::new(format, site.zone()?);
     let mut listing = Listing::new(format, &columns)?;
     for each in scripts {
         let cells = || {
-            // What could be saved once can be read; if a later Rollcall is stricter, the list is still of use.
             let read = site.read_script(&each.script, &each.source).ok();
             vec![
                 each.full_name(),
@@ -186,10 +206,10 @@ fn list(site: &Site, format: Format, scripts: &[ScriptVersion]) -> anyhow::Resul
                 each.administrator.clone(),
                 each.note.clone(),
                 read.as_ref().map_or_else(String::new, parameters),
-                read.and_then(|read| read.title).unwrap_or_default(),
+                read.map_or_else(|| DRAFT.to_owned(), |read| read.title.unwrap_or_default()),
             ]
         };
-        listing.push(cells, each)?;
+        listing.push(cells, &contract::Script::from(each.clone()))?;
     }
     Ok(listing.finish()?)
 }

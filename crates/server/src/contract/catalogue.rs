@@ -120,11 +120,15 @@ pub(crate) struct Script {
     pub(crate) note: String,
     /// The Python source.
     pub(crate) source: String,
+    /// Whether the source has errors: a draft cannot run.
+    #[serde(default)]
+    pub(crate) draft: bool,
 }
 
 impl From<domain::ScriptVersion> for Script {
     fn from(version: domain::ScriptVersion) -> Self {
         Self {
+            draft: scripts::is_draft(&version.source),
             script: version.script,
             organization: version.organization.map(Into::into),
             version: version.version,

@@ -1,7 +1,7 @@
 //! Scripts under names. What a text says about itself is found out here, whichever site it is for.
 
-use rollcall_app::AppError;
 use rollcall_app::scripts::{self, Source};
+use rollcall_app::{AppError, Expected};
 use rollcall_domain::ScriptVersion;
 use serde_json::json;
 use ureq::http::{HeaderMap, Method};
@@ -31,6 +31,24 @@ impl Site {
                     client.tell(Method::PUT, &Address::of(&["scripts", name]), &body)?;
                 let read = self.read_script(name, source)?;
                 Ok((saved.into(), read))
+            }
+        }
+    }
+
+    /// Saves a script as the next version of the one of that name, or as the first, even if its text has errors.
+    pub(crate) fn save_script_draft(
+        &self,
+        name: &str,
+        source: &str,
+        note: &str,
+    ) -> anyhow::Result<ScriptVersion> {
+        match self {
+            Self::Here(app) => Ok(app.save_script_draft(name, source, note, Expected::Anything)?),
+            Self::There(client) => {
+                let body = json!({ "source": source, "note": note, "draft": true });
+                let saved: contract::Script =
+                    client.tell(Method::PUT, &Address::of(&["scripts", name]), &body)?;
+                Ok(saved.into())
             }
         }
     }

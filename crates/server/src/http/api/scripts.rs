@@ -25,6 +25,9 @@ pub(super) struct Text {
     /// Why it is saved.
     #[serde(default)]
     note: String,
+    /// Whether to save it even if it has errors: as a draft, which cannot run.
+    #[serde(default)]
+    draft: bool,
 }
 
 /// Why something is done.
@@ -79,7 +82,8 @@ pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result
     Ok(answer(StatusCode::OK, blocking(move || app.script(&name, None)).await?))
 }
 
-/// Saves a script as the next version of the one of that name, or as the first.
+/// Saves a script as the next version of the one of that name, or as the first. A script with errors is refused, unless
+/// `draft` is true: then it is saved as a draft, which cannot run.
 #[utoipa::path(put, path = "/scripts/{name}", tag = "scripts", params(("name" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done"),
     ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none yet")), request_body = Text,
@@ -90,8 +94,14 @@ pub(super) async fn save(
     seen: Seen,
     Body(text): Body<Text>,
 ) -> Result<Response, Problem> {
-    let save = move || app.save_script_after(&name, &text.source, &text.note, seen.expected());
-    let (saved, _) = blocking(save).await?;
+    let save = move || {
+        let Text { source, note, draft } = text;
+        match draft {
+            true => app.save_script_draft(&name, &source, &note, seen.expected()),
+            false => Ok(app.save_script_after(&name, &source, &note, seen.expected())?.0),
+        }
+    };
+    let saved = blocking(save).await?;
     Ok(answer(if saved.version == 1 { StatusCode::CREATED } else { StatusCode::OK }, saved))
 }
 

@@ -19,6 +19,7 @@ mod new_run;
 mod organizations;
 mod params;
 mod profiles;
+mod progress;
 mod qr;
 mod revert;
 mod rows;
@@ -81,6 +82,7 @@ pub(super) fn routes() -> Router<Server> {
         .route("/scripts/{name}/history", get(script_history::page).post(script_history::restore))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(run::page).post(run::act))
+        .route("/runs/{run}/progress", get(progress::page))
         .route("/runs/{run}/script", get(run::script))
         .route("/filters", get(filters::page).post(filters::change))
         .route("/profiles", get(profiles::list).post(profiles::add))

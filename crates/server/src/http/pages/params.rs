@@ -14,6 +14,8 @@ struct Input {
     kind: &'static str,
     help: String,
     required: bool,
+    /// Whether the browser refuses to send the form without it.
+    is_forced: bool,
     choices: Vec<String>,
     default: String,
     value: String,
@@ -40,6 +42,7 @@ impl Params {
                 kind: param.kind.name(),
                 help: param.help.clone(),
                 required: param.required,
+                is_forced: param.required,
                 choices,
                 value: sent.get(&format!("param.{}", param.name)).unwrap_or(&default).clone(),
                 default,
@@ -48,6 +51,12 @@ impl Params {
             }
         };
         Self(source.params.iter().map(input).collect())
+    }
+
+    /// Lets the browser send a form without the required ones: the server says which are missing where it needs them.
+    pub(super) fn unforced(mut self) -> Self {
+        self.0.iter_mut().for_each(|input| input.is_forced = false);
+        self
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -16,12 +16,13 @@ use super::address::Address;
 use super::course::Course;
 use super::new_run::terms;
 use super::params::once;
+use super::progress::{Counters, Progress};
 use super::see;
 use super::shell::{Shell, Visitor};
 use super::steps::Steps;
 use super::timeline::{self, Timeline};
 use super::users::Sent;
-use super::view::{Badge, Bar, Changes, DiffLine, Pager, diff_all, number};
+use super::view::{Badge, Changes, DiffLine, Pager, diff_all, number};
 use super::words;
 use crate::http::api::page::Wanted;
 use crate::http::api::runs::{Nobody, engine};
@@ -49,13 +50,6 @@ pub(super) struct Asked {
     trail: String,
     /// The target whose answer of FreeRADIUS is wanted.
     reply: Option<i64>,
-}
-
-/// How many targets had an outcome.
-struct Chip {
-    outcome: Outcome,
-    badge: Badge,
-    count: u64,
 }
 
 /// Targets that can be tried again.
@@ -94,12 +88,8 @@ struct Page {
     steps: Option<Steps>,
     run: Run,
     badge: Badge,
-    bar: Bar,
-    /// Targets with an outcome.
-    done: u64,
-    percent: u64,
-    pace: Option<Pace>,
-    chips: Vec<Chip>,
+    progress: Progress,
+    counters: Counters,
     /// None: there are too many targets to group them unasked.
     groups: Option<Vec<Group>>,
     /// The warnings and failures of as many, in groups.
@@ -131,7 +121,7 @@ impl Page {
     }
 
     fn count(&self, outcome: &str) -> u64 {
-        let chip = self.chips.iter().find(|chip| chip.outcome.name() == outcome);
+        let chip = self.counters.chips.iter().find(|chip| chip.outcome.name() == outcome);
         chip.map_or(0, |chip| chip.count)
     }
 
@@ -208,22 +198,6 @@ fn must_type(preview: &Run) -> bool {
     preview.tally.get(Outcome::Changed) > TYPED_ABOVE || preview.deactivated > 0
 }
 
-/// How fast a run is.
-struct Pace {
-    a_second: String,
-    seconds_left: String,
-}
-
-fn pace(run: &Run, done: u64) -> Option<Pace> {
-    let seconds = run.millis as f64 / 1_000.0;
-    if seconds < 0.5 || done == 0 || run.state != RunState::Running {
-        return None;
-    }
-    let a_second = done as f64 / seconds;
-    let left = (run.left() as f64 / a_second).ceil();
-    Some(Pace { a_second: per_second(a_second)?, seconds_left: format!("{left:.0}") })
-}
-
 pub(super) async fn page(
     visitor: Visitor,
     Path(run): Path<RunId>,
@@ -261,10 +235,6 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         if !run.state.at_rest() && !run.is_held() {
             shell.refresh = Some(2);
         }
-        let chip = |(outcome, count)| {
-            (count > 0).then(|| Chip { outcome, badge: Badge::of_outcome(outcome), count })
-        };
-        let done = run.tally.total();
         let preview = run.mode == Mode::Preview;
         let step = match (run.undoes, run.applies) {
             (None, None) if preview => Some(3),
@@ -280,11 +250,8 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
                 .map(|step| Steps::new(app, step, Some(told), Some(&run.scope), Some(script)))
                 .transpose()?,
             badge: Badge::of_run(&run),
-            bar: Bar::of(&run),
-            percent: done * 100 / run.targets.max(1),
-            pace: pace(&run, done),
-            done,
-            chips: run.final_tally().iter().filter_map(chip).collect(),
+            progress: Progress::of(&run),
+            counters: Counters::of(&run, &asked.outcome),
             groups,
             troubles,
             course,

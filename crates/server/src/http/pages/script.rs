@@ -57,6 +57,8 @@ struct Draft {
     latest: i64,
     shown: i64,
     saved: String,
+    /// The text of the version that is shown.
+    kept: String,
     source: String,
     sent: Sent,
     trial: Option<Trial>,
@@ -83,6 +85,8 @@ struct Page {
     draft: Draft,
     done: String,
     title: String,
+    /// Whether the version that is shown has errors, so that it cannot run.
+    is_draft: bool,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
     params: Params,
@@ -143,7 +147,9 @@ async fn show(visitor: Visitor, draft: Draft, done: String) -> Result<Response, 
         let some = app.users(None)?.take(20).collect::<Result<Vec<User>, AppError>>()?;
         Ok(Page {
             title: read.title.clone().unwrap_or_default(),
-            params: Params::of(&read, &draft.sent),
+            // Nothing but a test needs them: they do not keep a script from being saved.
+            params: Params::of(&read, &draft.sent).unforced(),
+            is_draft: !draft.name.is_empty() && scripts::is_draft(&draft.kept),
             world: chapters(),
             warnings: read.warnings,
             faults,
@@ -190,6 +196,7 @@ fn draft(app: &App, name: &str, version: Option<i64>) -> Result<Draft, AppError>
         latest: number,
         shown: shown.version,
         saved: format!("{}, {}", shown.administrator, app.zone().show(shown.saved_at.to_second())),
+        kept: shown.source.clone(),
         source: shown.source,
         ..Draft::default()
     })
@@ -253,17 +260,20 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
                 Err(problem) => show(visitor.told(problem), draft, String::new()).await,
             }
         }
-        _ => {
+        act => {
             if draft.is_old() {
                 let problem = Problem::new(StatusCode::CONFLICT, words::read_only(draft.shown));
                 return show(visitor.told(problem), draft, String::new()).await;
             }
             let latest = draft.latest.to_string();
-            let is_new = draft.name.is_empty();
+            let (is_new, with_errors) = (draft.name.is_empty(), act == Some("draft"));
             let (seen, wanted, typed) = (app.clone(), name.clone(), source.clone());
             let save = move || {
                 let expected = if is_new { Expected::Nothing } else { Expected::Revision(&latest) };
-                Ok(app.save_script_after(&name, &source, &note, expected)?.0)
+                match with_errors {
+                    true => app.save_script_draft(&name, &source, &note, expected),
+                    false => Ok(app.save_script_after(&name, &source, &note, expected)?.0),
+                }
             };
             match blocking(save).await {
                 Ok(saved) => {

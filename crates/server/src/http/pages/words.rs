@@ -97,6 +97,16 @@ pub(super) fn no_such_act(act: &str) -> String {
     format!("there is nothing called {act:?} to be done")
 }
 
+/// How long something takes, as people say it; `seconds` is rounded up already.
+pub(super) fn duration(seconds: u64) -> String {
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min {} s", seconds % 60),
+        _ => format!("{hours} h {minutes} min"),
+    }
+}
+
 pub(super) fn in_line(name: &str, line: usize, why: impl std::fmt::Display) -> String {
     format!("{name}, line {line}: {why}")
 }
@@ -145,6 +155,12 @@ mod tests {
         let is_word = |part: &&str| part.chars().count() > 1 && part.chars().all(char::is_alphabetic);
         let words: Vec<_> = text.split(' ').collect();
         !is_filter && words.windows(2).any(|pair| pair.iter().all(is_word))
+    }
+
+    #[test]
+    fn a_duration_has_two_units_at_most() {
+        let shown = [0, 59, 60, 3_599, 3_600, 90_061].map(super::duration);
+        assert_eq!(shown, ["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 1 min"]);
     }
 
     #[test]
