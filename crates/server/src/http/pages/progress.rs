@@ -14,6 +14,7 @@ use super::{html, words};
 use crate::http::blocking;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
+use crate::show::per_second;
 
 /// The rate of a run is not shown before it has worked for so many milliseconds.
 const MEASURED_MS: i64 = 500;
@@ -65,13 +66,10 @@ impl Pace {
         if run.millis < MEASURED_MS || done == 0 || run.state != RunState::Running {
             return None;
         }
-        let per_second = done as f64 * 1_000.0 / run.millis as f64;
-        // A slow run has a rate, too: never 0.
-        let digits = if per_second < 10.0 { 1 } else { 0 };
-        let per_second_text = format!("{:.digits$}", per_second.max(0.1));
+        let per_second = per_second(done as f64 * 1_000.0 / run.millis as f64)?;
         let millis = u64::try_from(run.millis).ok()?;
         let left = run.left().saturating_mul(millis).div_ceil(done).div_ceil(1_000);
-        Some(Self { per_second: per_second_text, left: words::duration(left) })
+        Some(Self { per_second, left: words::duration(left) })
     }
 }
 

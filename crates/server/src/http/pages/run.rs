@@ -30,7 +30,7 @@ use crate::http::api::users::organizations;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::http::{Server, aside, log};
-use crate::show::{Times, per_second};
+use crate::show::Times;
 
 /// Above so many changes, their number is to be typed before they are written.
 const TYPED_ABOVE: u64 = 1_000;
