@@ -19,7 +19,7 @@ use crate::remote::{Client, Listed, Site};
 use crate::style::{counted, grouped, tell};
 
 /// Bad rows that are told one by one; a file takes all of them.
-const TOLD: u64 = 20;
+const TOLD: u32 = 20;
 
 /// How a file of rows is read.
 #[derive(Debug, Args)]
@@ -137,6 +137,7 @@ impl RowsArgs {
         bad.iter().for_each(|bad| watch.tell(bad.line, &bad.reason));
         watch.told = report.bad();
         watch.duplicates = duplicates;
+        watch.duplicates.truncate(usize::try_from(TOLD).unwrap_or(usize::MAX));
         if let Some(path) = self.bad_rows.as_deref().filter(|_| report.bad() > 0) {
             let failed = || format!("cannot write {}", path.display());
             client.bad_rows(rows, &mut create_bad_rows(path).with_context(failed)?)?;
@@ -224,7 +225,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn tell(&mut self, line: u64, reason: &str) {
         self.told += 1;
-        if self.told <= TOLD {
+        if self.told <= u64::from(TOLD) {
             self.meter.clear();
             tell(format_args!("{}, line {line}: {}", self.shown, one_line(&with_option(reason))));
         }
@@ -232,20 +233,24 @@ impl Watch<'_> {
 
     fn end(&mut self, report: &RowsReport) -> anyhow::Result<()> {
         self.meter.clear();
-        if self.told > TOLD {
-            tell(format_args!("{}: and {} more", self.shown, counted(self.told - TOLD, "bad row")));
+        if self.told > u64::from(TOLD) {
+            tell(format_args!(
+                "{}: and {} more",
+                self.shown,
+                counted(self.told - u64::from(TOLD), "bad row")
+            ));
         }
         if let Some(writer) = &mut self.writer {
             writer.flush().context("the bad rows could not be written to their end")?;
         }
-        for row in self.duplicates.iter().take(TOLD as usize) {
+        for row in self.duplicates.iter() {
             tell(format_args!("{}, line {}: {}", self.shown, row.line, one_line(&row.describe())));
         }
-        if report.duplicate > TOLD {
+        if report.duplicate > u64::from(TOLD) {
             tell(format_args!(
                 "{}: and {} more",
                 self.shown,
-                counted(report.duplicate - TOLD, "duplicate row")
+                counted(report.duplicate - u64::from(TOLD), "duplicate row")
             ));
         }
         let RowsReport {
@@ -318,7 +323,7 @@ impl RowsObserver for Watch<'_> {
     }
 
     fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
-        self.duplicates = matched.again(TOLD as u32)?.into_iter().map(DuplicateRow::from).collect();
+        self.duplicates = matched.again(TOLD)?.into_iter().map(DuplicateRow::from).collect();
         Ok(())
     }
 

@@ -234,7 +234,11 @@ impl RowsObserver for Noted {
     }
 
     fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
-        self.duplicates = matched.again(TOLD as u32)?.into_iter().map(DuplicateRow::from).collect();
+        self.duplicates = matched
+            .again(u32::try_from(TOLD).unwrap_or(u32::MAX))?
+            .into_iter()
+            .map(DuplicateRow::from)
+            .collect();
         Ok(())
     }
 
