@@ -60,7 +60,7 @@ pub use rows::{
     BadKind, BadRow, ChosenRows, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport, RowsRequest,
 };
 pub use trial::TrialRequest;
-pub use troubles::{Failure, Troubles, Warned};
+pub use troubles::{Failure, RefusedCalls, Troubles, Warned};
 pub use undo::UndoRequest;
 pub use work::{Event, WorkerInfo};
 

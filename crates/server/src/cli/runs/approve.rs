@@ -5,7 +5,7 @@ use rollcall_app::runs::Approved;
 use rollcall_domain::{Outcome, RunId};
 
 use super::{Context, noun, script};
-use crate::cli::terminal::{Answer, sure};
+use crate::cli::terminal::{Answer, refused_in, sure};
 use crate::contract;
 use crate::output::print_json;
 use crate::style::{counted, tell};
@@ -28,11 +28,15 @@ impl Approve {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let site = context.site()?;
         self.answer.check("approving a preview")?;
+        let refused = if self.answer.yes { String::new() } else { refused_in(&site, self.run)? };
         let approved = site.approve(self.run, self.plan.as_deref(), &mut |preview| {
             let changed = preview.tally.get(Outcome::Changed);
             let users = counted(changed, noun(preview));
-            let what =
-                format!("approves what preview {} ({}) has planned for {users}", self.run, script(preview));
+            let what = format!(
+                "approves what preview {} ({}) has planned for {users}{refused}",
+                self.run,
+                script(preview)
+            );
             self.answer.yes || sure(&what, changed)
         })?;
         let (preview, again) = match approved {
