@@ -424,6 +424,7 @@ const CASES: &[(&str, Right, Reach, Call)] = &[
     ("outcomes_after", Right::Look, One, |app, of| {
         app.outcomes_after(&app.find_run(of.run)?, None, None, 9).map(drop)
     }),
+    ("refused_targets", Right::Look, One, |app, of| app.refused_targets(&app.find_run(of.run)?).map(drop)),
     ("troubles", Right::Look, One, |app, of| app.troubles(&app.find_run(of.run)?).map(drop)),
     ("histogram", Right::Look, One, |app, of| app.histogram(&app.find_run(of.run)?, 9).map(drop)),
     ("has_results", Right::Look, One, |app, of| app.has_results(&app.find_run(of.run)?).map(drop)),

@@ -47,7 +47,7 @@ pub use dictionary::{Dictionary, DictionaryEntry, DictionarySource, ValueType};
 pub use edit::Edit;
 pub use field::{Field, Kind, Value, ValueRef, did_you_mean};
 pub use item::{Item, ItemKind, ItemRow, MAX_ITEM_BYTES, Operator};
-pub use outcome::{Outcome, ScriptError, Tally, TargetOutcome};
+pub use outcome::{Outcome, RefusedCall, ScriptError, Tally, TargetOutcome};
 pub use param::{Param, ParamKind, ParamValue, ParamValues, Params};
 pub use password::{PasswordScheme, UserPassword};
 pub use plan::PlanHash;

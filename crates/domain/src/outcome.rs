@@ -155,6 +155,16 @@ impl ScriptError {
     }
 }
 
+/// A call of the script that was answered with `False` because it can never be right, such as for a profile that does
+/// not exist. The script went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedCall {
+    /// Why it was refused.
+    pub message: String,
+    /// The line of the script that made the call, counted from 1; none if no line did.
+    pub line: Option<u32>,
+}
+
 /// All that is kept about one target of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetOutcome {
@@ -174,8 +184,10 @@ pub struct TargetOutcome {
     pub result: Option<String>,
     /// What the script printed.
     pub output: String,
-    /// What the administrator should know although it worked.
+    /// What the administrator should know although it worked; the messages of refused calls are among these.
     pub warnings: Vec<String>,
+    /// The calls that were refused because they can never be right. Outcomes of older versions have none.
+    pub refused_calls: Vec<RefusedCall>,
     /// Why it failed, where it did.
     pub error: Option<ScriptError>,
     /// What of the user was not as it had to be, in a conflict.
@@ -210,6 +222,7 @@ impl TargetOutcome {
             result: None,
             output: String::new(),
             warnings: Vec::new(),
+            refused_calls: Vec::new(),
             error: None,
             mismatches: Vec::new(),
             reason: None,

@@ -1,5 +1,5 @@
 use rollcall_domain::{
-    Edit, Field, Item, ItemKind, Kind, Operator, ScriptError, Timestamp, Value as FieldValue,
+    Edit, Field, Item, ItemKind, Kind, Operator, RefusedCall, ScriptError, Timestamp, Value as FieldValue,
 };
 
 use crate::Limits;
@@ -19,7 +19,7 @@ pub struct Report {
     /// What it printed.
     pub output: String,
     /// Calls that cannot have been meant, such as for a profile that does not exist.
-    pub warnings: Vec<String>,
+    pub refused_calls: Vec<RefusedCall>,
     /// How long it took, in microseconds.
     pub micros: i64,
 }
@@ -40,7 +40,14 @@ pub enum Ending {
 impl Report {
     /// A report on a target whose worker did not live to make one.
     pub(crate) fn of_the_dead(ending: Ending, micros: i64) -> Self {
-        Self { ending, edits: Vec::new(), result: None, output: String::new(), warnings: Vec::new(), micros }
+        Self {
+            ending,
+            edits: Vec::new(),
+            result: None,
+            output: String::new(),
+            refused_calls: Vec::new(),
+            micros,
+        }
     }
 
     /// Which target a report is about, if it is one.
@@ -57,7 +64,7 @@ impl Report {
     /// Reads what `run_target` in `worker/targets.py` wrote.
     /// What is larger than the limits allow is refused: the worker keeps them, so somebody else wrote it.
     pub(crate) fn read(value: Value<'_>, limits: &Limits) -> Result<Self, Garbled> {
-        let [_, ending, micros, sets, edits, result, output, reason, error, warnings] = items(value)?;
+        let [_, ending, micros, sets, edits, result, output, reason, error, refused] = items(value)?;
         let (Value::Int(ending), Value::Int(micros)) = (ending, micros) else {
             return Err(Garbled);
         };
@@ -95,13 +102,12 @@ impl Report {
                 .map(Some)?,
         };
         let output = bounded(output, limits.output + CUT_MARK)?;
-        let Value::List(warnings) = warnings else { return Err(Garbled) };
-        if warnings.len() > MAX_WARNINGS {
+        let Value::List(refused) = refused else { return Err(Garbled) };
+        if refused.len() > MAX_REFUSED_CALLS {
             return Err(Garbled);
         }
-        let warnings =
-            warnings.into_iter().map(|warning| bounded(warning, MAX_WORDS)).collect::<Result<_, _>>()?;
-        Ok(Self { warnings, ending, edits: wanted, result, output, micros: micros.clamp(0, MAX_MICROS) })
+        let refused_calls = refused.into_iter().map(refused_call).collect::<Result<_, _>>()?;
+        Ok(Self { refused_calls, ending, edits: wanted, result, output, micros: micros.clamp(0, MAX_MICROS) })
     }
 }
 
@@ -116,8 +122,8 @@ fn items<const N: usize>(value: Value<'_>) -> Result<[Value<'_>; N], Garbled> {
 const CUT_MARK: usize = 64;
 /// The longest message, reason or traceback, in bytes.
 const MAX_WORDS: usize = 64 << 10;
-/// Warnings of one target.
-const MAX_WARNINGS: usize = 10;
+/// Refused calls of one target.
+const MAX_REFUSED_CALLS: usize = 10;
 /// No target takes longer: a year.
 const MAX_MICROS: i64 = 366 * 86_400 * 1_000_000;
 
@@ -144,15 +150,24 @@ fn script_error(value: Value<'_>) -> Result<ScriptError, Garbled> {
     Ok(ScriptError {
         kind: bounded(kind, MAX_WORDS)?,
         message: bounded(message, MAX_WORDS)?,
-        line: match line {
-            Value::Int(line) => u32::try_from(line).ok(),
-            _ => None,
-        },
+        line: line_number(&line),
         traceback: match traceback {
             Value::None => None,
             value => Some(bounded(value, MAX_WORDS)?),
         },
     })
+}
+
+fn refused_call(value: Value<'_>) -> Result<RefusedCall, Garbled> {
+    let [message, line] = items(value)?;
+    Ok(RefusedCall { message: bounded(message, MAX_WORDS)?, line: line_number(&line) })
+}
+
+fn line_number(value: &Value<'_>) -> Option<u32> {
+    match value {
+        Value::Int(line) => u32::try_from(*line).ok(),
+        _ => None,
+    }
 }
 
 fn set(field: &Value<'_>, value: Value<'_>) -> Result<Edit, Garbled> {

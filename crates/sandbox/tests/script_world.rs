@@ -164,7 +164,7 @@ assert datetime.now().astimezone().utcoffset() is not None and datetime(2026, 7,
 }
 
 #[test]
-fn a_call_that_cannot_be_meant_is_also_a_warning() {
+fn call_that_can_never_be_right_is_reported_with_its_line() {
     let script = "
 user.profile_add(short_name='basik')
 user.profile_add(short_name='basik')
@@ -173,15 +173,31 @@ user.profile_remove(short_name='basic')          # not assigned: no mistake
 user.attribute_remove('Nothing', 'x')            # not there: no mistake
 user.attribute_add('Class', '`reboot`')
 ";
-    let warnings = &run(script, 1)[&1].warnings;
+    let calls = &run(script, 1)[&1].refused_calls;
+    let calls: Vec<_> = calls.iter().map(|call| (call.message.as_str(), call.line)).collect();
     assert_eq!(
-        *warnings,
+        calls,
         [
-            "there is no profile called 'basik'; did you mean basic?",
-            "the id of a profile is an int, not str; for a name write short_name='basic'",
-            "Class: FreeRADIUS would execute a value in backquotes",
+            ("there is no profile called 'basik'; did you mean basic?", Some(2)),
+            ("the id of a profile is an int, not str; for a name write short_name='basic'", Some(4)),
+            ("Class: FreeRADIUS would execute a value in backquotes", Some(7)),
         ]
     );
+}
+
+#[test]
+fn refused_call_has_the_line_of_the_script_that_made_it() {
+    let script = "
+def give(name):
+    answer = user.profile_add(short_name=name)
+    return answer
+for name in ['none', 'nobody']:
+    ok, why = give(name)
+    assert not ok and 'there is no profile' in why
+list(map(user.profile_remove, [99]))
+";
+    let lines: Vec<_> = run(script, 1)[&1].refused_calls.iter().map(|call| call.line).collect();
+    assert_eq!(lines, [Some(3), Some(3), Some(8)]);
 }
 
 #[test]

@@ -141,3 +141,36 @@ fn pruning_by_hand_asks_and_says_what_is_lost() {
     desk.ok(&["settings", "set", "prune_after", "90d"]);
     at_terminal(&desk, &["prune"], "").exits(0);
 }
+
+#[test]
+fn calls_that_can_never_be_right_come_first_and_in_the_question() {
+    let desk = Desk::with_users(3);
+    desk.ok(&["profiles", "add", "Komfort 100"]);
+    let script = "user.klass = 'x'\nif user.obj_id > 1:\n    user.profile_add(short_name='Komfrot 100')";
+    desk.write("x.py", script);
+    // Said to the script, which does not listen: nothing else has gone wrong.
+    let shown = desk.ok(&["run", "x.py", "--all"]).out;
+    let why = "there is no profile called 'Komfrot 100'; did you mean Komfort 100?";
+    let told = format!("Refused calls, for 2 users\n  2 users  {why} (line 3)  such as user002");
+    let (at, changes) = (shown.find(&told), shown.find("Changes, grouped"));
+    assert!(at.is_some() && at < changes && !shown.contains("Warnings"), "{shown}");
+
+    let asked = at_terminal(&desk, &["runs", "apply", "1", "--json"], "n\n");
+    let question = "has planned for 3 users; calls of the script were refused for 2 users. Go on? [y/N]";
+    assert!(asked.err.contains(question), "{asked:?}");
+    desk.ok(&["runs", "apply", "1", "--yes"]);
+
+    // A script that looks at the answer says itself what that means.
+    let checks = "ok, why = user.profile_add(short_name='Komfrot 100')\nif not ok:\n    fail(why)";
+    let run = desk.run(checks, &["--all"]).exits(3).object();
+    let outcome = desk.outcomes(&run).remove(0);
+    assert_eq!(outcome["refused_calls"], json!([{"message": why, "line": 1}]));
+    assert_eq!((&outcome["warnings"], &outcome["outcome"]), (&json!([why]), &json!("failed")));
+    let shown = desk.ok(&["runs", "show", &run["run"].to_string()]).out;
+    assert!(!shown.contains("Refused calls") && shown.contains("Warnings"), "{shown}");
+
+    // What is there already, or not, is a normal answer.
+    let normal = "user.profile_remove(short_name='Komfort 100')\nuser.attribute_remove('Class', 'x')";
+    let run = desk.run(normal, &["--all"]).exits(0).object();
+    assert_eq!(desk.outcomes(&run)[0]["refused_calls"], json!([]));
+}

@@ -174,6 +174,7 @@ fn every_kind_of_change_has_its_exact_form() {
         "result": null,
         "output": "",
         "warnings": [],
+        "refused_calls": [],
         "error": null,
         "row": null,
     });

@@ -748,14 +748,20 @@ fn many_changes_and_deactivations_are_typed() {
     let page = ana.ended(&run);
     let (before, _) = page.split_once("<h3>What would change</h3>").unwrap();
     for told in [
+        "Calls of the script were refused for 2 targets, and the script went on.",
+        "<td class=\"number\">2</td><td>there is no profile called &#39;goldd&#39;",
+        "/script#line-1\">Show line 1</a></td><td><a href=\"/users/n1\">n1</a>",
+        // The one that failed is told of by its failure.
         "<h3>Warnings</h3>",
-        "<td class=\"number\">3</td><td>there is no profile called &#39;goldd&#39;",
+        "<td class=\"number\">1</td><td>there is no profile called &#39;goldd&#39;",
         "<h3>Failed</h3>",
         "no number (line 3)",
         "/script#line-3\">Show line 3</a></td><td><a href=\"/users/n2\">n2</a>",
     ] {
         assert!(before.contains(told), "{told} in {page}");
     }
+    let (_, apply) = page.split_once("<h2>Apply this plan</h2>").unwrap();
+    assert!(apply.contains("Calls of the script were refused for 2 targets: see Refused calls."), "{page}");
     assert!(page.contains("First a preview for 1 target.") && !page.contains("<dt>Told</dt>"), "{page}");
 
     // What has stopped goes on or is cancelled.

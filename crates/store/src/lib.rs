@@ -23,6 +23,7 @@ mod import_set;
 mod installation;
 mod json;
 mod load;
+mod modes;
 mod organizations;
 mod outcomes;
 mod pg_url;
@@ -52,7 +53,7 @@ mod workers;
 mod write;
 mod write_set;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use approvals::FOUR_EYES_ABOVE;
@@ -178,6 +179,28 @@ impl Store {
             Location::Postgres(url) => {
                 Postgres::create(url).map(|(postgres, made)| (Self::Postgres(postgres), made))
             }
+        }
+    }
+
+    /// Lets a group of the operating system, by its number, read and write the files of a SQLite database. Nothing
+    /// happens to a database on a server.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritable`] if this account may not do that: it is neither root nor owner of the files and member
+    /// of the group.
+    pub fn give_to_group(&self, group: u32) -> Result<(), StoreError> {
+        let Self::Sqlite(sqlite) = self else { return Ok(()) };
+        let path = sqlite.path();
+        modes::give_to_group(path, group)
+            .map_err(|error| StoreError::Unwritable { path: path.to_owned(), why: error.to_string() })
+    }
+
+    /// The file of a SQLite database that accounts can use which are neither its owner nor in its group.
+    #[must_use]
+    pub fn open_to_others(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(sqlite) => Some(sqlite.path()).filter(|path| modes::is_open_to_others(path)),
+            Self::Postgres(_) => None,
         }
     }
 

@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG as PLANS_STAY;
 use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionBehavior};
 
 use crate::db::{Text, Tx};
-use crate::{StoreError, copy, crash_point, schema};
+use crate::{StoreError, copy, crash_point, modes, schema};
 
 /// Another process may hold the write lock for the length of an import.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
@@ -42,6 +42,10 @@ impl Sqlite {
 
     pub(crate) fn create(path: &Path) -> Result<(Self, bool), StoreError> {
         let made = !path.exists();
+        if made {
+            // If that cannot be, SQLite says why.
+            let _ = modes::create(path);
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = connect(path, flags)?;
         let failed = |error| StoreError::opening(path, error);
@@ -62,6 +66,7 @@ impl Sqlite {
         if connection.is_readonly(rusqlite::MAIN_DB).map_err(|error| StoreError::opening(path, error))? {
             return Err(StoreError::Unwritable { path: path.to_owned(), why: "it is read-only".to_owned() });
         }
+        modes::keep_group(path);
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(connection),

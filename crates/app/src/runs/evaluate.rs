@@ -61,10 +61,12 @@ impl Rules<'_> {
     /// What a report means for its user, by the rules of the domain: the worker's word alone changes nothing.
     fn settle(&self, target: Target, report: Report) -> Settled {
         let Target { number, user, .. } = target;
-        let Report { ending, edits, result, output, warnings, micros } = report;
+        let Report { ending, edits, result, output, refused_calls, micros } = report;
         // PostgreSQL keeps no NUL.
         let output = if output.contains('\0') { output.replace('\0', "\u{2400}") } else { output };
-        let mut outcome = TargetOutcome { result, output, warnings, micros, ..of_user(number, &user) };
+        let warnings = refused_calls.iter().map(|call| call.message.clone()).collect();
+        let mut outcome =
+            TargetOutcome { result, output, warnings, refused_calls, micros, ..of_user(number, &user) };
         let version = Some(user.version);
         match ending {
             Ending::Skipped(reason) => {

@@ -64,7 +64,7 @@ pub use rows::{
 };
 pub(crate) use rows::{bare_name, field_called};
 pub use trial::TrialRequest;
-pub use troubles::{Failure, Troubles, Warned};
+pub use troubles::{Failure, RefusedCalls, Troubles, Warned};
 pub use undo::UndoRequest;
 pub use work::{Event, WorkerInfo};
 

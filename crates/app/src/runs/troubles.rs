@@ -1,6 +1,7 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use rollcall_domain::{Outcome, Run, ScriptError};
+use rollcall_domain::{Outcome, RefusedCall, Right, Run, ScriptError};
 
 use crate::{App, AppError};
 
@@ -12,12 +13,28 @@ const MOST_ERRORS: usize = 100;
 /// What of a run an administrator should look at: what was odd and what went wrong, each in groups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Troubles {
-    /// Calls of the script that cannot have been meant, and what else they should know although it worked.
+    /// Calls of the script that can never be right, of targets that changed or stayed unchanged all the same: nothing else
+    /// tells of these.
+    pub refused_calls: Vec<RefusedCalls>,
+    /// The number of targets that these are about; one may have several such calls.
+    pub refused_targets: u64,
+    /// What else an administrator should know although it worked.
     pub warnings: Vec<Warned>,
     /// By outcome: what failed, timed out, was in conflict.
     pub failures: Vec<Failure>,
     /// How many targets have printed output.
     pub printed: u64,
+}
+
+/// Targets with one refused call in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedCalls {
+    /// The call.
+    pub call: RefusedCall,
+    /// The number of targets.
+    pub users: u64,
+    /// The name of the first user.
+    pub example: String,
 }
 
 /// Users with the same warning.
@@ -48,13 +65,29 @@ impl App {
     /// What of a run an administrator should look at. Only a page of outcomes is in memory at any time.
     pub fn troubles(&self, run: &Run) -> Result<Troubles, AppError> {
         let mut printed = 0;
+        let mut refused: BTreeMap<(Option<u32>, String), RefusedCalls> = BTreeMap::new();
+        let mut refused_targets = 0;
         let mut warnings: BTreeMap<String, Warned> = BTreeMap::new();
         let mut failures: BTreeMap<(Outcome, String, Option<u32>), Failure> = BTreeMap::new();
         for found in self.outcomes(run, None)? {
             let found = found?;
             let example = || found.display_name();
             printed += u64::from(!found.output.is_empty());
-            for warning in &found.warnings {
+            let silent = matches!(found.outcome, Outcome::Changed | Outcome::Unchanged);
+            let refused_calls = if silent { &found.refused_calls[..] } else { &[] };
+            refused_targets += u64::from(!refused_calls.is_empty());
+            for call in refused_calls {
+                let mut call = call.clone();
+                if refused.len() >= MOST_WARNINGS && !refused.contains_key(&(call.line, call.message.clone()))
+                {
+                    call = RefusedCall { message: "other calls".to_owned(), line: None };
+                }
+                let key = (call.line, call.message.clone());
+                let new = || RefusedCalls { call, users: 0, example: example() };
+                refused.entry(key).or_insert_with(new).users += 1;
+            }
+            let told = |warning: &&String| refused_calls.iter().all(|call| call.message != **warning);
+            for warning in found.warnings.iter().filter(told) {
                 let known = warnings.len() < MOST_WARNINGS || warnings.contains_key(warning);
                 let warning = if known { warning.clone() } else { "other warnings".to_owned() };
                 let new = || Warned { warning: warning.clone(), users: 0, example: example() };
@@ -74,6 +107,13 @@ impl App {
             failures.entry(key).or_insert_with(new).users += 1;
         }
         let (warnings, failures) = (warnings.into_values().collect(), failures.into_values().collect());
-        Ok(Troubles { warnings, failures, printed })
+        let mut refused_calls: Vec<_> = refused.into_values().collect();
+        refused_calls.sort_by_key(|calls| Reverse(calls.users));
+        Ok(Troubles { refused_calls, refused_targets, warnings, failures, printed })
+    }
+
+    /// The number of targets of a run that changed or stayed unchanged although calls of the script were refused.
+    pub fn refused_targets(&self, run: &Run) -> Result<u64, AppError> {
+        Ok(self.may_with(Right::Look, run)?.count_refused(run.id)?)
     }
 }

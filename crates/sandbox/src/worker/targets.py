@@ -22,7 +22,7 @@ def run_target(record):
     counter[1] += 1
     record.append(None)  # SETS
     record.append([])  # EDITS
-    record.append([])  # WARNINGS
+    record.append([])  # REFUSED
     module = new_module("__main__")
     names = module.__dict__
     modules["__main__"] = module
@@ -66,7 +66,7 @@ def run_target(record):
     names.clear()
     counter[0] = 0
     try:
-        return dumps((ordinal, ending, micros, sets, edits, text, printed, reason, error, record[WARNINGS]))
+        return dumps((ordinal, ending, micros, sets, edits, text, printed, reason, error, record[REFUSED]))
     except ValueError:  # a script that reached into the worker's own objects
         error = "RuntimeError", "the script damaged its user object", None, None
         return dumps((ordinal, FAILED, micros, None, None, None, "", None, error, []))

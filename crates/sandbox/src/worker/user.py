@@ -73,7 +73,7 @@ MAX_USERNAME, MAX_TEXT, MAX_ITEM = settings["max_username"], settings["max_text"
 MAX_EDITS = settings["max_edits"]
 OPERATORS = [tuple(names) for names in settings["operators"]]  # of reply items, of check items
 # A record: the fields in order, then these.
-PROFILES, ITEMS, CHECKS, ROW, SETS, EDITS, WARNINGS = range(len(FIELDS), len(FIELDS) + 7)
+PROFILES, ITEMS, CHECKS, ROW, SETS, EDITS, REFUSED = range(len(FIELDS), len(FIELDS) + 7)
 PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = range(6)
 
 NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
@@ -333,12 +333,19 @@ class Attribute(tuple):
 
 
 def mistaken(record, why):
-    """The answer to a call that cannot be meant, whoever the user is: it is also kept as a warning, since a script may
-    not look at its answers. That something is there already, or not there, is no mistake."""
-    warnings = record[WARNINGS]
-    if why not in warnings and len(warnings) < MAX_WARNINGS:
-        warnings.append(printable(why[:MAX_WARNING]))
+    """The answer to a call that cannot be meant, whoever the user is: it is also kept, with the line of the call, since a
+    script may not look at its answers. That something is there already, or not there, is no mistake."""
+    refused = record[REFUSED]
+    told = printable(why[:MAX_WARNING])
+    if len(refused) < MAX_WARNINGS and all(told != known for known, _ in refused):
+        frame = current_frame()
+        while frame is not None and frame.f_code.co_filename != script_name:
+            frame = frame.f_back
+        refused.append((told, frame and frame.f_lineno))
     return False, why
+
+
+current_frame = sys._getframe
 
 
 MAX_WARNINGS, MAX_WARNING = 10, 500

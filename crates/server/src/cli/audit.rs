@@ -1,5 +1,6 @@
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -121,7 +122,8 @@ impl Audit {
             }
             Self::Export { file } => {
                 let shown = file.display().to_string();
-                let new = File::create_new(&file).with_context(|| format!("cannot write {shown}"))?;
+                let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+                let new = new.with_context(|| format!("cannot write {shown}"))?;
                 let head = export(&site, &shown, &mut BufWriter::new(new))?;
                 let rows = counted(head.number.unsigned_abs(), "row");
                 tell(format_args!("{rows} exported; the head is {head}"));

@@ -272,6 +272,12 @@ impl Context {
 
     /// Rollcall on `store`, for the account that runs this process, or with the rights of an administrator.
     fn app_on(&self, store: Store) -> anyhow::Result<App> {
+        if let Some(path) = store.open_to_others() {
+            let file = shell_word(&path.display().to_string());
+            tell(format_args!(
+                "warning: other accounts of this machine can use the files of the database: 'chmod o-rwx {file}*' ends that"
+            ));
+        }
         let app = App::new(store, Arc::new(SystemClock), Zone::utc(), Actor::account(account()))
             .with_dictionaries(self.dictionaries.clone());
         let app = match &self.zone {

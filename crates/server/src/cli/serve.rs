@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use ipnet::IpNet;
 use rollcall_app::runs::Stop;
+use rollcall_store::{Location, Store, StoreError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, EngineArgs, worker};
@@ -93,7 +94,7 @@ impl Serve {
             );
             return Err(Usage(why).into());
         }
-        let app = context.app()?;
+        let app = context.app_on(open_or_create(&context.location("sqlite:rollcall.db")?)?)?;
         let engine = self.engine.engine();
         let drain = Stop::default();
         let server = Server::new(app.clone(), engine.clone(), self.site());
@@ -161,6 +162,18 @@ impl Serve {
         let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
         let tls = Tls::read(certificate.clone(), key.clone()).context("cannot speak HTTPS")?;
         Ok(Some(Arc::new(tls)))
+    }
+}
+
+/// Opens the database, or creates it if there is none: who starts a server gets one.
+fn open_or_create(location: &Location) -> Result<Store, StoreError> {
+    match Store::open(location) {
+        Err(StoreError::Missing(_) | StoreError::Empty(_)) => {
+            let (store, _) = Store::create(location)?;
+            tell(format_args!("there was no database: {location} is created"));
+            Ok(store)
+        }
+        opened => opened,
     }
 }
 

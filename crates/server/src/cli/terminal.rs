@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_app::runs::{Observer, Progress, Stop, Terms};
-use rollcall_domain::{Brakes, Mode, Run, RunState};
+use rollcall_domain::{Brakes, Mode, Run, RunId, RunState};
 
 use super::{Hints, ask, check_consent, runs};
 use crate::contract;
@@ -115,15 +115,31 @@ pub(super) fn what_it_does(run: &Run) -> String {
     }
 }
 
+/// What a question about the plan of a preview says of calls that the script made in vain; empty if there were none.
+pub(super) fn refused_in(site: &Site, preview: RunId) -> anyhow::Result<String> {
+    let preview = site.find_run(preview)?;
+    Ok(match site.refused_targets(&preview)? {
+        0 => String::new(),
+        count => format!("; calls of the script were refused for {}", counted(count, runs::noun(&preview))),
+    })
+}
+
 /// The administrator at the terminal. The first Ctrl-C ends a run in good order, a second one at once.
 pub(super) struct Terminal {
     meter: Option<Meter>,
     stop: Stop,
+    /// What the question adds to what the run does.
+    refused: String,
 }
 
 impl Terminal {
     pub(super) fn new() -> Self {
-        Self { meter: None, stop: Stop::default() }
+        Self { meter: None, stop: Stop::default(), refused: String::new() }
+    }
+
+    /// The question repeats how many targets of this preview had calls that were refused.
+    pub(super) fn about_plan(site: &Site, preview: RunId) -> anyhow::Result<Self> {
+        Ok(Self { refused: refused_in(site, preview)?, ..Self::new() })
     }
 
     /// Set when a run is to end.
@@ -143,7 +159,7 @@ pub(super) fn heed_signals(stop: &Stop) -> std::io::Result<()> {
 
 impl Observer for Terminal {
     fn confirm(&mut self, run: &Run) -> bool {
-        run.left() == 0 || sure(&what_it_does(run), run.left())
+        run.left() == 0 || sure(&format!("{}{}", what_it_does(run), self.refused), run.left())
     }
 
     fn begins(&mut self, run: &Run) {

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use rollcall_app::runs;
-use rollcall_domain::{self as domain, FieldChange, Mismatch, ScriptError};
+use rollcall_domain::{self as domain, FieldChange, Mismatch, RefusedCall, ScriptError};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -30,7 +30,12 @@ pub(crate) struct Outcome {
     pub(crate) result: Option<Box<RawValue>>,
     /// What the script printed.
     pub(crate) output: String,
+    /// What to know although it worked; the messages of `refused_calls` are among these.
     pub(crate) warnings: Vec<String>,
+    /// Calls of the script that were answered with `False` because they can never be right: `message`, `line`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) refused_calls: Vec<RefusedCall>,
     /// Why it failed: `type`, `message`, `line`, `traceback`.
     #[schema(value_type = Option<Object>)]
     pub(crate) error: Option<ScriptError>,
@@ -65,6 +70,7 @@ impl Outcome {
             result: outcome.result.and_then(|text| RawValue::from_string(text).ok()),
             output: outcome.output,
             warnings: outcome.warnings,
+            refused_calls: outcome.refused_calls,
             error: outcome.error,
             mismatches: outcome.mismatches,
             reason: outcome.reason,
@@ -212,13 +218,32 @@ impl From<runs::ResultColumns> for ResultColumns {
 /// What of a run somebody should look at, in groups.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Troubles {
-    /// Calls of the script that cannot have been meant, and what else to know although it worked.
+    /// Calls of the script that can never be right, of targets that changed or stayed unchanged all the same.
+    #[serde(default)]
+    pub(crate) refused_calls: Vec<RefusedCalls>,
+    /// The number of targets that `refused_calls` are about.
+    #[serde(default)]
+    pub(crate) refused_targets: u64,
+    /// What else to know although it worked.
     pub(crate) warnings: Vec<Warned>,
     /// What failed, timed out or was in conflict.
     pub(crate) failures: Vec<Failure>,
     /// How many targets have printed output, which their outcomes hold.
     #[serde(default)]
     pub(crate) printed: u64,
+}
+
+/// Targets with one refused call in common.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RefusedCalls {
+    /// Why the call was refused.
+    pub(crate) message: String,
+    /// The line of the script that made the call, from 1.
+    pub(crate) line: Option<u32>,
+    /// The number of targets.
+    pub(crate) users: u64,
+    /// The name of the first user.
+    pub(crate) example: String,
 }
 
 /// Users with the same warning.
@@ -248,9 +273,15 @@ pub(crate) struct Failure {
 impl From<runs::Troubles> for Troubles {
     fn from(troubles: runs::Troubles) -> Self {
         let warned = |runs::Warned { warning, users, example }| Warned { warning, users, example };
+        let refused = |runs::RefusedCalls { call, users, example }| {
+            let RefusedCall { message, line } = call;
+            RefusedCalls { message, line, users, example }
+        };
         let failure =
             |runs::Failure { outcome, error, users, example }| Failure { outcome, error, users, example };
         Self {
+            refused_calls: troubles.refused_calls.into_iter().map(refused).collect(),
+            refused_targets: troubles.refused_targets,
             warnings: troubles.warnings.into_iter().map(warned).collect(),
             failures: troubles.failures.into_iter().map(failure).collect(),
             printed: troubles.printed,

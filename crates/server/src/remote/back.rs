@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 
-use rollcall_app::runs::{Failure, Group, ResultColumns, Troubles, Warned, WorkerInfo};
+use rollcall_app::runs::{Failure, Group, RefusedCalls, ResultColumns, Troubles, Warned, WorkerInfo};
 use rollcall_app::{Imported, Pruned};
 use rollcall_domain::{
     Answered, Approval, Assignment, AuditEntry, Change, Counts, Item, ItemRow, Organization, Outcome,
-    Profile, Reply, Run, RunState, SavedFilter, Scope, ScriptVersion, Session, Tally, TargetOutcome, User,
+    Profile, RefusedCall, Reply, Run, RunState, SavedFilter, Scope, ScriptVersion, Session, Tally,
+    TargetOutcome, User,
 };
 use rollcall_store::{ByRun, Event};
 use serde_json::value::RawValue;
@@ -179,6 +180,7 @@ impl From<contract::TargetOutcome> for TargetOutcome {
             result: outcome.result.map(|result| RawValue::get(&result).to_owned()),
             output: outcome.output,
             warnings: outcome.warnings,
+            refused_calls: outcome.refused_calls,
             error: outcome.error,
             mismatches: outcome.mismatches,
             reason: outcome.reason,
@@ -197,9 +199,18 @@ impl From<contract::Group> for Group {
 
 impl From<contract::Troubles> for Troubles {
     fn from(troubles: contract::Troubles) -> Self {
+        let refused = troubles.refused_calls.into_iter();
         let warnings = troubles.warnings.into_iter();
         let failures = troubles.failures.into_iter();
         Self {
+            refused_calls: refused
+                .map(|each| RefusedCalls {
+                    call: RefusedCall { message: each.message, line: each.line },
+                    users: each.users,
+                    example: each.example,
+                })
+                .collect(),
+            refused_targets: troubles.refused_targets,
             warnings: warnings
                 .map(|each| Warned { warning: each.warning, users: each.users, example: each.example })
                 .collect(),

@@ -82,6 +82,14 @@ impl Site {
         }
     }
 
+    /// The number of targets that changed or stayed unchanged although calls of the script were refused.
+    pub(crate) fn refused_targets(&self, run: &Run) -> anyhow::Result<u64> {
+        match self {
+            Self::Here(app) => Ok(app.refused_targets(run)?),
+            Self::There(_) => Ok(self.troubles(run)?.refused_targets),
+        }
+    }
+
     /// The changes of a run, grouped by what was changed; at most about `groups` groups.
     pub(crate) fn histogram(&self, run: &Run, groups: usize) -> anyhow::Result<Vec<Group>> {
         match self {

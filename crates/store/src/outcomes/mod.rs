@@ -465,9 +465,11 @@ fn write_outcomes<'a>(
     let mut kept: i64 = tx.value(OUTPUT_SO_FAR, args![of.hold.run])?;
     let mut rows = Vec::with_capacity(settled.len());
     for (index, target) in settled.iter().enumerate() {
-        let TargetOutcome { output, warnings, error, mismatches, reason, dated, .. } = &target.outcome;
+        let TargetOutcome { output, warnings, refused_calls, error, mismatches, reason, dated, .. } =
+            &target.outcome;
         let mut notes = Notes {
             warnings: warnings.clone(),
+            refused_calls: refused_calls.clone(),
             error: error.clone(),
             mismatches: mismatches.clone(),
             reason: reason.clone(),

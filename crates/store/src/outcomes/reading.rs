@@ -1,6 +1,8 @@
 //! Outcomes as they are read back.
 
-use rollcall_domain::{Mismatch, Outcome, PlanHash, Run, RunId, ScriptError, TargetOutcome, UserId};
+use rollcall_domain::{
+    Mismatch, Outcome, PlanHash, RefusedCall, Run, RunId, ScriptError, TargetOutcome, UserId,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,9 @@ sql! {
     PLAN = "SELECT seq, user_id, outcome, version, journal, notes FROM outcomes WHERE run_id = ?1 AND seq > ?2 ORDER BY seq";
     RESULTS_PAGE = "SELECT seq, result FROM outcomes WHERE run_id = ?1 AND seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR outcome = ?3) \
                     AND result IS NOT NULL ORDER BY seq LIMIT ?4";
+    // The name of a list in the notes, which no text in them looks like: their quotation marks are escaped.
+    REFUSED = "SELECT count(*) FROM outcomes WHERE run_id = ?1 AND outcome IN ('changed', 'unchanged') \
+               AND notes LIKE '%\"refused_calls\":[%'";
     NOT_RUN_PAGE = "SELECT t.seq, t.user_id, u.username, u.organization_id, t.cells FROM targets t \
                     LEFT JOIN users u ON u.id = t.user_id WHERE t.run_id = ?1 AND t.seq > ?2 \
                     AND t.seq > (SELECT cursor FROM runs WHERE id = ?1) \
@@ -25,6 +30,8 @@ sql! {
 pub(crate) struct Notes {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) warnings: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) refused_calls: Vec<RefusedCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<ScriptError>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -37,8 +44,13 @@ pub(crate) struct Notes {
 
 impl Notes {
     pub(super) fn are_any(&self) -> bool {
-        let Self { warnings, error, mismatches, reason, dated } = self;
-        !warnings.is_empty() || error.is_some() || !mismatches.is_empty() || reason.is_some() || *dated
+        let Self { warnings, refused_calls, error, mismatches, reason, dated } = self;
+        !warnings.is_empty()
+            || !refused_calls.is_empty()
+            || error.is_some()
+            || !mismatches.is_empty()
+            || reason.is_some()
+            || *dated
     }
 }
 
@@ -50,6 +62,12 @@ impl Store {
             let start = PlanHash::new(&source, &preview.params, preview.undoes);
             plan_after(tx, preview.id, start, 0)
         })
+    }
+
+    /// The number of targets of a run that ended well although calls of the script were refused.
+    pub fn count_refused(&self, run: RunId) -> Result<u64, StoreError> {
+        let count: i64 = self.read(|tx| tx.value(REFUSED, args![run]))?;
+        Ok(count.unsigned_abs())
     }
 
     /// The next outcomes of a run after target `after`, in order; of one kind only where `outcome` names it.
@@ -127,7 +145,7 @@ pub(crate) fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome, StoreErro
 }
 
 fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
-    let Notes { warnings, error, mismatches, reason, dated } = parse(row.maybe_text(8)?)?;
+    let Notes { warnings, refused_calls, error, mismatches, reason, dated } = parse(row.maybe_text(8)?)?;
     let user_id: UserId = row.get(1)?;
     Ok(TargetOutcome {
         target: row.get(0)?,
@@ -139,6 +157,7 @@ fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
         result: row.get(6)?,
         output: row.get::<Option<String>>(7)?.unwrap_or_default(),
         warnings,
+        refused_calls,
         error,
         mismatches,
         reason,

@@ -28,7 +28,8 @@ impl Apply {
         let number = self.run.find_to_act(&site)?;
         self.terms.check(&self.answer, "applying a preview")?;
         let request = ApplyRequest { plan: self.plan, terms: self.terms.terms(&self.answer) };
-        let mut terminal = Terminal::new();
+        let asks = !self.answer.yes;
+        let mut terminal = if asks { Terminal::about_plan(&site, number)? } else { Terminal::new() };
         let run = site.apply_preview(number, &request, &terminal.stop(), &mut terminal)?;
         finish(&site, &run, &self.answer, &context.hints())
     }

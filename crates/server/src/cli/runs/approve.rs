@@ -5,7 +5,7 @@ use rollcall_app::runs::Approved;
 use rollcall_domain::Outcome;
 
 use super::{Context, RunName, noun, script};
-use crate::cli::terminal::{Answer, sure};
+use crate::cli::terminal::{Answer, refused_in, sure};
 use crate::contract;
 use crate::output::print_json;
 use crate::style::{counted, tell};
@@ -29,11 +29,15 @@ impl Approve {
         let site = context.site()?;
         let number = self.run.find_to_act(&site)?;
         self.answer.check("approving a preview")?;
+        let refused = if self.answer.yes { String::new() } else { refused_in(&site, number)? };
         let approved = site.approve(number, self.plan.as_deref(), &mut |preview| {
             let changed = preview.tally.get(Outcome::Changed);
             let users = counted(changed, noun(preview));
-            let what =
-                format!("approves what preview {} ({}) has planned for {users}", number, script(preview));
+            let what = format!(
+                "approves what preview {} ({}) has planned for {users}{refused}",
+                number,
+                script(preview)
+            );
             self.answer.yes || sure(&what, changed)
         })?;
         let (preview, again) = match approved {

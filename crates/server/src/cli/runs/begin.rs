@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Context, RunName};
-use crate::cli::terminal::{Answer, finish, sure, what_it_does};
+use crate::cli::terminal::{Answer, finish, refused_in, sure, what_it_does};
 
 #[derive(Debug, Args)]
 #[command(
@@ -30,8 +30,12 @@ impl Begin {
             None => {
                 self.answer.check("letting a run begin")?;
                 let run = site.find_run(number)?;
-                if run.is_held() && !self.answer.yes && !sure(&what_it_does(&run), run.targets) {
-                    return Ok(ExitCode::FAILURE);
+                if run.is_held() && !self.answer.yes {
+                    let refused = run.applies.map(|preview| refused_in(&site, preview)).transpose()?;
+                    let what = format!("{}{}", what_it_does(&run), refused.unwrap_or_default());
+                    if !sure(&what, run.targets) {
+                        return Ok(ExitCode::FAILURE);
+                    }
                 }
                 run.targets
             }

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use rollcall_app::runs::{Entries, Failure, Warned};
+use rollcall_app::runs::{Entries, Failure, RefusedCalls, Troubles, Warned};
 use rollcall_domain::{Mode, Outcome, Run, RunState, Scope, Selection};
 
 use super::{noun, script};
@@ -88,8 +88,9 @@ pub(crate) fn report(site: &Site, run: &Run, hints: &Hints) -> anyhow::Result<()
         return Ok(());
     }
     let unapproved = approvals(site, run, &mut out)?;
-    changes(site, run, &mut out)?;
     let troubles = site.troubles(run)?;
+    refused_calls(run, &troubles, &mut out)?;
+    changes(site, run, &mut out)?;
     warnings(&troubles.warnings, &mut out)?;
     failures(run, &troubles.failures, &mut out)?;
     if troubles.printed > 0 {
@@ -166,7 +167,23 @@ fn changes(site: &Site, run: &Run, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Calls of the script that cannot have been meant, and what else the administrator should know although it worked.
+/// Calls of the script that can never be right. First of all: without them the run looks as if all went well.
+fn refused_calls(run: &Run, troubles: &Troubles, out: &mut impl Write) -> anyhow::Result<()> {
+    if troubles.refused_targets == 0 {
+        return Ok(());
+    }
+    let targets = counted(troubles.refused_targets, noun(run));
+    writeln!(out, "\n{}", paint(style::STRONG, &format!("Refused calls, for {targets}")))?;
+    for RefusedCalls { call, users, example } in &troubles.refused_calls {
+        let line = call.line.map_or_else(String::new, |line| format!(" (line {line})"));
+        let text = paint(style::BAD, &one_line(&format!("{}{line}", call.message)));
+        let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
+        writeln!(out, "  {}  {text}  {example}", counted(*users, noun(run)))?;
+    }
+    Ok(())
+}
+
+/// What else the administrator should know although it worked.
 fn warnings(warnings: &[Warned], out: &mut impl Write) -> anyhow::Result<()> {
     if warnings.is_empty() {
         return Ok(());

@@ -43,7 +43,10 @@ impl Resume {
             confirmed: self.answer.yes,
             queue: self.queue,
         };
-        let mut terminal = Terminal::new();
+        let mut terminal = match run.applies.filter(|_| !run.confirmed && !self.answer.yes) {
+            Some(preview) => Terminal::about_plan(&site, preview)?,
+            None => Terminal::new(),
+        };
         let run = site.resume(number, &request, &terminal.stop(), &mut terminal)?;
         finish(&site, &run, &self.answer, &context.hints())
     }

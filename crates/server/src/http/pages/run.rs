@@ -94,6 +94,8 @@ struct Page {
     groups: Option<Vec<Group>>,
     /// The warnings and failures of as many, in groups.
     troubles: Option<Troubles>,
+    /// The number of targets that calls of the script were refused for, where its plan can be applied.
+    refused: u64,
     /// None: there are too many to look at them unasked, or too few to be worth it.
     course: Option<Course>,
     timeline: Option<Timeline>,
@@ -228,6 +230,8 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             *text = times.grouped_change(text);
         }
         let troubles = grouped.then(|| app.troubles(&run)).transpose()?;
+        let can_change = run.mode == Mode::Preview && run.state == RunState::Finished;
+        let refused = if can_change { app.refused_targets(&run)? } else { 0 };
         let course = match grouped && run.tally.total() > 1 {
             true => Some(Course::of(&run, &app.course(&run, COURSE)?)),
             false => None,
@@ -254,6 +258,7 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             counters: Counters::of(&run, &asked.outcome),
             groups,
             troubles,
+            refused,
             course,
             timeline: app.timeline(&run, timeline::PARTS)?.as_ref().and_then(Timeline::of),
             rows: part.items,
