@@ -315,20 +315,20 @@ impl Tx<'_> {
         args: &[Arg<'_>],
         mut each: impl FnMut(&Row<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        self.visit_rows(sql.into(), args, &mut each)
+        self.visit_rows(&sql.into(), args, &mut each)
     }
 
     /// Calls `each` for the rows of a statement until it gives `false`. Not generic: every caller would be compiled with
     /// a copy of the PostgreSQL client of its own.
     fn visit_rows(
         &self,
-        sql: Text<'_>,
+        sql: &Text<'_>,
         args: &[Arg<'_>],
         each: &mut dyn FnMut(&Row<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(connection) => {
-                let mut statement = sqlite::prepare(connection, &sql)?;
+                let mut statement = sqlite::prepare(connection, sql)?;
                 let mut rows = statement.query(rusqlite::params_from_iter(args))?;
                 while let Some(row) = rows.next()? {
                     if !each(&Row::Sqlite(row))? {
@@ -411,14 +411,14 @@ impl Tx<'_> {
 
     /// Executes a statement; how many rows it touched.
     pub(crate) fn execute<'s>(&self, sql: impl Into<Text<'s>>, args: &[Arg<'_>]) -> Result<u64, StoreError> {
-        self.execute_text(sql.into(), args)
+        self.execute_text(&sql.into(), args)
     }
 
     /// Executes a statement; not generic, as [`Tx::visit_rows`] is not.
-    fn execute_text(&self, sql: Text<'_>, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+    fn execute_text(&self, sql: &Text<'_>, args: &[Arg<'_>]) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(connection) => {
-                let mut statement = sqlite::prepare(connection, &sql)?;
+                let mut statement = sqlite::prepare(connection, sql)?;
                 Ok(statement.execute(rusqlite::params_from_iter(args))? as u64)
             }
             Self::Postgres(pg) => {
