@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::cell::Cell;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use proptest::prelude::*;
-use rollcall_app::{MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
+use rollcall_app::{HiddenCells, MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook};
 use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 fn options() -> TableOptions {
     TableOptions::default()
@@ -168,6 +170,9 @@ fn bytes_that_the_encoding_lacks_are_faults() {
     // In a column that has no name, nobody reads them.
     let mut table = read(b"name,\nanna,M\x81\n", &options());
     assert_eq!(faults(&mut table), [None]);
+    let mut table = read("name,city\nanna,Ã\u{87}\n", &options());
+    let twice = "the cell in column \"city\" holds the control character U+0087; was it encoded twice?";
+    assert_eq!(faults(&mut table), [Some(twice.to_owned())]);
     // What was lost before is told, and there.
     let mut table = read("name,city\nanna,M\u{fffd}nchen\nbert,\u{fffd}\n", &options());
     assert_eq!(faults(&mut table), [None, None]);
@@ -561,6 +566,259 @@ fn a_sheet_is_read_cell_by_cell() {
         ["cell D9 is #N/A; correct its formula", "cell F10 is not empty, but the header has no column F"]
     );
     assert!(table.bytes_read() > 0);
+}
+
+/// A workbook of one sheet with this content, styles 1 to 3 being `00000`, `0.00` and `dd.mm.yyyy`, and two shared texts.
+fn workbook(sheet: &str) -> (TempDir, PathBuf) {
+    workbook_of(&[("xl/worksheets/sheet1.xml", format!("<worksheet>{sheet}</worksheet>").into_bytes())], "")
+}
+
+fn workbook_of(parts: &[(&str, Vec<u8>)], settings: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("list.xlsx");
+    let mut archive = ZipWriter::new(std::fs::File::create(&path).unwrap());
+    let mut add = |name: &str, text: &[u8]| {
+        archive.start_file(name, SimpleFileOptions::default()).unwrap();
+        archive.write_all(text).unwrap();
+    };
+    let sheets = r#"<sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets>"#;
+    add("xl/workbook.xml", format!("<workbook>{settings}{sheets}</workbook>").as_bytes());
+    add(
+        "xl/_rels/workbook.xml.rels",
+        br#"<Relationships><Relationship Id="r1" Type="x/worksheet" Target="worksheets/sheet1.xml"/>
+        <Relationship Id="r2" Type="x/styles" Target="styles.xml"/>
+        <Relationship Id="r3" Type="x/sharedStrings" Target="/xl/sharedStrings.xml"/></Relationships>"#,
+    );
+    add(
+        "xl/styles.xml",
+        br#"<styleSheet><numFmts><numFmt numFmtId="164" formatCode="00000"/><numFmt numFmtId="165" formatCode="dd.mm.yyyy"/>
+        </numFmts><cellStyleXfs><xf numFmtId="2"/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="164"/>
+        <xf numFmtId="2"/><xf numFmtId="165"/></cellXfs></styleSheet>"#,
+    );
+    add(
+        "xl/sharedStrings.xml",
+        br#"<sst><si><r><t>u</t></r><r><t>1</t></r><rPh><t>X</t></rPh></si><si><t xml:space="preserve"> a &amp; b_x000D_</t></si></sst>"#,
+    );
+    for (name, text) in parts {
+        add(name, text);
+    }
+    archive.finish().unwrap();
+    (directory, path)
+}
+
+/// What a sheet's second column reads as, for cells such as `<c s="1"><v>5</v></c>`.
+fn values(cells: &[&str], settings: &str) -> Vec<Result<String, String>> {
+    let mut sheet = text_row(1, &["username", "value"]);
+    for (number, cell) in (2..).zip(cells) {
+        let cell = cell.replace("<c", &format!("<c r=\"B{number}\""));
+        sheet.push_str(&format!("<row r=\"{number}\">{}{cell}</row>", text_cell("A", number, "u")));
+    }
+    let sheet = format!("<worksheet><sheetData>{sheet}</sheetData></worksheet>");
+    let (_directory, path) = workbook_of(&[("xl/worksheets/sheet1.xml", sheet.into_bytes())], settings);
+    let rows = rows(&mut Table::open(&path, &options()).unwrap());
+    rows.into_iter().map(|row| row.fault.map_or_else(|| Ok(row.cells[1].clone()), Err)).collect()
+}
+
+fn text_cell(column: &str, row: u32, text: &str) -> String {
+    format!("<c r=\"{column}{row}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
+}
+
+fn text_row(row: u32, texts: &[&str]) -> String {
+    let cells: String =
+        ["A", "B", "C", "D"].iter().zip(texts).map(|(column, text)| text_cell(column, row, text)).collect();
+    format!("<row r=\"{row}\">{cells}</row>")
+}
+
+#[test]
+fn cells_are_read_as_the_sheet_shows_them() {
+    for (cell, expected) in [
+        (r#"<c s="1"><v>123</v></c>"#, "00123"),
+        (r#"<c s="2"><v>12.5</v></c>"#, "12.50"),
+        (r#"<c s="3"><v>46387</v></c>"#, "2026-12-31"),
+        ("<c><v>0.30000000000000004</v></c>", "0.3"),
+        ("<c><v>89445001020304050607</v></c>", "89445001020304050607"),
+        ("<c><v>9007199254740993</v></c>", "9007199254740993"),
+        (r#"<c s="1"><v>89445001020304050607</v></c>"#, "89445001020304050607"),
+        ("<c><f>1+1</f><v>2</v></c>", "2"),
+        (r#"<c t="str"><f>""</f><v></v></c>"#, ""),
+        (r#"<c t="str"><f>A1</f><v>text</v></c>"#, "text"),
+        (r#"<c t="s"><v>0</v></c>"#, "u1"),
+        (r#"<c t="s"><v>1</v></c>"#, " a & b\r"),
+        (r#"<c t="b"><v>1</v></c>"#, "true"),
+        (r#"<c t="d"><v>2026-12-31T00:00:00</v></c>"#, "2026-12-31"),
+        (r#"<c t="n"><v> 5 </v></c>"#, "5"),
+        (r#"<c t="inlineStr"><is><t><![CDATA[a<b]]></t></is></c>"#, "a<b"),
+        (r#"<c s="1"/>"#, ""),
+    ] {
+        assert_eq!(values(&[cell], ""), [Ok(expected.to_owned())], "{cell}");
+    }
+    let no_value =
+        "cell B2 is a formula without a stored value; open the workbook in a spreadsheet program and save it";
+    for (cell, expected) in [
+        ("<c><f>B10</f><v></v></c>", no_value),
+        ("<c><f>B10</f></c>", no_value),
+        (r#"<c t="str"><f>A1</f></c>"#, no_value),
+        (r#"<c><f t="shared" si="0"/></c>"#, no_value),
+        (r#"<c t="e"><v>#SPILL!</v></c>"#, "cell B2 is #SPILL!; correct its formula"),
+        ("<c><v>abc</v></c>", "cell B2 holds \"abc\", which is no number"),
+        ("<c><v>1e999</v></c>", "cell B2 holds \"1e999\", which is no number"),
+        (r#"<c t="s"><v>77</v></c>"#, "cell B2 refers to text \"77\", which the workbook does not have"),
+        (
+            "<c><v>8.9445001020304052E+19</v></c>",
+            "cell B2 holds a number of 20 digits, of which the file has kept 17; format the cell as text and enter it anew",
+        ),
+    ] {
+        assert_eq!(values(&[cell], ""), [Err(expected.to_owned())], "{cell}");
+    }
+    // A program that calculates nothing writes 0 for every formula, and says that they are to be calculated.
+    let uncalculated = r#"<calcPr fullCalcOnLoad="1"/>"#;
+    assert_eq!(values(&["<c><f>B10</f><v>0</v></c>"], uncalculated), [Err(no_value.to_owned())]);
+    assert_eq!(values(&["<c><f>B10</f><v>0</v></c>"], ""), [Ok("0".to_owned())]);
+    assert_eq!(values(&["<c><f>B10</f><v>7</v></c>"], uncalculated), [Ok("7".to_owned())]);
+    let of_1904 = r#"<workbookPr date1904="1"/>"#;
+    assert_eq!(values(&[r#"<c s="3"><v>44925</v></c>"#], of_1904), [Ok("2026-12-31".to_owned())]);
+}
+
+#[test]
+fn hidden_rows_want_a_choice() {
+    let hidden = |row: String| row.replace("<row", "<row hidden=\"1\"");
+    let none = |row: String| row.replace("<row", "<row ht=\"0\" customHeight=\"1\"");
+    let sheet = [
+        "<sheetData>".to_owned(),
+        text_row(1, &["username", "klass"]),
+        text_row(2, &["u1", "gold"]),
+        hidden(text_row(3, &["u2", "gold"])),
+        none(text_row(5, &["u3", "plus"])),
+        hidden(text_row(6, &[" "])),
+        text_row(7, &["u4", "plus"]),
+        "</sheetData>".to_owned(),
+    ];
+    let (_directory, path) = workbook(&sheet.concat());
+    let with = |hidden| Table::open(&path, &TableOptions { hidden, ..options() }).unwrap();
+    let error = with(None).find_map(Result::err).unwrap();
+    assert_eq!(
+        error.to_string(),
+        "2 rows are hidden in the sheet, from row 3 on; choose whether to include or to skip hidden rows"
+    );
+    assert_eq!(error.on_the_command_line(), format!("{error} with --hidden include or --hidden skip"));
+    let mut table = with(Some(HiddenCells::Include));
+    assert_eq!(lines(&mut table), [2, 3, 5, 7]);
+    assert_eq!(table.notes()[1], "2 rows are hidden in the sheet and are read");
+    let mut table = with(Some(HiddenCells::Skip));
+    assert_eq!(lines(&mut table), [2, 7]);
+    assert_eq!(table.notes()[1], "2 rows are hidden in the sheet and are left out");
+}
+
+#[test]
+fn rows_that_a_filter_hides_want_a_choice() {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for (row, texts) in (0..).zip([["username", "plan"], ["u1", "off"], ["u2", "on"], ["u3", "off"]]) {
+        for (column, text) in (0..).zip(texts) {
+            sheet.write(row, column, text).unwrap();
+        }
+    }
+    sheet.autofilter(0, 0, 3, 1).unwrap();
+    sheet.filter_column(1, &rust_xlsxwriter::FilterCondition::new().add_list_filter("off")).unwrap();
+    let (_directory, path) = saved(workbook);
+    let error = Table::open(&path, &options()).unwrap().find_map(Result::err).unwrap();
+    assert!(matches!(error, TableError::Hidden { rows: 1, first: 3 }), "{error}");
+}
+
+#[test]
+fn hidden_columns_and_merged_cells_are_told() {
+    let sheet = [
+        r#"<cols><col min="2" max="2" hidden="1"/><col min="3" max="4" width="0"/></cols><sheetData>"#
+            .to_owned(),
+        text_row(1, &["username", "klass ", "klass2"]),
+        text_row(2, &["u1", "gold", "plus"]),
+        r#"</sheetData><mergeCells><mergeCell ref="A2:B2"/></mergeCells>"#.to_owned(),
+    ];
+    let (_directory, path) = workbook(&sheet.concat());
+    let merged = "cells are merged (A2:B2): of merged cells only the first has a value";
+    let mut table = Table::open(&path, &options()).unwrap();
+    assert_eq!(cells(&mut table), [["u1", "gold", "plus"]]);
+    let hidden = "columns B (\"klass\"), C (\"klass2\") are hidden in the sheet and read";
+    assert_eq!(table.notes()[1..], [hidden, merged]);
+    let (_directory, twice) = workbook(&sheet.concat().replace("klass2", "klass"));
+    let message = Table::open(&twice, &options()).err().unwrap().to_string();
+    assert!(message.ends_with("are hidden in the sheet: hidden columns can be skipped"), "{message}");
+    let skip = TableOptions { hidden: Some(HiddenCells::Skip), ..options() };
+    let mut table = Table::open(&path, &skip).unwrap();
+    assert_eq!((table.columns().len(), cells(&mut table)), (1, vec![vec!["u1".to_owned()]]));
+    assert_eq!(table.notes()[1..], ["hidden columns are left out: B, C to D", merged]);
+}
+
+#[test]
+fn titles_and_stray_cells_of_sheets_are_passed() {
+    let far = |row: u32, cell: &str| format!("<row r=\"{row}\">{}{cell}</row>", text_cell("A", row, "u1"));
+    let sheet = [
+        "<sheetData>".to_owned(),
+        text_row(1, &["Customers"]),
+        text_row(4, &["username", "klass"]).replace("</row>", "<c r=\"AMM4\" t=\"str\"><v> </v></c></row>"),
+        far(5, "<c r=\"XFD5\" t=\"str\"><v> </v></c>"),
+        far(6, "<c r=\"F6\" t=\"e\"><v>#N/A</v></c>"),
+        far(7, "<c r=\"F7\" t=\"str\"><v>x</v></c>"),
+        "</sheetData>".to_owned(),
+    ];
+    let (_directory, path) = workbook(&sheet.concat());
+    let mut table = Table::open(&path, &options()).unwrap();
+    assert_eq!(table.columns(), ["username", "klass"]);
+    assert_eq!(table.notes()[1], "the header is in row 4; what stands above it is left out (\"Customers\")");
+    assert_eq!(
+        faults(&mut table),
+        [None, None, Some("cell F7 is not empty, but the header has no column F".to_owned())]
+    );
+    let at = |row| Table::open(&path, &TableOptions { header_row: Some(row), ..options() });
+    assert_eq!(at(5).unwrap().columns(), ["u1"]);
+    assert!(matches!(at(2), Err(TableError::HeaderRow { row: 2 })));
+}
+
+#[test]
+fn sheets_that_make_no_sense_end_it() {
+    let open = |sheet: &str| {
+        let (_directory, path) = workbook(&format!("<sheetData>{sheet}</sheetData>"));
+        match Table::open(&path, &options()) {
+            Ok(mut table) => table.find_map(Result::err),
+            Err(error) => Some(error),
+        }
+        .map(|error| error.to_string())
+    };
+    let header = text_row(1, &["username", "klass"]);
+    for (rows, why) in [
+        (text_row(3, &["u1"]) + &text_row(2, &["u2"]), "row 2 follows row 3"),
+        (text_row(2, &["u1"]) + &text_row(2, &["u2"]), "row 2 follows row 2"),
+        (
+            text_row(2, &["u1"]).replace("</row>", &(text_cell("A", 2, "u2") + "</row>")),
+            "cell A2 is there twice",
+        ),
+        (text_row(2, &["u1"]).replace("A2", "A3"), "row 2 can have no cell \"A3\""),
+        (text_row(1_048_577, &["u1"]), "there can be no row \"1048577\""),
+        (text_row(2, &["&e;"]), "the entity &e;"),
+        ("<row r=\"2\"><c r=\"A2\">".to_owned(), ""),
+    ] {
+        let error = open(&(header.clone() + &rows)).unwrap();
+        assert!(error.starts_with("the sheet cannot be read after row") && error.contains(why), "{error}");
+    }
+    // Neither rows nor cells need to say where they are, nor names to have no prefix.
+    let plain = r#"<x:row><x:c t="s"><x:v>0</x:v></x:c></x:row><x:row><x:c><x:v>1</x:v></x:c></x:row>"#;
+    let (_directory, path) = workbook_of(
+        &[(
+            "xl/worksheets/sheet1.xml",
+            format!("<x:worksheet><x:sheetData>{plain}</x:sheetData></x:worksheet>").into_bytes(),
+        )],
+        "",
+    );
+    let mut table = Table::open(&path, &options()).unwrap();
+    assert_eq!(cells(&mut table), [["1"]]);
+    let wide = utf_16(
+        &format!(
+            "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-16\"?><worksheet><sheetData>{header}</sheetData></worksheet>"
+        ),
+        u16::to_le_bytes,
+    );
+    let (_directory, path) = workbook_of(&[("xl/worksheets/sheet1.xml", wide)], "");
+    assert_eq!(Table::open(&path, &options()).unwrap().columns(), ["username", "klass"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::process::ExitCode;
 
-use rollcall_app::{AppError, NAME_ENCODING};
+use rollcall_app::{AppError, NAME_ENCODING, TableError};
 use rollcall_domain::Refusal;
 use rollcall_store::StoreError;
 
@@ -59,7 +59,13 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.downcast_ref().is_some_and(Refused::is_usage)
         || matches!(
             error.downcast_ref(),
-            Some(AppError::Filter(_) | AppError::NoSuchFilter(_) | AppError::Params(_) | AppError::Key(_))
+            Some(
+                AppError::Filter(_)
+                    | AppError::NoSuchFilter(_)
+                    | AppError::Params(_)
+                    | AppError::Key(_)
+                    | AppError::Table { error: TableError::Hidden { .. }, .. }
+            )
         )
         || matches!(error.downcast_ref(), Some(StoreError::Location(_)))
 }

@@ -15,6 +15,7 @@ use common::terminal::at_terminal;
 use common::{Desk, Done, column, finish, start, wait_until, wait_until_it_heeds};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rust_xlsxwriter::Workbook;
 use serde_json::{Value, json};
 
 const ALL: &str = "look,report,execute,edit-users,edit-scripts,administer";
@@ -670,6 +671,25 @@ fn the_rows_of_a_file_are_sent_there() {
     ana.same(&[&run[..], &["--key", "mail"]].concat());
     ana.same(&[&run[..], &["--encoding", "klingon"]].concat());
     ana.same(&["run", "s.py", "--csv", "missing.csv"]).exits(1);
+    desk.write("title.csv", "username;new\nx;y\nnew;username\na;user001\nM\\\"x;nobody\n");
+    for args in [&["--header-row", "3"][..], &["--header-row", "9"], &["--encoding", "cp850"]] {
+        ana.same(&[&["run", "s.py", "--csv", "title.csv"], args].concat());
+    }
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, cells) in (0..).zip([["username", "new"], ["nobody", "a"], ["user002", "b"]]) {
+        sheet.write_row(row, 0, cells).unwrap();
+    }
+    sheet.set_row_hidden(1).unwrap();
+    book.save(desk.path("hidden.xlsx")).unwrap();
+    for (args, status) in [(&[][..], 2), (&["--hidden", "include"], 1), (&["--hidden", "skip"], 0)] {
+        let run = [&["run", "s.py", "--csv", "hidden.xlsx"], args].concat();
+        let there = ana.call(&run).exits(status);
+        let here = desk.call(&run).exits(status);
+        // What was run has a number of its own.
+        let told = |done: &Done| done.err.lines().take(2).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(told(&there), told(&here));
+    }
 
     desk.write("good.csv", "username;new\nuser001;a\nnobody;x\nuser001;b\nuser003;c\n");
     let good = ["run", "s.py", "--csv", "good.csv", "--skip-unmatched", "--apply", "--yes", "--json"];

@@ -95,7 +95,8 @@ fn a_column_that_cannot_name_the_users_says_what_there_is() {
             "Kunde,klass\n",
             &[],
             "no column is known to name the users; the file has \"Kunde\", \"klass\". Say which one does, and which of \
-             username, external_id, email, obj_id it holds: --key 'COLUMN=FIELD'",
+             username, external_id, email, obj_id it holds: --key 'COLUMN=FIELD'. If this is not the header, name its row: \
+             --header-row N",
         ),
         (
             "Kunde,klass\n",
@@ -716,10 +717,65 @@ fn what_a_cancelled_run_did_not_reach_is_run_with_its_rows_once_it_has_ended() {
 #[test]
 fn what_belongs_to_a_file_of_rows_is_refused_without_one() {
     let desk = desk();
-    for args in [&["--key", "x"][..], &["--skip-unmatched"], &["--bad-rows", "b.csv"], &["--sheet", "x"]] {
+    for args in [
+        &["--key", "x"][..],
+        &["--skip-unmatched"],
+        &["--bad-rows", "b.csv"],
+        &["--sheet", "x"],
+        &["--header-row", "2"],
+        &["--hidden", "skip"],
+    ] {
         desk.run("pass", &[&["--all"], args].concat()).exits(2);
     }
     assert_no_run(&desk);
+}
+
+#[test]
+fn hidden_rows_of_a_sheet_run_only_if_that_is_said() {
+    let desk = desk();
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, cells) in (0..).zip([["username", "klass"], ["ann", "a"], ["bob", "b"], ["cyd", "c"]]) {
+        sheet.write_row(row, 0, cells).unwrap();
+    }
+    sheet.set_row_hidden(2).unwrap();
+    book.save(desk.path("list.xlsx")).unwrap();
+    let run = |args: &[&str]| desk.run(CLASS, &[&["--csv", "list.xlsx"], args].concat());
+    assert_eq!(
+        run(&[]).exits(2).refusal(),
+        "list.xlsx: 1 row is hidden in the sheet, from row 3 on; choose whether to include or to skip hidden rows \
+         with --hidden include or --hidden skip"
+    );
+    assert_no_run(&desk);
+    let done = run(&["--hidden", "skip"]);
+    assert!(done.err.contains("1 row is hidden in the sheet and is left out"), "{}", done.err);
+    assert_eq!(classes(&desk, done), pairs(&[("ann", "a"), ("cyd", "c")]));
+    let done = run(&["--hidden", "include"]);
+    assert_eq!(classes(&desk, done), pairs(&[("ann", "a"), ("bob", "b"), ("cyd", "c")]));
+}
+
+#[test]
+fn the_header_is_found_below_a_title_or_named() {
+    let desk = desk();
+    let done = run_rows(&desk, CLASS, "Moves in March\n\nusername,klass\nbob,a\n", &[]);
+    assert!(done.err.contains("the header is on line 3; what stands above it is left out"), "{}", done.err);
+    assert_eq!(classes(&desk, done), pairs(&[("bob", "a")]));
+    let done = run_rows(&desk, CLASS, "username,klass\nx,y\nklass,username\na,bob\n", &["--header-row", "3"]);
+    assert_eq!(classes(&desk, done), pairs(&[("bob", "a")]));
+    let refused = run_rows(&desk, CLASS, "username,klass\n", &["--header-row", "7"]).exits(2);
+    assert!(refused.refusal().ends_with("choose another header row with --header-row N"), "{}", refused.err);
+    run_rows(&desk, CLASS, "username,klass\n", &["--header-row", "0"]).exits(2);
+}
+
+#[test]
+fn a_stray_quotation_mark_is_told_and_swallows_no_rows() {
+    let desk = desk();
+    let rows = "username,klass\nann,\"a\nbob,b\ncyd,\"c\"\n";
+    let done = run_rows(&desk, CLASS, rows, &[]).exits(1);
+    assert_eq!(numbers(&done), "matched 2 · duplicate 0 · unmatched 0 · ambiguous 0 · unreadable 1");
+    assert!(done.err.contains("rows.csv, line 2: a quotation mark is opened and not closed"), "{}", done.err);
+    let done = run_rows(&desk, CLASS, b"username,klass\nann,M\x81nchen\n", &["--encoding", "cp850"]);
+    assert_eq!(classes(&desk, done), pairs(&[("ann", "München")]));
 }
 
 #[test]

@@ -346,6 +346,24 @@ fn a_run_goes_over_the_rows_of_a_file_that_was_sent_ahead() {
         (&desk.user("user001")["klass"], &desk.user("user003")["klass"]),
         (&json!("gold"), &json!("gold"))
     );
+    // The header is looked for, or named; so it is for the rows that cannot be used, and for a run.
+    let file = "username;new\nx;y\nnew;username\nsilver;user002\nsilver;nobody\n";
+    server.send("POST", "/api/v1/uploads?name=april.csv", &headers, file);
+    assert_eq!(program.get("/uploads/2/report")["matched"], 0);
+    assert_eq!(program.get("/uploads/2/report?header_row=3&hidden=skip")["matched"], 1);
+    assert!(
+        program
+            .text("/uploads/2/bad-rows.csv?header_row=3")
+            .starts_with("new,username,line,reason\nsilver,nobody,5,")
+    );
+    wanted["targets"]["rows"] =
+        json!({"upload": 2, "skip_unmatched": true, "header_row": 3, "hidden": "include"});
+    let run = program.ended(&program.post("/runs", &wanted));
+    assert_eq!((&run["targets"], &desk.user("user002")["klass"]), (&json!(1), &json!("silver")));
+    for query in ["header_row=0", "header_row=x", "hidden=perhaps"] {
+        program.send("GET", &format!("/uploads/2/report?{query}"), None).problem(400);
+    }
+    program.send("GET", "/uploads/2/report?header_row=9", None).problem(422);
     assert_eq!(program.send("DELETE", "/uploads/1", None).status, 204);
     program.send("GET", "/uploads/1/report", None).problem(404);
 }

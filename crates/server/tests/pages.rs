@@ -648,6 +648,22 @@ fn columns_of_a_file_are_mapped_and_its_rows_looked_at() {
         "{page}"
     );
     assert!(ana.page(&format!("{mapped}&delimiter=comma")).contains("no column"));
+    // A file that is refused shows how it can be read otherwise.
+    let page = ana.page(&format!("{mapped}&header_row=9"));
+    assert!(
+        page.contains("choose another header row")
+            && page.contains("<details open>")
+            && page.contains("Read it again"),
+        "{page}"
+    );
+    assert!(ana.page(&format!("{mapped}&header_row=first")).contains("Header row: write a whole number"));
+    let mapped = format!("{at}&header_row=2&column=n1&field=username&hidden=skip&skip=yes");
+    let page = ana.page(&mapped);
+    assert!(page.contains("Preview for 2 users"), "{page}");
+    for (name, value) in [("header_row", "2"), ("hidden", "skip")] {
+        assert_eq!(hidden(&page, name), value);
+    }
+    assert!(page.contains("bad-rows.csv?key=n1%3Dusername&#38;header_row=2&#38;hidden=skip"), "{page}");
     server.end();
 }
 

@@ -476,7 +476,7 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
             shown(),
             key_fields()
         ))
-        .by(": --key 'COLUMN=FIELD'"));
+        .by(": --key 'COLUMN=FIELD'. If this is not the header, name its row: --header-row N"));
     };
     let find = |name: &str| {
         let exactly = columns.iter().position(|column| column == name);

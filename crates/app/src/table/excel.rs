@@ -1,10 +1,10 @@
 //! Rows of a sheet in an Excel workbook (.xlsx).
 //!
-//! The parser's cells borrow from the workbook, so both live on a thread of their own, which parses some rows ahead of
+//! The sheet's reader borrows from the workbook, so both live on a thread of their own, which parses some rows ahead of
 //! those that are asked for. Only the workbook's table of shared strings is in memory as a whole: the format demands
 //! it. Whatever a damaged file does to the parser ends that thread, no other.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -12,93 +12,191 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
-use rollcall_domain::did_you_mean;
-
-use super::header::{Header, too_many};
-use super::{MAX_COLUMNS, MAX_ROW, Row, TableError};
+use super::header::{Header, LOOKED_AT, Look, find_header, note_title, too_many};
+use super::sheet::{Merged, SheetReader, SheetRow, letters};
+use super::workbook::{Workbook, list};
+use super::{HiddenCells, MAX_COLUMNS, Row, TableError, TableOptions};
+use crate::csv_text::restore;
 use crate::csv_text::restore;
 
 /// How many batches of rows wait to be asked for, and how much is in one: rows, or bytes of text.
 const BATCHES: usize = 4;
 const BATCH_ROWS: usize = 256;
 const BATCH_BYTES: u64 = 64 * 1024;
-const MILLISECONDS_A_DAY: f64 = 86_400_000.0;
-/// Excel counts no further than 9999-12-31 (from 1900).
-const DAYS: f64 = 2_958_466.0;
+/// What a Compound File holds that is an encrypted workbook (MS-OFFCRYPTO, 2.3.2), as its directory writes it.
+const ENCRYPTED: &str = "EncryptedPackage";
 
 pub(super) struct Excel {
-    batches: Receiver<Result<Vec<SheetRow>, TableError>>,
+    batches: Receiver<Result<Batch, TableError>>,
     parser: Option<thread::JoinHandle<()>>,
     batch: std::vec::IntoIter<SheetRow>,
+    /// Rows that were read to find the header.
+    ahead: VecDeque<SheetRow>,
+    /// Why no more of them could be read.
+    failed: Option<TableError>,
+    /// What was told at the end of the rows.
+    ended: Vec<String>,
     position: Arc<AtomicU64>,
     last_row: u64,
 }
 
-/// A row that is not blank.
-#[derive(Debug, Default)]
-struct SheetRow {
-    number: u64,
-    /// By column, counted from 0: what is not empty, or why it is no text.
-    cells: BTreeMap<u32, Result<String, String>>,
-    bytes: u64,
+/// What the thread sends.
+enum Batch {
+    /// Rows that are not blank.
+    Rows(Vec<SheetRow>),
+    /// What is to be told of all rows.
+    End(Vec<String>),
 }
 
-/// Which sheet was opened.
+/// What was opened.
 struct Opened {
     sheet: String,
     others: Vec<String>,
+    /// The columns that are hidden and read: the first and the last of each run.
+    hidden_columns: Vec<(u32, u32)>,
+}
+
+/// What a Compound File is: an encrypted workbook, or one of Excel before 2007.
+pub(super) fn compound(file: File) -> TableError {
+    let name: Vec<u8> = ENCRYPTED.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut file = BufReader::new(file);
+    let mut bytes = Vec::new();
+    loop {
+        let keep = bytes.len().saturating_sub(name.len());
+        bytes.drain(..keep);
+        match file.by_ref().take(BATCH_BYTES).read_to_end(&mut bytes) {
+            Err(error) => return TableError::Read(error),
+            Ok(_) if bytes.windows(name.len()).any(|window| window == name) => return TableError::Protected,
+            Ok(0) => return TableError::OldExcel,
+            Ok(_) => {}
+        }
+    }
 }
 
 impl Excel {
-    /// Opens a workbook and reads the header of the sheet; `compound` if the file is a Compound File, which can be an
-    /// old or an encrypted workbook.
+    /// Opens a workbook and reads the header of the sheet.
     pub(super) fn open(
         file: File,
-        compound: bool,
-        sheet: Option<&str>,
+        options: &TableOptions,
         notes: &mut Vec<String>,
     ) -> Result<(Self, Header), TableError> {
         let position = Arc::new(AtomicU64::new(0));
         let file = BufReader::new(Positioned { inner: file, offset: 0, position: position.clone() });
         let (opened_out, opened_in) = sync_channel(1);
         let (out, batches) = sync_channel(BATCHES);
-        let sheet = sheet.map(str::to_owned);
+        let (sheet, hidden) = (options.sheet.clone(), options.hidden);
         let parser = thread::Builder::new()
             .name("excel".to_owned())
-            .spawn(move || parse(file, compound, sheet.as_deref(), &opened_out, &out))
+            .spawn(move || parse(file, sheet.as_deref(), hidden, &opened_out, &out))
             .map_err(TableError::Read)?;
         let opened = opened_in
             .recv()
             .unwrap_or_else(|_| Err(TableError::Workbook("its parts make no sense together".to_owned())))?;
-        let batch = Vec::new().into_iter();
-        let mut excel = Self { batches, parser: Some(parser), batch, position, last_row: 0 };
-        let first = excel.advance()?.ok_or(TableError::Empty)?;
+        let mut excel = Self {
+            batches,
+            parser: Some(parser),
+            batch: Vec::new().into_iter(),
+            ahead: VecDeque::new(),
+            failed: None,
+            ended: Vec::new(),
+            position,
+            last_row: 0,
+        };
+        let (first, title) = excel.find_header(options.header_row)?;
         notes.push(match opened.others.as_slice() {
             [] => format!("Excel, sheet {:?}", opened.sheet),
             others => format!("Excel, sheet {:?}; the others are {}", opened.sheet, list(others)),
         });
-        let header = header(first, notes)?;
-        Ok((excel, header))
+        if let Some(title) = title {
+            note_title(&format!("in row {}", first.number), &title, notes);
+        }
+        let hidden = hidden_columns(&opened.hidden_columns, &first);
+        notes.extend(hidden.iter().map(|columns| format!("{columns} and read")));
+        match (header(first, notes), hidden) {
+            (Ok(header), _) => Ok((excel, header)),
+            // Two columns of one name are a riddle if only one is seen.
+            (Err(TableError::Header { place, mut faults }), Some(columns)) => {
+                faults.push(format!("{columns}: hidden columns can be skipped"));
+                Err(TableError::Header { place, faults })
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }
 
-    /// The next row that is not blank.
-    pub(super) fn next_row(&mut self, header: &Header) -> Result<Option<Row>, TableError> {
-        Ok(self.advance()?.map(|row| row.under(header)))
+    /// The next row that is not blank. At the end, notes are added about all of them.
+    pub(super) fn next_row(
+        &mut self,
+        header: &Header,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Row>, TableError> {
+        let row = self.advance()?;
+        if row.is_none() {
+            notes.append(&mut self.ended);
+        }
+        Ok(row.map(|row| row.under(header)))
+    }
+
+    /// Reads up to the header; with it the first cell of what stands above it, if anything was passed.
+    fn find_header(&mut self, header_row: Option<u64>) -> Result<(SheetRow, Option<String>), TableError> {
+        if let Some(row) = header_row {
+            while let Some(found) = self.advance()? {
+                if found.number >= row {
+                    return if found.number == row {
+                        Ok((found, None))
+                    } else {
+                        Err(TableError::HeaderRow { row })
+                    };
+                }
+            }
+            return Err(TableError::HeaderRow { row });
+        }
+        let mut ahead = VecDeque::new();
+        while ahead.len() < LOOKED_AT {
+            match self.advance() {
+                Ok(Some(row)) => ahead.push_back(row),
+                Ok(None) => break,
+                Err(error) if ahead.is_empty() => return Err(error),
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        let looks = ahead.iter().map(|row: &SheetRow| {
+            // What is wrong with a cell is not a name, but it is there.
+            Look::new(row.cells.values().map(|cell| cell.as_deref().unwrap_or("?")))
+        });
+        let header = find_header(looks);
+        let above: Vec<_> = ahead.drain(..header).collect();
+        let first = ahead.pop_front().ok_or(TableError::Empty)?;
+        self.ahead = ahead;
+        let title = above.into_iter().next().and_then(|row| {
+            let mut filled = row.cells.into_values().filter_map(Result::ok);
+            filled.find(|text| !text.trim().is_empty())
+        });
+        Ok((first, title))
     }
 
     fn advance(&mut self) -> Result<Option<SheetRow>, TableError> {
+        if let Some(row) = self.ahead.pop_front() {
+            return Ok(Some(row));
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         loop {
             if let Some(row) = self.batch.next() {
                 self.last_row = row.number;
                 return Ok(Some(row));
             }
             match self.batches.recv() {
-                Ok(batch) => self.batch = batch?.into_iter(),
+                Ok(Ok(Batch::Rows(rows))) => self.batch = rows.into_iter(),
+                Ok(Ok(Batch::End(notes))) => self.ended = notes,
+                Ok(Err(error)) => return Err(error),
                 // The thread has ended.
                 Err(_) => {
                     return match self.parser.take().map(thread::JoinHandle::join) {
@@ -116,7 +214,10 @@ impl Excel {
 
 fn header(mut first: SheetRow, notes: &mut Vec<String>) -> Result<Header, TableError> {
     let place = format!("row {}", first.number);
-    let width = first.cells.keys().next_back().map_or(0, |last| *last as usize + 1);
+    // Blanks far right are no column.
+    let is_filled = |cell: &Result<String, String>| cell.as_ref().is_ok_and(|name| !name.trim().is_empty());
+    let last = first.cells.iter().rfind(|(_, cell)| is_filled(cell)).or(first.cells.iter().next_back());
+    let width = last.map_or(0, |(last, _)| *last as usize + 1);
     if width > MAX_COLUMNS {
         return Err(TableError::Header { place, faults: vec![too_many(width)] });
     }
@@ -137,13 +238,33 @@ fn header(mut first: SheetRow, notes: &mut Vec<String>) -> Result<Header, TableE
     Ok(header.on_line(first.number))
 }
 
+/// Which of the named columns are hidden, as the beginning of a sentence.
+fn hidden_columns(hidden: &[(u32, u32)], header: &SheetRow) -> Option<String> {
+    let is_hidden = |column: u32| hidden.iter().any(|(first, last)| (*first..=*last).contains(&column));
+    let names: Vec<_> = header
+        .cells
+        .iter()
+        .filter_map(|(column, cell)| Some((*column, cell.as_deref().ok()?.trim())))
+        .filter(|(column, name)| is_hidden(*column) && !name.is_empty())
+        .map(|(column, name)| format!("{} ({name:?})", letters(column)))
+        .collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("column {one} is hidden in the sheet")),
+        many => Some(format!("columns {} are hidden in the sheet", many.join(", "))),
+    }
+}
+
 impl SheetRow {
     /// The row as one under `header`.
     fn under(mut self, header: &Header) -> Row {
         let at = |column: u32| format!("cell {}{}", letters(column), self.number);
         let width = header.width();
-        let beyond = self.cells.keys().next_back().filter(|last| **last as usize >= width);
-        let mut fault = beyond.map(|last| {
+        // Nobody reads blanks there, or what a formula makes of nothing.
+        let is_filled =
+            |cell: &Result<String, String>| cell.as_ref().is_ok_and(|text| !text.trim().is_empty());
+        let beyond = self.cells.iter().rfind(|(column, cell)| **column as usize >= width && is_filled(cell));
+        let mut fault = beyond.map(|(last, _)| {
             format!("{} is not empty, but the header has no column {}", at(*last), letters(*last))
         });
         let mut cells = Vec::with_capacity(header.places().len());
@@ -169,191 +290,124 @@ impl SheetRow {
 /// What the thread does: opens the workbook, says so, and sends rows until they end or nobody wants them.
 fn parse(
     file: BufReader<Positioned>,
-    compound: bool,
     sheet: Option<&str>,
+    hidden: Option<HiddenCells>,
     opened: &SyncSender<Result<Opened, TableError>>,
-    out: &SyncSender<Result<Vec<SheetRow>, TableError>>,
+    out: &SyncSender<Result<Batch, TableError>>,
 ) {
-    let workbook = Xlsx::new(file).map_err(|error| match error {
-        XlsxError::Password => TableError::Protected,
-        _ if compound => TableError::OldExcel,
-        other => broken(other),
-    });
-    let chosen = workbook.and_then(|workbook| Ok((choose(&workbook, sheet)?, workbook)));
     // Whom a send does not reach, an error does not concern.
-    let (name, mut workbook) = match chosen {
-        Ok((choice, workbook)) => {
-            let name = choice.sheet.clone();
-            let _ = opened.send(Ok(choice));
-            (name, workbook)
-        }
+    let chosen = Workbook::open(file).and_then(|workbook| Ok((workbook.choose(sheet)?, workbook)));
+    let (chosen, mut workbook) = match chosen {
+        Ok(chosen) => chosen,
         Err(error) => {
             let _ = opened.send(Err(error));
             return;
         }
     };
-    let mut batch = Vec::new();
-    if let Err(error) = send_rows(&mut workbook, &name, &mut batch, out) {
-        let _ = out.send(Ok(batch));
+    let sheet = workbook.sheet(&chosen).and_then(|(xml, context)| SheetReader::new(xml, context));
+    let mut sheet = match sheet {
+        Ok(sheet) => sheet,
+        Err(error) => {
+            let _ = opened.send(Err(error.of_workbook()));
+            return;
+        }
+    };
+    let hidden_columns = match hidden {
+        Some(HiddenCells::Skip) => Vec::new(),
+        _ => sheet.hidden_columns().to_vec(),
+    };
+    let _ = opened.send(Ok(Opened {
+        sheet: chosen.sheet.clone(),
+        others: chosen.others.clone(),
+        hidden_columns,
+    }));
+    let mut rows = Vec::new();
+    if let Err(error) = send_rows(&mut sheet, hidden, &mut rows, out) {
+        let _ = out.send(Ok(Batch::Rows(rows)));
         let _ = out.send(Err(error));
     }
 }
 
-/// The sheet to read: the one that is asked for, or the first that people see.
-fn choose(workbook: &Xlsx<BufReader<Positioned>>, wanted: Option<&str>) -> Result<Opened, TableError> {
-    let sheets: Vec<_> =
-        workbook.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).collect();
-    let names: Vec<_> = sheets.iter().map(|sheet| sheet.name.clone()).collect();
-    let chosen = match wanted {
-        // Excel allows no two names that differ in case alone.
-        Some(wanted) => {
-            let lower = wanted.to_lowercase();
-            let exact = names.iter().position(|name| name == wanted);
-            exact.or_else(|| names.iter().position(|name| name.to_lowercase() == lower)).ok_or_else(|| {
-                let hint = did_you_mean(wanted, names.iter().map(String::as_str))
-                    .map_or_else(|| ".".to_owned(), |close| format!("; did you mean {close:?}?"));
-                TableError::Sheet { wanted: wanted.to_owned(), hint, sheets: list(&names) }
-            })?
-        }
-        None => sheets.iter().position(|sheet| sheet.visible == SheetVisible::Visible).unwrap_or(0),
-    };
-    let mut others = names;
-    if chosen >= others.len() {
-        return Err(TableError::Workbook("it has no sheet".to_owned()));
-    }
-    let sheet = others.remove(chosen);
-    Ok(Opened { sheet, others })
-}
-
-fn send_rows(
-    workbook: &mut Xlsx<BufReader<Positioned>>,
-    sheet: &str,
-    batch: &mut Vec<SheetRow>,
-    out: &SyncSender<Result<Vec<SheetRow>, TableError>>,
+fn send_rows<R: Read + Seek>(
+    sheet: &mut SheetReader<'_, R>,
+    hidden: Option<HiddenCells>,
+    rows: &mut Vec<SheetRow>,
+    out: &SyncSender<Result<Batch, TableError>>,
 ) -> Result<(), TableError> {
-    let mut cells = workbook.worksheet_cells_reader(sheet).map_err(broken)?;
-    let mut batch_bytes = 0;
-    let mut row = SheetRow::default();
-    loop {
-        let cell = cells.next_cell().map_err(|error| match error {
-            XlsxError::Io(error) => TableError::Read(error),
-            other => TableError::Damaged { row: row.number, why: other.to_string() },
-        })?;
-        let number = cell.as_ref().map(|cell| u64::from(cell.get_position().0) + 1);
-        if number != Some(row.number) {
-            let next = SheetRow { number: number.unwrap_or(0), ..SheetRow::default() };
-            let done = std::mem::replace(&mut row, next);
-            if !done.is_blank() {
-                batch_bytes += done.bytes;
-                batch.push(done);
-            }
-            if number.is_none() || batch.len() >= BATCH_ROWS || batch_bytes >= BATCH_BYTES {
-                batch_bytes = 0;
-                if out.send(Ok(std::mem::take(batch))).is_err() {
-                    return Ok(());
-                }
-            }
-        }
-        let Some(cell) = cell else { return Ok(()) };
-        row.take(cell.get_position().1, cell.get_value())?;
-    }
-}
-
-impl SheetRow {
-    fn take(&mut self, column: u32, value: &DataRef<'_>) -> Result<(), TableError> {
-        let text = show(value);
-        if text.as_ref().is_ok_and(String::is_empty) {
-            return Ok(());
-        }
-        // A cell takes room even if it is short.
-        self.bytes += text.as_ref().map_or(0, String::len) as u64 + 1;
-        if self.bytes > MAX_ROW {
-            return Err(TableError::SheetRowTooLong { row: self.number });
-        }
-        self.cells.insert(column, text);
-        Ok(())
-    }
-
-    fn is_blank(&self) -> bool {
-        self.cells.values().all(|cell| cell.as_ref().is_ok_and(|text| text.trim().is_empty()))
-    }
-}
-
-/// The text that a cell means, or why it means none.
-fn show(value: &DataRef<'_>) -> Result<String, String> {
-    match value {
-        DataRef::Empty => Ok(String::new()),
-        DataRef::String(text) => Ok(text.clone()),
-        DataRef::SharedString(text) => Ok((*text).to_owned()),
-        DataRef::Int(number) => Ok(number.to_string()),
-        // Adding zero makes -0 a 0.
-        DataRef::Float(number) => Ok((number + 0.0).to_string()),
-        DataRef::Bool(value) => Ok(value.to_string()),
-        DataRef::DateTime(time) => show_time(*time),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Ok(show_iso(text).to_owned()),
-        DataRef::Error(error) => Err(format!("is {error}; correct its formula")),
-    }
-}
-
-/// In ISO 8601: a date if the time is midnight, a time if there is no day, otherwise both. A span (`[h]:mm:ss`) is shown
-/// in hours, of which there may be more than a day has.
-fn show_time(time: ExcelDateTime) -> Result<String, String> {
-    let value = time.as_f64();
-    if !value.is_finite() || value.abs() >= DAYS || (value < 0.0 && !time.is_duration()) {
-        return Err(format!("is no date that Excel knows ({value})"));
-    }
-    if time.is_duration() {
-        let sign = if value < 0.0 { "-" } else { "" };
-        // The fraction of a day that Excel writes is rounded: what is meant is within a millisecond.
-        #[expect(clippy::cast_possible_truncation, reason = "less than 10,000 years in milliseconds")]
-        let all = (value.abs() * MILLISECONDS_A_DAY).round() as u64;
-        let (seconds, fraction) = (all / 1_000, all % 1_000);
-        return Ok(format!("{sign}{}", clock(seconds / 3600, seconds / 60 % 60, seconds % 60, fraction)));
-    }
-    let (year, month, day, hour, minute, second, fraction) = time.to_ymd_hms_milli();
-    let clock = clock(hour.into(), minute.into(), second.into(), fraction.into());
-    if value < 1.0 {
-        return Ok(clock);
-    }
-    let date = format!("{year:04}-{month:02}-{day:02}");
-    Ok(if clock == "00:00:00" { date } else { format!("{date}T{clock}") })
-}
-
-fn clock(hours: u64, minutes: u64, seconds: u64, milliseconds: u64) -> String {
-    let fraction = if milliseconds == 0 { String::new() } else { format!(".{milliseconds:03}") };
-    format!("{hours:02}:{minutes:02}:{seconds:02}{fraction}")
-}
-
-/// A time that is ISO 8601 already, without a time of day that says nothing.
-fn show_iso(text: &str) -> &str {
-    let text = match text.split_once('.') {
-        Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
-        _ => text,
+    let skipped = match hidden {
+        Some(HiddenCells::Skip) => sheet.hidden_columns().to_vec(),
+        _ => Vec::new(),
     };
-    text.strip_suffix("T00:00:00").unwrap_or(text)
-}
-
-/// What Excel calls the column, counted from 0: A to Z, AA and so on.
-fn letters(column: u32) -> String {
-    let mut letters = Vec::new();
-    let mut rest = u64::from(column) + 1;
-    while rest > 0 {
-        rest -= 1;
-        letters.push(char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(rest % 26) as usize]));
-        rest /= 26;
+    let (mut bytes, mut hidden_rows, mut first_hidden) = (0, 0_u64, 0);
+    while let Some(mut row) = sheet.next_row()? {
+        for (first, last) in &skipped {
+            row.cells.retain(|column, _| !(*first..=*last).contains(column));
+        }
+        if row.is_blank() {
+            continue;
+        }
+        if row.is_hidden {
+            hidden_rows += 1;
+            if hidden_rows == 1 {
+                first_hidden = row.number;
+            }
+            if hidden == Some(HiddenCells::Skip) {
+                continue;
+            }
+        }
+        // Once one is hidden, the others are only counted.
+        if hidden.is_none() && hidden_rows > 0 {
+            continue;
+        }
+        bytes += row.bytes;
+        rows.push(row);
+        if rows.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+            bytes = 0;
+            if out.send(Ok(Batch::Rows(std::mem::take(rows)))).is_err() {
+                return Ok(());
+            }
+        }
     }
-    letters.iter().rev().collect()
-}
-
-fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
-}
-
-fn broken(error: XlsxError) -> TableError {
-    match error {
-        XlsxError::Io(error) => TableError::Read(error),
-        other => TableError::Workbook(other.to_string()),
+    if hidden.is_none() && hidden_rows > 0 {
+        return Err(TableError::Hidden { rows: hidden_rows, first: first_hidden });
     }
+    let _ = out.send(Ok(Batch::Rows(std::mem::take(rows))));
+    let _ = out.send(Ok(Batch::End(notes(sheet.merged(), hidden, hidden_rows, &skipped))));
+    Ok(())
+}
+
+/// What is told once all rows were read.
+fn notes(
+    merged: &Merged,
+    hidden: Option<HiddenCells>,
+    hidden_rows: u64,
+    skipped: &[(u32, u32)],
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let what = if hidden == Some(HiddenCells::Skip) { "left out" } else { "read" };
+    match hidden_rows {
+        0 => {}
+        1 => notes.push(format!("1 row is hidden in the sheet and is {what}")),
+        many => notes.push(format!("{many} rows are hidden in the sheet and are {what}")),
+    }
+    let runs: Vec<_> = skipped
+        .iter()
+        .map(|(first, last)| match first == last {
+            true => letters(*first),
+            false => format!("{} to {}", letters(*first), letters(*last)),
+        })
+        .collect();
+    if !runs.is_empty() {
+        notes.push(format!("hidden columns are left out: {}", runs.join(", ")));
+    }
+    if merged.count > 0 {
+        let more = if merged.count > merged.first.len() as u64 { ", …" } else { "" };
+        notes.push(format!(
+            "cells are merged ({}{more}): of merged cells only the first has a value",
+            merged.first.join(", ")
+        ));
+    }
+    notes
 }
 
 /// A file that lets others know where it is read.
@@ -376,49 +430,5 @@ impl Seek for Positioned {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.offset = self.inner.seek(to)?;
         Ok(self.offset)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use calamine::ExcelDateTimeType;
-
-    use super::*;
-
-    #[test]
-    fn columns_have_letters() {
-        for (column, expected) in
-            [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (16_383, "XFD")]
-        {
-            assert_eq!(letters(column), expected);
-        }
-        letters(u32::MAX);
-    }
-
-    #[test]
-    fn times_are_iso_8601() {
-        let time = |value, kind| show_time(ExcelDateTime::new(value, kind, false));
-        for (value, expected) in [
-            (46387.0, "2026-12-31"),
-            (46387.7708333333, "2026-12-31T18:30:00"),
-            (0.770833333333333, "18:30:00"),
-            (0.0, "00:00:00"),
-            (45943.541, "2025-10-13T12:59:02.400"),
-        ] {
-            assert_eq!(time(value, ExcelDateTimeType::DateTime).unwrap(), expected);
-        }
-        for (value, expected) in [(1.5, "36:00:00"), (-0.25, "-06:00:00")] {
-            assert_eq!(time(value, ExcelDateTimeType::TimeDelta).unwrap(), expected);
-        }
-        for value in [-1.0, 1e300, f64::NAN, f64::INFINITY] {
-            assert!(time(value, ExcelDateTimeType::DateTime).is_err());
-        }
-        for (text, expected) in [
-            ("2026-12-31T00:00:00", "2026-12-31"),
-            ("2026-12-31T00:00:00.000", "2026-12-31"),
-            ("2026-12-31T18:30:00.5", "2026-12-31T18:30:00.5"),
-        ] {
-            assert_eq!(show_iso(text), expected);
-        }
     }
 }

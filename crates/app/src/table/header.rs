@@ -110,9 +110,9 @@ impl Header {
         }
         let mut header = Self { columns: Vec::new(), places: Vec::new(), width: cells.len(), line: 1 };
         let mut unnamed: Vec<(usize, usize)> = Vec::new();
-        let mut uses: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut uses: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, cell) in cells.iter().enumerate() {
-            let name = trim(cell);
+            let name = one_line(trim(cell));
             if name.is_empty() {
                 match unnamed.last_mut() {
                     Some((_, last)) if *last + 1 == at => *last = at,
@@ -127,8 +127,8 @@ impl Header {
                     u32::from(control)
                 ));
             }
-            uses.entry(name).or_default().push(at);
-            header.columns.push(name.to_owned());
+            uses.entry(name.clone()).or_default().push(at);
+            header.columns.push(name);
             header.places.push(at);
         }
         for (name, places) in uses.iter().filter(|(_, places)| places.len() > 1) {
@@ -213,14 +213,34 @@ fn and(items: &[String]) -> String {
 }
 
 /// What a cell of the header says. Programs leave byte order marks in the middle of a file when they join
-/// two; non-breaking spaces are white space.
+/// two, and spaces of no width; non-breaking spaces are white space.
 pub(super) fn trim(name: &str) -> &str {
-    name.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+    name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\u{2060}'))
+}
+
+/// The name as a script writes it: with spaces for line breaks and other white space, which look like them.
+fn one_line(name: &str) -> String {
+    name.replace("\r\n", " ").chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_what_they_look_like() {
+        for (cell, name) in [
+            ("New\nklass", "New klass"),
+            ("New\r\nklass", "New klass"),
+            ("New\u{a0}klass ", "New klass"),
+            ("\u{200b}username\u{feff}", "username"),
+            ("a  b", "a  b"),
+        ] {
+            let cells = [cell.to_owned()];
+            let header = Header::new(String::new(), &cells, Vec::new(), |at| at.to_string(), &mut Vec::new());
+            assert_eq!(header.unwrap().columns(), [name], "{cell:?}");
+        }
+    }
 
     #[test]
     fn titles_are_no_headers() {

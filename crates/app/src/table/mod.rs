@@ -8,9 +8,13 @@ mod dos;
 mod error;
 mod excel;
 mod header;
+mod number_format;
 mod records;
+mod sheet;
 mod sniff;
 mod text;
+mod workbook;
+mod xml;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -99,7 +103,7 @@ pub struct Table {
 
 enum Rows {
     Text(Box<Text>),
-    Excel(Excel),
+    Excel(Box<Excel>),
 }
 
 impl Table {
@@ -128,8 +132,11 @@ impl Table {
         }
         file.rewind().map_err(TableError::Read)?;
         let mut notes = Vec::new();
-        let (excel, header) = Excel::open(file, start == COMPOUND, options.sheet.as_deref(), &mut notes)?;
-        Ok(Self { rows: Rows::Excel(excel), header, notes, literal: None, ended: false })
+        if start == COMPOUND {
+            return Err(excel::compound(file));
+        }
+        let (excel, header) = Excel::open(file, options, &mut notes)?;
+        Ok(Self { rows: Rows::Excel(Box::new(excel)), header, notes, literal: None, ended: false })
     }
 
     /// Reads the header of CSV text from `source`, such as standard input.
@@ -198,7 +205,7 @@ impl Iterator for Table {
         }
         let mut row = match &mut self.rows {
             Rows::Text(text) => text.next_row(&self.header, &mut self.notes),
-            Rows::Excel(excel) => excel.next_row(&self.header),
+            Rows::Excel(excel) => excel.next_row(&self.header, &mut self.notes),
         };
         if let Ok(Some(row)) = &mut row {
             let cells = row.cells.iter_mut().enumerate().filter(|(at, _)| Some(*at) != self.literal);

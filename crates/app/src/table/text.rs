@@ -275,6 +275,13 @@ impl Decoding {
                     }
                     Says::Guess => format!("is not UTF-8 as the rows before; {NAME_ENCODING}"),
                 });
+                let fault = fault.or_else(|| {
+                    let control = text.chars().find(|c| is_c1(*c))?;
+                    Some(format!(
+                        "holds the control character U+{:04X}; was it encoded twice?",
+                        u32::from(control)
+                    ))
+                });
                 (text, fault)
             }
             Self::Transcoded(encoding) => {
@@ -306,7 +313,11 @@ fn take(source: &mut impl Read, count: u64) -> Result<Vec<u8>, TableError> {
 /// Whether the text holds what decoders make of bytes that an encoding of 8 bits does not have: control characters from
 /// U+0080 to U+009F.
 fn holds_no_character(text: &str) -> bool {
-    text.chars().any(|c| matches!(c, '\u{80}'..='\u{9f}'))
+    text.chars().any(is_c1)
+}
+
+fn is_c1(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9f}')
 }
 
 /// What is wrong with a cell of such bytes.

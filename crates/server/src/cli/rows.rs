@@ -193,13 +193,14 @@ pub(super) fn create_bad_rows(path: &Path) -> io::Result<File> {
 
 /// What was said about the file is wrong usage; what is in it is not.
 pub(super) fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
-    use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, NoSheets, NotForExcel, Sheet};
+    use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, Hidden, NoSheets, NotForExcel, Sheet};
     let why = format!("{shown}: {}", error.on_the_command_line());
     match error {
         Delimiter(_)
         | Encoding(_)
         | ExcelFromPipe
         | HeaderRow { .. }
+        | Hidden { .. }
         | NoSheets
         | NotForExcel
         | Sheet { .. } => Usage(why).into(),

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rollcall_app::{AppError, Kind};
+use rollcall_app::{AppError, Kind, TableError};
 use rollcall_domain::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -275,6 +275,12 @@ fn places(error: &AppError) -> Vec<Fault> {
         }
         AppError::Filter(error) => vec![Fault::at("/filter", error.to_string())],
         AppError::Key(why) => vec![Fault::at("/key", why.to_string())],
+        AppError::Table { error: why @ TableError::Hidden { .. }, .. } => {
+            vec![Fault::at("/hidden", why.to_string())]
+        }
+        AppError::Table { error: why @ TableError::HeaderRow { .. }, .. } => {
+            vec![Fault::at("/header_row", why.to_string())]
+        }
         AppError::NoSuchFilter(why) => vec![Fault::at("/filter", why.clone())],
         AppError::Refused(refusal) => {
             let text = refusal.to_string();

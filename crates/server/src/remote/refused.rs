@@ -32,7 +32,11 @@ impl Refused {
     /// Whether the command line says something that cannot be meant, as far as a server can tell.
     pub(crate) fn is_usage(&self) -> bool {
         let typed = |pointer: &str| {
-            matches!(pointer, "/filter" | "/targets/filter" | "/key" | "/targets/rows/key" | "/params")
+            matches!(pointer, "/filter" | "/targets/filter" | "/params")
+                || matches!(
+                    pointer.strip_prefix("/targets/rows").unwrap_or(pointer),
+                    "/key" | "/hidden" | "/header_row"
+                )
                 || pointer.starts_with("/params/")
         };
         self.problem.faults().iter().any(|fault| fault.pointer.as_deref().is_some_and(typed))

@@ -108,8 +108,11 @@ pub(super) async fn start(
         Ok(app.run(&request, &Stop::default(), &mut Nobody)?)
     });
     made(async {
-        run.await
-            .map_err(|problem| problem.moved("/filter", "/targets/filter").moved("/key", "/targets/rows/key"))
+        run.await.map_err(|problem| {
+            let rows = |problem: Problem, name: &str| problem.moved(name, &format!("/targets/rows{name}"));
+            let problem = problem.moved("/filter", "/targets/filter");
+            ["/key", "/hidden", "/header_row"].into_iter().fold(problem, rows)
+        })
     })
     .await
 }

@@ -28,6 +28,9 @@ pub(super) struct FileFields {
     sheet: String,
     header_row: String,
     hidden: String,
+    /// Whether the controls are shown before anything is said.
+    #[serde(skip)]
+    is_open: bool,
 }
 
 impl HtmlSafe for FileFields {}
@@ -42,12 +45,13 @@ impl FileFields {
             sheet: text("sheet"),
             header_row: text("header_row"),
             hidden: text("hidden"),
+            is_open: false,
         }
     }
 
     /// The fields with their names, for the hidden fields of another form.
     pub(super) fn named(&self) -> [(&'static str, &str); 5] {
-        let Self { encoding, delimiter, sheet, header_row, hidden } = self;
+        let Self { encoding, delimiter, sheet, header_row, hidden, .. } = self;
         [
             ("encoding", encoding),
             ("delimiter", delimiter),
@@ -62,9 +66,13 @@ impl FileFields {
         self.named().into_iter().fold(address, |address, (name, value)| address.with(name, value))
     }
 
-    /// Whether anything is said.
-    fn is_given(&self) -> bool {
-        self.named().iter().any(|(_, value)| !value.is_empty())
+    /// The controls, shown before anything is said: something is wrong with how the file was read.
+    pub(super) fn opened(&self) -> Self {
+        Self { is_open: true, ..self.clone() }
+    }
+
+    fn is_shown(&self) -> bool {
+        self.is_open || self.named().iter().any(|(_, value)| !value.is_empty())
     }
 
     /// The format that the fields mean.
