@@ -17,7 +17,6 @@ use super::sheet::{Merged, SheetReader, SheetRow, letters};
 use super::workbook::{Workbook, list};
 use super::{HiddenCells, MAX_COLUMNS, Row, TableError, TableOptions};
 use crate::csv_text::restore;
-use crate::csv_text::restore;
 
 /// How many batches of rows wait to be asked for, and how much is in one: rows, or bytes of text.
 const BATCHES: usize = 4;
