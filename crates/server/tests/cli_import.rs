@@ -71,10 +71,10 @@ fn every_fault_is_listed_with_its_line_and_nothing_is_imported() {
         (6, &["2 cells", "6"]),
         (7, &["8 cells", "6"]),
         (8, &["profiles", "nope", "nix"]),
-        (9, &["expiration", "\u{ff}\u{fe}"]),
+        (9, &["expiration"]),
         (10, &["is_active", "perhaps"]),
         (11, &["username"]),
-        (12, &["expiration", "01/02/2026", "is_active", "perhaps"]),
+        (12, &["expiration", "is_active", "perhaps"]),
     ];
     assert_eq!(lines_of(&faults), expected.map(|(line, _)| line), "{faults:#?}");
     for (line, parts) in expected {

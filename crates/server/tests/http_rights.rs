@@ -341,7 +341,7 @@ fn everybody_reaches_what_is_theirs_and_nothing_else() {
         "POST",
         "/api/v1/uploads?name=n.csv",
         &[("cookie", &server.cookie("nora"))],
-        "username\nn1\n",
+        "username,organization\nfiled,North\n",
     );
     assert_eq!(sent.status, 201, "{}", sent.text);
     server.cookie("nora");

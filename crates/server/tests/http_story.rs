@@ -354,7 +354,7 @@ fn a_run_goes_over_the_rows_of_a_file_that_was_sent_ahead() {
     assert!(
         program
             .text("/uploads/2/bad-rows.csv?header_row=3")
-            .starts_with("new,username,line,reason\nsilver,nobody,5,")
+            .starts_with("new,username,rollcall_line,rollcall_reason\nsilver,nobody,5,")
     );
     wanted["targets"]["rows"] =
         json!({"upload": 2, "skip_unmatched": true, "header_row": 3, "hidden": "include"});

@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::csv_text::restore;
-
 use super::header::{Header, LOOKED_AT, Look, find_header, note_title, too_many};
 use super::sheet::{Merged, SheetReader, SheetRow, letters};
 use super::workbook::{Workbook, list};
 use super::{HiddenCells, MAX_COLUMNS, Row, TableError, TableOptions};
+use crate::csv_text::restore;
 
 /// How many batches of rows wait to be asked for, and how much is in one: rows, or bytes of text.
 const BATCHES: usize = 4;

@@ -207,7 +207,7 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
             return Ok(Err(not_calculated()));
         }
         Ok(match cell.kind.as_str() {
-            "inlineStr" => Ok(inline.clone().unwrap_or_default()),
+            "inlineStr" => Ok(inline.unwrap_or_default()),
             "s" if text.trim().is_empty() => Ok(String::new()),
             "s" => {
                 let number = text.trim().parse().ok();
