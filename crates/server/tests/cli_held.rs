@@ -114,7 +114,7 @@ fn what_is_held_must_still_be_allowed_when_it_begins() {
     desk.ok(&["settings", "unset", "four_eyes_above"]);
     desk.ok(&["administrators", "add", "rita", "--grant", "read-only"]);
     let refused = desk.call(&["--as", "rita", "runs", "begin", &run.to_string(), "--targets", "9"]).exits(1);
-    assert!(refused.err.contains("rita may not"), "{refused:?}");
+    assert_eq!(refused.sentence(), "You need the admin or operator role to run scripts.");
     // Whoever lets it begin vouches for it: that they may no longer stops it, not that its maker may.
     desk.ok(&["administrators", "add", "olga", "--grant", "operator"]);
     desk.ok(&["--as", "olga", "runs", "begin", &other.to_string(), "--targets", "9"]);

@@ -296,7 +296,7 @@ fn the_age_is_a_setting_too() {
     assert_eq!(
         desk.ok(&["settings", "list"]).out,
         "name                    value\nprune_after             9d\nfour_eyes_above         not set\nstrict_attributes       not set\n\
-         prune_logins_after      not set\nprune_accounting_after  not set\n"
+         time_zone               not set\n         prune_logins_after      not set\nprune_accounting_after  not set\n"
     );
     assert_eq!(
         desk.ok(&["prune", "--older-than", "30d", "--json", "--yes"]).object()["runs"],
@@ -327,6 +327,7 @@ fn what_is_no_age_is_refused_and_removes_nothing() {
     assert_eq!(prune(&desk, "1000y")["runs"], 0, "longer ago than anything");
     assert_eq!(
         desk.ok(&["settings", "list", "--format", "csv"]).out,
-        "name,value\nprune_after,\nfour_eyes_above,\nstrict_attributes,\nprune_logins_after,\nprune_accounting_after,\n"
+        "name,value\nprune_after,\nfour_eyes_above,\nstrict_attributes,\ntime_zone,\nprune_logins_after,\n\
+         prune_accounting_after,\n"
     );
 }

@@ -677,7 +677,7 @@ fn targets_that_cannot_be_had_are_refused() {
     let outcome = desk.run("pass", &["--targets-from", "1:nope"]).exits(2);
     assert!(outcome.err.contains("no outcome is called \"nope\""), "{outcome:?}");
     let number = desk.run("pass", &["--targets-from", "x"]).exits(2);
-    assert!(number.err.contains("\"x\" is no run's number: write 7 or 7:failed"), "{number:?}");
+    assert!(number.err.contains("\"x\" is not a run: write 7, 7:failed or latest:failed"), "{number:?}");
     assert_eq!(desk.runs().len(), 1);
 }
 

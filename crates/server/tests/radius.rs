@@ -70,7 +70,7 @@ fn a_password_is_checked_in_whichever_scheme_it_is_kept() {
     desk.shell("rollcall users password user001 < password").exits(0);
     radius.ask("user001", horse).rejected();
     radius.ask("user001", "another one").accepted();
-    desk.ok(&["users", "password", "user001", "--remove"]);
+    desk.ok(&["users", "password", "user001", "--remove", "--yes"]);
     radius.ask("user001", "another one").rejected();
 }
 

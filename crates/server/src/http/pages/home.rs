@@ -94,8 +94,10 @@ fn months(app: &App, everyone: &SelectionQuery) -> Result<Vec<Month>, Problem> {
     for (at, ahead) in (0..MONTHS).enumerate() {
         let (from, to) = (first(ahead), first(ahead + 1));
         // Who has expired already is counted elsewhere.
-        let begin = if ahead == 0 { "gt now".to_owned() } else { format!("ge \"{from}-01\"") };
-        let filter = format!("is_active eq true and expiration {begin} and expiration lt \"{to}-01\"");
+        let filter = match ahead {
+            0 => format!("is_active eq true and expiration gt now and expiration lt \"{to}-01\""),
+            _ => format!("is_active eq true and expiration ge \"{from}-01\" and expiration lt \"{to}-01\""),
+        };
         let (counted, link) = count(app, everyone, &filter)?;
         months.push(Month { name: from, link, counted, at, height: 0 });
     }
