@@ -296,7 +296,7 @@ fn the_age_is_a_setting_too() {
     assert_eq!(
         desk.ok(&["settings", "list"]).out,
         "name                    value\nprune_after             9d\nfour_eyes_above         not set\nstrict_attributes       not set\n\
-         time_zone               not set\n         prune_logins_after      not set\nprune_accounting_after  not set\n"
+         time_zone               not set\nprune_logins_after      not set\nprune_accounting_after  not set\n"
     );
     assert_eq!(
         desk.ok(&["prune", "--older-than", "30d", "--json", "--yes"]).object()["runs"],
