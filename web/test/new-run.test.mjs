@@ -87,7 +87,7 @@ test("whoever changes the list sees it before they go on", async () => {
   await page.goto(`${site.at}/runs/new?script=set&who=all`);
   const go = page.getByRole("button", { name: "Preview for 5 users" });
   await go.waitFor();
-  await page.getByRole("radio", { name: "Those that a filter selects" }).check();
+  await page.getByRole("radio", { name: "Those that a filter or a search selects" }).check();
   await page.locator("#filter").fill('username eq "u1"');
   await page.getByText("The list or the script was changed. Press “Continue” to go on with it.").waitFor();
   assert.ok(await page.locator("form[action='/runs/new'][method=post]").evaluate((each) => each.inert));
