@@ -67,7 +67,7 @@ export class Site {
       const names = Array.from({ length: users }, (_, n) => `u${n + 1},default`);
       site.write("users.csv", csv ?? `username,organization\n${names.join("\n")}\n`);
       site.rollcall(["init"]);
-      if (csv || users) site.rollcall(["users", "import", "users.csv"]);
+      if (csv || users) site.rollcall(["users", "import", "users.csv", "--create-organizations"]);
     }
     for (const name of administrators) site.administrator(name);
     await site.serve();
