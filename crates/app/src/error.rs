@@ -30,7 +30,7 @@ pub enum AppError {
     Limit {
         /// What, in the plural.
         what: &'static str,
-        /// How many.
+        /// The maximum at the same time.
         most: usize,
     },
     /// The filter's text.
@@ -62,7 +62,7 @@ pub enum AppError {
     OutsideScopes {
         /// The scopes of the token.
         scopes: Vec<Right>,
-        /// What it takes.
+        /// The right that the request needs.
         right: Right,
     },
     /// Nobody grants, or takes, what they lack.
@@ -90,7 +90,7 @@ pub enum AppError {
     /// A thread of a run panicked, or ended before its work was done: a defect of Rollcall.
     #[error("internal error in the {thread} thread: {message}; please report it")]
     Panicked {
-        /// What the thread does.
+        /// The thread's task.
         thread: &'static str,
         /// The message of the panic.
         message: String,

@@ -66,7 +66,7 @@ impl App {
         let is_name = is_saved_name(name)
             && organization
                 .is_none_or(|text| text.is_empty() || is_saved_name(text) || self.is_organization(text));
-        // A saved filter selects the same users whoever asks, and whatever zone they have chosen.
+        // A saved filter selects the same users for every caller, whatever zone a caller has chosen.
         let (name, text, zone) = if is_name {
             let saved = self.saved_filter(text)?;
             (Some(saved.full_name()), saved.filter, self.installation_zone())

@@ -18,18 +18,18 @@ use crate::{App, AppError, Row, Table, TableError};
 /// The column of users' passwords.
 const PASSWORD_COLUMN: &str = "password";
 
-/// How the users of a file are imported.
+/// Options for importing the users of a file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ImportRequest<'a> {
-    /// What the file is called.
+    /// The file's name.
     pub file: &'a str,
     /// Whether organizations that do not exist are created. Otherwise a row that names one is a fault.
     pub create_organizations: bool,
-    /// What is done where several rows have one username.
+    /// The treatment of several rows with one username.
     pub duplicates: ImportDuplicates,
 }
 
-/// What an import does where several rows have one username.
+/// The treatment of several rows with one username in an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ImportDuplicates {
     /// Each row but the first is a fault.
@@ -46,7 +46,7 @@ pub struct FaultyRow<'a> {
     pub line: u64,
     /// The cells, as far as they could be read.
     pub cells: &'a [String],
-    /// What is wrong with the row.
+    /// The reason why the row cannot be imported.
     pub reason: &'a str,
     /// Whether the row could not be read, so that its cells may lie under other columns than they belong to.
     pub unreadable: bool,
@@ -99,7 +99,7 @@ pub struct Imported {
     pub organizations: Vec<String>,
     /// What FreeRADIUS would reject some of the users for, in a few sentences.
     pub warnings: Vec<String>,
-    /// How the file was read, for people.
+    /// Notes on how the file was read, for people.
     pub notes: Vec<String>,
 }
 
@@ -141,7 +141,7 @@ impl Column {
 }
 
 impl App {
-    /// What importing the users of a file would do, and every fault of the file; nothing is imported.
+    /// Reports every fault of a file of users, and the users that an import would add. Imports nothing.
     ///
     /// # Errors
     ///
@@ -304,7 +304,7 @@ fn trimmed((line, count): (u64, u64)) -> String {
 struct NearNames(HashMap<(FaultKind, String), Option<String>>);
 
 impl NearNames {
-    /// So many different names are compared with all known ones.
+    /// The number of different names that are compared with all known ones.
     const MOST: usize = 1_000;
 
     /// `; did you mean "…"?` with the name among `known` that is close to `name`, or nothing.
@@ -342,13 +342,13 @@ const WEIGHT: usize = 8 << 20;
 /// A row that is still to be reported or added.
 struct Waiting {
     line: u64,
-    /// What the row says, for a file of bad rows.
+    /// The cells of the row, for a file of bad rows.
     cells: Vec<String>,
     unreadable: bool,
     content: Content,
 }
 
-/// What is to be done with a row that waits.
+/// The content of a waiting row: a user, or the part of a faulty row that still matters.
 enum Content {
     /// The user is to be added.
     User { id: Option<UserId>, user: Box<User>, password: Option<UserPassword> },

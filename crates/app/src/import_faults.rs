@@ -10,11 +10,11 @@ use rollcall_domain::Refusal;
 pub struct Fault {
     /// The line on which the row starts, counted from 1.
     pub line: u64,
-    /// What kind of fault it is.
+    /// The kind of the fault.
     pub kind: FaultKind,
     /// The column's name, where one is to blame.
     pub column: Option<String>,
-    /// What is wrong and what would be right.
+    /// The mistake and its correction, in words.
     pub message: String,
 }
 
@@ -99,14 +99,14 @@ impl FaultKind {
 pub struct FaultGroup {
     /// The first of them.
     pub first: Fault,
-    /// How many there are.
+    /// The number of faults in the group.
     pub count: u64,
     /// The first lines, [`FaultGroup::LINES`] at most.
     pub lines: Vec<u64>,
 }
 
 impl FaultGroup {
-    /// How many lines of a group are listed.
+    /// The number of lines listed per group.
     pub const LINES: usize = 5;
 }
 
@@ -149,7 +149,7 @@ pub struct FaultGroups {
 type Likeness = (FaultKind, Option<String>, String);
 
 impl FaultGroups {
-    /// How many groups there are before further faults of a kind and column come together whatever their messages.
+    /// The number of groups after which further faults are grouped by kind and column only.
     const MOST: usize = 200;
 
     /// Adds a fault to the faults that it is like.

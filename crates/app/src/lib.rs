@@ -73,7 +73,7 @@ pub const LEASE: Duration = Duration::from_secs(30);
 pub struct App {
     vault: Vault,
     clock: Arc<dyn Clock>,
-    /// How dates without an offset are read here, and moments are shown: the installation's zone, or a chosen one.
+    /// The zone for reading dates without an offset and for showing moments: the installation's or another.
     zone: Zone,
     /// As it was set when it was last read.
     installation_zone: Zone,

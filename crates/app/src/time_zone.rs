@@ -8,7 +8,7 @@ use crate::{App, AppError};
 const TIME_ZONE: &str = "time_zone";
 
 impl App {
-    /// How dates without an offset are read here, and moments are shown.
+    /// The zone in which dates without an offset are read and moments are shown.
     #[must_use]
     pub fn zone(&self) -> &Zone {
         &self.zone
@@ -29,7 +29,7 @@ impl App {
         Ok(Self { zone, installation_zone, ..self.clone() })
     }
 
-    /// How what belongs to everybody, such as a saved filter, is read, whatever zone was chosen.
+    /// The zone in which shared items, such as saved filters, are read, whatever zone was chosen.
     pub(crate) fn installation_zone(&self) -> &Zone {
         &self.installation_zone
     }

@@ -167,7 +167,7 @@ fn bytes_that_the_encoding_lacks_are_faults() {
     assert_eq!(faults(&mut table), [lacks("windows-1252"), None]);
     let mut table = read(b"name,city\nanna,\x85x\n", &named("iso-8859-2"));
     assert_eq!(faults(&mut table), [lacks("ISO-8859-2")]);
-    // In a column that has no name, nobody reads them.
+    // A column that has no name is not read, so such bytes in it are no fault.
     let mut table = read(b"name,\nanna,M\x81\n", &options());
     assert_eq!(faults(&mut table), [None]);
     let mut table = read("name,city\nanna,Ã\u{87}\n", &options());
@@ -470,7 +470,7 @@ fn a_row_without_end_is_not_swallowed() {
         assert!(table.next().is_none());
         assert!(read.get() < 4 * MAX_ROW, "{} bytes", read.get());
     }
-    // A quotation mark that is not closed within so many lines costs its own row.
+    // A quotation mark that stays open over 100,000 lines costs its own row only.
     for body in [&b"1,2\n"[..], b"\"\",2\n"] {
         let text = [b"a,b\n\"1,2\n", &body.repeat(100_000)[..]].concat();
         let faulty: Vec<_> =
@@ -606,7 +606,7 @@ fn workbook_of(parts: &[(&str, Vec<u8>)], settings: &str) -> (TempDir, PathBuf) 
     (directory, path)
 }
 
-/// What a sheet's second column reads as, for cells such as `<c s="1"><v>5</v></c>`.
+/// Reads the second column of a sheet with these cells, such as `<c s="1"><v>5</v></c>`.
 fn values(cells: &[&str], settings: &str) -> Vec<Result<String, String>> {
     let mut sheet = text_row(1, &["username", "value"]);
     for (number, cell) in (2..).zip(cells) {

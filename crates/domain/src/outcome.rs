@@ -184,7 +184,7 @@ pub struct TargetOutcome {
     pub result: Option<String>,
     /// What the script printed.
     pub output: String,
-    /// What the administrator should know although it worked; the messages of refused calls are among these.
+    /// Warnings for the administrator although the script worked, with the messages of refused calls.
     pub warnings: Vec<String>,
     /// The calls that were refused because they can never be right. Outcomes of older versions have none.
     pub refused_calls: Vec<RefusedCall>,

@@ -110,7 +110,7 @@ pub enum Selection {
     },
     /// The users that a search finds.
     Search {
-        /// What was searched for.
+        /// The text that was searched for.
         search: String,
         /// The name of the filter that selects from them, if there is one and it is saved.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -198,8 +198,8 @@ impl Zone {
         }
     }
 
-    /// A moment as somebody types it: without an offset, `2027-01-31 00:00`, where [`Timestamp::parse`] reads that back in
-    /// this zone; else as [`Zone::rfc3339`] has it.
+    /// Writes a moment as people type it: without an offset, `2027-01-31 00:00`, where [`Timestamp::parse`]
+    /// reads that back in this zone; else as [`Zone::rfc3339`] has it.
     #[must_use]
     pub fn typed(&self, time: Timestamp) -> String {
         let short = self.local_clock(time).map(|(local, ..)| Clock(local).to_string());
@@ -207,8 +207,9 @@ impl Zone {
         short.filter(reads_back).unwrap_or_else(|| self.rfc3339(time))
     }
 
-    /// How many days lie between two moments at which clocks in the zone show the same, negative where the second comes first;
-    /// none where they show different times. Days on which clocks change count as any other.
+    /// The number of days between two moments at which clocks in the zone show the same time, negative where
+    /// the second comes first. None where they show different times, or the same day. Days on which clocks
+    /// change count as any other.
     #[must_use]
     pub fn whole_days(&self, from: Timestamp, to: Timestamp) -> Option<i64> {
         let micros = micros_of(self.local(to)?) - micros_of(self.local(from)?);
@@ -222,13 +223,13 @@ impl Zone {
         self.local(time).unwrap_or_else(|| time.civil()).date()
     }
 
-    /// What clocks in the zone show at `time`; none outside the years 1 to 9999.
+    /// The date and time that clocks in the zone show at `time`; none outside the years 1 to 9999.
     pub(crate) fn local(&self, time: Timestamp) -> Option<DateTime> {
         self.local_clock(time).map(|(local, ..)| local)
     }
 
-    /// What clocks in the zone show at `time`, how many seconds they are ahead of UTC, and what that is called. None outside
-    /// the years 1 to 9999.
+    /// The date and time that clocks in the zone show at `time`, the seconds they are ahead of UTC, and the
+    /// abbreviation of that offset. None outside the years 1 to 9999.
     fn local_clock(&self, time: Timestamp) -> Option<(DateTime, i32, String)> {
         let moment = |micros| jiff::Timestamp::from_microsecond(micros);
         // `jiff` ends a day early. The calendar repeats itself, weekdays and all.

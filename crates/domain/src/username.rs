@@ -2,9 +2,10 @@
 
 use crate::Refusal;
 
-/// Characters that nobody sees, as ranges of code points, both ends included: control characters (general category Cc),
-/// line and paragraph separators, interlinear annotations, and what has the property `Default_Ignorable_Code_Point`:
-/// zero-width characters, byte order marks, direction marks, fillers and variation selectors.
+/// Invisible characters, as ranges of code points, both ends included: control characters (general category
+/// Cc), line and paragraph separators, interlinear annotations, and what has the property
+/// `Default_Ignorable_Code_Point`: zero-width characters, byte order marks, direction marks, fillers and
+/// variation selectors.
 ///
 /// Source: Unicode 16.0, `DerivedCoreProperties.txt`.
 pub const INVISIBLE_CHARACTERS: [(u32, u32); 20] = [
@@ -58,7 +59,7 @@ pub fn check_username(name: &str) -> Result<(), Refusal> {
     begins.or_else(|| place(name.chars().next_back(), "ends")).map_or(Ok(()), Err)
 }
 
-/// What a character is that cannot be seen.
+/// Names a character that cannot be seen.
 fn describe(c: char) -> String {
     let kind = match c {
         ' ' => "a space",

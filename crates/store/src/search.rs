@@ -89,7 +89,7 @@ impl Store {
         let scope = scope::text(scope);
         let end = match look {
             Look::Usernames(start) | Look::Emails(start) => {
-                // Nothing comes after the last character there is, but no field holds so many of them.
+                // No character sorts after the last one, and no field holds `LONGEST` of it.
                 after_all_that_start_with(start).unwrap_or_else(|| char::MAX.to_string().repeat(LONGEST))
             }
             _ => String::new(),

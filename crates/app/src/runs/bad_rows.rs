@@ -10,10 +10,12 @@ pub const LINE_COLUMN: &str = "rollcall_line";
 /// The column of the reason why a bad row cannot be used.
 pub const REASON_COLUMN: &str = "rollcall_reason";
 
-/// Stands behind a row that could not be read, so that it stays unreadable until somebody has corrected it.
+/// The text of an extra cell behind a row that could not be read: the row stays unreadable until it is
+/// corrected.
 const CORRECT: &str = "(correct this row, then delete this cell)";
 
-/// A reason is cut off after so many characters: it may repeat a long cell, and a row has a longest length.
+/// The maximum length of a reason in characters: it may repeat a long cell, and the length of a row is
+/// limited.
 const LONGEST_REASON: usize = 500;
 
 /// Writes bad rows as CSV: their cells, the line and the reason.

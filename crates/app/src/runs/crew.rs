@@ -21,7 +21,8 @@ use crate::scripts::explained_syntax;
 /// little enough that at a run's end no worker sits on what others could do.
 const AHEAD_MICROS: i64 = 10_000;
 
-/// What comes back from the threads. With an error a thread has ended, and its targets with it.
+/// The evaluated targets that a thread returns. An error means that the thread has ended, and its targets
+/// with it.
 type Batch = Result<Vec<Evaluated>, AppError>;
 
 /// Where targets go that the crew is to execute.

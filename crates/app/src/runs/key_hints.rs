@@ -1,4 +1,5 @@
-//! What may be wrong with keys that name nobody: a user whose name looks alike, or what a spreadsheet makes of a key.
+//! Hints for keys that name no user: a user whose name looks alike, or a number that a spreadsheet has
+//! shortened.
 //! Every look is along an index, and only the first rows of a file are looked at.
 
 use std::collections::BTreeSet;
@@ -13,9 +14,9 @@ use crate::AppError;
 const LOOKED_UP: usize = 1_000;
 /// Keys of a file around which users are read.
 const READ_AROUND: usize = 100;
-/// How many characters the users have in common that are read around a key...
+/// The number of first characters that a key has in common with the users read around it.
 const IN_COMMON: usize = 3;
-/// ...and how many users with one such beginning are read.
+/// The number of users read per beginning of a key.
 const READ: u32 = 100;
 
 /// Looks for what is wrong with the keys of one file.
@@ -32,7 +33,7 @@ impl KeyHints {
         Self { lookups: LOOKED_UP, reads: READ_AROUND }
     }
 
-    /// For each of `keys`, which name nobody by `field`, what may be wrong with it.
+    /// Finds a hint for each of `keys`, which name no user by `field`; none where nothing is known.
     pub(super) fn find(
         &mut self,
         staging: &Staging,
@@ -65,7 +66,7 @@ impl KeyHints {
     }
 }
 
-/// What a spreadsheet has made of a number.
+/// Explains a number that a spreadsheet has shortened, such as `4.9E+11`; none for other keys.
 fn of_spreadsheet(key: &str) -> Option<String> {
     let (mantissa, exponent) = key.split_once(['E', 'e'])?;
     let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
@@ -77,7 +78,7 @@ fn of_spreadsheet(key: &str) -> Option<String> {
     (exponent && mantissa).then(|| why.to_owned())
 }
 
-/// How a name is compared where only its looks count.
+/// Folds a name to compare its looks only: case and Unicode normal form do not count.
 fn folded(name: &str) -> String {
     normalize_key(name).nfc().flat_map(char::to_lowercase).nfc().collect()
 }

@@ -23,7 +23,7 @@ pub const KEY_FIELDS: [Field; 4] = [KEYS[0].0, KEYS[1].0, KEYS[2].0, KEYS[3].0];
 /// How the rows of a file are to be taken.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RowsRequest<'a> {
-    /// What the file is called; an upload has a name of its own.
+    /// The file's name; an upload has a name of its own.
     pub file: &'a str,
     /// The column that names the users: `COLUMN`, or `COLUMN=FIELD` where the header does not say which field it is.
     /// None: it is looked for.
@@ -257,7 +257,7 @@ struct Matching {
 type Found = Vec<(UserId, String)>;
 
 impl Matching {
-    /// How keys were read, for people.
+    /// Notes on how keys were read, for people.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         match self.trimmed {

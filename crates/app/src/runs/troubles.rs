@@ -18,11 +18,11 @@ pub struct Troubles {
     pub refused_calls: Vec<RefusedCalls>,
     /// The number of targets that these are about; one may have several such calls.
     pub refused_targets: u64,
-    /// What else an administrator should know although it worked.
+    /// The other warnings for an administrator, in groups.
     pub warnings: Vec<Warned>,
     /// By outcome: what failed, timed out, was in conflict.
     pub failures: Vec<Failure>,
-    /// How many targets have printed output.
+    /// The number of targets that have printed output.
     pub printed: u64,
 }
 

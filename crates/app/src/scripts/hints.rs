@@ -64,12 +64,12 @@ const PROGRAMS: [&str; 7] = [
     "subprocess.run",
 ];
 const CONNECTIONS: [&str; 2] = ["socket.create_connection", "socket.socket"];
-/// What changes a list, and what tuples do not have.
+/// Methods that change a list and that tuples do not have.
 const OF_LISTS: [&str; 7] = ["append", "clear", "extend", "insert", "pop", "remove", "sort"];
 const LISTS_OF_USER: [&str; 3] = ["attributes", "check_attributes", "profiles"];
 const TIMES_OF_USER: [&str; 5] = ["date_joined", "expiration", "first_login", "last_login", "last_update"];
 
-/// What to do instead of using a name that no script finds.
+/// The hint for a name that no script finds.
 pub(super) fn of_name(name: &str) -> Option<&'static str> {
     match name {
         "exit" | "quit" => Some(SKIP),
@@ -78,7 +78,7 @@ pub(super) fn of_name(name: &str) -> Option<&'static str> {
     }
 }
 
-/// What to do instead of using a field that no user has.
+/// The hint for a field that no user has.
 pub(super) fn of_field(name: &str) -> Option<&'static str> {
     match name {
         "save" | "commit" | "update" => Some(SAVE),
@@ -97,7 +97,7 @@ pub(crate) fn explained(mut error: ScriptError) -> ScriptError {
     error
 }
 
-/// What the interpreter says of a script's syntax, with what to do about it.
+/// Adds a hint to the interpreter's message on a script's syntax, where one is known.
 pub(crate) fn explained_syntax(mut fault: SyntaxFault) -> SyntaxFault {
     let early = ["'return' outside function", "'break' outside loop", "'continue' not properly in loop"];
     if early.contains(&fault.message.as_str()) {
@@ -133,7 +133,7 @@ fn of_error(error: &ScriptError) -> Option<&'static str> {
     }
 }
 
-/// What the text of a script shows of that, in no order.
+/// Finds the hints that a script's text calls for, in no order.
 pub(super) fn hints(body: &[Stmt], names: &Names<'_>, lines: &Lines<'_>) -> Vec<Fault> {
     let mut naive = NaiveNames::default();
     naive.visit_body(body);

@@ -28,13 +28,13 @@ pub enum TableError {
         /// The line or row, from 1.
         row: u64,
     },
-    /// Rows are hidden, and nobody has chosen what becomes of them.
+    /// Rows are hidden, and the options do not say whether to read them.
     #[error(
         "{} in the sheet, from row {first} on; choose whether to include or to skip hidden rows",
         if *.rows == 1 { "1 row is hidden".to_owned() } else { format!("{rows} rows are hidden") }
     )]
     Hidden {
-        /// How many that are not blank.
+        /// The number of hidden rows that are not blank.
         rows: u64,
         /// The number of the first of them.
         first: u64,

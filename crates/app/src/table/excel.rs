@@ -22,7 +22,7 @@ use crate::csv_text::restore;
 const BATCHES: usize = 4;
 const BATCH_ROWS: usize = 256;
 const BATCH_BYTES: u64 = 64 * 1024;
-/// What a Compound File holds that is an encrypted workbook (MS-OFFCRYPTO, 2.3.2), as its directory writes it.
+/// The stream of an encrypted workbook, as a Compound File's directory names it (MS-OFFCRYPTO, 2.3.2).
 const ENCRYPTED: &str = "EncryptedPackage";
 
 pub(super) struct Excel {
@@ -31,23 +31,23 @@ pub(super) struct Excel {
     batch: std::vec::IntoIter<SheetRow>,
     /// Rows that were read to find the header.
     ahead: VecDeque<SheetRow>,
-    /// Why no more of them could be read.
+    /// The error that ended the search for the header; it is returned after the rows in `ahead`.
     failed: Option<TableError>,
-    /// What was told at the end of the rows.
+    /// The notes that came after the last row.
     ended: Vec<String>,
     position: Arc<AtomicU64>,
     last_row: u64,
 }
 
-/// What the thread sends.
+/// A message of the parser thread.
 enum Batch {
     /// Rows that are not blank.
     Rows(Vec<SheetRow>),
-    /// What is to be told of all rows.
+    /// The end of the rows, with notes on all of them.
     End(Vec<String>),
 }
 
-/// What was opened.
+/// The sheet that was opened.
 struct Opened {
     sheet: String,
     others: Vec<String>,
@@ -55,7 +55,7 @@ struct Opened {
     hidden_columns: Vec<(u32, u32)>,
 }
 
-/// What a Compound File is: an encrypted workbook, or one of Excel before 2007.
+/// The error for a Compound File: an encrypted workbook, or one of Excel before 2007.
 pub(super) fn compound(file: File) -> TableError {
     let name: Vec<u8> = ENCRYPTED.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut file = BufReader::new(file);
@@ -259,7 +259,7 @@ impl SheetRow {
     fn under(mut self, header: &Header) -> Row {
         let at = |column: u32| format!("cell {}{}", letters(column), self.number);
         let width = header.width();
-        // Nobody reads blanks there, or what a formula makes of nothing.
+        // Blanks there and formulas with an empty result are no fault.
         let is_filled =
             |cell: &Result<String, String>| cell.as_ref().is_ok_and(|text| !text.trim().is_empty());
         let beyond = self.cells.iter().rfind(|(column, cell)| **column as usize >= width && is_filled(cell));
@@ -375,7 +375,7 @@ fn send_rows<R: Read + Seek>(
     Ok(())
 }
 
-/// What is told once all rows were read.
+/// Writes the notes on a sheet once all its rows are read.
 fn notes(
     merged: &Merged,
     hidden: Option<HiddenCells>,

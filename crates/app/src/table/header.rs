@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use super::{MAX_COLUMNS, TableError};
 
-/// How many rows are looked at to find the header.
+/// The number of first rows among which the header is looked for.
 pub(super) const LOOKED_AT: usize = 20;
 
 /// The names of columns that name users, written in lower case and without anything between the words.
 const KEY_NAMES: [&str; 4] = ["username", "externalid", "email", "objid"];
 
-/// How a row looks that may be the header.
+/// The look of a row that may be the header.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
-    /// How many of its cells hold something.
+    /// The number of its cells that hold something.
     filled: usize,
     /// Whether one of them is the name of a column that names users.
     names_key: bool,
@@ -24,13 +24,13 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// How a record looks, in an encoding that holds ASCII.
+    /// Describes a record in an encoding that holds ASCII.
     pub(super) fn of(cells: &csv::ByteRecord) -> Self {
         let look = Self::new(cells.iter().map(String::from_utf8_lossy));
         Self { is_title: look.is_title || cells.len() == 1, ..look }
     }
 
-    /// How a row with these cells looks.
+    /// Describes a row with these cells.
     pub(super) fn new<T: AsRef<str>>(cells: impl Iterator<Item = T>) -> Self {
         let mut look = Self { filled: 0, names_key: false, has_names: true, is_title: false };
         for cell in cells {
@@ -69,7 +69,7 @@ pub(super) fn find_header(rows: impl Iterator<Item = Look>) -> usize {
     below.filter(|at| rows[*at].has_names && rows[*at].filled == widest).unwrap_or(0)
 }
 
-/// What is told where the header is not the first row; `place` is its line or row, and `title` the first cell above.
+/// Notes that the header is not the first row; `place` is its line or row, and `title` the first cell above.
 pub(super) fn note_title(place: &str, title: &str, notes: &mut Vec<String>) {
     let title = trim(title);
     let more = if title.chars().count() > MOST_OF_TITLE { "…" } else { "" };
@@ -77,7 +77,7 @@ pub(super) fn note_title(place: &str, title: &str, notes: &mut Vec<String>) {
     notes.push(format!("the header is {place}; what stands above it is left out (\"{title}{more}\")"));
 }
 
-/// How many characters of a title are told.
+/// The number of characters of a title that a note shows.
 const MOST_OF_TITLE: usize = 40;
 
 /// A header that can be used.

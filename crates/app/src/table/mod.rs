@@ -50,7 +50,7 @@ pub enum Quote {
     None,
 }
 
-/// What becomes of the rows and columns that a workbook hides.
+/// The treatment of the rows and columns that a workbook hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HiddenCells {
     /// They are read like all others.
@@ -76,7 +76,7 @@ pub struct TableOptions {
     pub sheet: Option<String>,
     /// The line or row that names the columns, counted from 1.
     pub header_row: Option<u64>,
-    /// What becomes of the rows and columns that a workbook hides.
+    /// The treatment of the rows and columns that a workbook hides.
     pub hidden: Option<HiddenCells>,
 }
 

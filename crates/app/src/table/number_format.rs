@@ -2,7 +2,7 @@
 //!
 //! Source: ECMA-376, part 1, 18.8.30 and 18.8.31.
 
-/// How the cells of one style show numbers.
+/// The form in which the cells of one style show numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum NumberFormat {
     /// The number itself.
@@ -211,7 +211,7 @@ impl Section {
         section
     }
 
-    /// What stands in brackets: a condition, a currency, or something that shows nothing.
+    /// Reads the text in brackets: a condition, a currency, or something that shows nothing.
     fn bracket(&mut self, inner: &str) {
         use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
         if let Some(currency) = inner.strip_prefix('$') {
@@ -372,7 +372,7 @@ struct Decimal {
     point: i32,
 }
 
-/// How many digits of a number a spreadsheet keeps.
+/// The number of digits that a spreadsheet keeps of a number.
 const PRECISION: usize = 15;
 /// No number of Excel has more places than this on one side of its point.
 const PLACES: i32 = 310;
@@ -429,7 +429,7 @@ impl Decimal {
         Self { is_negative, digits: digits.to_owned(), point: point.clamp(-PLACES, PLACES) }
     }
 
-    /// Rounds half up to so many decimals.
+    /// Rounds half up to `decimals` decimals.
     fn round(&mut self, decimals: usize) {
         let keep = self.point + i32::try_from(decimals).unwrap_or(PLACES);
         let Ok(keep) = usize::try_from(keep) else {
@@ -459,7 +459,7 @@ impl Decimal {
         }
     }
 
-    /// The digits before the point, none for 0, and so many behind it.
+    /// The digits before the point, none for 0, and `decimals` digits behind it.
     fn parts(&self, decimals: usize) -> (String, String) {
         let digit = |at: i32| {
             let digit = usize::try_from(at).ok().and_then(|at| self.digits.as_bytes().get(at));

@@ -1,7 +1,8 @@
 //! The records of a CSV text as RFC 4180 defines them, each with what is wrong with its quotation marks.
 //!
-//! Other parsers forgive text after a closing quotation mark. One stray mark then makes one cell of hundreds of rows,
-//! and nobody learns of it. Here such a record ends with its first line, and the next record starts on the next line.
+//! Other parsers forgive text after a closing quotation mark. One stray mark then makes one cell of hundreds
+//! of rows, without any message. Here such a record ends with its first line, and the next record starts on
+//! the next line.
 
 use std::fmt;
 use std::io::Read;
@@ -9,16 +10,16 @@ use std::io::Read;
 use super::sniff::Dialect;
 use super::{MAX_ROW, TableError};
 
-/// How many bytes are read at a time.
+/// The number of bytes read at a time.
 const CHUNK: usize = 8 * 1024;
-/// How many lines within one cell must look like rows before they are taken for rows.
+/// The number of lines within one cell that must look like rows before they are taken for rows.
 const SUSPICIOUS_LINES: usize = 3;
 
 /// Reads the records of a text one by one; memory holds one of them.
 pub(super) struct Records<R> {
     source: R,
     dialect: Dialect,
-    /// What ends a line: LF (or CR LF), or CR alone as on old Macs.
+    /// The byte that ends a line: LF (or CR LF), or CR alone as on old Macs.
     line_end: u8,
     buffer: Vec<u8>,
     /// Where in the buffer the next record starts.
@@ -26,7 +27,7 @@ pub(super) struct Records<R> {
     is_at_end: bool,
     /// The line on which the next record starts, from 1.
     line: u64,
-    /// How many cells the rows have, once the header is known.
+    /// The number of cells per row, once the header is known.
     width: Option<usize>,
 }
 
@@ -40,7 +41,7 @@ pub(super) struct Record {
     pub(super) flaw: Option<Flaw>,
 }
 
-/// What is wrong with the quotation marks of a record.
+/// A fault in the quotation marks of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     /// None follows that could close the cell.
@@ -82,7 +83,7 @@ impl fmt::Display for Flaw {
 
 /// A record at the start of some bytes.
 struct Parsed {
-    /// How many bytes it takes, without the line break behind it.
+    /// The record's length in bytes, without the line break behind it.
     length: usize,
     flaw: Option<Flaw>,
     /// Where the flaw shows.

@@ -16,7 +16,7 @@ const DAYS: f64 = 2_958_466.0;
 /// The days from 1899-12-30 to 1904-01-01, and from 1899-12-30 to 1970-01-01.
 const DAYS_TO_1904: i64 = 1_462;
 const DAYS_TO_1970: i64 = 25_569;
-/// How many rows and columns a sheet can have.
+/// The maximum numbers of rows and columns of a sheet.
 const MAX_SHEET_ROWS: u64 = 1_048_576;
 const MAX_SHEET_COLUMNS: u32 = 16_384;
 
@@ -69,7 +69,7 @@ pub(super) struct Merged {
     pub(super) first: Vec<String>,
 }
 
-/// What a cell is apart from its value.
+/// The column, type and style of a cell.
 struct CellKind {
     column: u32,
     kind: String,
@@ -255,7 +255,7 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
     }
 }
 
-/// How many ranges of merged cells are told.
+/// The number of ranges of merged cells that a note lists.
 const TOLD: usize = 3;
 
 /// Whether a row or column is hidden, by hand, by a filter or since it has no size.
@@ -309,7 +309,7 @@ fn column_of(place: &str, row: u64) -> Option<u32> {
     Some(column - 1)
 }
 
-/// What the sheet shows of a number; dates and times in ISO 8601 instead.
+/// Shows a number as the sheet does; dates and times in ISO 8601 instead.
 fn show_number(text: &str, format: &NumberFormat, is_1904: bool) -> Result<String, String> {
     if text.is_empty() {
         return Ok(String::new());
@@ -385,7 +385,7 @@ fn show_iso(text: &str) -> &str {
     text.strip_suffix("T00:00:00").unwrap_or(text)
 }
 
-/// What Excel calls the column, counted from 0: A to Z, AA and so on.
+/// Excel's name of the column, counted from 0: A to Z, AA and so on.
 pub(super) fn letters(column: u32) -> String {
     let mut letters = Vec::new();
     let mut rest = u64::from(column) + 1;

@@ -20,7 +20,7 @@ pub(super) enum Says {
     Guess,
 }
 
-/// What turns bytes into characters.
+/// A decoder from bytes to characters.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Codec {
     /// An encoding of the WHATWG Encoding standard.
@@ -102,7 +102,7 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// What stands around cells, where anything does.
+    /// The quotation mark around cells, where there is one.
     pub(super) fn mark(&self) -> Option<u8> {
         match self.quote {
             Quote::Double => Some(b'"'),
@@ -166,7 +166,7 @@ fn quote(sample: &[u8], delimiter: u8) -> Quote {
     if read && header.cells.iter().all(wrapped) { Quote::Single } else { Quote::Double }
 }
 
-/// What ends a line: CR alone on old Macs, where no LF is.
+/// Finds the byte that ends a line: CR alone on old Macs, where no LF is.
 pub(super) fn line_end(sample: &[u8]) -> u8 {
     if sample.contains(&b'\r') && !sample.contains(&b'\n') { b'\r' } else { b'\n' }
 }

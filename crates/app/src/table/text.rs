@@ -26,7 +26,7 @@ pub(super) struct Text {
     record: Record,
     /// Records that were read to find the header.
     ahead: VecDeque<Record>,
-    /// Why no more of them could be read.
+    /// The error that ended the search for the header; it is returned after the records in `ahead`.
     failed: Option<TableError>,
     decoding: Decoding,
     /// Whether it was told that the file holds U+FFFD.
@@ -320,7 +320,7 @@ fn is_c1(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}')
 }
 
-/// What is wrong with a cell of such bytes.
+/// The fault of a cell with bytes that the encoding does not have.
 fn lacks(encoding: &str) -> String {
     format!("holds bytes that {encoding} does not have; {NAME_ENCODING}")
 }

@@ -14,11 +14,12 @@ use super::TableError;
 use super::number_format::NumberFormat;
 use super::xml::{Broken, Xml, attribute, is_true};
 
-/// How many bytes all shared texts may take: they are in memory as a whole, since cells refer to them in any order.
+/// The maximum size of all shared texts in bytes. They are in memory as a whole, since cells refer to them in
+/// any order.
 const MAX_TEXTS: usize = 256 * 1024 * 1024;
-/// How many styles of cells there may be; Excel knows 64,000.
+/// The maximum number of cell styles; Excel knows 64,000.
 const MAX_STYLES: usize = 100_000;
-/// How many sheets there may be.
+/// The maximum number of sheets.
 const MAX_SHEETS: usize = 10_000;
 
 /// A part of a workbook that is read.
@@ -33,7 +34,7 @@ pub(super) struct Workbook<R> {
     context: Context,
 }
 
-/// What cells refer to.
+/// The data of a workbook that cells refer to.
 #[derive(Debug, Default)]
 pub(super) struct Context {
     pub(super) texts: Texts,
@@ -138,7 +139,7 @@ impl<R: Read + Seek> Workbook<R> {
         }))
     }
 
-    /// What the part at `path` refers to, by the reference.
+    /// Reads the relationships of the part at `path`, by their id.
     fn relationships(&mut self, path: &str) -> Result<HashMap<String, Relationship>, Broken> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let (folder, list) = (folder.to_owned(), format!("{folder}/_rels/{name}.rels"));

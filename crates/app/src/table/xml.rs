@@ -9,7 +9,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::{MAX_ROW, TableError};
 
-/// How many bytes one tag or one piece of text may take.
+/// The maximum size of one tag or one piece of text, in bytes.
 const MAX_EVENT: u64 = 1024 * 1024;
 
 /// Why a part cannot be read on.

@@ -17,7 +17,7 @@ use crate::{App, AppError, ReadFilter};
 /// Users are read in pages of this many.
 const PAGE: u32 = 1_000;
 
-/// Which users are meant: those for whom everything holds that is given here. Nothing is given: every user.
+/// A selection of users: those that meet every condition given here. Without a condition: every user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserSelection {
     /// Those that this finds, as it is typed into a search box; blank: not asked for.
@@ -77,7 +77,7 @@ impl fmt::Debug for SelectedUsers {
     }
 }
 
-/// Where a list of users has come to; what is in it means nothing to anybody else.
+/// The cursor of a list of users; its content is opaque to callers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ListKey {
@@ -92,7 +92,7 @@ pub enum ListKey {
 pub struct Listed {
     /// The user.
     pub user: User,
-    /// What the next page comes after.
+    /// The cursor of the page that starts after this user.
     pub key: ListKey,
 }
 
@@ -199,12 +199,12 @@ impl SelectedUsers {
         Ok(Box::new(found.map(|found| found.map(|found| found.user))))
     }
 
-    /// How many they are.
+    /// Counts the users.
     pub fn count(&self) -> Result<u64, AppError> {
         self.app.count_users(self.tree())
     }
 
-    /// How many they are for somebody who cannot wait: counting ends at `most`.
+    /// Counts the users up to `most`, for callers that cannot wait for the whole count.
     pub fn count_to(&self, most: u64) -> Result<Counted, AppError> {
         self.app.count_users_to(self.tree(), most)
     }
@@ -227,7 +227,7 @@ impl SelectedUsers {
         Ok(users)
     }
 
-    /// How a run keeps that it was made for them.
+    /// The selection as a run records it.
     pub(crate) fn kept(&self) -> Selection {
         let filter = self.filter.as_ref();
         let name = filter.and_then(|filter| filter.name.clone());

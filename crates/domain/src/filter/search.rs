@@ -6,7 +6,7 @@ use crate::{Field, UserId};
 /// No field that a search looks into holds a longer text, in bytes.
 const MAX_BYTES: usize = 1_024;
 
-/// What is typed into a search box, without the blanks around it.
+/// A text as typed into a search box, without the blanks around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// The text, and its lower-case form where that differs.

@@ -333,7 +333,7 @@ class Attribute(tuple):
 
 
 def mistaken(record, why):
-    """The answer to a call that cannot be meant, whoever the user is: it is also kept, with the line of the call, since a
+    """Refuses a call that is a mistake for every user. The reason is kept with the line of the call, since a
     script may not look at its answers. That something is there already, or not there, is no mistake."""
     refused = record[REFUSED]
     told = printable(why[:MAX_WARNING])
