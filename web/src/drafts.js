@@ -334,7 +334,7 @@ export function keepDrafts() {
     return;
   }
   for (const what of ["input", "change", "rewritten"]) document.addEventListener(what, typed);
-  // After everybody else: whoever sends a form in another way has said so by then.
+  // After all other listeners: one that sends the form in another way has prevented its default by then.
   addEventListener("submit", submitted);
   addEventListener("pagehide", keepAll);
   document.addEventListener("moved", () => {

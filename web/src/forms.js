@@ -28,7 +28,7 @@ function submitted(event) {
   if (event.defaultPrevented || !(form instanceof HTMLFormElement) || !form.closest("main")) return;
   const by = event.submitter;
   if ((by?.getAttribute("formmethod") ?? form.method) !== "post" || going.has(form)) return;
-  // Whoever is not signed in yet sends forms that sign them in.
+  // The forms of pages before the sign-in are sent as usual.
   if (!document.body.classList.contains("shell")) return;
   event.preventDefault();
   if (!waiting.has(form)) send(form, by);

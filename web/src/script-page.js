@@ -80,7 +80,7 @@ function show(form, { page, at }, act, sent) {
   clearAlerts();
   for (const name of PARTS) take(name, page);
   partOf(document, "messages")?.prepend(...alerts);
-  // Nobody knows what a script with errors declares: what was typed stays.
+  // The parameters of a script with errors are unknown: what was typed stays.
   if (!partOf(page, "findings")?.querySelector(".alert")) takeParameters(page);
   if (act === "try") take("result", page);
   if (saved) isSaved(form, page, at, sent);

@@ -59,7 +59,7 @@ export class UploadForm extends HTMLElement {
   }
 
   /**
-   * Sends the file again, once somebody has signed in again.
+   * Sends the file again after the administrator has signed in again.
    * @param {HTMLFormElement} form
    * @param {File} file
    */

@@ -69,7 +69,7 @@ pub(crate) fn finish() {
 pub(crate) fn ask(question: &str) -> io::Result<()> {
     end_bar();
     let mut err = stderr();
-    // At once: whoever types has seen all of it.
+    // In one piece and flushed, so that the whole question is visible before it is answered.
     err.write_all(format!("{question} ").as_bytes())?;
     err.flush()
 }

@@ -75,7 +75,7 @@ pub(crate) struct Columns {
     others: Option<usize>,
     /// Columns of the targets' rows come last.
     row_columns: usize,
-    /// How moments among the changes are written.
+    /// The format of moments among the changes.
     times: Times,
 }
 

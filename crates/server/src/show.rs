@@ -10,7 +10,7 @@ use rollcall_domain::{
 use crate::output::{Format, one_line};
 use crate::style::{self, grouped, paint};
 
-/// How moments are written: in which zone, and whether for people or for programs.
+/// The format of moments: their zone, and whether they are for people or for programs.
 #[derive(Debug, Clone)]
 pub(crate) struct Times {
     zone: Zone,
@@ -51,8 +51,8 @@ impl Times {
         }
     }
 
-    /// What a group of users has in common, as [`rollcall_app::runs::Histogram`] says it in UTC: `expiration none →
-    /// 2027-01-31T00:00:00Z`.
+    /// Formats the moments in a change that users have in common. [`rollcall_app::runs::Histogram`] gives it
+    /// in UTC: `expiration none → 2027-01-31T00:00:00Z`.
     pub(crate) fn grouped_change(&self, text: &str) -> String {
         let Some((field, rest)) = text.split_once(' ') else { return text.to_owned() };
         if !field.parse::<Field>().is_ok_and(|field| field.kind() == Kind::Time) {

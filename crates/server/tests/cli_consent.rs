@@ -71,7 +71,7 @@ const NEEDS_NONE: [&str; 59] = [
     "runs changes",
     "runs list",
     "runs outcomes",
-    // It asks if nobody has confirmed the run before: see `cli_confirm`.
+    // It asks unless the run was confirmed before: see `cli_confirm`.
     "runs resume",
     "runs show",
     "runs watch",

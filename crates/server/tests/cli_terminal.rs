@@ -11,7 +11,7 @@ const NARROW: Size = Size { rows: 60, columns: 80 };
 /// Lines whose lengths vary with the time that something took do not wrap.
 const WIDE: Size = Size { rows: 150, columns: 250 };
 
-/// How often a run is looked at, and over how many users; by hand both can be more.
+/// The number of rounds and the number of users; the environment can set more for a test by hand.
 fn rounds() -> (usize, usize) {
     let said = |name: &str| std::env::var(name).ok().map(|number| number.parse().unwrap());
     (said("ROLLCALL_TEST_SCREENS").unwrap_or(10), said("ROLLCALL_TEST_SCREEN_USERS").unwrap_or(300))

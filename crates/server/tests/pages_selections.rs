@@ -57,7 +57,7 @@ fn number(text: &str) -> Option<u64> {
     digits.filter(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
-/// What stands between two marks.
+/// The text between two marks.
 #[track_caller]
 fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
     let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from} in {text}"));
@@ -82,7 +82,7 @@ impl Browser<'_> {
         answer.text
     }
 
-    /// How many lines a CSV file has under its header.
+    /// The number of records in a CSV file, without its header.
     #[track_caller]
     fn records(&self, path: &str) -> u64 {
         let text = self.page(path);
@@ -90,14 +90,14 @@ impl Browser<'_> {
         reader.records().map(Result::unwrap).count() as u64
     }
 
-    /// How many users the page of a new run says it is for.
+    /// The number of users that the page of a new run would preview.
     #[track_caller]
     fn wanted(&self, path: &str) -> u64 {
         let page = self.page(&format!("{path}&script=mark"));
         number(between(&page, "<button>Preview for ", "</button>")).unwrap()
     }
 
-    /// How many targets the run has that is started there.
+    /// Starts a run on that page, and returns its number of targets.
     #[track_caller]
     fn started(&self, path: &str) -> u64 {
         let page = self.page(&format!("{path}&script=mark"));
@@ -112,7 +112,7 @@ impl Browser<'_> {
         number(between(&run, "<a class=\"whole\"", "</a>").split('>').next_back().unwrap()).unwrap()
     }
 
-    /// How many users a list has over all of its parts.
+    /// The number of users on all pages of a list.
     #[track_caller]
     fn listed(&self, path: &str) -> u64 {
         let (mut count, mut next) = (0, Some(path.to_owned()));
@@ -125,7 +125,7 @@ impl Browser<'_> {
     }
 }
 
-/// How many users a page lists, as it says.
+/// The number of users that a page says it lists.
 #[track_caller]
 fn said(page: &str) -> u64 {
     number(between(page, "<p role=\"status\">", "</p>")).unwrap()

@@ -7,7 +7,7 @@ use rollcall_app::TableOptions;
 
 use crate::contract::{FileFormat, HiddenCells, Quote};
 
-/// How a file of rows is read; what is not given is detected.
+/// Options for reading a file of rows. The encoding, delimiter, quote and header row are detected if missing.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct FileOptions {
     /// The file's encoding, such as utf-16le, windows-1252 or cp850 [default: detected]

@@ -291,7 +291,7 @@ impl Context {
         }
     }
 
-    /// How dates are read without a database.
+    /// The zone in which dates are read without a database.
     fn zone(&self) -> Zone {
         self.zone.clone().unwrap_or_else(Zone::utc)
     }
@@ -426,7 +426,7 @@ fn ask(question: &str, wanted: &[&str]) -> io::Result<bool> {
     Ok(wanted.contains(&answer.trim().to_lowercase().as_str()))
 }
 
-/// Refuses `what` where nobody can be asked and `--yes` is not given.
+/// Refuses `what` without a terminal, unless `--yes` is given.
 ///
 /// # Errors
 /// A [`Usage`] that names `--yes`.

@@ -115,7 +115,7 @@ pub(super) fn what_it_does(run: &Run) -> String {
     }
 }
 
-/// What a question about the plan of a preview says of calls that the script made in vain; empty if there were none.
+/// The end of a question about a preview's plan, on refused calls of the script; empty if there were none.
 pub(super) fn refused_in(site: &Site, preview: RunId) -> anyhow::Result<String> {
     let preview = site.find_run(preview)?;
     Ok(match site.refused_targets(&preview)? {
@@ -128,7 +128,7 @@ pub(super) fn refused_in(site: &Site, preview: RunId) -> anyhow::Result<String> 
 pub(super) struct Terminal {
     meter: Option<Meter>,
     stop: Stop,
-    /// What the question adds to what the run does.
+    /// The end of the question, on refused calls of the script; empty if there were none.
     refused: String,
 }
 

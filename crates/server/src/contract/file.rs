@@ -7,7 +7,8 @@ use rollcall_domain::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How a file of rows is read; what is not given is detected. Each request lists these fields as its own.
+/// Options for reading a file of rows. The encoding, delimiter, quote and header row are detected if missing.
+/// Each request lists these fields as its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FileFormat {
     pub(crate) encoding: Option<String>,
@@ -18,7 +19,7 @@ pub(crate) struct FileFormat {
     pub(crate) hidden: Option<HiddenCells>,
 }
 
-/// What stands around cells that hold a delimiter or a line break.
+/// The quotation mark around cells that hold a delimiter or a line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Quote {
@@ -30,7 +31,7 @@ pub(crate) enum Quote {
     None,
 }
 
-/// What to do with the rows and columns that an Excel workbook hides.
+/// Whether the hidden rows and columns of an Excel workbook are read or left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum HiddenCells {

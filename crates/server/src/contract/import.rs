@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::FileFormat;
 
-/// What an import does where several rows of a file have one username.
+/// The treatment of rows of a file that have the same username.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ImportDuplicates {
@@ -26,14 +26,14 @@ impl From<ImportDuplicates> for app::ImportDuplicates {
     }
 }
 
-/// How the users of a file are imported.
+/// Options for importing the users of a file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ImportOptions {
-    /// How the file is read.
+    /// The options for reading the file.
     pub(crate) format: FileFormat,
     /// Whether organizations that do not exist are created.
     pub(crate) create_organizations: bool,
-    /// What is done where several rows have one username.
+    /// The treatment of rows that have the same username.
     pub(crate) duplicates: ImportDuplicates,
 }
 
@@ -57,7 +57,7 @@ impl ImportOptions {
     }
 }
 
-/// What an import has come to.
+/// The result of an import.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Imported {
     /// Users that are new.
@@ -67,9 +67,9 @@ pub(crate) struct Imported {
     pub(crate) left_out: u64,
     /// The organizations that were made for them.
     pub(crate) organizations: Vec<String>,
-    /// What FreeRADIUS would reject some of the users for, in a few sentences.
+    /// Reasons for which FreeRADIUS would reject some of the users, in a few sentences.
     pub(crate) warnings: Vec<String>,
-    /// How the file was read.
+    /// Notes on how the file was read, for people.
     #[serde(default)]
     pub(crate) notes: Vec<String>,
 }

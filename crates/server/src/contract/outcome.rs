@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
     pub(crate) result: Option<Box<RawValue>>,
     /// What the script printed.
     pub(crate) output: String,
-    /// What to know although it worked; the messages of `refused_calls` are among these.
+    /// Warnings, which do not make the target fail; the messages of `refused_calls` are among them.
     pub(crate) warnings: Vec<String>,
     /// Calls of the script that were answered with `False` because they can never be right: `message`, `line`.
     #[serde(default)]
@@ -224,11 +224,11 @@ pub(crate) struct Troubles {
     /// The number of targets that `refused_calls` are about.
     #[serde(default)]
     pub(crate) refused_targets: u64,
-    /// What else to know although it worked.
+    /// Warnings other than those of refused calls, grouped by their text.
     pub(crate) warnings: Vec<Warned>,
     /// What failed, timed out or was in conflict.
     pub(crate) failures: Vec<Failure>,
-    /// How many targets have printed output, which their outcomes hold.
+    /// The number of targets that printed output, which their outcomes hold.
     #[serde(default)]
     pub(crate) printed: u64,
 }

@@ -59,8 +59,8 @@ pub(crate) struct RowsOf {
     #[serde(default)]
     #[schema(value_type = Option<u64>, minimum = 1)]
     pub(crate) header_row: Option<NonZeroU64>,
-    /// What to do with hidden rows and columns of an Excel workbook: `include` or `skip`; a sheet that has some is
-    /// refused without it.
+    /// Whether hidden rows and columns of an Excel workbook are read (`include`) or left out (`skip`); a
+    /// sheet that has some is refused without it.
     #[serde(default)]
     pub(crate) hidden: Option<HiddenCells>,
 }
@@ -83,7 +83,7 @@ impl RowsOf {
         }
     }
 
-    /// How the file is read.
+    /// The options for reading the file.
     pub(crate) fn format(&self) -> FileFormat {
         FileFormat {
             encoding: self.encoding.clone(),

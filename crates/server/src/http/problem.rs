@@ -65,7 +65,7 @@ pub(crate) struct Fault {
     /// In a file of users: the kind of the fault, such as `value` or `unknown_profile`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<String>,
-    /// How many faults are like this one, this one included; missing: it is the only one.
+    /// The number of faults like this one, this one included; missing: it is the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) count: Option<u64>,
     /// The first lines of those.
@@ -152,7 +152,7 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// What cannot be done now; in `seconds` it may be tried again.
+    /// A request that cannot be met now; it may be repeated after `seconds`.
     pub(crate) fn later(detail: impl Into<String>, seconds: u32) -> Self {
         Self { wait: Some(seconds), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
@@ -261,7 +261,7 @@ impl From<AppError> for Problem {
     }
 }
 
-/// What there is too little of, and in how many seconds that may be different.
+/// The detail of a request that cannot be met now, and the seconds after which it may be repeated.
 fn why_not_now(error: &AppError) -> (String, u32) {
     match error {
         AppError::Store(StoreError::Busy) => ("the database is busy: try again".to_owned(), 1),

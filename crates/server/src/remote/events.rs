@@ -26,7 +26,7 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// A server that is started anew is there again within this time.
 pub(super) const RETURN: Duration = Duration::from_secs(120);
 
-/// How long a server that follows a run may not answer before that is an error.
+/// The longest time without an answer from the server before following a run fails.
 fn longest_absence() -> Duration {
     fail::fail_point!("longest_absence", |millis| {
         millis.and_then(|millis| millis.parse().ok()).map_or(RETURN, Duration::from_millis)
@@ -42,16 +42,16 @@ struct Event {
     run: contract::Run,
 }
 
-/// What the thread that reads an answer has found.
+/// A message of the thread that reads an answer.
 enum Heard {
     Event(Box<Event>),
     /// Something that shows that the server is there.
     Alive,
-    /// Why it reads no more.
+    /// The reason why the thread stopped reading.
     Failed(String),
 }
 
-/// Why there are no more events, after some.
+/// The reason why reading events ended, except for a failure before the first event.
 enum End {
     /// The server has no more, or is gone.
     Over,
@@ -193,7 +193,7 @@ fn read(answer: Body, heard: &SyncSender<Heard>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells events until there are no more.
+/// Passes events to `told` until the answer ends or `stop` is set.
 ///
 /// # Errors
 ///

@@ -18,7 +18,7 @@ impl Client {
     ///
     /// If anything is wrong with the file: then the problem has all faults, alike ones together.
     pub(crate) fn import(&self, mut file: impl Read, options: &ImportOptions) -> anyhow::Result<Imported> {
-        // Whoever is not let in is told so before a long file is sent.
+        // The token is checked before a long file is sent.
         self.me()?;
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));

@@ -22,7 +22,7 @@ impl Client {
         Ok(self.read::<Upload>(sent)?.upload)
     }
 
-    /// How the rows of a file match the users, the first rows that cannot be used, and the first that name a user again.
+    /// Reads how the rows match users, the first unusable rows, and the first that name a user again.
     pub(crate) fn rows(&self, rows: &RowsOf) -> anyhow::Result<(RowsReport, Vec<BadRow>, Vec<DuplicateRow>)> {
         let found: contract::RowsReport = self.get(&read_as(rows, "report"))?;
         let report = RowsReport {

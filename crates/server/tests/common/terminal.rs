@@ -73,7 +73,7 @@ pub fn screen_without_terminal(mut command: Command, size: Size) -> (Option<i32>
     (child.wait().unwrap().code(), on_screen(text.replace('\n', "\r\n").as_bytes(), size))
 }
 
-/// What a terminal shows of a text that is printed on it.
+/// The screen of a terminal after `bytes` were printed on it.
 pub fn on_screen(bytes: &[u8], size: Size) -> String {
     let (rows, columns) = (size.rows.try_into().unwrap(), size.columns.try_into().unwrap());
     let mut terminal = vt100::Parser::new(rows, columns, 0);

@@ -183,7 +183,7 @@ fn refused_calls(run: &Run, troubles: &Troubles, out: &mut impl Write) -> anyhow
     Ok(())
 }
 
-/// What else the administrator should know although it worked.
+/// Prints the warnings, each with its number of users and an example.
 fn warnings(warnings: &[Warned], out: &mut impl Write) -> anyhow::Result<()> {
     if warnings.is_empty() {
         return Ok(());

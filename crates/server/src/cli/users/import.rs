@@ -89,7 +89,7 @@ impl Import {
         self.file.as_os_str() == "-"
     }
 
-    /// What the file is called in messages.
+    /// The file's name in messages.
     fn shown(&self) -> String {
         if self.is_piped() { "standard input".to_owned() } else { self.file.display().to_string() }
     }
@@ -202,7 +202,7 @@ impl Import {
     }
 }
 
-/// What is wrong in the file, and why nothing was imported.
+/// The faults of the file, and the reason why nothing was imported.
 type Refusal = (Vec<FaultGroup>, anyhow::Error);
 
 /// The administrator at the terminal, while a file is imported.

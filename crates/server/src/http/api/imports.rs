@@ -22,7 +22,7 @@ use crate::http::problem::{Fault, Problem};
 use crate::http::spool::{rewound, spool};
 use crate::http::stream::{Pieces, Streams};
 
-/// How a file of users is read and imported.
+/// Options for reading and importing a file of users.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -31,14 +31,14 @@ pub(super) struct Form {
     #[serde(default)]
     #[param(required = false)]
     create_organizations: bool,
-    /// What is done where several rows have one username; missing: nothing is imported.
+    /// The treatment of rows that have the same username; missing: if there are some, nothing is imported.
     #[param(inline)]
     duplicates: Option<contract::ImportDuplicates>,
     /// The file's encoding, such as `windows-1252` or `cp850`; missing: it is detected, like all else.
     encoding: Option<String>,
-    /// What stands between cells: an ASCII character.
+    /// The delimiter between cells: an ASCII character.
     delimiter: Option<char>,
-    /// What stands around cells.
+    /// The quotation mark around cells.
     #[param(inline)]
     quote: Option<contract::Quote>,
     /// The sheet of an Excel workbook.
@@ -46,7 +46,8 @@ pub(super) struct Form {
     /// The line of the file, or row of the sheet, that names the columns, from 1.
     #[param(value_type = Option<u64>, minimum = 1)]
     header_row: Option<NonZeroU64>,
-    /// What to do with hidden rows and columns of an Excel workbook; a sheet that has some is refused without it.
+    /// Whether hidden rows and columns of an Excel workbook are read or left out; a sheet that has some is
+    /// refused without it.
     #[param(inline)]
     hidden: Option<contract::HiddenCells>,
 }
@@ -136,7 +137,7 @@ pub(super) async fn bad_rows(
     streams.answer("text/csv; charset=utf-8", Some(&format!("bad-rows-{id}.csv")), write).await
 }
 
-/// What a file is called that was sent with the request.
+/// The name of a file that was sent with the request, in messages.
 const SENT: &str = "the file";
 
 /// The rows of a file that was sent ahead.

@@ -60,7 +60,8 @@ pub(super) struct Form {
     /// The line of the file, or row of the sheet, that names the columns, from 1.
     #[param(value_type = Option<u64>, minimum = 1)]
     header_row: Option<NonZeroU64>,
-    /// What to do with hidden rows and columns of an Excel workbook; a sheet that has some is refused without it.
+    /// Whether hidden rows and columns of an Excel workbook are read or left out; a sheet that has some is
+    /// refused without it.
     #[param(inline)]
     hidden: Option<contract::HiddenCells>,
 }

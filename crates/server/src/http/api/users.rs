@@ -50,7 +50,7 @@ pub(super) struct Wanted {
 pub(super) struct Taken {
     /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
     filter: Option<String>,
-    /// What somebody types into a search box, as for `GET /users`.
+    /// The search text, as for `GET /users`.
     search: Option<String>,
     /// Only users with these numbers, with commas between them.
     ids: Option<String>,

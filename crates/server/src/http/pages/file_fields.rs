@@ -10,7 +10,7 @@ use super::words;
 use crate::contract::{FileFormat, HiddenCells};
 use crate::http::problem::Problem;
 
-/// What can stand between cells: its name in the form, the character, and its name on the page.
+/// The delimiters that can be chosen: the name in the form, the character, and the name on the page.
 const DELIMITERS: [(&str, char, &str); 4] = [
     ("comma", ',', words::COMMA),
     ("semicolon", ';', words::SEMICOLON),

@@ -23,7 +23,7 @@ use crate::http::problem::Problem;
 #[serde(default)]
 pub(super) struct Asked {
     upload: String,
-    /// How the file is read.
+    /// The options for reading the file.
     #[serde(flatten)]
     format: FileFields,
     /// Whether organizations are created, and whether further rows with a username are left out.
@@ -47,7 +47,7 @@ impl Asked {
         })
     }
 
-    /// What goes along when the file is imported.
+    /// The hidden fields of the form that imports the file: names and values.
     fn said(&self) -> Vec<(&'static str, &str)> {
         let mut said = vec![("upload", self.upload.as_str())];
         said.extend(self.format.named());
@@ -73,12 +73,12 @@ impl Asked {
 struct Checked {
     upload: Upload,
     would: Option<Imported>,
-    /// What is wrong with it, alike faults together.
+    /// The faults of the file, alike ones together.
     groups: Vec<FaultGroup>,
 }
 
 impl Checked {
-    /// How many faults there are.
+    /// The number of faults.
     fn faults(&self) -> u64 {
         self.groups.iter().map(|group| group.count).sum()
     }

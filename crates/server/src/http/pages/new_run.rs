@@ -222,7 +222,7 @@ impl Page {
         }
     }
 
-    /// What goes along when the columns are mapped.
+    /// The hidden fields of the form that maps the columns or chooses the file's format: names and values.
     fn said_of_file(&self) -> [(&'static str, &str); 5] {
         let Asked { script, upload, skip, duplicates, selection, .. } = &self.asked;
         let organization = selection.organization_id.as_str();
@@ -235,7 +235,7 @@ impl Page {
         ]
     }
 
-    /// What goes along when something else of the list is chosen.
+    /// The fields on the file's columns and format, hidden in the other forms: names and values.
     fn said_of_columns(&self) -> Vec<(&'static str, &str)> {
         let Asked { column, field, key, format, .. } = &self.asked;
         let mut said = vec![("column", column.as_str()), ("field", field), ("key", key)];
@@ -247,7 +247,7 @@ impl Page {
         self.asked.address().with("tab", tab.name()).text()
     }
 
-    /// The same list with another choice of which rows of a user run.
+    /// The address of the list with another choice of which rows of a user run.
     fn with_duplicates(&self, which: &str) -> String {
         Asked { duplicates: which.to_owned(), ..self.asked.clone() }.address().with("tab", "duplicate").text()
     }

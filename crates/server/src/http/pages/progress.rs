@@ -16,7 +16,7 @@ use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::show::per_second;
 
-/// The rate of a run is not shown before it has worked for so many milliseconds.
+/// The working time that a run needs before its rate is shown, in milliseconds.
 const MEASURED_MS: i64 = 500;
 
 /// The number of targets with one outcome.
@@ -55,7 +55,7 @@ impl Counters {
     }
 }
 
-/// How fast a run is, and how much longer it takes.
+/// The rate of a run and its remaining time.
 struct Pace {
     per_second: String,
     left: String,
@@ -73,7 +73,7 @@ impl Pace {
     }
 }
 
-/// How far a run is.
+/// The progress of a run, as a part of its page.
 #[derive(Template)]
 #[template(path = "part_progress.html")]
 pub(super) struct Progress {

@@ -40,7 +40,7 @@ struct Trial {
     millis: String,
 }
 
-/// What somebody else has saved since the editor was opened.
+/// The version that another administrator saved since the editor was opened.
 struct Newer {
     version: i64,
     saved: String,
@@ -282,7 +282,7 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
                 }
                 Err(problem) if problem.status() == StatusCode::PRECONDITION_FAILED && !is_new => {
                     let newer = blocking(move || newer(&seen, &wanted, &typed)).await?;
-                    // Both are shown now, so whoever saves once more has seen it.
+                    // The page shows both versions now, so the next save may follow the newer one.
                     (draft.latest, draft.shown) = (newer.version, newer.version);
                     draft.newer = Some(newer);
                     show(visitor.told(problem), draft, String::new()).await

@@ -72,7 +72,7 @@ impl SelectionQuery {
         })
     }
 
-    /// What stands for it in an address or a form: names and values.
+    /// The fields of the selection in an address or a form: names and values.
     pub(super) fn fields(&self) -> [(&'static str, &str); 4] {
         [
             ("filter", &self.filter),

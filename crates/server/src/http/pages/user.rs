@@ -201,7 +201,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
     visitor.page("users", page).await
 }
 
-/// A value as somebody types it.
+/// The text of a value as it is typed into a form.
 fn typed_text(value: ValueRef<'_>, zone: &Zone) -> String {
     match value {
         ValueRef::Time(Some(time)) => zone.typed(time),

@@ -56,7 +56,7 @@ pub(super) fn named_by(line: u64) -> String {
     format!("named by line {line}, too")
 }
 
-/// What was typed, beside what somebody else has saved.
+/// The title of the typed text, next to the version that another administrator saved.
 pub(super) const YOUR_TEXT: &str = "your text";
 
 /// Why an earlier version of a script is not saved over.
@@ -97,7 +97,7 @@ pub(super) fn no_such_act(act: &str) -> String {
     format!("there is nothing called {act:?} to be done")
 }
 
-/// How long something takes, as people say it; `seconds` is rounded up already.
+/// Formats a duration for people; `seconds` is rounded up already.
 pub(super) fn duration(seconds: u64) -> String {
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
     match (hours, minutes) {
