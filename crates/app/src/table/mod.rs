@@ -39,7 +39,7 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// How an older one starts, and an encrypted newer one: as a Compound File (MS-CFB, 2.2).
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0";
 
-/// What stands around cells that hold a delimiter or a line break.
+/// The quotation mark around cells that hold a delimiter or a line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quote {
     /// `"`
@@ -70,7 +70,7 @@ pub struct TableOptions {
     pub encoding: Option<String>,
     /// What stands between the cells of a row: an ASCII character.
     pub delimiter: Option<u8>,
-    /// What stands around cells.
+    /// The quotation mark around cells.
     pub quote: Option<Quote>,
     /// The sheet's name in an Excel workbook; the first visible sheet if none.
     pub sheet: Option<String>,

@@ -13,10 +13,10 @@ pub(in crate::cli) struct FileOptions {
     /// The file's encoding, such as utf-16le, windows-1252 or cp850 [default: detected]
     #[arg(long, value_name = "LABEL")]
     encoding: Option<String>,
-    /// What stands between cells: a character, or tab [default: detected]
+    /// The character between cells, or tab [default: detected]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     delimiter: Option<u8>,
-    /// What stands around cells [default: detected]
+    /// The quotation mark around cells [default: detected]
     #[arg(long, value_enum)]
     quote: Option<QuoteArg>,
     /// The sheet of an Excel workbook [default: the first]
@@ -25,7 +25,7 @@ pub(in crate::cli) struct FileOptions {
     /// The line of the file, or row of the sheet, that names the columns [default: detected]
     #[arg(long, value_name = "N")]
     header_row: Option<NonZeroU64>,
-    /// What to do with hidden rows and columns of an Excel workbook [default: refuse a sheet that has some]
+    /// Include or skip hidden rows and columns of an Excel workbook [default: refuse a sheet that has some]
     #[arg(long, value_enum)]
     hidden: Option<HiddenArg>,
 }

@@ -46,10 +46,10 @@ pub(crate) struct RowsOf {
     /// The file's encoding, such as `windows-1252` or `cp850`.
     #[serde(default)]
     pub(crate) encoding: Option<String>,
-    /// What stands between cells: an ASCII character.
+    /// The ASCII character between cells.
     #[serde(default)]
     pub(crate) delimiter: Option<char>,
-    /// What stands around cells: `double`, `single` or `none`.
+    /// The quotation mark around cells: `double`, `single` or `none`.
     #[serde(default)]
     pub(crate) quote: Option<Quote>,
     /// The sheet of an Excel workbook.

@@ -33,7 +33,7 @@ pub(crate) struct Import {
     /// Create organizations that do not exist, instead of refusing the rows that name them
     #[arg(long)]
     create_organizations: bool,
-    /// What to do where several rows have one username
+    /// Which rows to use where several have one username
     #[arg(long, value_enum, value_name = "WHICH", default_value = "refuse")]
     duplicates: ImportDuplicates,
     /// Write the rows that cannot be imported to this new CSV file, each with the reasons

@@ -50,9 +50,9 @@ pub(super) struct Form {
     duplicates: Option<contract::Duplicates>,
     /// The file's encoding, such as `windows-1252` or `cp850`.
     encoding: Option<String>,
-    /// What stands between cells: an ASCII character.
+    /// The ASCII character between cells.
     delimiter: Option<char>,
-    /// What stands around cells.
+    /// The quotation mark around cells.
     #[param(inline)]
     quote: Option<contract::Quote>,
     /// The sheet of an Excel workbook.

@@ -27,7 +27,7 @@ pub(super) const EXPIRES: &str = "Expires";
 pub(super) const EXTERNAL_ID: &str = "External identifier";
 pub(super) const PICTURE: &str = "Picture";
 pub(super) const NUMBER: &str = "Number";
-/// What stands between cells.
+/// The character between cells.
 pub(super) const COMMA: &str = "comma";
 pub(super) const SEMICOLON: &str = "semicolon";
 pub(super) const TABULATOR: &str = "tabulator";
