@@ -1,4 +1,4 @@
-// Makes what the binary embeds: crates/server/assets. The same sources and versions give the same bytes.
+// Makes what the binary embeds: crates/web/assets. The same sources and versions give the same bytes.
 
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const assets = join(here, "../crates/server/assets");
+const assets = join(here, "../crates/web/assets");
 
 const built = await build({
   absWorkingDir: here,

@@ -273,7 +273,7 @@ test("pages for an administrator", async (t) => {
 });
 
 test("each route of a page is looked at", () => {
-  const routes = readFileSync(join(root, "crates/server/src/http/pages/mod.rs"), "utf8");
+  const routes = readFileSync(join(root, "crates/web/src/pages/mod.rs"), "utf8");
   const found = [...routes.matchAll(/\.route\(\s*"([^"]+)",\s*(\w+)\(/g)];
   assert.ok(found.length > 20);
   const pages = found.filter(([, , method]) => method === "get").map(([, route]) => route);

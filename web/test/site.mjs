@@ -16,7 +16,7 @@ const ROLLCALL = process.env.ROLLCALL ?? join(root, "target/debug/rollcall");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const PASSWORD = "a-password-of-the-tests";
 
-const script = readFileSync(join(root, "crates/server/assets/app.js"));
+const script = readFileSync(join(root, "crates/web/assets/app.js"));
 const hash = createHash("sha256").update(script).digest("hex").slice(0, 16);
 
 const BROWSER = [

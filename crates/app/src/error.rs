@@ -227,6 +227,28 @@ impl AppError {
             }
         }
     }
+
+    /// The error that `what` does not exist.
+    #[must_use]
+    pub fn missing(what: String) -> Self {
+        StoreError::NoSuch(what).into()
+    }
+
+    /// Of an error of [`Kind::Busy`]: the sentence for a client, which names no database, and the seconds after which the
+    /// request may be repeated.
+    #[must_use]
+    pub fn when_to_repeat(&self) -> (String, u32) {
+        match self {
+            Self::Store(StoreError::Busy) => ("the database is busy: try again".to_owned(), 1),
+            Self::Store(StoreError::Full) => {
+                let detail =
+                    "the disk of the database is full: nothing can be saved until there is room; try again";
+                (detail.to_owned(), 60)
+            }
+            Self::Store(_) => ("the database cannot be reached: try again".to_owned(), 5),
+            other => (other.to_string(), 2),
+        }
+    }
 }
 
 /// The error of a thread that ended before its work was done, without saying why.
@@ -275,4 +297,27 @@ fn show_syntax(name: &str, fault: &SyntaxFault) -> String {
         shown.push_str(&point_at(text, column));
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_databases_have_their_own_words_and_times() {
+        let away = StoreError::Unreachable { location: "postgres://db".to_owned(), why: "secret".to_owned() };
+        for (error, detail, seconds) in [
+            (StoreError::Busy, "the database is busy: try again", 1),
+            (away, "the database cannot be reached: try again", 5),
+            (
+                StoreError::Full,
+                "the disk of the database is full: nothing can be saved until there is room; try again",
+                60,
+            ),
+        ] {
+            let error = AppError::from(error);
+            assert_eq!(error.kind(), Kind::Busy);
+            assert_eq!(error.when_to_repeat(), (detail.to_owned(), seconds));
+        }
+    }
 }

@@ -1,7 +1,8 @@
 use std::cmp::Reverse;
 
+use rollcall_domain::{Event, EventKey};
 use rollcall_domain::{Right, Scope, Timestamp, User, UserId};
-use rollcall_store::{Event, EventKey, Store, StoreError};
+use rollcall_store::{Store, StoreError};
 
 use crate::pages::pages;
 use crate::{App, AppError};

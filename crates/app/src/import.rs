@@ -9,11 +9,11 @@ use rollcall_domain::{
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
 use crate::csv_text::formula_text;
-use crate::export::EXPORT_COLUMNS;
 use crate::import_faults::{Fault, FaultKind};
 use crate::runs::{LINE_COLUMN, REASON_COLUMN, bare_name, field_called};
 use crate::users::DEFAULT_ORGANIZATION;
 use crate::{App, AppError, Row, Table, TableError};
+use rollcall_api::table::USER_COLUMNS;
 
 /// The column of users' passwords.
 const PASSWORD_COLUMN: &str = "password";
@@ -121,7 +121,7 @@ impl Column {
         if [LINE_COLUMN, REASON_COLUMN].contains(&name) {
             return Ok(Self::Mark);
         }
-        let known = || EXPORT_COLUMNS.into_iter().chain([PASSWORD_COLUMN]);
+        let known = || USER_COLUMNS.into_iter().chain([PASSWORD_COLUMN]);
         let bare = bare_name(name);
         let Some(found) = known().find(|known| *known == name || bare_name(known) == bare) else {
             return match field_called(name) {

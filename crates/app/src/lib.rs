@@ -31,6 +31,7 @@ mod table;
 mod time_zone;
 mod uploads;
 mod users;
+pub mod wire;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -47,10 +48,8 @@ use runs::Kept;
 use statistics::Counts;
 
 pub use access::Actor;
-pub use csv_text::defuse;
 pub use error::{AppError, Kind};
 pub use expected::{Expected, revision};
-pub use export::{EXPORT_COLUMNS, export_row};
 pub use filters::{Counted, FilterFault, ReadFilter};
 pub use import::{FaultyRow, ImportDuplicates, ImportObserver, ImportRequest, Imported};
 pub use import_faults::{Fault, FaultGroup, FaultGroups, FaultKind};
@@ -63,6 +62,11 @@ pub use uploads::Uploading;
 pub use users::{
     Found, ListKey, Listed, NewUser, Reverting, SearchKey, SelectedUsers, UserEdit, UserSelection, Users,
 };
+
+/// The databases: opened, created, and named by URLs.
+pub mod database {
+    pub use rollcall_store::{Copied, CopyEvent, Location, Phase, Store, StoreError};
+}
 
 /// What a process executes and is not heard of for so long, others may take over. Long enough for a machine that is busy
 /// or swaps, short enough for whoever waits for one that is gone.

@@ -9,11 +9,11 @@ use std::time::Duration;
 use common::{request, site};
 use rollcall_app::runs::{Observer, Progress, Stop};
 use rollcall_app::{App, AppError, ImportRequest, Table, TableOptions};
+use rollcall_domain::Event;
 use rollcall_domain::{
     Action, AuditQuery, Grant, Mode, Outcome, Right, Role, Run, RunQuery, RunState, SavedFilter, Scopes,
     ScriptVersion, TargetOutcome,
 };
-use rollcall_store::Event;
 
 struct Quiet;
 

@@ -238,7 +238,10 @@ pub enum Value {
 
 impl Value {
     /// Reads back what [`Serialize`] wrote for `field`.
-    pub(crate) fn from_json(field: Field, json: serde_json::Value) -> Result<Self, serde_json::Error> {
+    ///
+    /// # Errors
+    /// If the JSON value is not of the kind of the field.
+    pub fn from_json(field: Field, json: serde_json::Value) -> Result<Self, serde_json::Error> {
         Ok(match field.kind() {
             Kind::Int => Self::Int(serde_json::from_value(json)?),
             Kind::Text => Self::Text(serde_json::from_value(json)?),

@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Mismatch, OrganizationId, Refusal, UserId, did_you_mean};
+use crate::{Change, Mismatch, OrganizationId, Refusal, UserId, did_you_mean, one_line};
 
 /// What happened to one target of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -149,6 +149,18 @@ pub struct ScriptError {
 }
 
 impl ScriptError {
+    /// The error as a line: `OverflowError: date value out of range (line 9)`.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let line = self.line.map_or_else(String::new, |line| format!(" (line {line})"));
+        let text = if self.message.is_empty() {
+            format!("{}{line}", self.kind)
+        } else {
+            format!("{}: {}{line}", self.kind, self.message)
+        };
+        one_line(&text)
+    }
+
     /// An error that no line of the script is to blame for.
     pub fn without_line(kind: &str, message: impl Into<String>) -> Self {
         Self { kind: kind.to_owned(), message: message.into(), line: None, traceback: None }

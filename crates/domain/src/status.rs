@@ -17,6 +17,16 @@ impl Status {
     /// Every status.
     pub const ALL: [Self; 3] = [Self::Active, Self::Expired, Self::Inactive];
 
+    /// The status of a user with these fields at the moment `now`.
+    #[must_use]
+    pub fn of(is_active: bool, expiration: Option<Timestamp>, now: Timestamp) -> Self {
+        match expiration {
+            _ if !is_active => Self::Inactive,
+            Some(expiration) if expiration <= now => Self::Expired,
+            _ => Self::Active,
+        }
+    }
+
     /// The name that is shown.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -48,11 +58,7 @@ impl User {
     /// The status of the user at the moment `now`.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Status {
-        match self.expiration {
-            _ if !self.is_active => Status::Inactive,
-            Some(expiration) if expiration <= now => Status::Expired,
-            _ => Status::Active,
-        }
+        Status::of(self.is_active, self.expiration, now)
     }
 }
 

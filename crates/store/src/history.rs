@@ -1,4 +1,4 @@
-use rollcall_domain::{Change, RunId, Timestamp, UserId};
+use rollcall_domain::{ByRun, Change, Event, EventKey, RunId, UserId};
 
 use crate::db::{Row, args};
 use crate::{Store, StoreError, json, sql};
@@ -14,42 +14,6 @@ sql! {
                   ORDER BY at DESC, id DESC LIMIT ?4";
     HAS_CHANGED = "SELECT 1 FROM outcomes WHERE user_id = ?2 AND run_id = ?1 AND written_at IS NOT NULL";
     FORMER_ID = "SELECT user_id FROM outcomes WHERE run_id = ?1 AND username = ?2 ORDER BY seq LIMIT 1";
-}
-
-/// Changes of one user that were written together.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// When.
-    pub at: Timestamp,
-    /// On whose behalf.
-    pub administrator: String,
-    /// The run that did it; none for an edit by hand.
-    pub by: Option<ByRun>,
-    /// What was changed.
-    pub changes: Vec<Change>,
-    /// Where the next page goes on: a moment, and what was written at it. Events come in the order of their keys, from the
-    /// highest to the lowest.
-    pub key: EventKey,
-}
-
-/// When, by which run (0: by hand), for which of its targets (or the number of the edit).
-pub type EventKey = (Timestamp, i64, i64);
-
-/// The run behind an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByRun {
-    /// Its number.
-    pub run: RunId,
-    /// The target's number in it.
-    pub target: i64,
-    /// What its script is called.
-    pub script: String,
-    /// Which version of a saved script it is.
-    pub script_version: Option<i64>,
-    /// The preview that it applies.
-    pub applies: Option<RunId>,
-    /// The run that it takes back.
-    pub undoes: Option<RunId>,
 }
 
 fn changes(row: &Row<'_>) -> Result<Vec<Change>, StoreError> {

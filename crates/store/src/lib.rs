@@ -63,7 +63,6 @@ pub use course::{CoursePart, Timeline};
 pub use credentials::{Attempt, Authenticator, Factor, NewSession, NewToken, Proofs, SetUp, Tries};
 pub use error::StoreError;
 pub use foreign::{Foreign, ForeignGroup, ForeignItem, ForeignUser};
-pub use history::{ByRun, Event, EventKey};
 pub use import::{Added, Import, Newcomer};
 pub use load::{Loaded, Planned};
 pub use outcomes::{Commit, Settled, Stretch, name_taken};

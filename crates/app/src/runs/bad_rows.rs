@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use crate::MAX_COLUMNS;
-use crate::csv_text::{csv_error, defuse};
+use crate::csv_text::csv_error;
+use rollcall_domain::defuse;
 
 /// The column of the line on which a bad row starts.
 pub const LINE_COLUMN: &str = "rollcall_line";

@@ -55,9 +55,10 @@ pub use conduct::Terms;
 use crew::Crew;
 pub use histogram::{Group, Histogram};
 pub(crate) use kept::Kept;
-pub use results::{Entries, MAX_RESULT_COLUMNS, ResultColumns};
+pub use results::{MAX_RESULT_COLUMNS, ResultColumns};
 pub use resume::ResumeRequest;
 pub use retry::{Again, RetryRequest};
+pub use rollcall_store::{CoursePart, Timeline};
 pub use rows::{
     BadKind, BadRow, ChosenRows, Duplicates, KEY_FIELDS, Matched, ReadRows, RowsObserver, RowsReport,
     RowsRequest,

@@ -1,11 +1,8 @@
 //! What scripts put into `result`, as the columns of a table.
 
 use std::collections::HashSet;
-use std::fmt;
 
-use rollcall_domain::{Outcome, Right, Run};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use rollcall_domain::{Entries, Outcome, Right, Run};
 
 use super::PAGE;
 use crate::pages::pages;
@@ -21,42 +18,6 @@ pub struct ResultColumns {
     pub names: Vec<String>,
     /// Whether there are more than [`MAX_RESULT_COLUMNS`].
     pub more: bool,
-}
-
-/// What one target put into `result`: names with the JSON texts of their values, in the script's order.
-#[derive(Debug)]
-pub struct Entries<'a>(pub Vec<(String, &'a RawValue)>);
-
-impl<'a> Entries<'a> {
-    /// Reads the text of a JSON object; nothing from what is none.
-    #[must_use]
-    pub fn read(text: Option<&'a str>) -> Self {
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Self(Vec::new()))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(entries)
-            }
-        }
-
-        deserializer.deserialize_map(InOrder).map(Self)
-    }
 }
 
 impl App {

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use rollcall_domain::{Mode, Outcome, Refusal, Run, RunId, Selection};
+use rollcall_domain::{Entries, Mode, Outcome, Refusal, Run, RunId, Selection};
 use rollcall_store::List;
 
 use super::conduct::{New, Terms};
-use super::{Choice, Engine, Entries, Observer, Request, Script, Stop};
+use super::{Choice, Engine, Observer, Request, Script, Stop};
 use crate::{App, AppError};
 
 /// Which targets of a run are to have another turn.

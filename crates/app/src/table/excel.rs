@@ -16,7 +16,7 @@ use super::header::{Header, LOOKED_AT, Look, find_header, note_title, too_many};
 use super::sheet::{Merged, SheetReader, SheetRow, letters};
 use super::workbook::{Workbook, list};
 use super::{HiddenCells, MAX_COLUMNS, Row, TableError, TableOptions};
-use crate::csv_text::restore;
+use rollcall_domain::restore;
 
 /// How many batches of rows wait to be asked for, and how much is in one: rows, or bytes of text.
 const BATCHES: usize = 4;

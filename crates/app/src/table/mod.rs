@@ -27,7 +27,7 @@ use excel::Excel;
 use header::Header;
 use text::Text;
 
-use crate::csv_text::restore;
+use rollcall_domain::restore;
 
 /// How long a row may be, in bytes of UTF-8, line breaks inside quotes included.
 pub const MAX_ROW: u64 = 64 * 1024;

@@ -14,7 +14,7 @@ use super::header::{Header, LOOKED_AT, Look, find_header, note_title};
 use super::records::{Record, Records};
 use super::sniff::{Codec, Says, charset, dialect, is_blank, is_blank_cell, line_end, name_delimiter};
 use super::{Counted, NAME_ENCODING, Quote, Row, TableError, TableOptions};
-use crate::csv_text::restore;
+use rollcall_domain::restore;
 
 /// How many bytes tell the encoding.
 const START: u64 = 4 * 1024;

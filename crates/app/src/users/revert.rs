@@ -2,7 +2,8 @@
 //! [`App::undo`].
 
 use rollcall_domain::{Change, Field, Mismatch, Refusal, User, diff};
-use rollcall_store::{Event, EventKey, PasswordEdit, StoreError};
+use rollcall_domain::{Event, EventKey};
+use rollcall_store::{PasswordEdit, StoreError};
 
 use super::edit::check_version;
 use crate::{App, AppError};

@@ -1,0 +1,296 @@
+use rollcall_domain::{self as domain, ItemRow, Operator, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+
+/// A RADIUS item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// The attribute's dictionary name, case and all.
+    pub attr: String,
+    /// How FreeRADIUS applies or compares it; reply items take `=`, `:=`, `+=` and `^=` only.
+    #[schema(schema_with = super::operators)]
+    pub operation: Operator,
+    /// The value, as FreeRADIUS reads it.
+    pub value: String,
+}
+
+impl std::fmt::Display for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        domain::Item { attr: self.attr.clone(), operation: self.operation, value: self.value.clone() }.fmt(f)
+    }
+}
+
+impl From<ItemRow> for Item {
+    fn from(row: ItemRow) -> Self {
+        Self { attr: row.attr, operation: row.operation, value: row.value }
+    }
+}
+
+impl From<domain::Item> for Item {
+    fn from(item: domain::Item) -> Self {
+        Self { attr: item.attr, operation: item.operation, value: item.value }
+    }
+}
+
+/// A tenant.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Organization {
+    /// The ID of the organization.
+    pub id: i64,
+    /// The unique name.
+    pub name: String,
+}
+
+impl From<domain::Organization> for Organization {
+    fn from(organization: domain::Organization) -> Self {
+        Self { id: organization.id, name: organization.name }
+    }
+}
+
+/// A named set of RADIUS items.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Profile {
+    /// The ID of the profile.
+    pub id: i64,
+    /// The unique name.
+    pub short_name: String,
+    /// Whose users may have it; null: everybody's.
+    pub organization: Option<Organization>,
+    /// Sent in the reply, in order.
+    pub reply: Vec<Item>,
+    /// Compared with or added to the request, in order.
+    pub check: Vec<Item>,
+}
+
+impl From<domain::Profile> for Profile {
+    fn from(profile: domain::Profile) -> Self {
+        Self {
+            id: profile.id,
+            short_name: profile.short_name,
+            organization: profile.organization.map(Into::into),
+            reply: profile.reply.into_iter().map(Item::from).collect(),
+            check: profile.check.into_iter().map(Item::from).collect(),
+        }
+    }
+}
+
+/// A condition under a name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Filter {
+    /// The unique name.
+    pub name: String,
+    /// Whose it is; null: everybody's.
+    pub organization: Option<Organization>,
+    /// The condition.
+    pub filter: String,
+    /// Who saved it last.
+    pub administrator: String,
+    /// When it was last saved.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+}
+
+impl From<domain::SavedFilter> for Filter {
+    fn from(saved: domain::SavedFilter) -> Self {
+        Self {
+            name: saved.name,
+            organization: saved.organization.map(Into::into),
+            filter: saved.filter,
+            administrator: saved.administrator,
+            saved_at: saved.saved_at,
+        }
+    }
+}
+
+/// How many users a filter selects.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Count {
+    /// The filter's text; null: every user.
+    pub filter: Option<String>,
+    /// The number of users.
+    pub users: u64,
+    /// Whether there are more, and counting was stopped.
+    pub more: bool,
+}
+
+/// One saved version of a script.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Script {
+    /// The script's name.
+    pub script: String,
+    /// Whose it is; null: everybody's.
+    pub organization: Option<Organization>,
+    /// From 1.
+    pub version: i64,
+    /// Who saved it.
+    pub administrator: String,
+    /// When this version was saved.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+    /// Why.
+    pub note: String,
+    /// The Python source.
+    pub source: String,
+    /// Whether the source has errors: a draft cannot run.
+    #[serde(default)]
+    pub draft: bool,
+}
+
+/// Something that is wrong in a text, or probably is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ScriptFault)]
+pub struct Fault {
+    /// From 1.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// What a script wants to be told.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Parameter {
+    /// The name of the parameter.
+    pub name: String,
+    /// `int`, `float`, `str`, `bool`, `date` or `datetime`.
+    pub kind: String,
+    /// Whether it has no default.
+    pub required: bool,
+}
+
+/// A script that was read without being executed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Checked {
+    /// The first line of its documentation.
+    pub title: Option<String>,
+    /// The parameters that the script declares, in its order.
+    pub parameters: Vec<Parameter>,
+    /// What is wrong with it: with any of these it cannot be saved or run.
+    pub faults: Vec<Fault>,
+    /// What is probably a mistake.
+    pub warnings: Vec<Fault>,
+}
+
+/// A script to start from.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Sample {
+    /// The unique name.
+    pub name: String,
+    /// The columns of the file that it reads, if it reads one.
+    pub columns: Vec<String>,
+    /// The Python source.
+    pub source: String,
+}
+
+/// A name that scripts may use without importing it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ScriptName {
+    /// What is written.
+    pub name: String,
+    /// The kind of what it is written behind, with a dot; null: it stands by itself.
+    pub of: Option<String>,
+    /// Its type, or that of what it gives, as Python would write it.
+    pub kind: String,
+    /// What may be done with it.
+    #[schema(schema_with = accesses)]
+    pub access: String,
+    /// How it is called, if it is.
+    pub call: Option<String>,
+    /// What it is for.
+    pub about: String,
+}
+
+fn accesses() -> Schema {
+    super::names(["read", "read_write", "call"])
+}
+
+/// What holds for the installation.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Setting {
+    /// The name of the setting.
+    pub name: String,
+    /// Null: it is not set.
+    pub value: Option<String>,
+}
+
+/// A process that executes runs.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Worker {
+    /// The name of the machine.
+    pub host: String,
+    /// The process ID there.
+    pub pid: u32,
+    /// Whether it is heard of.
+    pub alive: bool,
+    /// Whether it takes nothing more.
+    pub draining: bool,
+    /// When the process started.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When the process last reported.
+    #[schema(value_type = String, format = DateTime)]
+    pub seen_at: Timestamp,
+    /// How many scripts it executes at the same time.
+    pub crew: u64,
+    /// The run that it is at.
+    pub run: Option<i64>,
+    /// Outcomes that it has committed.
+    pub committed: u64,
+    /// How many a second lately.
+    pub speed: u64,
+}
+
+/// What pruning has come to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Pruned {
+    /// Runs of which only the counters are left.
+    pub runs: u64,
+    /// Targets, outcomes and journals that were removed.
+    pub rows: u64,
+    /// Older runs that stay whole, because they can still go on, or because one needs them that can.
+    pub kept: u64,
+    /// Answers of FreeRADIUS that were removed.
+    pub logins: u64,
+    /// Sessions that were removed.
+    pub sessions: u64,
+}
+
+impl Script {
+    /// A saved version. `draft` says whether its source has errors.
+    #[must_use]
+    pub fn new(version: domain::ScriptVersion, draft: bool) -> Self {
+        Self {
+            script: version.script,
+            organization: version.organization.map(Into::into),
+            version: version.version,
+            administrator: version.administrator,
+            saved_at: version.saved_at,
+            note: version.note,
+            source: version.source,
+            draft,
+        }
+    }
+}
+
+impl Filter {
+    /// The name with that of the organization, if it belongs to one: `NORTH:gold`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        full_name(self.organization.as_ref(), &self.name)
+    }
+}
+
+impl Script {
+    /// The name with that of the organization, if it belongs to one: `NORTH:extend`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        full_name(self.organization.as_ref(), &self.script)
+    }
+}
+
+fn full_name(organization: Option<&Organization>, name: &str) -> String {
+    organization.map_or_else(|| name.to_owned(), |organization| format!("{}:{name}", organization.name))
+}

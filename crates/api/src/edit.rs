@@ -1,0 +1,78 @@
+//! How users are added and changed.
+
+use rollcall_domain::Operator;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Item;
+
+/// An item that is to be removed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemovedItem {
+    /// The attribute's dictionary name.
+    pub attr: String,
+    /// The value that it has.
+    pub value: String,
+    /// Only with this operator; null or missing: with any.
+    #[serde(default)]
+    #[schema(schema_with = super::operators)]
+    pub operation: Option<Operator>,
+}
+
+/// A user who is to be. Beside these, every field may be given under its name, `username` must be.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct NewUser {
+    /// The name of the organization; null or missing: the only one, or `default`.
+    pub organization: Option<String>,
+    /// The names of the profiles, by priority.
+    pub profiles: Vec<String>,
+    /// Reply items, in order.
+    pub attributes: Vec<Item>,
+    /// Check items, in order.
+    pub check_attributes: Vec<Item>,
+    /// In clear, or with its scheme before it, such as `{ssha512}…`. It is never shown.
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password: Option<Hidden>,
+    /// Fields by name.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+/// What is to be changed of a user. Beside these, every field that may be written, under its name.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct UserPatch {
+    /// Profiles to be taken away, by name.
+    pub remove_profiles: Vec<String>,
+    /// Profiles to be assigned, by name, last in priority.
+    pub add_profiles: Vec<String>,
+    /// Reply items to be removed.
+    pub remove_attributes: Vec<RemovedItem>,
+    /// Reply items to be added.
+    pub add_attributes: Vec<Item>,
+    /// Check items to be removed.
+    pub remove_check_attributes: Vec<RemovedItem>,
+    /// Check items to be added.
+    pub add_check_attributes: Vec<Item>,
+    /// Another password, in clear or with its scheme before it, such as `{ssha512}…`; an empty one: none. It is never
+    /// shown.
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password: Option<Hidden>,
+    /// Fields by name.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+/// A text that no log shows.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}

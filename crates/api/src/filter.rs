@@ -1,0 +1,152 @@
+use rollcall_domain::filter::{self, Expr, Literal, PartTest, Subject, Test, UserTest};
+use rollcall_domain::{Kind, Zone};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+
+/// What `pr` asks: whether there is anything.
+const PRESENT: &str = "pr";
+
+/// Something that a filter can ask about.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FilterField {
+    /// What is written.
+    pub name: String,
+    /// The list whose entries have it, in whose brackets it is written; null: users have it.
+    pub of: Option<String>,
+    /// The type of its values.
+    #[schema(schema_with = kinds)]
+    pub kind: String,
+    /// How it can be compared; `pr` takes no value.
+    #[schema(schema_with = comparisons)]
+    pub comparisons: Vec<String>,
+}
+
+const LIST: &str = "list";
+
+fn kinds() -> Schema {
+    let kinds = [Kind::Int, Kind::Text, Kind::Bool, Kind::Time].map(Kind::name);
+    super::names(kinds.into_iter().chain([LIST]))
+}
+
+fn comparisons() -> Schema {
+    let each =
+        super::names(filter::Comparison::ALL.map(filter::Comparison::name).into_iter().chain([PRESENT]));
+    utoipa::openapi::ArrayBuilder::new().items(utoipa::openapi::RefOr::T(each)).build().into()
+}
+
+impl From<Subject> for FilterField {
+    fn from(subject: Subject) -> Self {
+        let comparisons = subject.comparisons().map(filter::Comparison::name).chain([PRESENT]);
+        Self {
+            name: subject.name.to_owned(),
+            of: subject.of.map(|list| list.name().to_owned()),
+            kind: subject.kind.map_or(LIST, Kind::name).to_owned(),
+            comparisons: comparisons.map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// A part of a filter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "is", rename_all = "snake_case")]
+#[schema(no_recursion)]
+pub enum FilterNode {
+    /// All of these hold.
+    All { terms: Vec<FilterNode> },
+    /// Some of these hold.
+    Any { terms: Vec<FilterNode> },
+    /// It does not hold.
+    Not { term: Box<FilterNode> },
+    /// One entry of a list satisfies all of this.
+    Entry { list: String, term: Box<FilterNode> },
+    /// A value is so.
+    Test {
+        field: String,
+        comparison: String,
+        /// What it is compared with, without quotes; null with `pr`. A time may be `now+30d`, or `null` for none.
+        value: Option<String>,
+    },
+}
+
+impl FilterNode {
+    fn of<T>(expr: &Expr<T>, test: &impl Fn(&T) -> Self) -> Self {
+        let all = |terms: &[Expr<T>]| terms.iter().map(|term| Self::of(term, test)).collect();
+        match expr {
+            Expr::And(terms) => Self::All { terms: all(terms) },
+            Expr::Or(terms) => Self::Any { terms: all(terms) },
+            Expr::Not(term) => Self::Not { term: Box::new(Self::of(term, test)) },
+            Expr::Is(asked) => test(asked),
+        }
+    }
+
+    fn test(field: &str, test: &Test, zone: &Zone) -> Self {
+        let (comparison, value) = match test {
+            Test::Present => (PRESENT, None),
+            Test::Compare(how, literal) => (how.name(), Some(bare(literal, zone))),
+        };
+        Self::Test { field: field.to_owned(), comparison: comparison.to_owned(), value }
+    }
+
+    fn user_test(asked: &UserTest, zone: &Zone) -> Self {
+        match asked {
+            UserTest::Field(field, test) => Self::test(field.name(), test, zone),
+            UserTest::Organization(test) => Self::test("organization", test, zone),
+            UserTest::Has(list, None) => Self::test(list.name(), &Test::Present, zone),
+            UserTest::Has(list, Some(entry)) => {
+                let term = Self::of(entry, &|PartTest { part, test }| Self::test(part.name(), test, zone));
+                Self::Entry { list: list.name().to_owned(), term: Box::new(term) }
+            }
+        }
+    }
+}
+
+/// A value as somebody types it.
+fn bare(literal: &Literal, zone: &Zone) -> String {
+    match literal {
+        Literal::Text(text) => text.clone(),
+        Literal::Time(Some(moment)) if moment.written.is_none() => zone.rfc3339(moment.at),
+        other => other.to_string(),
+    }
+}
+
+/// Where a text is no filter.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = FilterFault)]
+pub struct Wrong {
+    /// In characters of the text, from 1.
+    pub column: usize,
+    pub message: String,
+}
+
+/// A text that was read as a filter.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FilterTree {
+    /// The name under which it is saved, where that was the text.
+    pub name: Option<String>,
+    /// The filter as Rollcall would write it; null: the text is none.
+    pub filter: Option<String>,
+    /// What it asks; null: the text is no filter.
+    pub tree: Option<FilterNode>,
+    /// Why it is none.
+    pub fault: Option<Wrong>,
+}
+
+impl FilterTree {
+    /// A text that is the filter `tree`, or the name under which that is saved. Moments are written in `zone`.
+    #[must_use]
+    pub fn read(name: Option<String>, tree: &filter::Filter, zone: &Zone) -> Self {
+        Self {
+            tree: Some(FilterNode::of(tree, &|asked| FilterNode::user_test(asked, zone))),
+            filter: Some(tree.to_string()),
+            name,
+            fault: None,
+        }
+    }
+
+    /// A text that is no filter: `column` counts its characters from 1.
+    #[must_use]
+    pub fn faulty(column: usize, message: String) -> Self {
+        Self { name: None, filter: None, tree: None, fault: Some(Wrong { column, message }) }
+    }
+}

@@ -1,0 +1,116 @@
+//! The JSON that programs give Rollcall and get from it: bodies and answers of the HTTP API, which are also what commands
+//! print with `--format json`. Each type is both written and read, so a client can be built on them, such as
+//! `rollcall-client`.
+//!
+//! The types are made from those of the domain (`From`); nothing here knows a database, a server or a terminal.
+
+mod access;
+mod audit;
+mod catalogue;
+mod edit;
+mod file;
+mod filter;
+mod import;
+mod outcome;
+mod problem;
+mod reply;
+mod run;
+mod selection;
+mod settings;
+mod start;
+pub mod table;
+mod upload;
+mod user;
+
+use std::io;
+
+use rollcall_domain::{Mode, Operator, Outcome as OutcomeKind, RunState};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
+pub use access::{
+    Administrator, Credential, Ended, Enrolment, Grant, Me, NewToken, RecoveryCodes, Removed, Session, Token,
+    read,
+};
+pub use audit::{Entry, HeadNow, Verdict};
+pub use catalogue::{
+    Checked, Count, Fault, Filter, Item, Organization, Parameter, Profile, Pruned, Sample, Script,
+    ScriptName, Setting, Worker,
+};
+pub use edit::{Hidden, NewUser, RemovedItem, UserPatch};
+pub use file::{FileFormat, HiddenCells, Quote};
+pub use filter::{FilterField, FilterTree};
+pub use import::{ImportDuplicates, ImportOptions, Imported};
+pub use outcome::{
+    Change, Failure, FieldChange, Group, Mismatch, Outcome, RefusedCall, RefusedCalls, ResultColumns, Row,
+    ScriptError, Side, Troubles, Warned,
+};
+pub use problem::{Problem, ProblemFault};
+pub use reply::{Answered, PlannedReply, Reply};
+pub use run::{Approval, Run, Standing};
+pub use selection::RunSelection;
+pub use settings::{RunSettings, Voucher};
+pub use start::{
+    Application, Beginning, Brakes, Duplicates, NewRun, OfRun, Plan, Resuming, Retrying, RowsOf, Targets,
+    Undoing, Which,
+};
+pub use upload::{BadRow, DuplicateRow, RowsReport, Upload};
+pub use user::{Event, User};
+
+/// The path below which the API lies.
+pub const PREFIX: &str = "/api/v1";
+/// The header that makes a repeated `POST` the same request (draft-ietf-httpapi-idempotency-key-header).
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The header with the time zone of dates that have none, as an IANA name.
+pub const TIME_ZONE: &str = "time-zone";
+
+/// Writes one compact JSON object and a line feed.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write_json(out: &mut impl io::Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+/// A part of a listing.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// What there is.
+    pub items: Vec<T>,
+    /// What the next part is asked for with, as `cursor`; null: this is the last one. Programs do not look into it.
+    pub next: Option<String>,
+}
+
+/// Something as it was written, which FreeRADIUS may not like.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Written<T> {
+    /// The thing as it is now.
+    #[serde(flatten)]
+    pub now: T,
+    /// What FreeRADIUS would reject whoever has the items for that were written, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+fn names(all: impl IntoIterator<Item = &'static str>) -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).build().into()
+}
+
+/// The schema of the modes of a run, for parameters of requests.
+#[must_use]
+pub fn modes() -> Schema {
+    names([Mode::Preview, Mode::Apply].map(Mode::name))
+}
+
+pub(crate) fn run_states() -> Schema {
+    names(RunState::ALL.map(RunState::name))
+}
+
+pub(crate) fn outcomes() -> Schema {
+    names(OutcomeKind::ALL.map(OutcomeKind::name))
+}
+
+pub(crate) fn operators() -> Schema {
+    names(Operator::ALL.map(Operator::as_str))
+}

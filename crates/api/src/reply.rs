@@ -1,0 +1,67 @@
+use std::borrow::Cow;
+
+use rollcall_domain as domain;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What FreeRADIUS answers to a user who comes with the right password, as far as the user's items and the profiles say:
+/// counters, and what other modules add, are not in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Reply {
+    /// Why it is a reject, whatever the password; null: it accepts.
+    pub rejected: Option<String>,
+    /// What the request has to be like: the user's check attributes that compare.
+    #[serde(rename = "if")]
+    pub conditions: Vec<String>,
+    /// What is set for the session, such as limits.
+    pub checks: Vec<String>,
+    /// What the NAS is told, in order.
+    pub items: Vec<Answered>,
+}
+
+/// An attribute of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Answered {
+    /// The attribute's dictionary name.
+    pub attr: String,
+    /// The value.
+    pub value: String,
+    /// What the request has to be like for it to be there: the conditions of its profile.
+    #[serde(rename = "if", default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
+}
+
+/// What FreeRADIUS answers to a user now, and once a preview is applied.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct PlannedReply {
+    /// The answer now.
+    pub before: Reply,
+    /// The answer once the preview is applied.
+    pub after: Reply,
+}
+
+impl From<domain::Reply> for Reply {
+    fn from(reply: domain::Reply) -> Self {
+        let domain::Reply { rejected, conditions, checks, items } = reply;
+        let answered = |domain::Answered { attr, value, conditions }| Answered { attr, value, conditions };
+        let items = items.into_iter().map(answered).collect();
+        Self { rejected: rejected.map(Cow::into_owned), conditions, checks, items }
+    }
+}
+
+impl From<Reply> for domain::Reply {
+    fn from(reply: Reply) -> Self {
+        let Reply { rejected, conditions, checks, items } = reply;
+        let answered = |Answered { attr, value, conditions }| domain::Answered { attr, value, conditions };
+        let items = items.into_iter().map(answered).collect();
+        Self { rejected: rejected.map(Cow::Owned), conditions, checks, items }
+    }
+}
+
+impl Reply {
+    /// The answer for people, a fact a line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        domain::Reply::from(self.clone()).lines()
+    }
+}

@@ -1,0 +1,319 @@
+//! What runs are started with.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
+use rollcall_domain::{self as domain, Mode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::file::{FileFormat, HiddenCells, Quote};
+
+/// The users that a run is wanted for: say exactly one of these; `filter` and `search` go together.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Targets {
+    /// `true`: every user.
+    pub all: Option<bool>,
+    /// Those that a filter selects: a condition, or the name of a saved one.
+    pub filter: Option<String>,
+    /// Those that this finds, as `GET /users` does; with `filter`, those of them that it selects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// The rows of a file that was sent ahead.
+    pub rows: Option<RowsOf>,
+    /// The targets of an earlier run, with their rows.
+    pub run: Option<OfRun>,
+}
+
+/// The rows of a file that was sent ahead, and how it is read; what is not said is found out.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowsOf {
+    /// The file's number.
+    pub upload: i64,
+    /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
+    /// `obj_id`.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Leave out rows that name no user, or several; otherwise a single one is in the way.
+    #[serde(default)]
+    pub skip_unmatched: bool,
+    /// Which rows run where several name one user.
+    #[serde(default)]
+    pub duplicates: Duplicates,
+    /// The file's encoding, such as `windows-1252` or `cp850`.
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// The ASCII character between cells.
+    #[serde(default)]
+    pub delimiter: Option<char>,
+    /// The quotation mark around cells: `double`, `single` or `none`.
+    #[serde(default)]
+    pub quote: Option<Quote>,
+    /// The sheet of an Excel workbook.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    pub header_row: Option<NonZeroU64>,
+    /// Whether hidden rows and columns of an Excel workbook are read (`include`) or left out (`skip`); a
+    /// sheet that has some is refused without it.
+    #[serde(default)]
+    pub hidden: Option<HiddenCells>,
+}
+
+impl RowsOf {
+    /// The rows of an upload that is read like this; all of them must name a user.
+    pub fn new(upload: i64, format: FileFormat) -> Self {
+        let FileFormat { encoding, delimiter, quote, sheet, header_row, hidden } = format;
+        Self {
+            upload,
+            key: None,
+            skip_unmatched: false,
+            duplicates: Duplicates::All,
+            encoding,
+            delimiter,
+            quote,
+            sheet,
+            header_row,
+            hidden,
+        }
+    }
+
+    /// The options for reading the file.
+    pub fn format(&self) -> FileFormat {
+        FileFormat {
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter,
+            quote: self.quote,
+            sheet: self.sheet.clone(),
+            header_row: self.header_row,
+            hidden: self.hidden,
+        }
+    }
+}
+
+/// Which rows run where several of a file name one user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicates {
+    /// Every row, in the order of the file
+    #[default]
+    All,
+    /// The first row of each user
+    First,
+    /// The last row of each user
+    Last,
+    /// Start no run
+    Refuse,
+}
+
+impl Duplicates {
+    /// The one of this name; none: there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::All, Self::First, Self::Last, Self::Refuse].into_iter().find(|each| each.name() == name)
+    }
+
+    /// Its name in queries and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// The targets of an earlier run.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfRun {
+    /// Its number.
+    pub run: i64,
+    /// Those with this outcome; null or missing: all of them.
+    #[serde(default)]
+    pub outcome: Option<String>,
+}
+
+/// The limits at which a run stops by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Brakes {
+    /// The number of targets that may fail or time out; missing: 100, if that is over 10 %.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<u64>,
+    /// The number of users that may be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_changes: Option<u64>,
+    /// The number of users that may be made inactive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_deactivations: Option<u64>,
+}
+
+impl From<Brakes> for domain::Brakes {
+    fn from(brakes: Brakes) -> Self {
+        let Brakes { max_failures, max_changes, max_deactivations } = brakes;
+        Self { max_failures, max_changes, max_deactivations }
+    }
+}
+
+impl From<domain::Brakes> for Brakes {
+    fn from(brakes: domain::Brakes) -> Self {
+        let domain::Brakes { max_failures, max_changes, max_deactivations } = brakes;
+        Self { max_failures, max_changes, max_deactivations }
+    }
+}
+
+/// A run that is to be.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRun {
+    /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, what that is called.
+    pub script: String,
+    /// The text of a script that is not saved.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The users that the run is for.
+    pub targets: Targets,
+    /// `preview` writes nothing; `apply` does.
+    #[serde(default = "preview")]
+    #[schema(schema_with = super::modes, default = "preview")]
+    pub mode: Mode,
+    /// A preview in which the script may change nobody; whoever would be changed fails.
+    #[serde(default)]
+    pub report: bool,
+    /// Refuse attributes that FreeRADIUS would reject a user for, instead of warning of them.
+    #[serde(default)]
+    pub strict: bool,
+    /// What the script wants to be told.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Object>)]
+    pub params: BTreeMap<String, serde_json::Value>,
+    /// The limits at which the run stops by itself.
+    #[serde(default)]
+    pub brakes: Brakes,
+    /// Stop after the first so many targets, to be looked at; resuming goes on with the rest.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub hold: bool,
+    /// How many seconds the script may take for one user; missing: 5.
+    #[serde(default)]
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    pub time_limit: Option<f64>,
+}
+
+fn preview() -> Mode {
+    Mode::Preview
+}
+
+/// How a preview is to be applied.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Application {
+    /// The hash of the plan that was looked at, or at least its first 8 digits: no other plan is applied then.
+    pub plan: Option<String>,
+    /// The limits at which the run stops by itself.
+    pub brakes: Brakes,
+    /// Stop after the first so many targets.
+    #[schema(minimum = 1)]
+    pub canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub hold: bool,
+}
+
+/// How a run is to be taken back.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Undoing {
+    /// `preview` writes nothing; `apply` does.
+    #[serde(default = "preview")]
+    #[schema(schema_with = super::modes, default = "preview")]
+    pub mode: Mode,
+    /// Only what was changed of this user.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The limits at which the run stops by itself.
+    #[serde(default)]
+    pub brakes: Brakes,
+    /// Stop after the first so many targets.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub hold: bool,
+}
+
+/// Which targets are to have another turn.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// Those that failed or timed out.
+    Failed,
+    /// Those whose user was changed by somebody else, or is gone.
+    Conflicts,
+    /// Those that had none.
+    NotRun,
+}
+
+/// How a run is to be tried again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retrying {
+    /// The targets that are run again.
+    pub which: Which,
+    /// Whether it only shows what would change; otherwise it is as the run was.
+    #[serde(default)]
+    pub preview: bool,
+    /// The limits at which the run stops by itself.
+    #[serde(default)]
+    pub brakes: Brakes,
+    /// Stop after the first so many targets.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub canary: Option<u64>,
+    /// Wait, with the list frozen, until somebody lets it begin.
+    #[serde(default)]
+    pub hold: bool,
+    /// Another time limit, in seconds, than it had.
+    #[serde(default)]
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    pub time_limit: Option<f64>,
+}
+
+/// A plan.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Plan {
+    /// The hash of the plan that was looked at, or at least its first 8 digits: no other plan is approved then.
+    pub plan: Option<String>,
+}
+
+/// That a run which was held is to begin.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Beginning {
+    /// How many targets whoever says yes has seen: a run that has another number is refused.
+    pub targets: u64,
+}
+
+/// How a run is to go on.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resuming {
+    /// Other brakes than it had, where some are given.
+    pub brakes: Brakes,
+    /// Another time limit, in seconds, than it had.
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    pub time_limit: Option<f64>,
+}

@@ -1,0 +1,81 @@
+use rollcall_api as api;
+use rollcall_domain::{Mode, RefusedCall, Run, RunState};
+
+use crate::runs::{Failure, Group, RefusedCalls, ResultColumns, Troubles, Warned, WorkerInfo};
+use crate::{App, AppError, Pruned};
+
+/// A run with its approvals and everything that can be done with it.
+///
+/// # Errors
+/// If the database cannot be read, or the permission to read the run is missing.
+pub fn describe_run(app: &App, run: &Run) -> Result<api::Run, AppError> {
+    let described = api::Run::from(run).approved(&app.approvals(run)?);
+    Ok(api::Run { standing: Some(standing(app, run)?), ..described })
+}
+
+/// What can be done with a run.
+///
+/// # Errors
+/// If the database cannot be read, or the permission to read the run is missing.
+pub fn standing(app: &App, run: &Run) -> Result<api::Standing, AppError> {
+    let is_plan = run.mode == Mode::Preview && run.state == RunState::Finished;
+    let unapproved = if is_plan { app.unapproved(run)? } else { None };
+    Ok(api::Standing {
+        columns: run.columns.clone(),
+        held: run.is_held(),
+        confirmed: run.confirmed,
+        applied_by: app.applied_by(run.id)?,
+        undone_by: app.undone_by(run.id)?,
+        unapproved: unapproved.map(|why| why.on_the_command_line()),
+        has_results: app.has_results(run)?,
+    })
+}
+
+impl From<Group> for api::Group {
+    fn from(group: Group) -> Self {
+        Self { users: group.users, changes: group.changes, examples: group.examples }
+    }
+}
+
+impl From<ResultColumns> for api::ResultColumns {
+    fn from(columns: ResultColumns) -> Self {
+        Self { names: columns.names, more: columns.more }
+    }
+}
+
+impl From<Troubles> for api::Troubles {
+    fn from(troubles: Troubles) -> Self {
+        let warned = |Warned { warning, users, example }| api::Warned { warning, users, example };
+        let refused = |RefusedCalls { call: RefusedCall { message, line }, users, example }| {
+            api::RefusedCalls { message, line, users, example }
+        };
+        let failure = |Failure { outcome, error, users, example }| api::Failure {
+            outcome,
+            error: error.into(),
+            users,
+            example,
+        };
+        Self {
+            refused_calls: troubles.refused_calls.into_iter().map(refused).collect(),
+            refused_targets: troubles.refused_targets,
+            warnings: troubles.warnings.into_iter().map(warned).collect(),
+            failures: troubles.failures.into_iter().map(failure).collect(),
+            printed: troubles.printed,
+        }
+    }
+}
+
+impl From<WorkerInfo> for api::Worker {
+    fn from(worker: WorkerInfo) -> Self {
+        let WorkerInfo { host, pid, alive, started_at, seen_at, crew, run, committed, speed, draining } =
+            worker;
+        Self { host, pid, alive, draining, started_at, seen_at, crew, run, committed, speed }
+    }
+}
+
+impl From<Pruned> for api::Pruned {
+    fn from(pruned: Pruned) -> Self {
+        let Pruned { runs, rows, kept, logins, sessions } = pruned;
+        Self { runs, rows, kept, logins, sessions }
+    }
+}

@@ -1,0 +1,66 @@
+use rollcall_api as api;
+use rollcall_domain::{Param, ScriptVersion, Zone};
+
+use crate::scripts::{self, Fault, Name, Sample, Source};
+use crate::{FilterFault, ReadFilter};
+
+/// A saved version of a script; its source is read to find out whether it has errors.
+#[must_use]
+pub fn script(version: ScriptVersion) -> api::Script {
+    let draft = scripts::is_draft(&version.source);
+    api::Script::new(version, draft)
+}
+
+/// A text that was read as a filter. Moments are written in `zone`.
+#[must_use]
+pub fn filter_tree(read: Result<ReadFilter, FilterFault>, zone: &Zone) -> api::FilterTree {
+    match read {
+        Ok(ReadFilter { name, tree, .. }) => api::FilterTree::read(name, &tree, zone),
+        Err(FilterFault { at, message }) => api::FilterTree::faulty(at + 1, message),
+    }
+}
+
+impl From<&Fault> for api::Fault {
+    fn from(fault: &Fault) -> Self {
+        Self { line: fault.line, column: fault.column, message: fault.message.clone() }
+    }
+}
+
+impl From<Source> for api::Checked {
+    fn from(source: Source) -> Self {
+        let parameter = |param: &Param| api::Parameter {
+            name: param.name.clone(),
+            kind: param.kind.name().to_owned(),
+            required: param.required,
+        };
+        Self {
+            parameters: source.params.iter().map(parameter).collect(),
+            title: source.title,
+            faults: Vec::new(),
+            warnings: source.warnings.iter().map(api::Fault::from).collect(),
+        }
+    }
+}
+
+impl From<&Sample> for api::Sample {
+    fn from(sample: &Sample) -> Self {
+        Self {
+            name: sample.name.to_owned(),
+            columns: sample.columns.iter().map(|column| (*column).to_owned()).collect(),
+            source: sample.source.to_owned(),
+        }
+    }
+}
+
+impl From<Name> for api::ScriptName {
+    fn from(name: Name) -> Self {
+        Self {
+            name: name.name.to_owned(),
+            of: name.of.map(str::to_owned),
+            kind: name.kind.to_owned(),
+            access: name.access.name().to_owned(),
+            call: name.call.map(str::to_owned),
+            about: name.about.to_owned(),
+        }
+    }
+}

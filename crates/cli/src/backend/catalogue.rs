@@ -1,0 +1,121 @@
+//! Organizations, profiles and saved filters.
+
+use rollcall_api::{Filter, Organization, Profile};
+use rollcall_domain::Item;
+
+use super::Backend;
+
+impl Backend {
+    /// Adds an organization; gives the ID.
+    pub(crate) fn add_organization(&self, name: &str) -> anyhow::Result<i64> {
+        match self {
+            Self::Local(app) => Ok(app.add_organization(name)?),
+            Self::Remote(client) => Ok(client.add_organization(name)?.id),
+        }
+    }
+
+    /// Lists the organizations.
+    pub(crate) fn organizations(&self) -> anyhow::Result<Vec<Organization>> {
+        match self {
+            Self::Local(app) => Ok(app.organizations()?.into_iter().map(Organization::from).collect()),
+            Self::Remote(client) => Ok(client.organizations()?),
+        }
+    }
+
+    /// Renames an organization.
+    pub(crate) fn rename_organization(&self, name: &str, new: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Local(app) => Ok(app.rename_organization(name, new)?),
+            Self::Remote(client) => Ok(client.rename_organization(name, new)?),
+        }
+    }
+
+    /// Removes an organization that has no users.
+    pub(crate) fn remove_organization(&self, name: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Local(app) => Ok(app.remove_organization(name)?),
+            Self::Remote(client) => Ok(client.remove_organization(name)?),
+        }
+    }
+
+    /// Adds a profile, for the users of an organization or for all; gives the ID, and what FreeRADIUS would reject its
+    /// users for.
+    pub(crate) fn add_profile(
+        &self,
+        short_name: &str,
+        organization: Option<&str>,
+        reply: &[Item],
+        check: &[Item],
+    ) -> anyhow::Result<(i64, Vec<String>)> {
+        match self {
+            Self::Local(app) => {
+                let id = app.add_profile(short_name, organization, reply, check)?;
+                Ok((id, app.warnings_of(reply.iter().chain(check))?))
+            }
+            Self::Remote(client) => {
+                let items = |items: &[Item]| items.iter().cloned().map(Into::into).collect::<Vec<_>>();
+                let added = client.add_profile(short_name, organization, &items(reply), &items(check))?;
+                Ok((added.now.id, added.warnings))
+            }
+        }
+    }
+
+    /// Lists the profiles.
+    pub(crate) fn profiles(&self) -> anyhow::Result<Vec<Profile>> {
+        match self {
+            Self::Local(app) => Ok(app.profiles()?.into_iter().map(Profile::from).collect()),
+            Self::Remote(client) => Ok(client.profiles()?),
+        }
+    }
+
+    /// The profile of this name.
+    pub(crate) fn profile(&self, short_name: &str) -> anyhow::Result<Profile> {
+        match self {
+            Self::Local(app) => Ok(app.profile(short_name)?.into()),
+            Self::Remote(client) => Ok(client.profile(short_name)?),
+        }
+    }
+
+    /// Removes a profile that no user has.
+    pub(crate) fn remove_profile(&self, short_name: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Local(app) => Ok(app.remove_profile(short_name)?),
+            Self::Remote(client) => Ok(client.remove_profile(short_name)?),
+        }
+    }
+
+    /// Saves a filter under a name; gives it, and the one that it replaces.
+    pub(crate) fn save_filter(&self, name: &str, text: &str) -> anyhow::Result<(Filter, Option<Filter>)> {
+        match self {
+            Self::Local(app) => {
+                let (new, old) = app.save_filter(name, text)?;
+                Ok((new.into(), old.map(Filter::from)))
+            }
+            Self::Remote(client) => Ok(client.save_filter(name, text)?),
+        }
+    }
+
+    /// The filter that is saved under this name.
+    pub(crate) fn filter(&self, name: &str) -> anyhow::Result<Filter> {
+        match self {
+            Self::Local(app) => Ok(app.saved_filter(name)?.into()),
+            Self::Remote(client) => Ok(client.filter(name)?),
+        }
+    }
+
+    /// Lists the saved filters.
+    pub(crate) fn filters(&self) -> anyhow::Result<Vec<Filter>> {
+        match self {
+            Self::Local(app) => Ok(app.saved_filters()?.into_iter().map(Filter::from).collect()),
+            Self::Remote(client) => Ok(client.filters()?),
+        }
+    }
+
+    /// Removes a saved filter.
+    pub(crate) fn remove_filter(&self, name: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Local(app) => Ok(app.remove_filter(name)?),
+            Self::Remote(client) => Ok(client.remove_filter(name)?),
+        }
+    }
+}

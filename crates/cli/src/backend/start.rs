@@ -1,0 +1,359 @@
+//! Runs, as they are created. A server freezes the list and keeps the run waiting; the administrator at the terminal is
+//! asked with the number of its targets, and with that number it is started. Then it is followed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rollcall_api::{
+    Application, NewRun, OfRun, Outcome, Resuming, Retrying, RowsOf, Run, Targets, Undoing, Which,
+};
+use rollcall_app::runs::{
+    Again, ApplyRequest, Choice, Engine, Observer, Progress, Request, ResumeRequest, RetryRequest, Script,
+    Stop, Terms, TrialRequest, UndoRequest,
+};
+use rollcall_app::{App, AppError, UserSelection, wire};
+use rollcall_client::{Client, Error};
+use rollcall_domain::{self as domain, Mode, Refusal, RunId};
+use serde_json::Value;
+
+use super::Backend;
+use super::follow::{follow, see_to_its_end};
+
+/// The administrator at the terminal, while a run is created and executed.
+pub(crate) trait RunObserver {
+    /// Whether the run, whose list is frozen, may write.
+    fn confirm(&mut self, run: &Run) -> bool;
+
+    /// The run is executed from now on.
+    fn begins(&mut self, run: &Run);
+
+    /// The counts of the run have changed.
+    fn progress(&mut self, progress: Progress);
+}
+
+/// Passes on what a run in this process does.
+struct LocalObserver<'a>(&'a mut dyn RunObserver);
+
+/// A run that has just been created: its columns and whether it is held are what a question needs.
+fn started(run: &domain::Run) -> Run {
+    let standing = rollcall_api::Standing {
+        columns: run.columns.clone(),
+        held: run.is_held(),
+        confirmed: run.confirmed,
+        ..rollcall_api::Standing::default()
+    };
+    Run { standing: Some(standing), ..Run::from(run) }
+}
+
+impl Observer for LocalObserver<'_> {
+    fn confirm(&mut self, run: &domain::Run) -> bool {
+        self.0.confirm(&started(run))
+    }
+
+    fn begins(&mut self, run: &domain::Run) {
+        self.0.begins(&started(run));
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.0.progress(progress);
+    }
+}
+
+/// The run that is wanted, on whichever backend.
+pub(crate) struct Wanted {
+    pub(crate) script: Script,
+    pub(crate) mode: Mode,
+    pub(crate) report: bool,
+    pub(crate) list: Listed,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) engine: Engine,
+    pub(crate) terms: Terms,
+}
+
+/// The users that a run is wanted for.
+pub(crate) enum Listed {
+    /// As they are chosen on every backend.
+    Chosen(Choice),
+    /// The rows of a file that a server has.
+    Sent(RowsOf),
+}
+
+impl Backend {
+    /// Runs a script over the users that are wanted.
+    pub(crate) fn run_script(
+        &self,
+        wanted: Wanted,
+        stop: &Stop,
+        observer: &mut dyn RunObserver,
+    ) -> anyhow::Result<Run> {
+        let Wanted { script, mode, report, list, params, engine, terms } = wanted;
+        match (self, list) {
+            (Self::Local(app), Listed::Chosen(choice)) => {
+                let request = Request { script, mode, report, choice, params, engine, terms };
+                done(app, app.run(&request, stop, &mut LocalObserver(observer)))
+            }
+            (Self::Local(_), Listed::Sent(_)) => {
+                anyhow::bail!("the file was sent to a server, which is not asked")
+            }
+            (Self::Remote(client), list) => {
+                let wanted = Wanted { script, mode, report, list, params, engine, terms };
+                run_remotely(client, wanted, stop, observer)
+            }
+        }
+    }
+
+    /// Writes what preview `id` has planned.
+    pub(crate) fn apply_preview(
+        &self,
+        id: RunId,
+        request: &ApplyRequest,
+        stop: &Stop,
+        observer: &mut dyn RunObserver,
+    ) -> anyhow::Result<Run> {
+        let client = match self {
+            Self::Local(app) => {
+                return done(app, app.apply_preview(id, request, stop, &mut LocalObserver(observer)));
+            }
+            Self::Remote(client) => client,
+        };
+        let ApplyRequest { plan, terms } = request;
+        let body = Application {
+            plan: plan.clone(),
+            brakes: terms.brakes.into(),
+            canary: terms.canary,
+            hold: waits(*terms, Mode::Apply),
+        };
+        let created = created(client.apply_preview(id, &body, stop))?;
+        conduct(client, &created, Mode::Apply, *terms, stop, observer)
+    }
+
+    /// Undoes what run `id` has changed.
+    pub(crate) fn undo(
+        &self,
+        id: RunId,
+        request: &UndoRequest,
+        stop: &Stop,
+        observer: &mut dyn RunObserver,
+    ) -> anyhow::Result<Run> {
+        let client = match self {
+            Self::Local(app) => return done(app, app.undo(id, request, stop, &mut LocalObserver(observer))),
+            Self::Remote(client) => client,
+        };
+        let UndoRequest { mode, user, terms } = request;
+        let body = Undoing {
+            mode: *mode,
+            user: user.clone(),
+            brakes: terms.brakes.into(),
+            canary: terms.canary,
+            hold: waits(*terms, *mode),
+        };
+        conduct(client, &created(client.undo_run(id, &body, stop))?, *mode, *terms, stop, observer)
+    }
+
+    /// Executes run `id` again for some of its targets, as a new run.
+    pub(crate) fn retry(
+        &self,
+        id: RunId,
+        request: &RetryRequest,
+        stop: &Stop,
+        observer: &mut dyn RunObserver,
+    ) -> anyhow::Result<Run> {
+        let client = match self {
+            Self::Local(app) => return done(app, app.retry(id, request, stop, &mut LocalObserver(observer))),
+            Self::Remote(client) => client,
+        };
+        let RetryRequest { again, preview, time_limit, terms, .. } = request;
+        let mode = if *preview { Mode::Preview } else { client.run(id)?.mode };
+        let body = Retrying {
+            which: match again {
+                Again::Failed => Which::Failed,
+                Again::Conflicts => Which::Conflicts,
+                Again::NotRun => Which::NotRun,
+            },
+            preview: *preview,
+            brakes: terms.brakes.into(),
+            canary: terms.canary,
+            hold: waits(*terms, mode),
+            time_limit: time_limit.as_ref().map(Duration::as_secs_f64),
+        };
+        conduct(client, &created(client.retry_run(id, &body, stop))?, mode, *terms, stop, observer)
+    }
+
+    /// Resumes run `id`, which was interrupted or has stopped.
+    pub(crate) fn resume(
+        &self,
+        id: RunId,
+        request: &ResumeRequest,
+        stop: &Stop,
+        observer: &mut dyn RunObserver,
+    ) -> anyhow::Result<Run> {
+        let client = match self {
+            Self::Local(app) => {
+                return done(app, app.resume(id, request, stop, &mut LocalObserver(observer)));
+            }
+            Self::Remote(client) => client,
+        };
+        let run = client.run(id)?;
+        let confirmed = run.standing.as_ref().is_some_and(|standing| standing.confirmed);
+        let unasked = !confirmed && run.mode == Mode::Apply && !request.confirmed;
+        if unasked && !observer.confirm(&run) {
+            return Ok(run);
+        }
+        let body = Resuming {
+            brakes: request.brakes.into(),
+            time_limit: request.time_limit.as_ref().map(Duration::as_secs_f64),
+        };
+        let resumed = client.resume_run(id, &body)?;
+        if request.queue { Ok(resumed) } else { see_to_its_end(client, id, stop, observer) }
+    }
+
+    /// Follows run `id` until it ends, or `stop` is set: that ends the following, not the run.
+    pub(crate) fn watch(
+        &self,
+        id: RunId,
+        stop: &Stop,
+        observer: &mut dyn RunObserver,
+    ) -> anyhow::Result<Run> {
+        match self {
+            Self::Local(app) => done(app, app.watch(id, stop, &mut LocalObserver(observer))),
+            Self::Remote(client) => follow(client, id, stop, observer),
+        }
+    }
+
+    /// Tests a script on one user, and keeps nothing of it.
+    pub(crate) fn test_script(&self, request: &TrialRequest) -> anyhow::Result<Outcome> {
+        let TrialRequest { script, username, params, row, engine } = request;
+        let columns: Vec<_> = row.iter().map(|(column, _)| column.clone()).collect();
+        let client = match self {
+            Self::Local(app) => {
+                let tested = app.try_script(request)?;
+                let micros = Some(tested.micros);
+                return Ok(Outcome { micros, ..Outcome::of(tested, Some(&columns)) });
+            }
+            Self::Remote(client) => client,
+        };
+        let mut sorted: Vec<_> = columns.iter().collect();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find_map(|two| (two[0] == two[1]).then_some(two[0])) {
+            return Err(Refusal::new(format!("the row has the column {twice:?} twice")).into());
+        }
+        let (name, source) = named(script);
+        let cells: BTreeMap<_, _> = row.iter().cloned().collect();
+        let limit = engine.limits.time.as_secs_f64();
+        let tested = client.test_script(&name, source.as_deref(), username, &typed(params), &cells, limit)?;
+        // In the order in which the cells were typed: a server knows none.
+        let cells = row.iter().map(|(_, cell)| cell.clone()).collect();
+        let row = (!columns.is_empty()).then_some(rollcall_api::Row { columns, cells });
+        Ok(Outcome { row, ..tested })
+    }
+}
+
+/// A run of this process that has ended, as the API has it.
+fn done(app: &App, run: Result<domain::Run, AppError>) -> anyhow::Result<Run> {
+    Ok(wire::describe_run(app, &run?)?)
+}
+
+/// A run that was created by a server, or what to do if that is not known.
+fn created(run: Result<Run, Error>) -> anyhow::Result<Run> {
+    run.map_err(|error| match &error {
+        Error::Unreachable(away) if away.may_have_arrived() => anyhow::Error::from(error)
+            .context("whether the run was made is not known: 'rollcall runs list' tells it"),
+        _ => error.into(),
+    })
+}
+
+/// Whether a run waits on the server: as it was asked for, or for the administrator at the terminal.
+fn waits(terms: Terms, mode: Mode) -> bool {
+    terms.hold || asks(terms, mode)
+}
+
+fn asks(terms: Terms, mode: Mode) -> bool {
+    !terms.hold && !terms.confirmed && mode == Mode::Apply
+}
+
+/// The name of a script for a server: a saved one with its version, another one with its text.
+fn named(script: &Script) -> (String, Option<String>) {
+    match script.version {
+        Some(version) => (format!("{}@{version}", script.name), None),
+        None => (script.name.clone(), Some(script.source.clone())),
+    }
+}
+
+fn typed(params: &[(String, String)]) -> BTreeMap<String, Value> {
+    params.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect()
+}
+
+fn run_remotely(
+    client: &Client,
+    wanted: Wanted,
+    stop: &Stop,
+    observer: &mut dyn RunObserver,
+) -> anyhow::Result<Run> {
+    let (script, source) = named(&wanted.script);
+    let mut upload = None;
+    let targets = match wanted.list {
+        Listed::Chosen(Choice::Users(selection)) if selection.is_everyone() => {
+            Targets { all: Some(true), ..Targets::default() }
+        }
+        Listed::Chosen(Choice::Users(UserSelection { search, filter, .. })) => {
+            let some = |text: String| (!text.is_empty()).then_some(text);
+            Targets { filter: some(filter), search: some(search), ..Targets::default() }
+        }
+        Listed::Chosen(Choice::Outcomes(run, outcome)) => {
+            let outcome = outcome.map(|outcome| outcome.name().to_owned());
+            Targets { run: Some(OfRun { run, outcome }), ..Targets::default() }
+        }
+        Listed::Chosen(Choice::Rows(_) | Choice::Retry(_)) => {
+            anyhow::bail!("a server reads the rows of a file itself")
+        }
+        Listed::Sent(rows) => {
+            upload = Some(rows.upload);
+            Targets { rows: Some(rows), ..Targets::default() }
+        }
+    };
+    let Wanted { mode, terms, .. } = wanted;
+    let body = NewRun {
+        script,
+        source,
+        targets,
+        mode,
+        report: wanted.report,
+        params: typed(&wanted.params),
+        strict: terms.strict,
+        brakes: terms.brakes.into(),
+        canary: terms.canary,
+        hold: waits(terms, mode),
+        time_limit: Some(wanted.engine.limits.time.as_secs_f64()),
+    };
+    let run = created(client.create_run(&body, stop));
+    // The run has all that it needs of it. If it stays, the server removes it in a day.
+    if let Some(upload) = upload {
+        drop(client.remove_upload(upload));
+    }
+    conduct(client, &run?, mode, terms, stop, observer)
+}
+
+/// Asks about a run that was created, where that is needed, and follows it unless it is left to workers.
+fn conduct(
+    client: &Client,
+    run: &Run,
+    mode: Mode,
+    terms: Terms,
+    stop: &Stop,
+    observer: &mut dyn RunObserver,
+) -> anyhow::Result<Run> {
+    if asks(terms, mode) {
+        if !observer.confirm(run) {
+            return Ok(client.cancel_run(run.run)?);
+        }
+        if let Err(error) = client.start_run(run.run, run.targets) {
+            // Nobody waits for it now; why it cannot be started is what matters.
+            drop(client.cancel_run(run.run));
+            return Err(error.into());
+        }
+    }
+    if terms.hold || terms.queue {
+        return Ok(client.run(run.run)?);
+    }
+    see_to_its_end(client, run.run, stop, observer)
+}

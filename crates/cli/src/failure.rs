@@ -1,0 +1,85 @@
+//! Exit statuses. 0: done. 3: done, but some targets failed, timed out or conflicted. 2: the command cannot be
+//! understood. 1: anything else, stopped and cancelled runs too.
+
+use std::borrow::Cow;
+use std::process::ExitCode;
+
+use rollcall_app::database::StoreError;
+use rollcall_app::{AppError, NAME_ENCODING, TableError};
+use rollcall_client::{Error, Refused};
+use rollcall_domain::Refusal;
+
+use crate::style;
+
+/// Done, but not for every target.
+pub(crate) const SOME_FAILED: u8 = 3;
+
+/// The command line says something that cannot be meant; the message says what to write instead.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::error::Error for Usage {}
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Tells why a command failed, and the exit status that says so.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let (red, reset) = (style::BAD.render(), style::BAD.render_reset());
+    style::tell(format_args!("{red}error:{reset} {}", told(error)));
+    ExitCode::from(if is_usage(error) { 2 } else { 1 })
+}
+
+/// The error with all that led to it, and what the command line can do about it.
+fn told(error: &anyhow::Error) -> String {
+    let told = format!("{error:#}");
+    let more = |plain: String, more: String| told.replacen(&plain, &more, 1);
+    if let Some(known) = error.downcast_ref::<AppError>() {
+        return more(known.to_string(), known.on_the_command_line());
+    }
+    match error.downcast_ref::<Refusal>() {
+        Some(known) => more(known.to_string(), known.on_the_command_line()),
+        None => told,
+    }
+}
+
+/// A fault of a file, with the option that does something about it.
+pub(crate) fn with_option(fault: &str) -> Cow<'_, str> {
+    if fault.ends_with(NAME_ENCODING) { format!("{fault} with --encoding").into() } else { fault.into() }
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>()
+        || matches!(error.downcast_ref(), Some(Error::Usage(_)))
+        || error.downcast_ref().and_then(Error::refused).is_some_and(Refused::is_usage)
+        || matches!(
+            error.downcast_ref(),
+            Some(
+                AppError::Filter(_)
+                    | AppError::NoSuchFilter(_)
+                    | AppError::Params(_)
+                    | AppError::Key(_)
+                    | AppError::Table { error: TableError::Hidden { .. }, .. }
+            )
+        )
+        || matches!(error.downcast_ref(), Some(StoreError::Location(_)))
+}
+
+/// Lets a closed pipe be: whoever reads has seen enough, as in `rollcall users list | head`. For what is printed after
+/// work that has an exit status of its own.
+pub(crate) fn unless_closed_pipe(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    printed.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,66 @@
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use rollcall_app::database::Location;
+use rollcall_app::radius::TakeOver;
+
+use super::Context;
+use crate::style::tell;
+use rollcall_domain::counted;
+
+/// Other systems that users can come from; a CSV file is for 'rollcall users import'.
+#[derive(Debug, Subcommand)]
+pub(super) enum Import {
+    /// The users, groups, attributes and passwords of a FreeRADIUS with a database of its own, and daloRADIUS's userinfo
+    #[command(
+        after_help = "Groups become profiles, rows of radreply attributes, those of radcheck check attributes, the password or \
+                      the expiration; 'Auth-Type := Reject' makes a user inactive. Everything that cannot be carried over is \
+                      told on standard error, and all else is. The other database is only read; radacct and radpostauth stay \
+                      there.\n\n\
+                      Example:\n  rollcall import freeradius --from postgres://radius@localhost/radius --dry-run"
+    )]
+    Freeradius {
+        /// The database: sqlite:PATH or postgres://USER@HOST/DATABASE
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// The organization that the users belong to; it is made if there is none
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        organization: String,
+        /// Only tell what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+impl Import {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let Self::Freeradius { from, organization, dry_run } = self;
+        let app = context.app()?;
+        let from: Location = from.parse()?;
+        let wanted = TakeOver { from: &from, organization: &organization, rehearse: dry_run };
+        let mut told: u64 = 0;
+        let done = app.take_over_freeradius(wanted, &mut |what, why| {
+            told += 1;
+            tell(format_args!("{what}: {why}"));
+        })?;
+        for (column, users) in &done.without_place {
+            tell(format_args!(
+                "userinfo.{column} has no place here: {} had something there",
+                counted(*users, "user")
+            ));
+        }
+        let left_out = match done.left_out {
+            0 => String::new(),
+            left_out => format!(", {} left out", counted(left_out, "user")),
+        };
+        let would = if dry_run { "would be " } else { "" };
+        tell(format_args!(
+            "{} with {} and {} {would}taken over{left_out}; {} above",
+            counted(done.users, "user"),
+            counted(done.passwords, "password"),
+            counted(done.profiles, "profile"),
+            counted(told, "remark")
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,99 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_api::Pruned;
+use rollcall_app::Age;
+use rollcall_app::radius::Past;
+use rollcall_app::runs::Stop;
+use rollcall_domain::Refusal;
+
+use super::terminal::heed_signals;
+use super::{Context, confirm};
+use crate::failure::Usage;
+use crate::output::print_json;
+use crate::progress::Meter;
+use crate::style::tell;
+use rollcall_domain::counted;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rollcall prune --older-than 90d\n  rollcall settings set prune_after 90d && rollcall prune\n\n\
+                  Runs stay, with their counts; what each did to whom goes, so it can no longer be undone, and so does what edits by hand \
+                  have changed. Runs that can still go on \
+                  stay whole, as does what they need. What FreeRADIUS has written goes by the settings prune_logins_after and \
+                  prune_accounting_after. The file does not shrink: its room is used again."
+)]
+pub(super) struct Prune {
+    /// How long ago a run must have ended, such as 90d, 8w or 12h [default: the setting prune_after]
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<Age>,
+    /// Remove by '--older-than' without asking; required without a terminal
+    #[arg(long, requires = "older_than")]
+    yes: bool,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+fn age(text: &str) -> Result<Age, String> {
+    text.parse().map_err(|error: Refusal| error.to_string())
+}
+
+/// Tells what is gone of what FreeRADIUS has written.
+pub(super) fn tell_of_past(pruned: &Pruned) {
+    if pruned.logins > 0 || pruned.sessions > 0 {
+        let (logins, sessions) = (counted(pruned.logins, "login"), counted(pruned.sessions, "session"));
+        tell(format_args!("{logins} and {sessions} removed, as their settings want"));
+    }
+}
+
+impl Prune {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let backend = context.backend()?;
+        let age = match self.older_than {
+            None => backend.prune_after()?,
+            age => age,
+        };
+        if age.is_none() && backend.kept_past(Past::Logins)?.or(backend.kept_past(Past::Sessions)?).is_none()
+        {
+            let how =
+                "say how old: --older-than 90d, or for good with 'rollcall settings set prune_after 90d'";
+            return Err(Usage(how.to_owned()).into());
+        }
+        // A setting was meant when it was set.
+        if let Some(age) = self.older_than
+            && !confirm(
+                self.yes,
+                "pruning with --older-than",
+                &format!(
+                    "Remove what runs and edits by hand did over {age} ago, so that nobody can take it back?"
+                ),
+            )?
+        {
+            return Ok(ExitCode::FAILURE);
+        }
+        let stop = Stop::default();
+        if !backend.is_remote() {
+            heed_signals(&stop)?;
+        }
+        let mut meter = Meter::counting("removing");
+        let pruned = backend.prune(age, &stop, |rows| meter.count(rows))?;
+        drop(meter);
+        if self.json {
+            print_json(&pruned)?;
+        } else {
+            if age.is_some() {
+                let runs = counted(pruned.runs, "run");
+                tell(format_args!("{runs} pruned: {} removed", counted(pruned.rows, "row")));
+            }
+            tell_of_past(&pruned);
+            if pruned.kept > 0 {
+                let kept = counted(pruned.kept, "older run");
+                tell(format_args!(
+                    "{kept} kept: they can still go on, or have ended since ('rollcall runs list')"
+                ));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

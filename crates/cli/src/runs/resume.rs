@@ -1,0 +1,54 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use rollcall_app::runs::ResumeRequest;
+use rollcall_domain::Mode;
+
+use super::{Context, RunName};
+use crate::EngineArgs;
+use crate::terminal::{Answer, BrakeArgs, Terminal, finish};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rollcall runs resume 8\n  rollcall runs resume 8 --max-failures 5000\n\n\
+                  It goes on with the first target that has no outcome. Brakes that have stopped it start to count anew."
+)]
+pub(crate) struct Resume {
+    /// The run's number, or latest
+    run: RunName,
+    /// Leave the run to workers ('rollcall worker'), and do not wait for it
+    #[arg(long, help_heading = "Execution")]
+    queue: bool,
+    #[command(flatten)]
+    answer: Answer,
+    #[command(flatten)]
+    brakes: BrakeArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+impl Resume {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let backend = context.backend()?;
+        let number = self.run.find_to_act(&backend)?;
+        self.engine.check(&backend)?;
+        let run = backend.run(number)?;
+        let confirmed = run.standing.as_ref().is_some_and(|standing| standing.confirmed);
+        if run.mode == Mode::Apply && !confirmed {
+            self.answer.check(&format!("nobody has said yes to run {} yet: going on with it", run.run))?;
+        }
+        let request = ResumeRequest {
+            time_limit: self.engine.time_limit,
+            engine: self.engine.engine(),
+            brakes: self.brakes.brakes(),
+            confirmed: self.answer.yes,
+            queue: self.queue,
+        };
+        let mut terminal = match run.applies.filter(|_| !confirmed && !self.answer.yes) {
+            Some(preview) => Terminal::about_plan(&backend, preview)?,
+            None => Terminal::new(),
+        };
+        let run = backend.resume(number, &request, &terminal.stop(), &mut terminal)?;
+        finish(&backend, &run, &self.answer, &context.hints())
+    }
+}

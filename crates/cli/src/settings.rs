@@ -1,0 +1,169 @@
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+use rollcall_app::Age;
+use rollcall_app::radius::Past;
+use rollcall_domain::{Above, Refusal, Zone};
+use serde::Serialize;
+
+use super::Context;
+use crate::backend::Backend;
+use crate::failure::Usage;
+use crate::output::{Format, Listing};
+use crate::style::tell;
+use rollcall_domain::counted;
+
+#[derive(Debug, Subcommand)]
+#[command(
+    after_help = "Examples:\n  rollcall settings set prune_after 90d\n  rollcall settings set four_eyes_above 1000\n  rollcall settings set time_zone Europe/Berlin"
+)]
+pub(super) enum Settings {
+    /// List every setting
+    List {
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Set one
+    Set {
+        /// Which
+        name: Setting,
+        /// The value
+        value: String,
+    },
+    /// Go back to how it is without being set
+    Unset {
+        /// Which
+        name: Setting,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Setting {
+    /// The age at which outcomes and journals are removed, such as 90d; without it they stay
+    #[value(name = "prune_after")]
+    PruneAfter,
+    /// Above how many targets a run takes the approval of a second administrator; without it none does
+    #[value(name = "four_eyes_above")]
+    FourEyesAbove,
+    /// Whether attributes that FreeRADIUS would reject a user for are refused, instead of warned of: yes or no
+    #[value(name = "strict_attributes")]
+    StrictAttributes,
+    /// The time zone that dates without one are in, and that moments are shown in: an IANA name such as Europe/Berlin; UTC
+    /// without it
+    #[value(name = "time_zone")]
+    TimeZone,
+    /// The age at which what FreeRADIUS has answered is removed, such as 1y; without it that stays, as last_login always does
+    #[value(name = "prune_logins_after")]
+    PruneLoginsAfter,
+    /// The age at which sessions that have ended are removed, such as 1y; without it they stay
+    #[value(name = "prune_accounting_after")]
+    PruneAccountingAfter,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    name: &'static str,
+    value: Option<String>,
+}
+
+/// Every setting, with what it is set to.
+fn all(backend: &Backend) -> anyhow::Result<[Shown; 6]> {
+    let kept = |past: Past| -> anyhow::Result<Shown> {
+        Ok(Shown { name: past.setting(), value: backend.kept_past(past)?.map(|age| age.to_string()) })
+    };
+    Ok([
+        Shown { name: "prune_after", value: backend.prune_after()?.map(|age| age.to_string()) },
+        Shown { name: "four_eyes_above", value: backend.four_eyes_above()?.map(|above| above.to_string()) },
+        Shown { name: "strict_attributes", value: backend.is_strict()?.then(|| "yes".to_owned()) },
+        Shown { name: "time_zone", value: backend.time_zone()?.map(|zone| zone.name().to_owned()) },
+        kept(Past::Logins)?,
+        kept(Past::Sessions)?,
+    ])
+}
+
+fn keep(backend: &Backend, past: Past, value: &str, what: &str) -> anyhow::Result<()> {
+    let age: Age = value.parse().map_err(|error: Refusal| Usage(error.to_string()))?;
+    backend.set_kept_past(past, Some(age))?;
+    tell(format_args!(
+        "'rollcall prune', and a server or worker every hour, now removes {what} over {age} ago"
+    ));
+    Ok(())
+}
+
+fn set(backend: &Backend, name: Setting, value: &str) -> anyhow::Result<()> {
+    let wrong = |error: Refusal| Usage(error.to_string());
+    match name {
+        Setting::PruneAfter => {
+            let age: Age = value.parse().map_err(wrong)?;
+            backend.set_prune_after(Some(age))?;
+            tell(format_args!(
+                "'rollcall prune', and a server or worker every hour, now removes what ended over {age} ago"
+            ));
+        }
+        Setting::PruneLoginsAfter => keep(backend, Past::Logins, value, "logins")?,
+        Setting::PruneAccountingAfter => keep(backend, Past::Sessions, value, "sessions that ended")?,
+        Setting::FourEyesAbove => {
+            let above: Above = value.parse().map_err(wrong)?;
+            backend.set_four_eyes_above(Some(above))?;
+            tell(format_args!(
+                "a run that writes for more than {} now takes the approval of a second administrator",
+                counted(above.targets(), "target")
+            ));
+        }
+        Setting::TimeZone => {
+            let zone: Zone = value.parse().map_err(wrong)?;
+            backend.set_time_zone(Some(&zone))?;
+            tell(format_args!(
+                "dates are now read and shown in {}, wherever no other zone is chosen",
+                zone.name()
+            ));
+        }
+        Setting::StrictAttributes => {
+            let strict = match value {
+                "yes" => true,
+                "no" => false,
+                _ => return Err(Usage(format!("{value:?} is neither yes nor no")).into()),
+            };
+            backend.set_strict(strict)?;
+            let how = if strict { "refused" } else { "warned of" };
+            tell(format_args!("what FreeRADIUS would reject a user for is now {how}"));
+        }
+    }
+    Ok(())
+}
+
+impl Settings {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let backend = context.backend()?;
+        let unset = match self {
+            Self::Unset { name } => name.to_possible_value().map(|name| name.get_name().to_owned()),
+            Self::List { .. } | Self::Set { .. } => None,
+        };
+        match self {
+            Self::List { format } => {
+                let mut listing = Listing::new(format, &["name", "value"])?;
+                for shown in all(&backend)? {
+                    let unset = if matches!(format, Format::Table) { "not set" } else { "" };
+                    let value = || shown.value.clone().unwrap_or_else(|| unset.to_owned());
+                    let cells = || vec![shown.name.to_owned(), value()];
+                    listing.push(cells, &shown)?;
+                }
+                listing.finish()?;
+            }
+            Self::Set { name, value } => set(&backend, name, &value)?,
+            Self::Unset { name: Setting::PruneAfter } => backend.set_prune_after(None)?,
+            Self::Unset { name: Setting::PruneLoginsAfter } => backend.set_kept_past(Past::Logins, None)?,
+            Self::Unset { name: Setting::PruneAccountingAfter } => {
+                backend.set_kept_past(Past::Sessions, None)?;
+            }
+            Self::Unset { name: Setting::TimeZone } => backend.set_time_zone(None)?,
+            Self::Unset { name: Setting::StrictAttributes } => backend.set_strict(false)?,
+            Self::Unset { name: Setting::FourEyesAbove } => backend.set_four_eyes_above(None)?,
+        }
+        if let Some(name) = unset {
+            tell(format_args!("{name} is not set any more"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,158 @@
+//! Who works with Rollcall, and what they may do.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::http::StatusCode;
+use rollcall_app::{App, AppError};
+use rollcall_domain::{self as domain, Secret};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::Caller;
+use crate::blocking;
+use crate::extract::{Body, Path, Query};
+use crate::problem::Problem;
+use crate::shared::listing::Part;
+use crate::shared::organizations;
+use rollcall_api::{self as contract, Administrator, Grant, Page, Removed};
+
+/// An administrator who is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAdministrator {
+    name: String,
+    /// What they may do; more can be granted later.
+    #[serde(default)]
+    grants: Vec<Grant>,
+    /// Without one they cannot sign in yet.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password)]
+    password: Option<String>,
+}
+
+/// What a role may do.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Role {
+    role: &'static str,
+    /// What it may do: `look`, `report`, `execute`, `edit-users`, `edit-scripts`, `administer`.
+    rights: Vec<&'static str>,
+}
+
+/// Which role is to be taken.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Taken {
+    /// `admin`, `operator`, `author` or `read-only`.
+    role: String,
+    /// Where, by name; missing: everywhere.
+    organization: Option<String>,
+}
+
+fn one_of(app: &App, name: &str) -> Result<Administrator, AppError> {
+    Ok(Administrator::of(&app.administrator(name)?, &organizations(app)?))
+}
+
+/// The administrators who can be seen, by number.
+#[utoipa::path(get, path = "/administrators", tag = "administrators", params(Part),
+    responses((status = 200, body = Page<Administrator>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Administrator>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let names = organizations(&app)?;
+        let found = app.administrators_after(wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |each| each.id, |each| Administrator::of(&each, &names)))
+    });
+    Ok(Json(page.await?))
+}
+
+/// Adds an administrator. Nobody can grant what they lack.
+#[utoipa::path(post, path = "/administrators", tag = "administrators", request_body = NewAdministrator,
+    responses((status = 201, body = Administrator)))]
+pub(super) async fn add(
+    Caller(app): Caller,
+    Body(new): Body<NewAdministrator>,
+) -> Result<(StatusCode, Json<Administrator>), Problem> {
+    let added = blocking(move || {
+        let NewAdministrator { name, grants, password } = new;
+        let password = password.map(Secret::new);
+        if let Some(password) = &password {
+            domain::check_password(&name, password)?;
+        }
+        let known = organizations(&app)?;
+        let grants =
+            grants.iter().map(|grant| contract::read(grant, &known)).collect::<Result<Vec<_>, _>>()?;
+        app.add_administrator(&name, &grants)?;
+        if let Some(password) = password {
+            let (credentials, who) = app.credentials_of(&name)?;
+            credentials.set_password(&who, &password, None)?;
+        }
+        one_of(&app, &name)
+    });
+    Ok((StatusCode::CREATED, Json(added.await?)))
+}
+
+/// One administrator.
+#[utoipa::path(get, path = "/administrators/{name}", tag = "administrators", params(("name" = String, Path)),
+    responses((status = 200, body = Administrator)))]
+pub(super) async fn one(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+) -> Result<Json<Administrator>, Problem> {
+    Ok(Json(blocking(move || one_of(&app, &name)).await?))
+}
+
+/// Removes an administrator. What they have done stays theirs; the last Admin cannot be removed.
+#[utoipa::path(delete, path = "/administrators/{name}", tag = "administrators", params(("name" = String, Path)),
+    responses((status = 204)))]
+pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_administrator(&name)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read(grant: &Grant, known: &HashMap<i64, String>) -> Result<domain::Grant, AppError> {
+    Ok(contract::read(grant, known)?)
+}
+
+/// Grants a role to an administrator. Nobody can grant what they lack.
+#[utoipa::path(post, path = "/administrators/{name}/grants", tag = "administrators", params(("name" = String, Path)),
+    request_body = Grant, responses((status = 200, body = Administrator)))]
+pub(super) async fn grant(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    Body(grant): Body<Grant>,
+) -> Result<Json<Administrator>, Problem> {
+    let granted = blocking(move || {
+        app.grant(&name, &read(&grant, &organizations(&app)?)?)?;
+        one_of(&app, &name)
+    });
+    Ok(Json(granted.await?))
+}
+
+/// Takes a role from an administrator, if they have it.
+#[utoipa::path(delete, path = "/administrators/{name}/grants", tag = "administrators",
+    params(("name" = String, Path), Taken), responses((status = 200, body = Removed)))]
+pub(super) async fn revoke(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    Query(taken): Query<Taken>,
+) -> Result<Json<Removed>, Problem> {
+    let grant = Grant { role: taken.role, organization: taken.organization };
+    let removed = blocking(move || app.revoke(&name, &read(&grant, &organizations(&app)?)?)).await?;
+    Ok(Json(Removed { removed }))
+}
+
+/// The roles, and what each may do.
+#[utoipa::path(get, path = "/roles", tag = "administrators", responses((status = 200, body = Page<Role>)))]
+pub(super) async fn roles(_: Caller) -> Json<Page<Role>> {
+    let rights = |role: domain::Role| {
+        let may = |right: &domain::Right| right.roles().any(|able| able == role);
+        domain::Right::ALL.into_iter().filter(may).map(domain::Right::name).collect()
+    };
+    let items = domain::Role::ALL.map(|role| Role { role: role.name(), rights: rights(role) });
+    Json(Page { items: items.into(), next: None })
+}

@@ -1,0 +1,112 @@
+//! The audit log.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::{AuditQuery, Head, Refusal, Timestamp};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::Caller;
+use crate::blocking;
+use crate::extract::{Body, Query};
+use crate::problem::{Fault, Problem};
+use crate::shared::listing as page;
+use crate::stream::{Pieces, Streams};
+use rollcall_api::{Entry, HeadNow, Page, Verdict, write_json};
+
+/// Which rows are wanted: those that satisfy everything that is given.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// By whom: `cli:ACCOUNT`, or the name of an administrator.
+    who: Option<String>,
+    /// What was done, such as `sign-in`, `run-apply` or `grant`.
+    action: Option<String>,
+    /// Not before this moment, such as `2026-11-01` or `2026-11-01T18:30:00Z`.
+    since: Option<String>,
+    /// The oldest rows first, rather than the newest.
+    #[serde(default)]
+    oldest_first: bool,
+    /// The `next` of the part before; missing: the first part.
+    cursor: Option<String>,
+    /// The most rows to be given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+}
+
+/// A head that was kept.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Kept {
+    /// `NUMBER:HASH`. Without one nobody can say whether all of the log was rewritten.
+    head: Option<String>,
+}
+
+fn read<T>(
+    name: &str,
+    text: Option<&str>,
+    read: impl Fn(&str) -> Result<T, Refusal>,
+) -> Result<Option<T>, Problem> {
+    text.map(read).transpose().map_err(|why| Problem::invalid(format!("{name}: {why}")))
+}
+
+/// Rows of the log, newest first unless asked otherwise.
+#[utoipa::path(get, path = "/audit", tag = "audit", params(Wanted), responses((status = 200, body = Page<Entry>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Page<Entry>>, Problem> {
+    let query = AuditQuery {
+        who: wanted.who,
+        action: read("action", wanted.action.as_deref(), str::parse)?,
+        since: read("since", wanted.since.as_deref(), |text| Timestamp::parse(text, app.zone()))?,
+    };
+    let (oldest_first, wanted) =
+        (wanted.oldest_first, page::Wanted::new(wanted.cursor.as_deref(), wanted.limit)?);
+    let page = blocking(move || {
+        let found = match oldest_first {
+            true => app.audit_after(&query, wanted.after, wanted.look_for())?,
+            false => app.audit_before(&query, wanted.after, wanted.look_for())?,
+        };
+        Ok(wanted.page(found, |entry| entry.number, Entry::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// The head of the log, to be kept elsewhere.
+#[utoipa::path(get, path = "/audit/head", tag = "audit", responses((status = 200, body = HeadNow)))]
+pub(super) async fn head(Caller(app): Caller) -> Result<Json<HeadNow>, Problem> {
+    let head = blocking(move || app.audit_head()).await?;
+    Ok(Json(HeadNow { head: head.to_string() }))
+}
+
+/// The whole log, oldest first, a JSON object a line, its head last. That it was taken away is its last row.
+#[utoipa::path(get, path = "/audit.jsonl", tag = "audit",
+    responses((status = 200, content_type = "application/jsonl", body = String)))]
+pub(super) async fn export(Caller(app): Caller, State(streams): State<Streams>) -> Result<Response, Problem> {
+    let write = move |out: &mut Pieces| {
+        let (head, entries) = app.export_audit("the API")?;
+        for entry in entries {
+            write_json(out, &entry?)?;
+        }
+        Ok(write_json(out, &serde_json::json!({ "head": head.to_string() }))?)
+    };
+    streams.answer("application/jsonl", Some("audit.jsonl"), write).await
+}
+
+/// Reads the whole log and says whether it is what was written.
+#[utoipa::path(post, path = "/audit-checks", tag = "audit", request_body = Option<Kept>,
+    responses((status = 200, body = Verdict)))]
+pub(super) async fn check(Caller(app): Caller, Body(kept): Body<Kept>) -> Result<Json<Verdict>, Problem> {
+    let kept = kept.head.as_deref().map(str::parse::<Head>).transpose();
+    let kept =
+        kept.map_err(|why| Problem::invalid(why.to_string()).at(Fault::at("/head", why.to_string())))?;
+    let verdict = blocking(move || {
+        let mut rows = 0;
+        let found = app.verify_audit(kept.as_ref(), |read| rows = read)?;
+        Ok(Verdict::of(rows, &found))
+    });
+    Ok(Json(verdict.await?))
+}

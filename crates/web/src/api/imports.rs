@@ -1,0 +1,162 @@
+//! Users from a file.
+
+use std::io;
+use std::num::NonZeroU64;
+
+use axum::Json;
+use axum::body::Body as Stream;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use rollcall_app::runs::BadRowsFile;
+use rollcall_app::wire;
+use rollcall_app::{App, AppError, FaultyRow, ImportObserver, Table};
+use rollcall_domain::UploadId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::aside;
+use crate::auth::Caller;
+use crate::extract::{Path, Query};
+use crate::problem::{Fault, Problem};
+use crate::shared::files::{Grouped, table_of_upload};
+use crate::spool::{rewound, spool};
+use crate::stream::{Pieces, Streams};
+use rollcall_api::{self as contract, FileFormat, ImportOptions, Imported};
+
+/// Options for reading and importing a file of users.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Form {
+    /// Create organizations that do not exist; otherwise a row that names one is a fault.
+    #[serde(default)]
+    #[param(required = false)]
+    create_organizations: bool,
+    /// The treatment of rows that have the same username; missing: if there are some, nothing is imported.
+    #[param(inline)]
+    duplicates: Option<contract::ImportDuplicates>,
+    /// The file's encoding, such as `windows-1252` or `cp850`; missing: it is detected, like all else.
+    encoding: Option<String>,
+    /// The delimiter between cells: an ASCII character.
+    delimiter: Option<char>,
+    /// The quotation mark around cells.
+    #[param(inline)]
+    quote: Option<contract::Quote>,
+    /// The sheet of an Excel workbook.
+    sheet: Option<String>,
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    header_row: Option<NonZeroU64>,
+    /// Whether hidden rows and columns of an Excel workbook are read or left out; a sheet that has some is
+    /// refused without it.
+    #[param(inline)]
+    hidden: Option<contract::HiddenCells>,
+}
+
+impl Form {
+    fn options(self) -> ImportOptions {
+        let Self { create_organizations, duplicates, encoding, delimiter, quote, sheet, header_row, hidden } =
+            self;
+        let format = FileFormat { encoding, delimiter, quote, sheet, header_row, hidden };
+        ImportOptions { format, create_organizations, duplicates: duplicates.unwrap_or_default() }
+    }
+}
+
+/// Adds the users of a file, CSV or Excel, which is sent as it is: all of them, or none and everything that is wrong,
+/// alike faults together. Its header names fields, `organization`, `password`, `profiles`, `attributes` or
+/// `check_attributes`.
+#[utoipa::path(post, path = "/imports", tag = "users", params(Form),
+    request_body(content = String, content_type = "text/csv"), responses((status = 201, body = Imported)))]
+pub(super) async fn import(
+    Caller(app): Caller,
+    Query(form): Query<Form>,
+    body: Stream,
+) -> Result<(StatusCode, Json<Imported>), Problem> {
+    let file = spool(body).await?;
+    let options = form.options();
+    let work = move || {
+        let file = rewound(file).map_err(|_| Problem::internal())?;
+        let table = Table::from_file(file, &wire::table_options(&options.format)?);
+        let table = table.map_err(|error| AppError::Table { file: SENT.to_owned(), error })?;
+        import_table(&app, table, SENT, &options)
+    };
+    Ok((StatusCode::CREATED, Json(aside(work).await?)))
+}
+
+/// Adds the users of a file that was sent ahead, as an import of the same file does. The file stays.
+#[utoipa::path(post, path = "/uploads/{upload}/imports", tag = "uploads",
+    params(("upload" = i64, Path), Form), responses((status = 201, body = Imported)))]
+pub(super) async fn import_upload(
+    Caller(app): Caller,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<(StatusCode, Json<Imported>), Problem> {
+    let options = form.options();
+    let work = move || {
+        let name = app.find_upload(id)?.name;
+        import_table(&app, table_of_upload(&app, id, &options)?, &name, &options)
+    };
+    Ok((StatusCode::CREATED, Json(aside(work).await?)))
+}
+
+fn import_table(app: &App, table: Table, file: &str, options: &ImportOptions) -> Result<Imported, Problem> {
+    let mut groups = Grouped::default();
+    let done = app.import_users(table, &wire::import_request(&options, file), &mut groups);
+    done.map(Imported::from).map_err(|error| {
+        let problem = Problem::from(error);
+        let faults: Vec<_> = groups.0.groups().iter().map(Fault::from).collect();
+        if faults.is_empty() { problem } else { problem.with(faults) }
+    })
+}
+
+/// The rows of a file of users that cannot be imported, as CSV, each with its line and the reason.
+#[utoipa::path(get, path = "/uploads/{upload}/import-bad-rows.csv", tag = "uploads",
+    params(("upload" = i64, Path), Form),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub(super) async fn bad_rows(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<Response, Problem> {
+    let options = form.options();
+    let table_options = wire::table_options(&options.format)?;
+    let write = move |out: &mut Pieces| {
+        let name = app.find_upload(id)?.name;
+        let table = Table::from_file(app.open_upload(id)?, &table_options)
+            .map_err(|error| AppError::Table { file: name.clone(), error })?;
+        let mut faulty = Faulty { out: Some(out), file: None };
+        match app.check_import(table, &wire::import_request(&options, &name), &mut faulty) {
+            Ok(_) | Err(AppError::BadRows { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(mut file) = faulty.file {
+            file.flush()?;
+        }
+        Ok(())
+    };
+    streams.answer("text/csv; charset=utf-8", Some(&format!("bad-rows-{id}.csv")), write).await
+}
+
+/// The name of a file that was sent with the request, in messages.
+const SENT: &str = "the file";
+
+/// Rows that cannot be imported, on their way to a client.
+struct Faulty<'a> {
+    out: Option<&'a mut Pieces>,
+    file: Option<BadRowsFile<&'a mut Pieces>>,
+}
+
+impl ImportObserver for Faulty<'_> {
+    fn columns(&mut self, columns: &[String], literal: Option<usize>) -> io::Result<()> {
+        let file = self.out.take().map(|out| BadRowsFile::new(columns, out)).transpose()?;
+        self.file = file.map(|file| file.with_literal(literal));
+        Ok(())
+    }
+
+    fn faulty_row(&mut self, row: FaultyRow<'_>) -> io::Result<()> {
+        let FaultyRow { line, cells, reason, unreadable } = row;
+        self.file.as_mut().map_or(Ok(()), |file| file.write(line, cells, reason, unreadable))
+    }
+}

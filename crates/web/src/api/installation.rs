@@ -1,0 +1,154 @@
+//! What holds for all of it.
+
+use axum::Json;
+use axum::http::StatusCode;
+use rollcall_app::radius::Past;
+use rollcall_app::runs::Stop;
+use rollcall_app::{Age, App, AppError};
+use rollcall_domain::{Above, Refusal, Zone};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Caller;
+use crate::blocking;
+use crate::extract::{Body, Path};
+use crate::problem::{Fault, Problem};
+use rollcall_api::{Page, Pruned, Setting, Worker};
+
+/// What a setting is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Value {
+    /// Such as `90d` for `prune_after`, `1000` for `four_eyes_above`, `yes` for `strict_attributes`, or `Europe/Berlin` for `time_zone`.
+    value: String,
+}
+
+/// What is to be pruned.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Older {
+    /// What ended longer ago than this, such as `90d`; missing: the setting `prune_after`. What FreeRADIUS has written goes by
+    /// its own settings.
+    #[serde(default)]
+    older_than: Option<String>,
+}
+
+/// A setting that there is.
+#[derive(Clone, Copy)]
+enum Name {
+    PruneAfter,
+    FourEyesAbove,
+    StrictAttributes,
+    TimeZone,
+    Kept(Past),
+}
+
+impl Name {
+    const ALL: [Self; 6] = [
+        Self::PruneAfter,
+        Self::FourEyesAbove,
+        Self::StrictAttributes,
+        Self::TimeZone,
+        Self::Kept(Past::Logins),
+        Self::Kept(Past::Sessions),
+    ];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::PruneAfter => "prune_after",
+            Self::FourEyesAbove => "four_eyes_above",
+            Self::StrictAttributes => "strict_attributes",
+            Self::TimeZone => "time_zone",
+            Self::Kept(past) => past.setting(),
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, Problem> {
+        let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no setting {text:?}"));
+        Self::ALL.into_iter().find(|name| name.text() == text).ok_or_else(missing)
+    }
+
+    fn get(self, app: &App) -> Result<Setting, AppError> {
+        let value = match self {
+            Self::PruneAfter => app.prune_after()?.map(|age| age.to_string()),
+            Self::FourEyesAbove => app.four_eyes_above()?.map(|above| above.to_string()),
+            Self::StrictAttributes => app.is_strict()?.then(|| "yes".to_owned()),
+            Self::TimeZone => app.time_zone()?.map(|zone| zone.name().to_owned()),
+            Self::Kept(past) => app.kept_past(past)?.map(|age| age.to_string()),
+        };
+        Ok(Setting { name: self.text().to_owned(), value })
+    }
+
+    fn set(self, app: &App, value: Option<&str>) -> Result<Setting, AppError> {
+        match self {
+            Self::PruneAfter => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
+            Self::Kept(past) => app.set_kept_past(past, value.map(str::parse::<Age>).transpose()?)?,
+            Self::FourEyesAbove => app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?,
+            Self::TimeZone => app.set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?,
+            Self::StrictAttributes => app.set_strict(match value {
+                Some("yes") => true,
+                Some("no") | None => false,
+                Some(other) => {
+                    return Err(Refusal::new(format!("{other:?} is neither yes nor no")).into());
+                }
+            })?,
+        }
+        self.get(app)
+    }
+}
+
+/// Every setting.
+#[utoipa::path(get, path = "/settings", tag = "installation", responses((status = 200, body = Page<Setting>)))]
+pub(super) async fn settings(Caller(app): Caller) -> Result<Json<Page<Setting>>, Problem> {
+    let items = blocking(move || Name::ALL.into_iter().map(|name| name.get(&app)).collect()).await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+/// Sets one.
+#[utoipa::path(put, path = "/settings/{name}", tag = "installation", params(("name" = String, Path)),
+    request_body = Value, responses((status = 200, body = Setting)))]
+pub(super) async fn set(
+    Caller(app): Caller,
+    Path(name): Path<String>,
+    Body(new): Body<Value>,
+) -> Result<Json<Setting>, Problem> {
+    let name = Name::read(&name)?;
+    Ok(Json(blocking(move || name.set(&app, Some(&new.value))).await?))
+}
+
+/// Goes back to how it is without being set.
+#[utoipa::path(delete, path = "/settings/{name}", tag = "installation", params(("name" = String, Path)),
+    responses((status = 200, body = Setting)))]
+pub(super) async fn unset(Caller(app): Caller, Path(name): Path<String>) -> Result<Json<Setting>, Problem> {
+    let name = Name::read(&name)?;
+    Ok(Json(blocking(move || name.set(&app, None)).await?))
+}
+
+/// The processes that execute runs.
+#[utoipa::path(get, path = "/workers", tag = "installation", responses((status = 200, body = Page<Worker>)))]
+pub(super) async fn workers(Caller(app): Caller) -> Result<Json<Page<Worker>>, Problem> {
+    let workers = blocking(move || app.workers()).await?;
+    Ok(Json(Page { items: workers.into_iter().map(Worker::from).collect(), next: None }))
+}
+
+/// Removes the outcomes and journals of what ended long ago. What was pruned cannot be taken back any more.
+#[utoipa::path(post, path = "/prune", tag = "installation", request_body = Option<Older>,
+    responses((status = 200, body = Pruned)))]
+pub(super) async fn prune(Caller(app): Caller, Body(older): Body<Older>) -> Result<Json<Pruned>, Problem> {
+    let age = older.older_than.as_deref().map(str::parse::<Age>).transpose();
+    let age = age.map_err(|why: Refusal| {
+        Problem::invalid(why.to_string()).at(Fault::at("/older_than", why.to_string()))
+    })?;
+    let pruned = blocking(move || {
+        let unset = || Refusal::new("say how old: older_than, or the setting prune_after");
+        let age = match age {
+            None => app.prune_after()?,
+            age => age,
+        };
+        if age.is_none() && app.kept_past(Past::Logins)?.or(app.kept_past(Past::Sessions)?).is_none() {
+            return Err(unset().into());
+        }
+        app.prune(age, &Stop::default(), |_| {})
+    });
+    Ok(Json(pruned.await?.into()))
+}

@@ -1,0 +1,171 @@
+//! What happened to the targets of a run.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_app::wire::{self, OutcomeFormat};
+use rollcall_domain::{Outcome, RunId};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::auth::Caller;
+use crate::blocking;
+use crate::extract::{Path, Query};
+use crate::problem::Problem;
+use crate::shared::listing as page;
+use crate::stream::{Pieces, Streams};
+use rollcall_api::{self as api, Group, Page, ResultColumns, Troubles};
+
+/// Which outcomes are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Only these: `changed`, `unchanged`, `skipped`, `failed`, `timed_out`, `conflict` or `not_run`.
+    outcome: Option<String>,
+    /// The `next` of the part before; missing: the first part.
+    cursor: Option<String>,
+    /// The most outcomes to be given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+}
+
+/// Which outcomes are to be taken away.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Taken {
+    /// Only these: `changed`, `unchanged`, `skipped`, `failed`, `timed_out`, `conflict` or `not_run`.
+    outcome: Option<String>,
+    /// In CSV, leave text that a spreadsheet would take for a formula as it is.
+    #[serde(default)]
+    raw: bool,
+}
+
+/// How many groups of changes are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Groups {
+    /// About how many.
+    #[param(minimum = 1, maximum = 2000)]
+    groups: Option<u16>,
+}
+
+fn outcome(name: Option<&str>) -> Result<Option<Outcome>, Problem> {
+    name.map(str::parse)
+        .transpose()
+        .map_err(|why: rollcall_domain::Refusal| Problem::invalid(why.to_string()))
+}
+
+/// A part of the outcomes of a run, in the order of its targets.
+#[utoipa::path(get, path = "/runs/{run}/outcomes", tag = "outcomes", params(("run" = i64, Path), Wanted),
+    responses((status = 200, body = Page<api::Outcome>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Page<api::Outcome>>, Problem> {
+    let kind = outcome(wanted.outcome.as_deref())?;
+    let wanted = page::Wanted::new(wanted.cursor.as_deref(), wanted.limit)?;
+    let page = blocking(move || {
+        let run = app.find_run(run)?;
+        let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |outcome| outcome.target, |outcome| api::Outcome::new(outcome, &run)))
+    });
+    Ok(Json(page.await?))
+}
+
+/// What of a run somebody should look at: warnings, and what failed, timed out or was in conflict, each in groups.
+#[utoipa::path(get, path = "/runs/{run}/troubles", tag = "outcomes", params(("run" = i64, Path)),
+    responses((status = 200, body = Troubles)))]
+pub(super) async fn troubles(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Troubles>, Problem> {
+    Ok(Json(blocking(move || app.troubles(&app.find_run(run)?)).await?.into()))
+}
+
+/// Which results are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Of {
+    /// Those of these: `changed`, `unchanged`, `skipped`, `failed`, `timed_out`, `conflict` or `not_run`.
+    outcome: Option<String>,
+}
+
+/// The names of everything that scripts have left in `result`, in the order in which they first come up.
+#[utoipa::path(get, path = "/runs/{run}/result-columns", tag = "outcomes", params(("run" = i64, Path), Of),
+    responses((status = 200, body = ResultColumns)))]
+pub(super) async fn result_columns(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Query(of): Query<Of>,
+) -> Result<Json<ResultColumns>, Problem> {
+    let kind = outcome(of.outcome.as_deref())?;
+    let columns = blocking(move || app.result_columns(&app.find_run(run)?, kind)).await?;
+    Ok(Json(columns.into()))
+}
+
+/// The changes of a run, grouped by what was changed, the largest group first.
+#[utoipa::path(get, path = "/runs/{run}/changes", tag = "outcomes", params(("run" = i64, Path), Groups),
+    responses((status = 200, body = Page<Group>)))]
+pub(super) async fn changes(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Query(wanted): Query<Groups>,
+) -> Result<Json<Page<Group>>, Problem> {
+    let groups = match wanted.groups.unwrap_or(20) {
+        groups @ 1..=2_000 => usize::from(groups),
+        _ => return Err(Problem::invalid("groups: say how many, 1 to 2000")),
+    };
+    let found = blocking(move || app.histogram(&app.find_run(run)?, groups)).await?;
+    Ok(Json(Page { items: found.into_iter().map(Group::from).collect(), next: None }))
+}
+
+/// The outcomes of a run, a JSON object a line.
+#[utoipa::path(get, path = "/runs/{run}/outcomes.jsonl", tag = "outcomes", params(("run" = i64, Path), Taken),
+    responses((status = 200, content_type = "application/jsonl", body = String)))]
+pub(super) async fn json_lines(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Path(run): Path<RunId>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, Problem> {
+    let kind = outcome(taken.outcome.as_deref())?;
+    let write = move |out: &mut Pieces| {
+        wire::export_outcomes(&app, &app.find_run(run)?, kind, OutcomeFormat::Json, out)
+    };
+    streams.answer("application/jsonl", Some(&format!("run-{run}.jsonl")), write).await
+}
+
+/// The outcomes of a run as CSV; what scripts have left in `result` are columns.
+#[utoipa::path(get, path = "/runs/{run}/outcomes.csv", tag = "outcomes", params(("run" = i64, Path), Taken),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub(super) async fn csv(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Path(run): Path<RunId>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, Problem> {
+    let kind = outcome(taken.outcome.as_deref())?;
+    let format = OutcomeFormat::Csv { raw: taken.raw };
+    let write = move |out: &mut Pieces| wire::export_outcomes(&app, &app.find_run(run)?, kind, format, out);
+    streams.answer("text/csv; charset=utf-8", Some(&format!("run-{run}.csv")), write).await
+}
+
+/// The outcomes of a run as an Excel workbook; what scripts have left in `result` are columns.
+#[utoipa::path(get, path = "/runs/{run}/outcomes.xlsx", tag = "outcomes", params(("run" = i64, Path), Taken),
+    responses((status = 200, body = Vec<u8>,
+        content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
+pub(super) async fn workbook(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Path(run): Path<RunId>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, Problem> {
+    const KIND: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let kind = outcome(taken.outcome.as_deref())?;
+    let write = move |out: &mut Pieces| {
+        wire::export_outcomes(&app, &app.find_run(run)?, kind, OutcomeFormat::Xlsx, out)
+    };
+    streams.answer(KIND, Some(&format!("run-{run}.xlsx")), write).await
+}

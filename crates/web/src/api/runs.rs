@@ -1,0 +1,313 @@
+//! Runs: one script, once for every user on a frozen list. What is started here is executed by the worker of this server
+//! or by others; the answer comes as soon as the list is frozen.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rollcall_app::runs::{
+    Again, ApplyRequest, Choice, Request, ResumeRequest, RetryRequest, Script, Stop, Terms, UndoRequest,
+};
+use rollcall_app::{UserSelection, wire};
+use rollcall_domain::{self as domain, Mode, RequestKey, RunId, RunQuery, RunState};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::PREFIX;
+use super::conditions::Once;
+use crate::auth::Caller;
+use crate::extract::{Body, Path, Query};
+use crate::problem::{Fault, Problem};
+use crate::shared::files::choose;
+use crate::shared::listing as page;
+use crate::shared::runs::{Nobody, engine, saved, seconds};
+use crate::{Server, aside, blocking};
+use rollcall_api::{
+    Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, RowsOf, Run, Targets,
+    Undoing, Which,
+};
+
+/// Which runs are wanted: those that satisfy everything that is given.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Where they stand, such as `running`.
+    state: Option<String>,
+    /// What their script is called.
+    script: Option<String>,
+    /// `preview` or `apply`.
+    #[param(schema_with = rollcall_api::modes)]
+    mode: Option<Mode>,
+    /// Who has started them.
+    administrator: Option<String>,
+    /// The `next` of the part before; missing: the first part.
+    cursor: Option<String>,
+    /// The most runs to be given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+}
+
+/// Runs, newest first.
+#[utoipa::path(get, path = "/runs", tag = "runs", params(Wanted), responses((status = 200, body = Page<Run>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(asked): Query<Wanted>,
+) -> Result<Json<Page<Run>>, Problem> {
+    let Wanted { state, script, mode, administrator, cursor, limit } = asked;
+    let state = state.as_deref().map(RunState::parse).transpose();
+    let state = state.map_err(|why| Problem::invalid(why.to_string()))?;
+    let query = RunQuery { state, script, mode, administrator };
+    let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
+    let page = blocking(move || {
+        let found = app.runs_after(&query, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |run| run.id, Run::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// One run, with who has approved it and what can be done with it.
+#[utoipa::path(get, path = "/runs/{run}", tag = "runs", params(("run" = i64, Path)),
+    responses((status = 200, body = Run)))]
+pub(super) async fn one(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
+    let shown = blocking(move || {
+        let run = app.find_run(run)?;
+        wire::describe_run(&app, &run)
+    });
+    Ok(Json(shown.await?))
+}
+
+/// Freezes the list of targets of a new run and queues it.
+#[utoipa::path(post, path = "/runs", tag = "runs", params(("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")), request_body = NewRun, responses((status = 201, body = Run)))]
+pub(super) async fn start(
+    Caller(app): Caller,
+    State(server): State<Server>,
+    once: Once,
+    Body(new): Body<NewRun>,
+) -> Result<Response, Problem> {
+    let key = once.key(&new)?;
+    let listed = choice(new.targets)?;
+    let params = params(new.params)?;
+    let terms = Terms { strict: new.strict, ..terms(new.brakes, new.canary, new.hold, key)? };
+    let engine = engine(&server, new.time_limit)?;
+    let (name, source, mode, report) = (new.script, new.source, new.mode, new.report);
+    let run = aside(move || {
+        let script = match source {
+            Some(source) => Script { name, version: None, source },
+            None => saved(&app, &name)?,
+        };
+        let choice = match listed {
+            Listed::Known(choice) => choice,
+            Listed::Rows(rows) => Choice::Rows(Box::new(choose(&app, &rows)?)),
+        };
+        let request = Request { script, mode, report, choice, params, engine, terms };
+        Ok(app.run(&request, &Stop::default(), &mut Nobody)?)
+    });
+    made(async {
+        run.await.map_err(|problem| {
+            let rows = |problem: Problem, name: &str| problem.moved(name, &format!("/targets/rows{name}"));
+            let problem = problem.moved("/filter", "/targets/filter");
+            ["/key", "/hidden", "/header_row"].into_iter().fold(problem, rows)
+        })
+    })
+    .await
+}
+
+/// Writes what a preview has planned, without running its script again. Users who were changed since are in conflict and
+/// stay as they are.
+#[utoipa::path(post, path = "/runs/{run}/apply", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
+    request_body = Option<Application>, responses((status = 201, body = Run)))]
+pub(super) async fn apply(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    once: Once,
+    Body(wanted): Body<Application>,
+) -> Result<Response, Problem> {
+    let key = once.key(&wanted)?;
+    let request =
+        ApplyRequest { plan: wanted.plan, terms: terms(wanted.brakes, wanted.canary, wanted.hold, key)? };
+    made(blocking(move || app.apply_preview(run, &request, &Stop::default(), &mut Nobody))).await
+}
+
+/// Takes back what a run has changed, wherever that is still as the run left it. It is a run of its own.
+#[utoipa::path(post, path = "/runs/{run}/undo", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
+    request_body = Option<Undoing>, responses((status = 201, body = Run)))]
+pub(super) async fn undo(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    once: Once,
+    Body(wanted): Body<Undoing>,
+) -> Result<Response, Problem> {
+    let key = once.key(&wanted)?;
+    let terms = terms(wanted.brakes, wanted.canary, wanted.hold, key)?;
+    let request = UndoRequest { mode: wanted.mode, user: wanted.user, terms };
+    made(blocking(move || app.undo(run, &request, &Stop::default(), &mut Nobody))).await
+}
+
+/// Executes a run again for some of its targets, as a new run.
+#[utoipa::path(post, path = "/runs/{run}/retry", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
+    request_body = Retrying, responses((status = 201, body = Run)))]
+pub(super) async fn retry(
+    Caller(app): Caller,
+    State(server): State<Server>,
+    Path(run): Path<RunId>,
+    once: Once,
+    Body(wanted): Body<Retrying>,
+) -> Result<Response, Problem> {
+    let key = once.key(&wanted)?;
+    let request = RetryRequest {
+        again: match wanted.which {
+            Which::Failed => Again::Failed,
+            Which::Conflicts => Again::Conflicts,
+            Which::NotRun => Again::NotRun,
+        },
+        preview: wanted.preview,
+        engine: engine(&server, None)?,
+        time_limit: seconds(wanted.time_limit)?,
+        terms: terms(wanted.brakes, wanted.canary, wanted.hold, key)?,
+    };
+    made(blocking(move || app.retry(run, &request, &Stop::default(), &mut Nobody))).await
+}
+
+/// Lets a run begin that was made with `hold`.
+#[utoipa::path(post, path = "/runs/{run}/begin", tag = "runs", params(("run" = i64, Path)), request_body = Beginning,
+    responses((status = 200, body = Run)))]
+pub(super) async fn begin(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Beginning>,
+) -> Result<Json<Run>, Problem> {
+    Ok(Json(blocking(move || app.begin(run, wanted.targets)).await?.into()))
+}
+
+/// Leaves a run to workers whose process is gone or which has stopped: they go on from its first target without an
+/// outcome.
+#[utoipa::path(post, path = "/runs/{run}/resume", tag = "runs", params(("run" = i64, Path)),
+    request_body = Option<Resuming>, responses((status = 200, body = Run)))]
+pub(super) async fn resume(
+    Caller(app): Caller,
+    State(server): State<Server>,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Resuming>,
+) -> Result<Json<Run>, Problem> {
+    let request = ResumeRequest {
+        engine: engine(&server, None)?,
+        time_limit: seconds(wanted.time_limit)?,
+        brakes: wanted.brakes.into(),
+        confirmed: true,
+        queue: true,
+    };
+    Ok(Json(blocking(move || app.resume(run, &request, &Stop::default(), &mut Nobody)).await?.into()))
+}
+
+/// Ends a run for good. What was written stays written.
+#[utoipa::path(post, path = "/runs/{run}/cancel", tag = "runs", params(("run" = i64, Path)),
+    responses((status = 200, body = Run)))]
+pub(super) async fn cancel(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
+    Ok(Json(blocking(move || app.cancel(run)).await?.into()))
+}
+
+/// Says yes to the plan of a preview that somebody else has made.
+#[utoipa::path(post, path = "/runs/{run}/approve", tag = "runs", params(("run" = i64, Path)), request_body = Option<Plan>,
+    responses((status = 200, body = Run)))]
+pub(super) async fn approve(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+    Body(wanted): Body<Plan>,
+) -> Result<Json<Run>, Problem> {
+    let approved = blocking(move || {
+        app.approve(run, wanted.plan.as_deref(), &mut |_| true)?;
+        let run = app.find_run(run)?;
+        Ok(Run::from(&run).approved(&app.approvals(&run)?))
+    });
+    Ok(Json(approved.await?))
+}
+
+async fn made(run: impl Future<Output = Result<domain::Run, Problem>>) -> Result<Response, Problem> {
+    let run = run.await?;
+    let place = HeaderValue::from_str(&format!("{PREFIX}/runs/{}", run.id));
+    let mut answer = (StatusCode::CREATED, Json(Run::from(run))).into_response();
+    if let Ok(place) = place {
+        answer.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(answer)
+}
+
+/// The users that a run is wanted for, as far as that is known before a file is read.
+enum Listed {
+    Known(Choice),
+    Rows(RowsOf),
+}
+
+fn choice(targets: Targets) -> Result<Listed, Problem> {
+    let choice = match targets {
+        Targets { all: Some(true), filter: None, search: None, run: None, rows: None } => {
+            Choice::Users(UserSelection::default())
+        }
+        Targets { all: None, filter, search, run: None, rows: None }
+            if filter.is_some() || search.is_some() =>
+        {
+            let place = match &filter {
+                Some(filter) if filter.trim().is_empty() => "/targets/filter",
+                _ => "/targets/search",
+            };
+            Choice::Users(
+                UserSelection::asked(filter, search)
+                    .map_err(|why| Problem::invalid(why.to_string()).at(Fault::at(place, why.to_string())))?,
+            )
+        }
+        Targets { all: None, filter: None, search: None, run: None, rows: Some(rows) } => {
+            return Ok(Listed::Rows(rows));
+        }
+        Targets { all: None, filter: None, search: None, run: Some(OfRun { run, outcome }), rows: None } => {
+            let outcome = outcome.as_deref().map(str::parse).transpose();
+            let outcome = outcome.map_err(|why: domain::Refusal| {
+                Problem::invalid(why.to_string()).at(Fault::at("/targets/run/outcome", why.to_string()))
+            })?;
+            Choice::Outcomes(run, outcome)
+        }
+        _ => {
+            let why = "say exactly one of all (true), filter (with or without search), search, rows and run";
+            return Err(Problem::invalid(why).at(Fault::at("/targets", why)));
+        }
+    };
+    Ok(Listed::Known(choice))
+}
+
+/// Parameters as they would be typed.
+pub(super) fn params(given: BTreeMap<String, serde_json::Value>) -> Result<Vec<(String, String)>, Problem> {
+    let (mut params, mut faults) = (Vec::new(), Vec::new());
+    for (name, value) in given {
+        match value {
+            serde_json::Value::Null => {}
+            serde_json::Value::String(text) => params.push((name, text)),
+            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+                params.push((name, value.to_string()));
+            }
+            _ => faults.push(Fault::at(
+                format!("/params/{}", name.replace('~', "~0").replace('/', "~1")),
+                "a parameter is a text, a number, true or false",
+            )),
+        }
+    }
+    match faults.first() {
+        None => Ok(params),
+        Some(first) => Err(Problem::invalid(first.detail.clone()).with(faults)),
+    }
+}
+
+/// Nobody is asked: whoever sends a request has said yes with it.
+fn terms(brakes: Brakes, canary: Option<u64>, hold: bool, key: Option<RequestKey>) -> Result<Terms, Problem> {
+    if canary == Some(0) {
+        let why = "a canary is of at least one target";
+        return Err(Problem::invalid(why).at(Fault::at("/canary", why)));
+    }
+    let brakes = brakes.into();
+    Ok(Terms { brakes, canary, confirmed: true, queue: true, hold, key, strict: false })
+}

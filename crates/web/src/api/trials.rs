@@ -1,0 +1,65 @@
+//! Trying a script on one user.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use rollcall_app::runs::{Script, TrialRequest};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::runs::params;
+use crate::auth::Caller;
+use crate::extract::Body;
+use crate::problem::Problem;
+use crate::shared::runs::{engine, saved};
+use crate::{Server, blocking};
+use rollcall_api::Outcome;
+
+/// A script that is to be tried.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trial {
+    /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, what that is called.
+    script: String,
+    /// The text of a script that is not saved.
+    #[serde(default)]
+    source: Option<String>,
+    /// The name of the user it is tried on.
+    user: String,
+    /// What the script wants to be told.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Object>)]
+    params: BTreeMap<String, serde_json::Value>,
+    /// What the script finds in `row`: column and cell.
+    #[serde(default)]
+    row: BTreeMap<String, String>,
+    /// How many seconds the script may take; missing: 5.
+    #[serde(default)]
+    #[schema(minimum = 0.01, maximum = 3600.0)]
+    time_limit: Option<f64>,
+}
+
+/// Runs a script for one user, as a preview would, and keeps nothing of it.
+#[utoipa::path(post, path = "/trials", tag = "scripts", request_body = Trial,
+    responses((status = 200, body = Outcome)))]
+pub(super) async fn attempt(
+    Caller(app): Caller,
+    State(server): State<Server>,
+    Body(trial): Body<Trial>,
+) -> Result<Json<Outcome>, Problem> {
+    let (params, engine) = (params(trial.params)?, engine(&server, trial.time_limit)?);
+    let Trial { script: name, source, user: username, row, .. } = trial;
+    let columns: Vec<_> = row.keys().cloned().collect();
+    let row = row.into_iter().collect();
+    let tried = blocking(move || {
+        let script = match source {
+            Some(source) => Script { name, version: None, source },
+            None => saved(&app, &name)?,
+        };
+        app.try_script(&TrialRequest { script, username, params, row, engine })
+    });
+    let tried = tried.await?;
+    let micros = Some(tried.micros);
+    Ok(Json(Outcome { micros, ..Outcome::of(tried, Some(&columns)) }))
+}

@@ -1,0 +1,181 @@
+//! Files that are sent ahead of the runs over their rows.
+
+use std::io;
+use std::num::NonZeroU64;
+
+use axum::Json;
+use axum::body::Body as Stream;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use rollcall_app::runs::{BadRow as Bad, BadRowsFile, RowsObserver};
+use rollcall_app::wire;
+use rollcall_domain::UploadId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::auth::Caller;
+use crate::extract::{Path, Query};
+use crate::problem::Problem;
+use crate::shared::files::{Noted, read, request};
+use crate::shared::listing::Part;
+use crate::spool::Incoming;
+use crate::stream::{Pieces, Streams};
+use crate::{aside, blocking};
+use rollcall_api::{self as contract, Page, RowsOf, RowsReport, Upload};
+
+/// What a file is called.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Called {
+    /// As it is told again.
+    name: String,
+}
+
+/// How a file is read; what is not said is found out.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Form {
+    /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
+    /// `obj_id`.
+    key: Option<String>,
+    /// Which rows run where several name one user; missing: all.
+    #[param(inline)]
+    duplicates: Option<contract::Duplicates>,
+    /// The file's encoding, such as `windows-1252` or `cp850`.
+    encoding: Option<String>,
+    /// The ASCII character between cells.
+    delimiter: Option<char>,
+    /// The quotation mark around cells.
+    #[param(inline)]
+    quote: Option<contract::Quote>,
+    /// The sheet of an Excel workbook.
+    sheet: Option<String>,
+    /// The line of the file, or row of the sheet, that names the columns, from 1.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    header_row: Option<NonZeroU64>,
+    /// Whether hidden rows and columns of an Excel workbook are read or left out; a sheet that has some is
+    /// refused without it.
+    #[param(inline)]
+    hidden: Option<contract::HiddenCells>,
+}
+
+impl Form {
+    fn of(self, upload: UploadId) -> RowsOf {
+        let Self { key, duplicates, encoding, delimiter, quote, sheet, header_row, hidden } = self;
+        let duplicates = duplicates.unwrap_or_default();
+        let format = contract::FileFormat { encoding, delimiter, quote, sheet, header_row, hidden };
+        RowsOf { key, duplicates, ..RowsOf::new(upload, format) }
+    }
+}
+
+/// Keeps a file, CSV or Excel, which is sent as it is, for a day after it was last used.
+#[utoipa::path(post, path = "/uploads", tag = "uploads", params(Called),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = Upload)))]
+pub(super) async fn add(
+    Caller(app): Caller,
+    Query(called): Query<Called>,
+    body: Stream,
+) -> Result<(StatusCode, Json<Upload>), Problem> {
+    let mut uploading = blocking(move || app.begin_upload(&called.name)).await?;
+    let mut body = Incoming::new(body);
+    while let Some(piece) = body.next().await? {
+        uploading = blocking(move || {
+            uploading.append(&piece)?;
+            Ok(uploading)
+        })
+        .await?;
+    }
+    let kept = blocking(move || uploading.finish()).await?;
+    Ok((StatusCode::CREATED, Json(kept.into())))
+}
+
+/// The files that are kept, newest first.
+#[utoipa::path(get, path = "/uploads", tag = "uploads", params(Part), responses((status = 200, body = Page<Upload>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Upload>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let found = app.uploads_after(wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |upload| upload.id, Upload::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// One file.
+#[utoipa::path(get, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
+    responses((status = 200, body = Upload)))]
+pub(super) async fn one(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<Json<Upload>, Problem> {
+    Ok(Json(blocking(move || app.find_upload(id)).await?.into()))
+}
+
+/// Removes a file. Runs that were made of it have all that they need.
+#[utoipa::path(delete, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
+    responses((status = 204)))]
+pub(super) async fn remove(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<StatusCode, Problem> {
+    blocking(move || app.remove_upload(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How the rows of a file match the users.
+#[utoipa::path(get, path = "/uploads/{upload}/report", tag = "uploads", params(("upload" = i64, Path), Form),
+    responses((status = 200, body = RowsReport)))]
+pub(super) async fn report(
+    Caller(app): Caller,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<Json<RowsReport>, Problem> {
+    let rows = form.of(id);
+    let report = aside(move || {
+        let mut noted = Noted::default();
+        let read = read(&app, &rows, &mut noted)?;
+        Ok(wire::rows_report(read.report, noted.columns, noted.bad, noted.duplicates))
+    });
+    Ok(Json(report.await?))
+}
+
+/// The rows of a file that cannot be used, as CSV, each with its line and the reason.
+#[utoipa::path(get, path = "/uploads/{upload}/bad-rows.csv", tag = "uploads", params(("upload" = i64, Path), Form),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub(super) async fn bad_rows(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Path(id): Path<UploadId>,
+    Query(form): Query<Form>,
+) -> Result<Response, Problem> {
+    let rows = form.of(id);
+    let options = wire::table_options(&rows.format())?;
+    let write = move |out: &mut Pieces| {
+        let mut written = Written { out: Some(out), file: None };
+        app.read_upload(id, &options, &request(&rows), &mut written)?;
+        if let Some(mut file) = written.file {
+            file.flush()?;
+        }
+        Ok(())
+    };
+    streams.answer("text/csv; charset=utf-8", Some(&format!("bad-rows-{id}.csv")), write).await
+}
+
+/// Bad rows on their way to whoever wants them.
+struct Written<'a> {
+    out: Option<&'a mut Pieces>,
+    file: Option<BadRowsFile<&'a mut Pieces>>,
+}
+
+impl RowsObserver for Written<'_> {
+    fn columns(&mut self, columns: &[String], _: &str) -> io::Result<()> {
+        self.file = self.out.take().map(|out| BadRowsFile::new(columns, out)).transpose()?;
+        Ok(())
+    }
+
+    fn bad_row(&mut self, bad: &Bad<'_>) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| bad.write_to(file))
+    }
+
+    fn progress(&mut self, _: u64) {}
+}

@@ -1,0 +1,248 @@
+//! The subscribers.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use rollcall_app::wire::{self, UserFormat};
+use rollcall_app::{ListKey, UserEdit, UserSelection};
+use rollcall_domain::{OrganizationId, RunId, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use super::conditions::{Seen, tagged};
+use super::reading::{edits, new_user};
+use crate::auth::Caller;
+use crate::blocking;
+use crate::extract::{Body, Path, Query};
+use crate::problem::Problem;
+use crate::shared::listing::{self as page, Part};
+use crate::stream::{Pieces, Streams};
+use rollcall_api::{Event, NewUser, Page, PlannedReply, Reply, User, UserPatch, Written};
+
+/// Which users are wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
+    filter: Option<String>,
+    /// What somebody types into a search box: a number, a name, an external identifier or an e-mail address, or how a name
+    /// or an address begins. With `filter`: those of them that it selects.
+    search: Option<String>,
+    /// Only users with these numbers, with commas between them.
+    ids: Option<String>,
+    /// Only users of the organization with this number.
+    organization_id: Option<OrganizationId>,
+    /// The `next` of the part before; missing: the first part.
+    cursor: Option<String>,
+    /// The most users to be given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+}
+
+/// Which users are to be taken away.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Taken {
+    /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
+    filter: Option<String>,
+    /// The search text, as for `GET /users`.
+    search: Option<String>,
+    /// Only users with these numbers, with commas between them.
+    ids: Option<String>,
+    /// Only users of the organization with this number.
+    organization_id: Option<OrganizationId>,
+    /// In CSV, leave text that a spreadsheet would take for a formula as it is.
+    #[serde(default)]
+    raw: bool,
+}
+
+/// The selection that a request asks for.
+fn selection(
+    filter: Option<String>,
+    search: Option<String>,
+    ids: Option<&str>,
+    organization: Option<OrganizationId>,
+) -> Result<UserSelection, Problem> {
+    let asked = UserSelection::asked(filter, search).map_err(|why| Problem::invalid(why.to_string()))?;
+    let ids = ids.map_or(Ok(Vec::new()), |ids| ids.split(',').map(|id| id.trim().parse()).collect());
+    let ids = ids.map_err(|_| Problem::invalid("ids: write numbers of users with commas between them"))?;
+    Ok(UserSelection { organization, ids, ..asked })
+}
+
+/// A part of the users: by number, or, of a search without a filter, the nearest first.
+#[utoipa::path(get, path = "/users", tag = "users", params(Wanted), responses((status = 200, body = Page<User>)))]
+pub(super) async fn list(
+    Caller(app): Caller,
+    Query(asked): Query<Wanted>,
+) -> Result<Json<Page<User>>, Problem> {
+    let Wanted { filter, search, ids, organization_id, cursor, limit } = asked;
+    let selection = selection(filter, search, ids.as_deref(), organization_id)?;
+    let wanted = page::Wanted::<ListKey>::new(cursor.as_deref(), limit)?;
+    let page = blocking(move || {
+        let found = app.select_users(&selection)?.list(wanted.after.as_ref(), wanted.look_for())?;
+        Ok(wanted.page(found, |listed| listed.key.clone(), |listed| User::from(listed.user)))
+    });
+    Ok(Json(page.await?))
+}
+
+/// Adds a user.
+#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
+    responses((status = 201, body = Written<User>, headers(("ETag" = String, description = "of this state")))))]
+pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result<Response, Problem> {
+    let new = new_user(new, app.zone())?;
+    let added = blocking(move || {
+        let user = app.add_user(&new)?;
+        let warnings = app.warnings_of(new.attributes.iter().chain(&new.check_attributes))?;
+        Ok((user, warnings))
+    });
+    let (user, warnings) = added.await?;
+    let mut answer = answer(user, |now| Written { now, warnings });
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
+}
+
+/// Changes a user: fields are assigned, profiles and items first removed, then added. All of it or nothing. With
+/// `If-Match` only if the user is in that state.
+#[utoipa::path(patch, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is to be changed")),
+    request_body = UserPatch,
+    responses((status = 200, body = Written<User>, headers(("ETag" = String, description = "of the new state")))))]
+pub(super) async fn edit(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    seen: Seen,
+    Body(patch): Body<UserPatch>,
+) -> Result<Response, Problem> {
+    let edits = edits(patch, app.zone())?;
+    let expected = seen.version()?;
+    let edited = blocking(move || {
+        let added = edits.iter().filter_map(|edit| match edit {
+            UserEdit::ItemAdd(_, item) => Some(item),
+            _ => None,
+        });
+        let warnings = app.warnings_of(added)?;
+        Ok((app.edit_user(&username, edits, expected)?.0, warnings))
+    });
+    let (user, warnings) = edited.await?;
+    Ok(answer(user, |now| Written { now, warnings }))
+}
+
+/// One user. The `ETag` names the state that it is in.
+#[utoipa::path(get, path = "/users/{username}", tag = "users", params(("username" = String, Path)),
+    responses((status = 200, body = User, headers(("ETag" = String, description = "of this state")))))]
+pub(super) async fn one(Caller(app): Caller, Path(username): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(blocking(move || app.user(&username)).await?, |user| user))
+}
+
+/// What there is to be said of a user, with the name of its state.
+fn answer<T: Serialize>(user: rollcall_domain::User, said: impl FnOnce(User) -> T) -> Response {
+    let state = format!("v{}", user.version);
+    tagged(Json(said(user.into())).into_response(), &state)
+}
+
+/// Removes a user. What was done to it stays in the history, by its number.
+#[utoipa::path(delete, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that was seen")),
+    responses((status = 204)))]
+pub(super) async fn remove(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    seen: Seen,
+) -> Result<StatusCode, Problem> {
+    let expected = seen.version()?;
+    blocking(move || app.delete_user(&username, expected)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What FreeRADIUS answers to a user who comes with the right password.
+#[utoipa::path(get, path = "/users/{username}/reply", tag = "users", params(("username" = String, Path)),
+    responses((status = 200, body = Reply)))]
+pub(super) async fn reply(Caller(app): Caller, Path(username): Path<String>) -> Result<Json<Reply>, Problem> {
+    let reply = blocking(move || app.radius_reply(&app.user(&username)?));
+    Ok(Json(reply.await?.into()))
+}
+
+/// Which preview.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Planned {
+    /// The number of the preview.
+    #[param(value_type = i64)]
+    preview: RunId,
+}
+
+/// What FreeRADIUS answers to a user now, and once a finished preview is applied; the same if that plans nothing for them.
+#[utoipa::path(get, path = "/users/{username}/planned-reply", tag = "users",
+    params(("username" = String, Path), Planned), responses((status = 200, body = PlannedReply)))]
+pub(super) async fn planned_reply(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    Query(planned): Query<Planned>,
+) -> Result<Json<PlannedReply>, Problem> {
+    let (before, after) = blocking(move || app.planned_reply_to(planned.preview, &username)).await?;
+    Ok(Json(PlannedReply { before: before.into(), after: after.into() }))
+}
+
+/// What was changed of a user, newest first: by runs and by hand. What was pruned is missing.
+#[utoipa::path(get, path = "/users/{username}/history", tag = "users", params(("username" = String, Path), Part),
+    responses((status = 200, body = Page<Event>)))]
+pub(super) async fn history(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Event>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let user = app.user(&username)?;
+        let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |event| event.key, Event::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// The same of the user with this number, such as one who was removed or renamed.
+#[utoipa::path(get, path = "/history/{obj_id}", tag = "users", params(("obj_id" = i64, Path), Part),
+    responses((status = 200, body = Page<Event>)))]
+pub(super) async fn history_by_number(
+    Caller(app): Caller,
+    Path(id): Path<UserId>,
+    Query(part): Query<Part>,
+) -> Result<Json<Page<Event>>, Problem> {
+    let wanted = part.read()?;
+    let page = blocking(move || {
+        let found = app.history_after(id, wanted.after, wanted.look_for())?;
+        Ok(wanted.page(found, |event| event.key, Event::from))
+    });
+    Ok(Json(page.await?))
+}
+
+/// The users that are selected, a JSON object a line, as many as there are.
+#[utoipa::path(get, path = "/users.jsonl", tag = "users", params(Taken),
+    responses((status = 200, content_type = "application/jsonl", body = String)))]
+pub(super) async fn json_lines(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, Problem> {
+    let selection = selection(taken.filter, taken.search, taken.ids.as_deref(), taken.organization_id)?;
+    let write = move |out: &mut Pieces| wire::export_users(&app, &selection, UserFormat::Json, out);
+    streams.answer("application/jsonl", Some("users.jsonl"), write).await
+}
+
+/// The users that are selected, as CSV, which imports read again.
+#[utoipa::path(get, path = "/users.csv", tag = "users", params(Taken),
+    responses((status = 200, content_type = "text/csv", body = String)))]
+pub(super) async fn csv(
+    Caller(app): Caller,
+    State(streams): State<Streams>,
+    Query(taken): Query<Taken>,
+) -> Result<Response, Problem> {
+    let selection = selection(taken.filter, taken.search, taken.ids.as_deref(), taken.organization_id)?;
+    let format = UserFormat::Csv { raw: taken.raw };
+    let write = move |out: &mut Pieces| wire::export_users(&app, &selection, format, out);
+    streams.answer("text/csv; charset=utf-8", Some("users.csv"), write).await
+}

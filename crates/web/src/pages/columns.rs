@@ -1,0 +1,126 @@
+//! Which columns the list of users has for whom: a browser keeps that.
+
+use axum::Form;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use rollcall_domain::{Field, Timestamp, User, ValueRef};
+
+use super::address::ours;
+use super::layout::Shell;
+use super::messages as texts;
+use super::see;
+use super::users::Sent;
+use super::view::{Badge, words};
+
+const COOKIE: &str = "rollcall-columns";
+
+/// What a column shows, beside the name, which is always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Field(Field),
+    Organization,
+    Profiles,
+}
+
+/// What stands in a row.
+pub(super) enum Cell {
+    State(Badge),
+    Text(String),
+    Number(i64),
+    Moment(String),
+    /// There is no moment.
+    Never,
+}
+
+impl Column {
+    /// Every one, in the order in which they stand.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let shown = |field: &Field| !matches!(field, Field::Username | Field::OrganizationId | Field::ObjId);
+        let first = [Self::Field(Field::IsActive)];
+        let fields = Field::ALL.into_iter().filter(shown).map(Self::Field);
+        let last = [Self::Organization, Self::Profiles, Self::Field(Field::ObjId)];
+        first.into_iter().chain(fields.filter(|each| *each != Self::Field(Field::IsActive))).chain(last)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Field(field) => field.name(),
+            Self::Organization => "organization",
+            Self::Profiles => "profiles",
+        }
+    }
+
+    pub(super) fn title(self) -> String {
+        match self {
+            Self::Field(Field::IsActive) => texts::STATE.to_owned(),
+            Self::Field(Field::Klass) => texts::CLASS.to_owned(),
+            Self::Field(Field::Expiration) => texts::EXPIRES.to_owned(),
+            Self::Field(Field::ExternalId) => texts::EXTERNAL_ID.to_owned(),
+            Self::Field(Field::AvatarUrl) => texts::PICTURE.to_owned(),
+            Self::Field(Field::ObjId) => texts::NUMBER.to_owned(),
+            other => {
+                let name = words(other.name());
+                name[..1].to_uppercase() + &name[1..]
+            }
+        }
+    }
+
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Self::Field(Field::ObjId | Field::UsernameLength))
+    }
+
+    fn is_usual(self) -> bool {
+        use Field::{Expiration, FirstName, IsActive, Klass, LastName, ObjId};
+        match self {
+            Self::Field(field) => [IsActive, FirstName, LastName, Klass, Expiration, ObjId].contains(&field),
+            Self::Organization | Self::Profiles => true,
+        }
+    }
+
+    /// The cell of a user in an organization of this name, on a page at the moment `now`.
+    pub(super) fn cell(self, user: &User, organization: &str, now: Timestamp, shell: &Shell) -> Cell {
+        match self {
+            Self::Field(Field::IsActive) => Cell::State(Badge::of_user(user.status(now))),
+            Self::Field(field) => match user.get(field) {
+                ValueRef::Int(value) => Cell::Number(value),
+                ValueRef::Time(None) => Cell::Never,
+                ValueRef::Time(Some(time)) => Cell::Moment(shell.moment(time)),
+                other => Cell::Text(other.to_string()),
+            },
+            Self::Organization => Cell::Text(organization.to_owned()),
+            Self::Profiles => {
+                let names: Vec<_> = user.profiles.iter().map(|each| each.short_name.as_str()).collect();
+                Cell::Text(names.join(", "))
+            }
+        }
+    }
+}
+
+/// What a browser wants to see; what it keeps of columns that are no more is left out.
+pub(super) fn wanted(headers: &HeaderMap) -> Vec<Column> {
+    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|each| each.to_str().ok());
+    let mut each = cookies.flat_map(|all| all.split(';')).filter_map(|one| one.trim().split_once('='));
+    match each.find(|(name, _)| *name == COOKIE) {
+        Some((_, names)) => {
+            Column::all().filter(|each| names.split('.').any(|name| name == each.name())).collect()
+        }
+        None => Column::all().filter(|each| each.is_usual()).collect(),
+    }
+}
+
+/// Keeps what was chosen.
+pub(super) async fn choose(Form(sent): Form<Sent>) -> Response {
+    let mut answer = see(ours(sent.get("next").map(String::as_str)));
+    let chosen: Vec<_> =
+        Column::all().map(Column::name).filter(|name| sent.contains_key(&format!("column.{name}"))).collect();
+    let (value, seconds) = match sent.get("act").map(String::as_str) {
+        Some("usual") => (String::new(), 0),
+        _ if chosen.is_empty() => ("none".to_owned(), 31_536_000),
+        _ => (chosen.join("."), 31_536_000),
+    };
+    let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    answer
+}

@@ -1,0 +1,76 @@
+//! Conditions under names.
+
+use askama::Template;
+use axum::Form;
+use axum::response::Response;
+use rollcall_app::{App, Expected, revision};
+use rollcall_domain::SavedFilter;
+use serde::Deserialize;
+
+use super::fault::{FilterFault, read_filter};
+use super::layout::{Shell, Visitor};
+use super::see;
+use super::users::Sent;
+use crate::blocking;
+use crate::extract::Query;
+use crate::problem::Problem;
+
+/// What is to be in the form.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    name: String,
+    filter: String,
+    /// The state of the one that is edited; empty: it is new.
+    seen: String,
+    done: String,
+}
+
+#[derive(Template)]
+#[template(path = "filters.html")]
+struct Page {
+    shell: Shell,
+    asked: Asked,
+    filters: Vec<SavedFilter>,
+    /// What is wrong with the one that was sent.
+    wrong: Option<FilterFault>,
+}
+
+async fn show(visitor: Visitor, mut asked: Asked) -> Result<Response, Problem> {
+    let page = move |app: &App, shell: Shell| {
+        // Whoever follows a link to one edits it as it is; what was typed stays.
+        if !asked.name.is_empty() && shell.problem.is_none() {
+            let saved = app.saved_filter(&asked.name)?;
+            (asked.seen, asked.filter) = (revision(&saved), saved.filter);
+        }
+        let wrong = match shell.problem.is_some() {
+            true => read_filter(app, &asked.filter)?.err(),
+            false => None,
+        };
+        Ok(Page { filters: app.saved_filters()?, wrong, shell, asked })
+    };
+    visitor.page("filters", page).await
+}
+
+pub(super) async fn page(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    show(visitor, asked).await
+}
+
+pub(super) async fn change(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Response, Problem> {
+    let text = |name: &str| sent.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let asked = Asked { name: text("name"), filter: text("filter"), seen: text("seen"), done: String::new() };
+    let (app, name, filter, seen) =
+        (visitor.app.clone(), asked.name.clone(), asked.filter.clone(), asked.seen.clone());
+    let removes = text("act") == "remove";
+    let done = blocking(move || {
+        let expected = if seen.is_empty() { Expected::Nothing } else { Expected::Revision(&seen) };
+        match removes {
+            true => app.remove_filter_as(&name, expected),
+            false => app.replace_filter(&name, &filter, expected).map(drop),
+        }
+    });
+    match done.await {
+        Ok(()) => Ok(see(if removes { "/filters?done=removed" } else { "/filters?done=saved" })),
+        Err(problem) => show(visitor.told(problem), asked).await,
+    }
+}
