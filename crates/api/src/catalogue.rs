@@ -172,6 +172,9 @@ pub struct Checked {
     pub faults: Vec<Fault>,
     /// What is probably a mistake.
     pub warnings: Vec<Fault>,
+    /// The columns of a file's rows that it can read; null: any of them.
+    #[serde(default)]
+    pub row_columns: Option<Vec<String>>,
 }
 
 /// A script to start from.

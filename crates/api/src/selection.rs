@@ -39,6 +39,9 @@ pub enum RunSelection {
         field: Field,
         /// The number of rows that were left out since they name no user, or several.
         left_out: u64,
+        /// The columns with errors in cells, which the script of the run does not read.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faulty_columns: Vec<String>,
     },
     /// Targets of an earlier run.
     Outcomes {
@@ -74,7 +77,9 @@ impl From<domain::Selection> for RunSelection {
             From::All => Self::All,
             From::Filter { name, text } => Self::Filter { name, text },
             From::Search { search, name, filter } => Self::Search { search, name, filter },
-            From::Rows { file, column, field, left_out } => Self::Rows { file, column, field, left_out },
+            From::Rows { file, column, field, left_out, faulty_columns } => {
+                Self::Rows { file, column, field, left_out, faulty_columns }
+            }
             From::Outcomes { run, outcome } => Self::Outcomes { run, outcome },
             From::Retry { run } => Self::Retry { run },
             From::Plan { run } => Self::Plan { run },
@@ -90,7 +95,9 @@ impl From<RunSelection> for domain::Selection {
             From::All => Self::All,
             From::Filter { name, text } => Self::Filter { name, text },
             From::Search { search, name, filter } => Self::Search { search, name, filter },
-            From::Rows { file, column, field, left_out } => Self::Rows { file, column, field, left_out },
+            From::Rows { file, column, field, left_out, faulty_columns } => {
+                Self::Rows { file, column, field, left_out, faulty_columns }
+            }
             From::Outcomes { run, outcome } => Self::Outcomes { run, outcome },
             From::Retry { run } => Self::Retry { run },
             From::Plan { run } => Self::Plan { run },

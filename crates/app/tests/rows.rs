@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use common::{check, outcomes, request, site};
 use rollcall_app::runs::{
     ApplyRequest, BadRow, Choice, ChosenRows, Matched, Observer, Progress, ResumeRequest, RowsObserver,
-    RowsRequest, Stop, Terms, UndoRequest,
+    RowsReport, RowsRequest, Stop, Terms, UndoRequest,
 };
 use rollcall_app::{Actor, App, AppError, Row, Table, TableOptions};
 use rollcall_domain::{
@@ -389,4 +389,143 @@ fn a_file_shows_how_it_begins_and_which_rows_name_a_user_again() {
     let (seen, read) = looked(text, None);
     assert!(read.unwrap_err().contains("no column is known to name the users"));
     assert_eq!(seen.begins, [2, 3, 4, 6, 7]);
+}
+
+/// A script for a file with the columns `username`, `klass` and `vlookup`.
+const KLASS: &str = "user.klass = row['klass']";
+
+/// The bad rows of a file: the line and the reason of each.
+#[derive(Default)]
+struct Bad(Vec<String>);
+
+impl RowsObserver for Bad {
+    fn columns(&mut self, _: &[String], _: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn bad_row(&mut self, bad: &BadRow<'_>) -> std::io::Result<()> {
+        self.0.push(format!("{}: {}", bad.row.line, bad.reason));
+        Ok(())
+    }
+    fn progress(&mut self, _: u64) {}
+}
+
+/// Reads the rows for a script.
+fn read_for(
+    app: &App,
+    script: &str,
+    table: Table,
+    request: &RowsRequest<'_>,
+) -> (RowsReport, Vec<String>, Option<ChosenRows>) {
+    let source = app.read_script("test.py", script).unwrap();
+    let mut bad = Bad::default();
+    let wanted = RowsRequest { file: "rows", read_columns: source.row_columns.as_ref(), ..*request };
+    let read = app.read_rows(table, &wanted, &mut bad).unwrap();
+    (read.report, bad.0, read.chosen)
+}
+
+fn run_on(app: &App, script: &str, mode: Mode, choice: Choice) -> Result<Run, AppError> {
+    let mut wanted = request(script, mode);
+    wanted.choice = choice;
+    app.run(&wanted, &Stop::default(), &mut Silent)
+}
+
+/// A workbook whose third column has errors: two users with a class, of whom the first has `#N/A` there.
+fn unneeded() -> Table {
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for (row, texts) in
+        (0..).zip([["username", "klass", "vlookup"], ["user1", "gold", ""], ["user2", "plus", ""]])
+    {
+        for (column, text) in (0..).zip(texts) {
+            sheet.write(row, column, text).unwrap();
+        }
+    }
+    sheet.write(1, 2, rust_xlsxwriter::Formula::new("=NA()").set_result("#N/A")).unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    workbook.save_to_writer(file.try_clone().unwrap()).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    Table::from_file(file, &TableOptions::default()).unwrap()
+}
+
+#[test]
+fn error_in_column_that_script_does_not_read_does_not_block() {
+    let (_database, app) = site(3);
+    let (report, bad, chosen) = read_for(&app, KLASS, unneeded(), &RowsRequest::default());
+    assert_eq!((report.rows, report.matched, report.faulty, bad), (2, 2, 0, Vec::new()));
+    assert_eq!(
+        report.notes.last().unwrap(),
+        "1 cell has an error in a column that the script does not read (\"vlookup\")"
+    );
+    let run = run_on(&app, KLASS, Mode::Apply, Choice::Rows(Box::new(chosen.unwrap()))).unwrap();
+    check(&app, &run);
+    let found: Vec<_> =
+        outcomes(&app, &run).into_iter().map(|outcome| outcome.cells.unwrap().join("|")).collect();
+    assert_eq!(found, ["user1|gold|#N/A", "user2|plus|"]);
+    let klass = |name| app.user(name).unwrap().klass;
+    assert_eq!((klass("user1"), klass("user2")), ("gold".to_owned(), "plus".to_owned()));
+
+    for script in ["result['row'] = dict(row)", "user.klass = row['klass'] + row.get('vlookup', '')"] {
+        let (report, bad, chosen) = read_for(&app, script, unneeded(), &RowsRequest::default());
+        assert_eq!((report.matched, report.faulty, chosen.is_none()), (1, 1, true), "{script}");
+        assert_eq!(bad, ["2: cell C2 is #N/A; correct its formula"], "{script}");
+    }
+}
+
+#[test]
+fn rows_with_ignored_errors_are_refused_to_scripts_that_read_them() {
+    let (_database, app) = site(3);
+    let (_, _, chosen) = read_for(&app, KLASS, unneeded(), &RowsRequest::default());
+    let reads = "print(row['vlookup'])";
+    let wrong = run_on(&app, reads, Mode::Preview, Choice::Rows(Box::new(chosen.unwrap()))).unwrap_err();
+    let why = "the script can read the column \"vlookup\", in which cells of rows have errors: correct the file and \
+               read it again";
+    assert_eq!(wrong.to_string(), why);
+
+    let (_, _, chosen) = read_for(&app, KLASS, unneeded(), &RowsRequest::default());
+    let first = run_on(&app, KLASS, Mode::Preview, Choice::Rows(Box::new(chosen.unwrap()))).unwrap();
+    let again = run_on(&app, KLASS, Mode::Preview, Choice::Outcomes(first.id, None)).unwrap();
+    let plan = ApplyRequest { plan: None, terms: Terms { confirmed: true, ..Terms::default() } };
+    let applied = app.apply_preview(again.id, &plan, &Stop::default(), &mut Silent).unwrap();
+    for earlier in [first.id, again.id, applied.id] {
+        for script in [reads, "print(row)"] {
+            let wrong = run_on(&app, script, Mode::Preview, Choice::Outcomes(earlier, None)).unwrap_err();
+            assert_eq!(wrong.to_string(), why, "{script} on run {earlier}");
+        }
+        let run =
+            run_on(&app, "print(row['klass'])", Mode::Preview, Choice::Outcomes(earlier, None)).unwrap();
+        assert_eq!(run.targets, 2);
+    }
+}
+
+#[test]
+fn columns_that_name_users_are_read_whatever_the_script_reads() {
+    let (_database, app) = site(3);
+    let table =
+        |text: &'static str| Table::read(std::io::Cursor::new(text), &TableOptions::default()).unwrap();
+    let nothing = "user.klass = 'x'";
+    for (text, key, expected) in [
+        (
+            "username,note\nuser\0,\0\n",
+            None,
+            &["2: the cell in column \"username\" holds a NUL character"][..],
+        ),
+        ("obj_id,username\n1\0,user1\n", None, &["2: the cell in column \"obj_id\" holds a NUL character"]),
+        ("obj_id,username\n1\0,user1\n", Some("username"), &[]),
+        ("kunde,username\nuser1,\0\n", Some("kunde=username"), &[]),
+        ("kunde,username\nuser1\0,\0\n", Some("kunde=username"), &["2: the cell in column \"kunde\" holds"]),
+        ("username,a,b\nuser1,\0\n", None, &["2: the row has 2 cells, the header has 3"]),
+    ] {
+        let wanted = RowsRequest { key, ..RowsRequest::default() };
+        let (report, bad, _) = read_for(&app, nothing, table(text), &wanted);
+        assert_eq!((bad.len(), report.matched), (expected.len(), 1 - expected.len() as u64), "{text:?}");
+        for (bad, expected) in bad.iter().zip(expected) {
+            assert!(bad.starts_with(expected), "{bad}");
+        }
+    }
+    let many = table("username,a,b,c,d\nuser1,\0,\0,\0,\0\nuser2,\0,x,x,x\n");
+    let (report, _, _) = read_for(&app, nothing, many, &RowsRequest::default());
+    assert_eq!(
+        report.notes.last().unwrap(),
+        "5 cells have errors in columns that the script does not read (\"a\", \"b\", \"c\", …)"
+    );
 }

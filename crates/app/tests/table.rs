@@ -680,6 +680,66 @@ fn cells_are_read_as_the_sheet_shows_them() {
 }
 
 #[test]
+fn errors_in_cells_that_are_not_read_are_no_fault_of_their_row() {
+    let error = |at: &str, text: &str| format!("<c r=\"{at}\" t=\"e\"><v>{text}</v></c>");
+    let row = |number: u32, cells: &[String]| {
+        format!("<row r=\"{number}\">{}{}</row>", text_cell("A", number, "u1"), cells.concat())
+    };
+    let sheet = [
+        "<sheetData>".to_owned(),
+        text_row(1, &["username", "klass", "vlookup"]),
+        row(2, &[text_cell("B", 2, "gold"), error("C2", "#N/A")]),
+        row(3, &[text_cell("B", 3, "plus"), "<c r=\"C3\"><f>B10</f></c>".to_owned()]),
+        row(4, &[error("B4", "#REF!"), error("C4", "#DIV/0!")]),
+        row(5, &[error("C5", "#SPILL!"), text_cell("E", 5, "x")]),
+        row(6, &[text_cell("B", 6, "gold"), "<c r=\"C6\"><v>abc</v></c>".to_owned()]),
+        "</sheetData>".to_owned(),
+    ];
+    let (_directory, path) = workbook(&sheet.concat());
+    let mut table = Table::open(&path, &options()).unwrap();
+    table.ignore_faults_in([2]);
+    let found = rows(&mut table);
+    let cells: Vec<_> = found.iter().map(|row| row.cells.join("|")).collect();
+    assert_eq!(cells, ["u1|gold|#N/A", "u1|plus|", "u1||#DIV/0!", "u1||", "u1|gold|"]);
+    let faults: Vec<_> = found.iter().map(|row| row.fault.as_deref()).collect();
+    let misfit = "cell E5 is not empty, but the header has no column E";
+    assert_eq!(faults, [None, None, Some("cell B4 is #REF!; correct its formula"), Some(misfit), None]);
+    assert_eq!(table.ignored_faults().collect::<Vec<_>>(), [("vlookup", 3)]);
+    let mut strict = Table::open(&path, &options()).unwrap();
+    let faults = self::faults(&mut strict);
+    assert_eq!(faults[0].as_deref(), Some("cell C2 is #N/A; correct its formula"));
+    assert!(faults.iter().all(Option::is_some), "{faults:?}");
+    assert_eq!(strict.ignored_faults().count(), 0);
+}
+
+#[test]
+fn bytes_of_csv_cells_that_are_not_read_are_no_fault_of_their_row() {
+    // The second column is unnamed, so the places of the columns are not those of the cells.
+    let text = b"username,,klass,note\nu\xc3\xa4,,gold,a\xff\nu2,,\0,b\0\nu3,,plus,\0c\nu4,,plus\nu5,,plus,\0,x\nu6,,\"a\"b,\0\n";
+    let mut table = read(&text[..], &named("utf-8"));
+    assert_eq!(table.columns(), ["username", "klass", "note"]);
+    table.ignore_faults_in([2]);
+    let found = rows(&mut table);
+    let cells: Vec<_> = found.iter().map(|row| row.cells.join("|")).collect();
+    assert_eq!(cells[..3], ["uä|gold|a\u{fffd}", "u2|\0|b\u{fffd}", "u3|plus|\u{fffd}c"]);
+    let faults: Vec<_> = found.iter().map(|row| row.fault.as_deref()).collect();
+    assert_eq!((faults[0], faults[2]), (None, None));
+    assert!(
+        faults[1].unwrap().starts_with("the cell in column \"klass\" holds a NUL character"),
+        "{faults:?}"
+    );
+    assert_eq!(
+        faults[3..5],
+        ["3", "5"]
+            .map(|count| Some(format!("the row has {count} cells, the header has 4")))
+            .each_ref()
+            .map(Option::as_deref)
+    );
+    assert!(faults[5].unwrap().contains("quotation mark"), "{faults:?}");
+    assert_eq!(table.ignored_faults().collect::<Vec<_>>(), [("note", 2)]);
+}
+
+#[test]
 fn hidden_rows_want_a_choice() {
     let hidden = |row: String| row.replace("<row", "<row hidden=\"1\"");
     let none = |row: String| row.replace("<row", "<row ht=\"0\" customHeight=\"1\"");

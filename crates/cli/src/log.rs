@@ -129,8 +129,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let is_request = event.metadata().target() == REQUEST;
         if style::is_for_programs() {
             // A value that there is not is no field of an event; readers of the log find null.
-            for name in OF_REQUESTS.iter().filter(|name| is_request && fields.get(name).is_none()) {
-                fields.0.push(((*name).to_owned(), Value::Null));
+            for name in OF_REQUESTS {
+                if is_request && fields.get(name).is_none() {
+                    fields.set(name, Value::Null);
+                }
             }
             for span in context.event_scope(event).into_iter().flatten() {
                 if let Some(of_span) = span.extensions().get::<Fields>() {

@@ -1,5 +1,6 @@
 //! The rows of a file as a run's list: `--csv` and what goes with it.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -63,8 +64,14 @@ impl RowsArgs {
         }
     }
 
-    /// Reads the rows of the file that was named, and tells how they match.
-    pub(super) fn read(&self, backend: &Backend, path: &Path) -> anyhow::Result<Listed> {
+    /// Reads the rows of the file that was named for a script that can read these columns of it, and tells how they
+    /// match.
+    pub(super) fn read(
+        &self,
+        backend: &Backend,
+        path: &Path,
+        read_columns: Option<&BTreeSet<String>>,
+    ) -> anyhow::Result<Listed> {
         let is_piped = path.as_os_str() == "-";
         let shown = if is_piped { "standard input".into() } else { path.display().to_string() };
         let size = path.metadata().map_or(0, |facts| facts.len());
@@ -81,6 +88,7 @@ impl RowsArgs {
             told: 0,
             duplicates: Vec::new(),
             choice: self.duplicates.unwrap_or_default(),
+            read_columns,
         };
         let name = path.file_name().filter(|name| *name != "-");
         let file = name.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
@@ -97,6 +105,7 @@ impl RowsArgs {
                     key: self.key.as_deref(),
                     skip_unmatched: self.skip_unmatched,
                     duplicates: self.duplicates.unwrap_or_default().into(),
+                    read_columns,
                 };
                 let read = app.read_rows(open()?, &request, &mut watch)?;
                 let report = wire::rows_report(read.report, Vec::new(), Vec::new(), Vec::new());
@@ -137,14 +146,15 @@ impl RowsArgs {
     }
 
     fn tell(&self, client: &Client, rows: &api::RowsOf, watch: &mut Watch<'_>) -> anyhow::Result<()> {
-        let mut report = client.rows_report(rows)?;
+        let mut report = client.rows_report(rows, watch.read_columns)?;
         report.bad_rows.iter().for_each(|bad| watch.tell(bad.line, &bad.reason));
         watch.told = report.bad();
         watch.duplicates = std::mem::take(&mut report.duplicate_rows);
         watch.duplicates.truncate(usize::try_from(TOLD).unwrap_or(usize::MAX));
         if let Some(path) = self.bad_rows.as_deref().filter(|_| report.bad() > 0) {
             let failed = || format!("cannot write {}", path.display());
-            client.bad_rows(rows, &mut create_bad_rows(path).with_context(failed)?)?;
+            let mut file = create_bad_rows(path).with_context(failed)?;
+            client.bad_rows(rows, watch.read_columns, &mut file)?;
         }
         watch.end(&report)?;
         let in_the_way = if self.skip_unmatched { report.faulty } else { report.bad() };
@@ -224,6 +234,8 @@ struct Watch<'a> {
     /// The first rows that name a user again.
     duplicates: Vec<DuplicateRow>,
     choice: api::Duplicates,
+    /// The columns that the script can read; none: any of them.
+    read_columns: Option<&'a BTreeSet<String>>,
 }
 
 impl Watch<'_> {

@@ -84,9 +84,10 @@ impl Run {
         self.rows.check()?;
         let script = scripts::find(&backend, &self.script)?;
         // Said before a long file is read; a text that cannot be read is told of when the run starts.
-        if let Ok(read) = backend.read_script(&script.name, &script.source) {
+        let read = backend.read_script(&script.name, &script.source).ok();
+        if let Some(read) = &read {
             read.params.check(&self.params, backend.zone()?).map_err(AppError::Params)?;
-            scripts::warn(&script.name, &read);
+            scripts::warn(&script.name, read);
         }
         for (option, text) in [("filter", &self.filter), ("search", &self.search)] {
             if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
@@ -98,7 +99,10 @@ impl Run {
             (Some((run, outcome)), _) => {
                 Listed::Chosen(Choice::Outcomes(run.find_to_act(&backend)?, outcome))
             }
-            (None, Some(file)) => self.rows.read(&backend, file)?,
+            (None, Some(file)) => {
+                let read_columns = read.as_ref().and_then(|read| read.row_columns.as_ref());
+                self.rows.read(&backend, file, read_columns)?
+            }
             (None, None) => Listed::Chosen(Choice::Users(UserSelection::asked(self.filter, self.search)?)),
         };
         let wanted = Wanted {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 use rollcall_api::{Duplicates, ImportOptions, Imported, RowsOf, RowsReport, Upload};
@@ -20,20 +21,31 @@ impl Client {
         self.read(self.send(Method::POST, &address, &HeaderMap::from_iter([kind]), body)?)
     }
 
-    /// Reads how the rows of an upload match users.
+    /// Reads how the rows of an upload match users. Errors in cells of other columns than `read_columns` do not count;
+    /// none: all columns are read.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn rows_report(&self, rows: &RowsOf) -> Result<RowsReport, Error> {
-        self.get(&of_rows(rows, "report"))
+    pub fn rows_report(
+        &self,
+        rows: &RowsOf,
+        read_columns: Option<&BTreeSet<String>>,
+    ) -> Result<RowsReport, Error> {
+        self.get(&of_rows(rows, read_columns, "report"))
     }
 
-    /// Writes the rows of an upload that cannot be used, as CSV, each with its line and the reason.
+    /// Writes the rows of an upload that cannot be used, as CSV, each with its line and the reason; `read_columns` as in
+    /// [`Client::rows_report`].
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn bad_rows(&self, rows: &RowsOf, out: &mut dyn Write) -> Result<(), Error> {
-        self.copy(&of_rows(rows, "bad-rows.csv"), out)
+    pub fn bad_rows(
+        &self,
+        rows: &RowsOf,
+        read_columns: Option<&BTreeSet<String>>,
+        out: &mut dyn Write,
+    ) -> Result<(), Error> {
+        self.copy(&of_rows(rows, read_columns, "bad-rows.csv"), out)
     }
 
     /// Removes an upload.
@@ -85,10 +97,13 @@ fn with_options(address: Address, options: &ImportOptions) -> Address {
 }
 
 /// The address of something about the rows of an upload.
-fn of_rows(rows: &RowsOf, what: &str) -> Address {
+fn of_rows(rows: &RowsOf, read_columns: Option<&BTreeSet<String>>, what: &str) -> Address {
+    // Texts can always be written as JSON.
+    let read_columns = read_columns.and_then(|columns| serde_json::to_string(columns).ok());
     let duplicates = Some(rows.duplicates.name()).filter(|_| rows.duplicates != Duplicates::All);
     let address = Address::of(&["uploads", &rows.upload.to_string(), what])
         .with("key", rows.key.as_ref())
-        .with("duplicates", duplicates);
+        .with("duplicates", duplicates)
+        .with("read_columns", read_columns);
     rows.format().query().into_iter().fold(address, |address, (name, value)| address.with(name, value))
 }

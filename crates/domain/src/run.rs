@@ -129,6 +129,9 @@ pub enum Selection {
         field: Field,
         /// How many rows were left out because they name no user, or several.
         left_out: u64,
+        /// The columns with cells that have errors, such as `#N/A`. The run's script reads none of these columns.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faulty_columns: Vec<String>,
     },
     /// Targets of an earlier run.
     Outcomes {
@@ -156,6 +159,20 @@ pub enum Selection {
     },
 }
 
+impl Selection {
+    /// The earlier run whose targets these are, if they are those of one.
+    #[must_use]
+    pub fn earlier_run(&self) -> Option<RunId> {
+        match self {
+            Self::All | Self::Filter { .. } | Self::Search { .. } | Self::Rows { .. } => None,
+            Self::Outcomes { run, .. }
+            | Self::Retry { run }
+            | Self::Plan { run }
+            | Self::Changed { run, .. } => Some(*run),
+        }
+    }
+}
+
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,7 +187,7 @@ impl fmt::Display for Selection {
                     (_, None) => Ok(()),
                 }
             }
-            Self::Rows { file, column, field, left_out } => {
+            Self::Rows { file, column, field, left_out, .. } => {
                 write!(f, "the rows of {file}, by {column}")?;
                 if column != field.name() {
                     write!(f, " ({field})")?;

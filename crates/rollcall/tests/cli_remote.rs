@@ -15,7 +15,7 @@ use common::terminal::at_terminal;
 use common::{Desk, Done, column, finish, start, wait_until, wait_until_it_heeds};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rust_xlsxwriter::Workbook;
+use rust_xlsxwriter::{Formula, Workbook};
 use serde_json::{Value, json};
 
 const ALL: &str = "look,report,execute,edit-users,edit-scripts,administer";
@@ -711,6 +711,37 @@ fn the_rows_of_a_file_are_sent_there() {
         let told = |done: &Done| done.err.lines().take(2).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(told(&there), told(&here));
     }
+
+    // An error in a column that the script does not read is no reason to refuse a row.
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, cells) in
+        (0..).zip([["username", "new", "vlookup"], ["user002", "b", ""], ["user003", "c", ""]])
+    {
+        sheet.write_row(row, 0, cells).unwrap();
+    }
+    sheet.write(1, 2, Formula::new("=NA()").set_result("#N/A")).unwrap();
+    book.save(desk.path("unneeded.xlsx")).unwrap();
+    desk.write("all.py", "print(row)\n");
+    desk.ok(&["scripts", "save", "reads_new", "s.py"]);
+    for (script, status) in [("s.py", 0), ("reads_new", 0), ("all.py", 1)] {
+        let run = ["run", script, "--csv", "unneeded.xlsx"];
+        let there = ana.call(&run).exits(status);
+        let here = desk.call(&run).exits(status);
+        let told = |done: &Done| done.err.lines().take(2).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(told(&there), told(&here));
+        let what = if status == 0 { "matched 2 · duplicate 0 · unmatched 0" } else { "cell C2 is #N/A" };
+        assert!(told(&here).join("\n").contains(what), "{here:?}");
+    }
+    desk.write("mixed.csv", "username,new,note\nuser002,a,\0\nnobody,b,\0\nuser003,\0,x\n");
+    let mixed = ["run", "s.py", "--csv", "mixed.csv", "--encoding", "utf-8"];
+    let refused = ana.same(&mixed).exits(1);
+    assert!(refused.err.contains("matched 1 · duplicate 0 · unmatched 1 · ambiguous 0 · unreadable 1"));
+    assert!(refused.err.contains("2 cells have errors in columns that the script does not read (\"note\")"));
+    desk.call(&[&mixed[..], &["--bad-rows", "here2.csv"]].concat()).exits(1);
+    ana.call(&[&mixed[..], &["--bad-rows", "there2.csv"]].concat()).exits(1);
+    assert_eq!(written("here2.csv"), written("there2.csv"));
+    assert_eq!(written("here2.csv").lines().count(), 3);
 
     desk.write("good.csv", "username;new\nuser001;a\nnobody;x\nuser001;b\nuser003;c\n");
     let good = ["run", "s.py", "--csv", "good.csv", "--skip-unmatched", "--apply", "--yes", "--json"];

@@ -102,6 +102,9 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     let checked = program.post("/script-checks", &draft);
     assert_eq!((&checked["faults"], checked["warnings"].as_array().unwrap().is_empty()), (&json!([]), false));
     assert_eq!(program.post("/script-checks", &json!({"source": "if"}))["faults"][0]["line"], 1);
+    let columns = |source| program.post("/script-checks", &json!({"source": source}))["row_columns"].clone();
+    assert_eq!(columns("row['b'], row.get('a')"), json!(["a", "b"]));
+    assert_eq!((columns("print(row)"), columns("pass")), (json!(null), json!([])));
     let source = "\"\"\"Give a class.\"\"\"\nPARAMS = {'klass': str}\nuser.klass = params.klass\nresult['was'] = user.username\n";
     let saved = program.send("PUT", "/scripts/give", Some(&json!({"source": source, "note": "first"})));
     assert_eq!(saved.status, 201, "{}", saved.text);

@@ -604,6 +604,57 @@ fn the_rows_of_a_file_are_matched_and_used() {
 }
 
 #[test]
+fn errors_in_columns_that_the_script_does_not_read_are_not_in_the_way() {
+    let desk = site();
+    desk.write("take.py", "user.klass = row['klass']\n");
+    desk.ok(&["scripts", "save", "take", "take.py"]);
+    desk.write("all.py", "print(row)\n");
+    desk.ok(&["scripts", "save", "all", "all.py"]);
+    let server = Server::on(&desk);
+    let ana = Browser::signed_in(&server, "ana");
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, cells) in (0..).zip([["username", "klass", "vlookup"], ["n1", "a", ""], ["n2", "b", ""]]) {
+        sheet.write_row(row, 0, cells).unwrap();
+    }
+    sheet.write(1, 2, rust_xlsxwriter::Formula::new("=NA()").set_result("#N/A")).unwrap();
+    let file = book.save_to_buffer().unwrap();
+    let sent = server.send_bytes("POST", "/api/v1/uploads?name=list.xlsx", &[("cookie", &ana.cookie)], &file);
+    let upload = sent.json()["upload"].to_string();
+    let at = |script: &str| format!("/runs/new?script={script}&who=rows&upload={upload}");
+    for script in ["all", ""] {
+        let page = ana.page(&at(script));
+        assert!(page.contains("cell C2 is #N/A") && !page.contains("Preview for"), "{page}");
+        assert!(page.contains("/bad-rows.csv\"") && !page.contains("read_columns"), "{page}");
+    }
+    let page = ana.page(&at("take"));
+    assert!(page.contains("Preview for 2 users") && page.contains("<td>#N/A</td>"), "{page}");
+    assert!(page.contains("1 cell has an error in a column that the script does not read"), "{page}");
+    let form = |script| [("script", script), ("who", "rows"), ("upload", upload.as_str())];
+    assert!(ana.post("/runs/new", &form("all")).text.contains("1 of the rows cannot be used"));
+    let run = ana.done("/runs/new", &form("take"));
+    assert!(ana.ended(&run).contains("Change 2 users"));
+    let rows = server.send(
+        "POST",
+        "/api/v1/uploads?name=list.csv",
+        &[("cookie", &ana.cookie)],
+        "username,klass,x\nn1,a,\0\nno,b,\n",
+    );
+    let page = ana.page(&format!("/runs/new?script=take&who=rows&upload={}", rows.json()["upload"]));
+    let link = page
+        .split('"')
+        .find(|text| text.contains("/bad-rows.csv"))
+        .unwrap()
+        .replace("&amp;", "&")
+        .replace("&#38;", "&");
+    assert!(link.ends_with("/bad-rows.csv?read_columns=%5B%22klass%22%5D"), "{link}");
+    let bad = ana.get(&link);
+    assert!(bad.text.lines().count() == 2 && bad.text.contains("no,b,"), "{}", bad.text);
+    assert_eq!(ana.get(&link.replace("%5B", "")).status, 422);
+    server.end();
+}
+
+#[test]
 fn columns_of_a_file_are_mapped_and_its_rows_looked_at() {
     let desk = site();
     desk.write("take.py", "user.klass = row['class']\n");

@@ -38,14 +38,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rollcall_domain::{
-    Dictionary, Mode, Outcome, ParamValues, Right, Run, RunId, RunQuery, RunState, Scope, Selection, Tally,
-    TargetOutcome, Timestamp,
+    Dictionary, Mode, Outcome, ParamValues, Refusal, Right, Run, RunId, RunQuery, RunState, Scope, Selection,
+    Tally, TargetOutcome, Timestamp,
 };
 use rollcall_sandbox::{Isolation, Job, Limits};
 use rollcall_store::{List, StoreError};
 
 use crate::error::conflict;
 use crate::pages::{first, pages};
+use crate::scripts::Source;
 use crate::{App, AppError, SelectedUsers, UserSelection, holder};
 pub use apply::ApplyRequest;
 pub use approve::Approved;
@@ -221,6 +222,9 @@ impl App {
             }
             _ => unreachable!("a selection or an earlier run was read above"),
         };
+        if let Ok(read) = &read {
+            self.refuse_faulty_columns(&selection, read)?;
+        }
         // The users of an earlier run are those that it could touch, which may be fewer, but never more.
         if let Some(earlier) = earlier.as_ref().filter(|earlier| !permit.owns(earlier)) {
             self.may_with(Right::Execute, earlier)?;
@@ -251,6 +255,27 @@ impl App {
             };
             self.start(&new, terms, Some(&crew), stop, observer)
         })
+    }
+
+    /// Refuses a script that can read a column of the rows in which errors were ignored, since no script read it then.
+    fn refuse_faulty_columns(&self, selection: &Selection, script: &Source) -> Result<(), AppError> {
+        let mut selection = selection.clone();
+        while let Some(earlier) = selection.earlier_run() {
+            let Some(run) = self.engine().run(earlier)? else { return Ok(()) };
+            selection = run.selection;
+        }
+        let Selection::Rows { file, faulty_columns, .. } = selection else { return Ok(()) };
+        let is_read = |column: &&String| {
+            script.row_columns.as_ref().is_none_or(|columns| columns.contains(column.as_str()))
+        };
+        match faulty_columns.iter().find(is_read) {
+            None => Ok(()),
+            Some(column) => Err(Refusal::new(format!(
+                "the script can read the column {column:?}, in which cells of {file} have errors: correct the file and \
+                 read it again"
+            ))
+            .into()),
+        }
     }
 
     /// What workers need to know about a script, for users of a scope.

@@ -1,5 +1,7 @@
 //! The rows of a file as the list of a run: each names its user in one column.
 
+use std::collections::BTreeSet;
+
 use rollcall_domain::{Field, Mode, Refusal, Selection, UserId, did_you_mean, normalize_key};
 use rollcall_store::{MOST_NAMED, Staged, StagedRow, Staging};
 
@@ -32,6 +34,9 @@ pub struct RowsRequest<'a> {
     pub skip_unmatched: bool,
     /// Which rows run where several name one user.
     pub duplicates: Duplicates,
+    /// The columns that the script can read: see [`Source::row_columns`](crate::scripts::Source::row_columns). Errors in
+    /// cells of other columns are no reason to refuse a row. None: any column may be read.
+    pub read_columns: Option<&'a BTreeSet<String>>,
 }
 
 /// Which rows run where several of a file name one user.
@@ -181,12 +186,20 @@ impl App {
     ) -> Result<ReadRows, AppError> {
         let permit = self.may_run(Mode::Preview)?;
         let columns = table.columns().to_vec();
+        let key = find_key(&columns, request.key);
+        // Where the key was named, other columns may hold new values.
+        let number_of = |at| if request.key.is_none() { number_column(&columns, at) } else { None };
+        if let (Ok((at, _)), Some(read)) = (&key, request.read_columns) {
+            let is_read = |column: usize| {
+                column == *at || number_of(*at) == Some(column) || read.contains(&columns[column])
+            };
+            table.ignore_faults_in((0..columns.len()).filter(|column| !is_read(*column)));
+        }
         let first: Vec<_> = table.by_ref().take(SHOWN).collect();
         let shown: Vec<_> = first.iter().flatten().cloned().collect();
         observer.begins(&columns, &shown);
-        let (at, field) = find_key(&columns, request.key).map_err(AppError::Key)?;
-        // Where the key was named, other columns may hold new values.
-        let number = if request.key.is_none() { number_column(&columns, at) } else { None };
+        let (at, field) = key.map_err(AppError::Key)?;
+        let number = number_of(at);
         observer.columns(&columns, &columns[at]).map_err(unwritable)?;
         let mut matching = Matching {
             staging: permit.stage(&permit.scope)?,
@@ -208,7 +221,9 @@ impl App {
             trimmed: 0,
             formulas: 0,
         };
-        let mut notes = matching.read(first, table, request.file, observer)?;
+        matching.read(first, &mut table, request.file, observer)?;
+        let mut notes = table.notes().to_vec();
+        notes.extend(ignored_note(&table));
         notes.extend(matching.notes());
         let Matching { mut staging, mut report, .. } = matching;
         report.notes = notes;
@@ -226,12 +241,15 @@ impl App {
             column: columns[at].clone(),
             field,
             left_out: report.bad() + report.left_out,
+            faulty_columns: table.ignored_faults().map(|(column, _)| column.to_owned()).collect(),
         };
         let chosen = (in_the_way == 0 && !refused).then_some(ChosenRows { staging, columns, selection });
         Ok(ReadRows { report, chosen })
     }
 }
 
+/// The number of columns that a note lists.
+const TOLD: usize = 3;
 /// So many rows show what a file is like.
 const SHOWN: usize = 5;
 /// So many rows are looked up together...
@@ -276,10 +294,10 @@ impl Matching {
     fn read(
         &mut self,
         first: Vec<Result<Row, TableError>>,
-        mut table: Table,
+        table: &mut Table,
         file: &str,
         observer: &mut dyn RowsObserver,
-    ) -> Result<Vec<String>, AppError> {
+    ) -> Result<(), AppError> {
         let (mut together, mut weight) = (Vec::new(), 0);
         let mut first = first.into_iter();
         while let Some(row) = first.next().or_else(|| table.next()) {
@@ -302,8 +320,7 @@ impl Matching {
                 weight = 0;
             }
         }
-        self.take_all(&together, observer)?;
-        Ok(table.notes().to_vec())
+        self.take_all(&together, observer)
     }
 
     /// Puts the users of rows on the list, and tells of those that are bad.
@@ -421,6 +438,21 @@ impl Matching {
                 (BadKind::Ambiguous, format!("several users have the {field} {key:?}: {names}{more}"))
             }
         }
+    }
+}
+
+/// The note on cells with errors in columns that the script does not read.
+fn ignored_note(table: &Table) -> Option<String> {
+    let (columns, counts): (Vec<_>, Vec<u64>) =
+        table.ignored_faults().map(|(column, count)| (format!("{column:?}"), count)).unzip();
+    let more = if columns.len() > TOLD { ", …" } else { "" };
+    let names = columns.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match counts.iter().sum() {
+        0 => None,
+        1 => Some(format!("1 cell has an error in a column that the script does not read ({names})")),
+        count => Some(format!(
+            "{count} cells have errors in columns that the script does not read ({names}{more})"
+        )),
     }
 }
 

@@ -6,6 +6,7 @@ mod hints;
 mod names;
 mod params;
 mod place;
+mod row_columns;
 mod samples;
 mod saved;
 mod semantics;

@@ -65,6 +65,11 @@ impl<'a> Names<'a> {
         &self.params_assigned
     }
 
+    /// Whether names may come from elsewhere, by `from … import *`.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Whether the script can know this name; builtins apart.
     pub(super) fn may_be_bound(&self, name: &str) -> bool {
         self.open || self.bound.contains(name)
@@ -129,7 +134,7 @@ impl<'a> Names<'a> {
     }
 }
 
-fn is_dunder(name: &str) -> bool {
+pub(super) fn is_dunder(name: &str) -> bool {
     name.len() > 4 && name.starts_with("__") && name.ends_with("__")
 }
 

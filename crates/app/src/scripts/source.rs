@@ -1,5 +1,6 @@
 //! What a script says about itself: its syntax, its parameters, its title, and names that cannot be meant.
 
+use std::collections::BTreeSet;
 use std::thread;
 
 use rollcall_domain::{Params, Zone};
@@ -12,6 +13,7 @@ use super::hints::hints;
 use super::names::{MAX_WARNINGS, Names};
 use super::params::read_params;
 use super::place::{Fault, Lines};
+use super::row_columns::row_columns;
 use super::semantics::semantic_errors;
 
 /// Far more than anybody writes; offsets of the parser have 32 bits.
@@ -21,7 +23,7 @@ const MAX_BYTES: usize = 16 << 20;
 const STACK: usize = 64 << 20;
 
 /// What a script says about itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Source {
     /// The parameters that it declares.
     pub params: Params,
@@ -29,6 +31,8 @@ pub struct Source {
     pub warnings: Vec<Fault>,
     /// The first line of its docstring, or else of the comment at its top.
     pub title: Option<String>,
+    /// The columns of `row` that it can read; none: any of them.
+    pub row_columns: Option<BTreeSet<String>>,
 }
 
 /// Reads a script without executing it. Times in `PARAMS` without an offset are in `zone`.
@@ -87,7 +91,12 @@ fn parse(source: &str, lines: &Lines<'_>, zone: &Zone) -> Result<Source, Vec<Fau
     warnings.extend(hints(body, &names, lines));
     warnings.sort_by_key(|fault| (fault.line, fault.column));
     warnings.truncate(MAX_WARNINGS);
-    Ok(Source { params, warnings, title: docstring(body).or_else(|| top_comment(source)) })
+    Ok(Source {
+        params,
+        warnings,
+        title: docstring(body).or_else(|| top_comment(source)),
+        row_columns: row_columns(body, &names),
+    })
 }
 
 pub(super) fn uncapitalized(message: &str) -> String {

@@ -13,9 +13,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::header::{Header, LOOKED_AT, Look, find_header, note_title, too_many};
-use super::sheet::{Merged, SheetReader, SheetRow, letters};
+use super::sheet::{CellFault, Merged, SheetReader, SheetRow, letters};
 use super::workbook::{Workbook, list};
-use super::{HiddenCells, MAX_COLUMNS, Row, TableError, TableOptions};
+use super::{HiddenCells, MAX_COLUMNS, REPLACEMENT, Row, TableError, TableOptions};
 use rollcall_domain::restore;
 
 /// How many batches of rows wait to be asked for, and how much is in one: rows, or bytes of text.
@@ -129,7 +129,7 @@ impl Excel {
     /// The next row that is not blank. At the end, notes are added about all of them.
     pub(super) fn next_row(
         &mut self,
-        header: &Header,
+        header: &mut Header,
         notes: &mut Vec<String>,
     ) -> Result<Option<Row>, TableError> {
         let row = self.advance()?;
@@ -214,7 +214,8 @@ impl Excel {
 fn header(mut first: SheetRow, notes: &mut Vec<String>) -> Result<Header, TableError> {
     let place = format!("row {}", first.number);
     // Blanks far right are no column.
-    let is_filled = |cell: &Result<String, String>| cell.as_ref().is_ok_and(|name| !name.trim().is_empty());
+    let is_filled =
+        |cell: &Result<String, CellFault>| cell.as_ref().is_ok_and(|name| !name.trim().is_empty());
     let last = first.cells.iter().rfind(|(_, cell)| is_filled(cell)).or(first.cells.iter().next_back());
     let width = last.map_or(0, |(last, _)| *last as usize + 1);
     if width > MAX_COLUMNS {
@@ -226,7 +227,7 @@ fn header(mut first: SheetRow, notes: &mut Vec<String>) -> Result<Header, TableE
         .map(|column| match first.cells.remove(&column) {
             None => String::new(),
             Some(Ok(name)) => restore(&name).to_owned(),
-            Some(Err(why)) => {
+            Some(Err(CellFault { why, .. })) => {
                 faults.push(format!("cell {}{} {why}", letters(column), first.number));
                 String::new()
             }
@@ -256,31 +257,48 @@ fn hidden_columns(hidden: &[(u32, u32)], header: &SheetRow) -> Option<String> {
 
 impl SheetRow {
     /// The row as one under `header`.
-    fn under(mut self, header: &Header) -> Row {
+    fn under(mut self, header: &mut Header) -> Row {
         let at = |column: u32| format!("cell {}{}", letters(column), self.number);
         let width = header.width();
         // Blanks there and formulas with an empty result are no fault.
         let is_filled =
-            |cell: &Result<String, String>| cell.as_ref().is_ok_and(|text| !text.trim().is_empty());
+            |cell: &Result<String, CellFault>| cell.as_ref().is_ok_and(|text| !text.trim().is_empty());
         let beyond = self.cells.iter().rfind(|(column, cell)| **column as usize >= width && is_filled(cell));
         let mut fault = beyond.map(|(last, _)| {
             format!("{} is not empty, but the header has no column {}", at(*last), letters(*last))
         });
+        let is_misfit = fault.is_some();
         let mut cells = Vec::with_capacity(header.places().len());
-        for &place in header.places() {
+        let mut ignored = Vec::new();
+        for (at, &place) in header.places().iter().enumerate() {
             let column = u32::try_from(place).unwrap_or(u32::MAX);
             let (text, wrong) = match self.cells.remove(&column) {
                 None => (String::new(), None),
                 Some(Ok(text)) => {
-                    let nul = text.contains('\0').then(|| "holds a NUL character".to_owned());
-                    (text, nul)
+                    let nul = || CellFault {
+                        why: "holds a NUL character".to_owned(),
+                        shown: text.replace('\0', REPLACEMENT),
+                    };
+                    let fault = text.contains('\0').then(nul);
+                    (text, fault)
                 }
-                Some(Err(why)) => (String::new(), Some(why)),
+                Some(Err(fault)) => (String::new(), Some(fault)),
+            };
+            let wrong = match wrong {
+                Some(fault) if !is_misfit && header.may_have_fault(at) => {
+                    ignored.push(at);
+                    cells.push(fault.shown);
+                    continue;
+                }
+                wrong => wrong.map(|fault| fault.why),
             };
             if let (None, Some(why)) = (&fault, wrong) {
                 fault = Some(format!("cell {}{} {why}", letters(column), self.number));
             }
             cells.push(text);
+        }
+        if fault.is_none() {
+            header.note_ignored(&ignored);
         }
         Row { line: self.number, cells, fault }
     }

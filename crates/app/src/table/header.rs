@@ -1,6 +1,6 @@
 //! The names of the columns, and which cells of a row they mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{MAX_COLUMNS, TableError};
 
@@ -90,6 +90,10 @@ pub(super) struct Header {
     width: usize,
     /// Its line in the file, or its row in the sheet.
     line: u64,
+    /// The columns whose cells may have faults, by their place among the columns.
+    unread: BTreeSet<usize>,
+    /// The number of faults that were ignored, by the column's place among the columns.
+    ignored: BTreeMap<usize, u64>,
 }
 
 impl Header {
@@ -108,7 +112,14 @@ impl Header {
             faults.push(too_many(named));
             return Err(TableError::Header { place, faults });
         }
-        let mut header = Self { columns: Vec::new(), places: Vec::new(), width: cells.len(), line: 1 };
+        let mut header = Self {
+            columns: Vec::new(),
+            places: Vec::new(),
+            width: cells.len(),
+            line: 1,
+            unread: BTreeSet::new(),
+            ignored: BTreeMap::new(),
+        };
         let mut unnamed: Vec<(usize, usize)> = Vec::new();
         let mut uses: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, cell) in cells.iter().enumerate() {
@@ -163,6 +174,29 @@ impl Header {
     /// The header, on this line.
     pub(super) fn on_line(self, line: u64) -> Self {
         Self { line, ..self }
+    }
+
+    /// Lets the cells of the columns at these places have faults.
+    pub(super) fn ignore_faults_in(&mut self, columns: impl IntoIterator<Item = usize>) {
+        self.unread.extend(columns);
+    }
+
+    /// Whether a cell of the column at this place may have a fault.
+    pub(super) fn may_have_fault(&self, column: usize) -> bool {
+        self.unread.contains(&column)
+    }
+
+    /// Notes that cells of a row had faults, in the columns at these places, which were ignored.
+    pub(super) fn note_ignored(&mut self, columns: &[usize]) {
+        for column in columns {
+            *self.ignored.entry(*column).or_default() += 1;
+        }
+    }
+
+    /// The columns in which faults were ignored, each with the number of cells.
+    pub(super) fn ignored_faults(&self) -> impl Iterator<Item = (&str, u64)> {
+        let name = |column: usize| self.columns.get(column).map_or("", String::as_str);
+        self.ignored.iter().map(move |(column, count)| (name(*column), *count))
     }
 
     /// Its line in the file, or its row in the sheet.

@@ -34,6 +34,9 @@ pub const MAX_ROW: u64 = 64 * 1024;
 /// How many cells a header may have.
 pub const MAX_COLUMNS: usize = 1_000;
 
+/// What stands for a NUL character in a cell that is not read: neither PostgreSQL nor a workbook can hold one.
+const REPLACEMENT: &str = "\u{fffd}";
+
 /// How a workbook since Excel 2007 starts: as any ZIP archive.
 const ZIP: &[u8] = b"PK\x03\x04";
 /// How an older one starts, and an encrypted newer one: as a Compound File (MS-CFB, 2.2).
@@ -180,6 +183,18 @@ impl Table {
         self.literal = place;
     }
 
+    /// Takes faults of single cells in the columns at these places as no faults of their rows: these columns are not read.
+    /// Their cells then hold what the file shows there, such as `#N/A`. Rows that were returned before stay as they are.
+    pub fn ignore_faults_in(&mut self, places: impl IntoIterator<Item = usize>) {
+        self.header.ignore_faults_in(places);
+    }
+
+    /// The columns in which faults were ignored so far, in order, each with the number of cells. Those of rows that have
+    /// a fault all the same do not count.
+    pub fn ignored_faults(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.header.ignored_faults()
+    }
+
     /// What was detected and what is left out, for people. Reading rows may add to it.
     #[must_use]
     pub fn notes(&self) -> &[String] {
@@ -204,8 +219,8 @@ impl Iterator for Table {
             return None;
         }
         let mut row = match &mut self.rows {
-            Rows::Text(text) => text.next_row(&self.header, &mut self.notes),
-            Rows::Excel(excel) => excel.next_row(&self.header, &mut self.notes),
+            Rows::Text(text) => text.next_row(&mut self.header, &mut self.notes),
+            Rows::Excel(excel) => excel.next_row(&mut self.header, &mut self.notes),
         };
         if let Ok(Some(row)) = &mut row {
             let cells = row.cells.iter_mut().enumerate().filter(|(at, _)| Some(*at) != self.literal);

@@ -27,8 +27,23 @@ pub(super) struct SheetRow {
     pub(super) number: u64,
     pub(super) is_hidden: bool,
     /// By column, counted from 0: what is not empty, or why it is no text.
-    pub(super) cells: BTreeMap<u32, Result<String, String>>,
+    pub(super) cells: BTreeMap<u32, Result<String, CellFault>>,
     pub(super) bytes: u64,
+}
+
+/// The reason why a cell is no text.
+#[derive(Debug)]
+pub(super) struct CellFault {
+    /// The rest of a sentence whose subject is the cell.
+    pub(super) why: String,
+    /// The text that the sheet shows in the cell, such as `#N/A`; empty if the file does not say.
+    pub(super) shown: String,
+}
+
+impl From<String> for CellFault {
+    fn from(why: String) -> Self {
+        Self { why, shown: String::new() }
+    }
 }
 
 impl SheetRow {
@@ -36,12 +51,12 @@ impl SheetRow {
         self.cells.values().all(|cell| cell.as_ref().is_ok_and(|text| text.trim().is_empty()))
     }
 
-    fn insert(&mut self, column: u32, text: Result<String, String>) -> Result<(), TableError> {
+    fn insert(&mut self, column: u32, text: Result<String, CellFault>) -> Result<(), TableError> {
         if text.as_ref().is_ok_and(String::is_empty) {
             return Ok(());
         }
         // A cell takes room even if it is short.
-        self.bytes += text.as_ref().map_or(0, String::len) as u64 + 1;
+        self.bytes += text.as_ref().map_or_else(|fault| fault.shown.len(), String::len) as u64 + 1;
         if self.bytes > MAX_ROW {
             return Err(TableError::SheetRowTooLong { row: self.number });
         }
@@ -170,7 +185,7 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
     }
 
     /// The text that a cell means, or why it means none.
-    fn value(&mut self, cell: &CellKind) -> Result<Result<String, String>, Broken> {
+    fn value(&mut self, cell: &CellKind) -> Result<Result<String, CellFault>, Broken> {
         let (mut value, mut inline, mut has_formula) = (None, None, false);
         loop {
             let name = match self.xml.next()? {
@@ -204,9 +219,13 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
         let text = value.as_deref().unwrap_or_default();
         let is_text = matches!(cell.kind.as_str(), "str" | "inlineStr");
         if has_formula && (value.is_none() || (text.is_empty() && !is_text)) && inline.is_none() {
-            return Ok(Err(not_calculated()));
+            return Ok(Err(not_calculated().into()));
         }
-        Ok(match cell.kind.as_str() {
+        if cell.kind == "e" {
+            let shown = text.trim().to_owned();
+            return Ok(Err(CellFault { why: format!("is {shown}; correct its formula"), shown }));
+        }
+        let shown = match cell.kind.as_str() {
             "inlineStr" => Ok(inline.unwrap_or_default()),
             "s" if text.trim().is_empty() => Ok(String::new()),
             "s" => {
@@ -229,12 +248,12 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
                 "" => Ok(String::new()),
                 other => Err(format!("holds {other:?}, which is neither true nor false")),
             },
-            "e" => Err(format!("is {}; correct its formula", text.trim())),
             "d" => Ok(show_iso(text.trim()).to_owned()),
             // A program that calculates nothing writes 0.
             _ if has_formula && self.context.is_uncalculated && text.trim() == "0" => Err(not_calculated()),
             _ => show_number(text.trim(), format, self.context.is_1904),
-        })
+        };
+        Ok(shown.map_err(CellFault::from))
     }
 
     /// Reads what follows the rows.

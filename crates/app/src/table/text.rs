@@ -13,7 +13,7 @@ use super::dos::CodePage;
 use super::header::{Header, LOOKED_AT, Look, find_header, note_title};
 use super::records::{Record, Records};
 use super::sniff::{Codec, Says, charset, dialect, is_blank, is_blank_cell, line_end, name_delimiter};
-use super::{Counted, NAME_ENCODING, Quote, Row, TableError, TableOptions};
+use super::{Counted, NAME_ENCODING, Quote, REPLACEMENT, Row, TableError, TableOptions};
 use rollcall_domain::restore;
 
 /// How many bytes tell the encoding.
@@ -173,7 +173,7 @@ impl Text {
     /// The next row that is not blank.
     pub(super) fn next_row(
         &mut self,
-        header: &Header,
+        header: &mut Header,
         notes: &mut Vec<String>,
     ) -> Result<Option<Row>, TableError> {
         while self.advance()? {
@@ -187,7 +187,7 @@ impl Text {
     }
 
     /// The record as a row.
-    fn row(&mut self, header: &Header, notes: &mut Vec<String>) -> Row {
+    fn row(&mut self, header: &mut Header, notes: &mut Vec<String>) -> Row {
         let Record { line, cells: record, flaw } = &self.record;
         let width = record.len();
         let misfit =
@@ -205,8 +205,10 @@ impl Text {
         } else {
             header.places()
         };
+        let is_misfit = fault.is_some();
         let mut cells = Vec::with_capacity(places.len());
-        for &at in places {
+        let mut ignored = Vec::new();
+        for (column, &at) in places.iter().enumerate() {
             let (cell, wrong) = self.decoding.read(record.get(at).unwrap_or_default());
             if !self.is_loss_told && wrong.is_none() && cell.contains(char::REPLACEMENT_CHARACTER) {
                 self.is_loss_told = true;
@@ -215,10 +217,18 @@ impl Text {
                     "{column} on line {line} holds U+FFFD: a character was lost before the file was written"
                 ));
             }
+            if wrong.is_some() && !is_misfit && header.may_have_fault(column) {
+                ignored.push(column);
+                cells.push(cell.replace('\0', REPLACEMENT));
+                continue;
+            }
             if let (None, Some(why)) = (&fault, wrong) {
                 fault = Some(format!("the cell in {} {why}", header.call(at)));
             }
             cells.push(cell.into_owned());
+        }
+        if fault.is_none() {
+            header.note_ignored(&ignored);
         }
         Row { line: *line, cells, fault }
     }

@@ -38,6 +38,7 @@ impl From<Source> for api::Checked {
             title: source.title,
             faults: Vec::new(),
             warnings: source.warnings.iter().map(api::Fault::from).collect(),
+            row_columns: source.row_columns.map(|columns| columns.into_iter().collect()),
         }
     }
 }

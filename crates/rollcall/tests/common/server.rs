@@ -79,11 +79,15 @@ impl Server {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send_bytes(method, path, headers, body.as_bytes())
+    }
+
+    pub fn send_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.at));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let agent: Agent =
             Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
-        let mut answer = request.body(body.to_owned()).unwrap().with_agent(&agent).run().unwrap();
+        let mut answer = request.body(body.to_vec()).unwrap().with_agent(&agent).run().unwrap();
         let text = String::from_utf8_lossy(&answer.body_mut().read_to_vec().unwrap()).into_owned();
         keep_secrets(&text);
         let (parts, _) = answer.into_parts();

@@ -101,7 +101,7 @@ pub(super) async fn start(
         };
         let choice = match listed {
             Listed::Known(choice) => choice,
-            Listed::Rows(rows) => Choice::Rows(Box::new(choose(&app, &rows)?)),
+            Listed::Rows(rows) => Choice::Rows(Box::new(choose(&app, &rows, &script)?)),
         };
         let request = Request { script, mode, report, choice, params, engine, terms };
         Ok(app.run(&request, &Stop::default(), &mut Nobody)?)

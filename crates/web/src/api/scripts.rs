@@ -187,6 +187,7 @@ pub(super) async fn check(Caller(app): Caller, Body(draft): Body<Draft>) -> Resu
             parameters: Vec::new(),
             faults: faults.iter().map(Fault::from).collect(),
             warnings: Vec::new(),
+            row_columns: None,
         }),
         Err(error) => Err(error),
     });

@@ -1,5 +1,6 @@
 //! Files that are sent ahead of the runs over their rows.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroU64;
 
@@ -60,14 +61,21 @@ pub(super) struct Form {
     /// refused without it.
     #[param(inline)]
     hidden: Option<contract::HiddenCells>,
+    /// The columns that the script can read, as a JSON list such as `["klass"]`: errors in cells of other columns do not
+    /// make a row unreadable. Missing: all columns.
+    read_columns: Option<String>,
 }
 
 impl Form {
-    fn of(self, upload: UploadId) -> RowsOf {
-        let Self { key, duplicates, encoding, delimiter, quote, sheet, header_row, hidden } = self;
+    fn of(self, upload: UploadId) -> Result<(RowsOf, Option<BTreeSet<String>>), Problem> {
+        let Self { key, duplicates, encoding, delimiter, quote, sheet, header_row, hidden, read_columns } =
+            self;
+        let read_columns = read_columns.as_deref().map(serde_json::from_str).transpose();
+        let read_columns = read_columns
+            .map_err(|_| Problem::invalid(r#"read_columns is a JSON list of names, such as ["klass"]"#))?;
         let duplicates = duplicates.unwrap_or_default();
         let format = contract::FileFormat { encoding, delimiter, quote, sheet, header_row, hidden };
-        RowsOf { key, duplicates, ..RowsOf::new(upload, format) }
+        Ok((RowsOf { key, duplicates, ..RowsOf::new(upload, format) }, read_columns))
     }
 }
 
@@ -130,10 +138,10 @@ pub(super) async fn report(
     Path(id): Path<UploadId>,
     Query(form): Query<Form>,
 ) -> Result<Json<RowsReport>, Problem> {
-    let rows = form.of(id);
+    let (rows, read_columns) = form.of(id)?;
     let report = aside(move || {
         let mut noted = Noted::default();
-        let read = read(&app, &rows, &mut noted)?;
+        let read = read(&app, &rows, read_columns.as_ref(), &mut noted)?;
         Ok(wire::rows_report(read.report, noted.columns, noted.bad, noted.duplicates))
     });
     Ok(Json(report.await?))
@@ -148,11 +156,11 @@ pub(super) async fn bad_rows(
     Path(id): Path<UploadId>,
     Query(form): Query<Form>,
 ) -> Result<Response, Problem> {
-    let rows = form.of(id);
+    let (rows, read_columns) = form.of(id)?;
     let options = wire::table_options(&rows.format())?;
     let write = move |out: &mut Pieces| {
         let mut written = Written { out: Some(out), file: None };
-        app.read_upload(id, &options, &request(&rows), &mut written)?;
+        app.read_upload(id, &options, &request(&rows, read_columns.as_ref()), &mut written)?;
         if let Some(mut file) = written.file {
             file.flush()?;
         }

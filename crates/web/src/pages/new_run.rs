@@ -1,5 +1,7 @@
 //! A new run: for whom, what the script is told, and then its preview.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::Form;
 use axum::extract::{Multipart, State};
@@ -113,12 +115,15 @@ impl Asked {
         address.with("organization_id", &self.selection.organization_id)
     }
 
-    /// Where the bad rows are as a file.
-    fn bad_rows(&self) -> String {
+    /// The address of the file of bad rows, for a script that can read these columns.
+    fn bad_rows(&self, read_columns: Option<&BTreeSet<String>>) -> String {
         let file = Address::new(format!("/api/v1/uploads/{}/bad-rows.csv", self.upload));
         let file = file.with("key", &self.key().unwrap_or_default());
         let query = self.format.format().unwrap_or_default().query();
-        query.into_iter().fold(file, |file, (name, value)| file.with(name, &value.unwrap_or_default())).text()
+        let file =
+            query.into_iter().fold(file, |file, (name, value)| file.with(name, &value.unwrap_or_default()));
+        let read_columns = read_columns.and_then(|columns| serde_json::to_string(columns).ok());
+        file.with("read_columns", &read_columns.unwrap_or_default()).text()
     }
 
     fn outcome(&self) -> Result<Option<Outcome>, Problem> {
@@ -189,6 +194,8 @@ struct Page {
     /// The rows of the file, as far as it can be read.
     file: Option<FileRows>,
     script: Option<Script>,
+    /// The columns of the file that the script can read; none: any of them.
+    read_columns: Option<BTreeSet<String>>,
     title: String,
     params: Params,
     sent: Sent,
@@ -256,14 +263,19 @@ impl Page {
         Asked { skip: "yes".to_owned(), ..self.asked.clone() }.address().text()
     }
 
+    /// The address of the file of bad rows.
+    fn bad_rows(&self) -> String {
+        self.asked.bad_rows(self.read_columns.as_ref())
+    }
+
     fn sent(&self, name: &str) -> &str {
         self.sent.get(name).map_or("", String::as_str)
     }
 }
 
-fn find(app: &App, asked: &Asked) -> Result<Found, Problem> {
+fn find(app: &App, asked: &Asked, script: &Source) -> Result<Found, Problem> {
     let mut found = Found::default();
-    match count(app, asked, &mut found) {
+    match count(app, asked, script, &mut found) {
         Ok(who) => found.who = who,
         Err(problem) if problem.status().is_server_error() => return Err(problem),
         Err(problem) => found.wrong = Some(problem.detail().to_owned()),
@@ -271,7 +283,7 @@ fn find(app: &App, asked: &Asked) -> Result<Found, Problem> {
     Ok(found)
 }
 
-fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Problem> {
+fn count(app: &App, asked: &Asked, script: &Source, found: &mut Found) -> Result<Option<Who>, Problem> {
     let counted = |selected: &SelectedUsers| -> Result<_, Problem> {
         let counted = selected.count_to(COUNTED)?;
         Ok(Some(Who { count: counted.users, more: counted.more, usable: counted.users > 0 }))
@@ -288,7 +300,7 @@ fn count(app: &App, asked: &Asked, found: &mut Found) -> Result<Option<Who>, Pro
         "rows" => {
             let rows = asked.rows()?;
             let file = found.file.insert(FileRows::new(asked.tab.parse().ok()));
-            let read = read(app, &rows, file)?;
+            let read = read(app, &rows, script.row_columns.as_ref(), file)?;
             // Several rows of a user are one user.
             let count = read.report.matched - read.report.duplicate;
             let usable = read.chosen.is_some() && count > 0;
@@ -313,14 +325,14 @@ async fn show(visitor: Visitor, server: &Server, mut asked: Asked, sent: Sent) -
     let page = move |app: &App, shell: Shell| {
         let app = &shell.narrowed(app);
         asked.selection = asked.selection.narrowed(&shell);
-        let found = find(app, &asked)?;
         let script = match asked.script.is_empty() {
             true => None,
             false => Some(saved(app, &asked.script)?),
         };
-        let none = Source { params: Default::default(), warnings: Vec::new(), title: None };
+        let none = || Ok(Source::default());
         let read =
-            script.as_ref().map_or(Ok(none), |script| app.read_script(&script.name, &script.source))?;
+            script.as_ref().map_or_else(none, |script| app.read_script(&script.name, &script.source))?;
+        let found = find(app, &asked, &read)?;
         let told = found.who.as_ref().map(|who| {
             let (plus, s) = (if who.more { "+" } else { "" }, if who.count == 1 { "" } else { "s" });
             format!("{}{plus} user{s}", number(who.count))
@@ -356,6 +368,7 @@ async fn show(visitor: Visitor, server: &Server, mut asked: Asked, sent: Sent) -
             file: found.file,
             title: read.title.clone().unwrap_or_default(),
             params: Params::of(&read, &sent),
+            read_columns: read.row_columns,
             script,
             sent,
             once: log::request_id().unwrap_or_default(),
@@ -403,7 +416,7 @@ pub(super) async fn start(
         let choice = match wanted.who.as_str() {
             "all" | "filter" => Choice::Users(wanted.users()?),
             "run" => Choice::Outcomes(wanted.run()?, wanted.outcome()?),
-            "rows" => Choice::Rows(Box::new(choose(&app, &wanted.rows()?)?)),
+            "rows" => Choice::Rows(Box::new(choose(&app, &wanted.rows()?, &script)?)),
             _ => {
                 return Err(Problem::invalid(messages::FOR_WHOM));
             }

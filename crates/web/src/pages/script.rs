@@ -139,10 +139,8 @@ async fn show(visitor: Visitor, draft: Draft, done: String) -> Result<Response, 
         let (read, faults) = match scripts::read(&draft.source, app.zone()) {
             Ok(read) => (read, Vec::new()),
             // Nothing typed yet is no mistake.
-            Err(_) if draft.source.is_empty() => {
-                (Source { params: Default::default(), warnings: Vec::new(), title: None }, Vec::new())
-            }
-            Err(faults) => (Source { params: Default::default(), warnings: Vec::new(), title: None }, faults),
+            Err(_) if draft.source.is_empty() => (Source::default(), Vec::new()),
+            Err(faults) => (Source::default(), faults),
         };
         let some = app.users(None)?.take(20).collect::<Result<Vec<User>, AppError>>()?;
         Ok(Page {

@@ -1,9 +1,10 @@
 //! Files that were sent ahead: as the targets of a run and as users to import.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use rollcall_api::{BadRow, DuplicateRow, Duplicates, ImportOptions, RowsOf};
-use rollcall_app::runs::{BadRow as Bad, ChosenRows, Matched, ReadRows, RowsObserver, RowsRequest};
+use rollcall_app::runs::{BadRow as Bad, ChosenRows, Matched, ReadRows, RowsObserver, RowsRequest, Script};
 use rollcall_app::{App, AppError, FaultGroups, ImportObserver, Table, wire};
 use rollcall_domain::UploadId;
 
@@ -12,10 +13,12 @@ use crate::problem::{Fault, Problem};
 /// So many bad rows are told one by one; a file takes all of them.
 const TOLD: usize = 100;
 
-/// The rows of a file as the list of a run; rows that cannot be used are in the way, and told.
-pub(crate) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Problem> {
+/// The rows of a file as the list of a run of this script; rows that cannot be used are in the way, and told.
+pub(crate) fn choose(app: &App, rows: &RowsOf, script: &Script) -> Result<ChosenRows, Problem> {
     let mut noted = Noted::default();
-    let read = read(app, rows, &mut noted)?;
+    // A script with syntax errors is refused when the run is created.
+    let source = app.read_script(&script.name, &script.source).unwrap_or_default();
+    let read = read(app, rows, source.row_columns.as_ref(), &mut noted)?;
     let (bad, duplicate) = (read.report.bad(), read.report.duplicate);
     let in_the_way = if rows.skip_unmatched { read.report.faulty } else { bad };
     let refuses_duplicates = rows.duplicates == Duplicates::Refuse && duplicate > 0;
@@ -42,11 +45,12 @@ pub(crate) fn choose(app: &App, rows: &RowsOf) -> Result<ChosenRows, Problem> {
 }
 
 /// The request that rows of a file are read with.
-pub(crate) fn request(rows: &RowsOf) -> RowsRequest<'_> {
+pub(crate) fn request<'a>(rows: &'a RowsOf, read_columns: Option<&'a BTreeSet<String>>) -> RowsRequest<'a> {
     RowsRequest {
         key: rows.key.as_deref(),
         skip_unmatched: rows.skip_unmatched,
         duplicates: rows.duplicates.into(),
+        read_columns,
         ..RowsRequest::default()
     }
 }
@@ -54,7 +58,7 @@ pub(crate) fn request(rows: &RowsOf) -> RowsRequest<'_> {
 /// Reads the rows of a file.
 pub(crate) fn read(app: &App, rows: &RowsOf, observer: &mut dyn RowsObserver) -> Result<ReadRows, Problem> {
     let options = wire::table_options(&rows.format())?;
-    Ok(app.read_upload(rows.upload, &options, &request(rows), observer)?)
+    Ok(app.read_upload(rows.upload, &options, &request(rows, read_columns), observer)?)
 }
 
 /// What is told of a file's rows.
