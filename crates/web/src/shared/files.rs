@@ -55,8 +55,13 @@ pub(crate) fn request<'a>(rows: &'a RowsOf, read_columns: Option<&'a BTreeSet<St
     }
 }
 
-/// Reads the rows of a file.
-pub(crate) fn read(app: &App, rows: &RowsOf, observer: &mut dyn RowsObserver) -> Result<ReadRows, Problem> {
+/// Reads the rows of a file for a script that can read these columns; none: all of them.
+pub(crate) fn read(
+    app: &App,
+    rows: &RowsOf,
+    read_columns: Option<&BTreeSet<String>>,
+    observer: &mut dyn RowsObserver,
+) -> Result<ReadRows, Problem> {
     let options = wire::table_options(&rows.format())?;
     Ok(app.read_upload(rows.upload, &options, &request(rows, read_columns), observer)?)
 }

@@ -1,0 +1,16 @@
+//! Use cases from outside of the crate: real databases, real Python workers, no terminal and no HTTP.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests and their helpers")]
+
+mod common;
+mod expected;
+mod lists;
+mod model;
+mod once;
+mod rights;
+mod rows;
+mod runs;
+mod samples;
+mod table;
+mod uploads;
+mod users;
+mod world;
