@@ -3,9 +3,9 @@ use rollcall_domain::{Refusal, Right, Role};
 use rollcall_sandbox::{Broken, SyntaxFault, Unavailable};
 use rollcall_store::StoreError;
 
-use crate::TableError;
-use crate::scripts::{self, point_at};
-use crate::sign_in::Denied;
+use crate::scripts::place::{Fault, point_at};
+use crate::sign_in::denied::Denied;
+use crate::table::error::TableError;
 
 /// Why something could not be done. Every message is a sentence for the administrator.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,7 @@ pub enum AppError {
         /// What the script is called.
         name: String,
         /// Everything that is wrong with it.
-        faults: Vec<scripts::Fault>,
+        faults: Vec<Fault>,
     },
     /// The script's parameters.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -276,7 +276,7 @@ fn show_denied(right: Right, elsewhere: bool) -> String {
     format!("You need the {roles} role to {what}.")
 }
 
-fn show_faults(name: &str, faults: &[scripts::Fault]) -> String {
+fn show_faults(name: &str, faults: &[Fault]) -> String {
     faults.iter().map(|fault| fault.show(name)).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,11 +1,11 @@
-//! What whoever changes something has seen of it, so that nobody writes over what somebody else has changed meanwhile.
+//! Preconditions of changes, so that no change overwrites another one that its author has not seen.
 
 use data_encoding::HEXLOWER;
 use rollcall_store::{Seen, StoreError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::AppError;
+use crate::error::AppError;
 
 /// So many bytes of a hash tell states of one thing apart.
 const BYTES: usize = 16;

@@ -4,8 +4,9 @@ use rollcall_domain::{
 };
 use rollcall_store::StoreError;
 
+use crate::error::AppError;
 use crate::expected::{Expected, revision};
-use crate::{App, AppError};
+use crate::operations::FilterOperations;
 
 /// A filter that is ready to be used.
 #[derive(Debug, Clone)]
@@ -14,39 +15,37 @@ pub struct ReadFilter {
     pub name: Option<String>,
     /// Its text.
     pub text: String,
-    /// What it means now.
+    /// The parsed filter, with relative times as of now.
     pub tree: Filter,
 }
 
 /// Why a text is no filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterFault {
-    /// So many characters of the text stand before the fault.
+    /// The number of characters before the fault.
     pub at: usize,
-    /// What is wrong there.
+    /// The fault.
     pub message: String,
 }
 
-/// How many users there are, as far as they were counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Counted {
-    /// So many.
-    pub users: u64,
-    /// There are more.
-    pub more: bool,
-}
-
-impl App {
+impl<'a> FilterOperations<'a> {
     /// Reads a filter: its text, or the name of a saved one.
-    pub fn filter(&self, text: &str) -> Result<ReadFilter, AppError> {
-        self.filter_at(text, self.clock.now())
+    ///
+    /// # Errors
+    /// [`AppError::Filter`] for a text that is no filter; [`AppError::NoSuchFilter`] for a single word that is no name;
+    /// [`AppError::Denied`] for a name.
+    pub fn parse(self, text: &str) -> Result<ReadFilter, AppError> {
+        self.parse_at(text, self.app.now())
     }
 
-    /// The same for somebody who is writing it: where it is wrong is an answer, too.
-    pub fn check_filter(&self, text: &str) -> Result<Result<ReadFilter, FilterFault>, AppError> {
-        self.may(Right::Look)?;
+    /// Reads a filter that is being written; a fault in it is a result, with its place.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn check(self, text: &str) -> Result<Result<ReadFilter, FilterFault>, AppError> {
+        self.app.require_permission(Right::Look)?;
         let blanks = text.chars().take_while(|c| c.is_whitespace()).count();
-        match self.filter(text) {
+        match self.parse(text) {
             Ok(read) => Ok(Ok(read)),
             Err(AppError::Filter(error)) => {
                 let (at, message) = (blanks + error.column() - 1, error.message().to_owned());
@@ -58,8 +57,8 @@ impl App {
         }
     }
 
-    /// The same, where `now` is the present moment.
-    pub(crate) fn filter_at(&self, text: &str, now: Timestamp) -> Result<ReadFilter, AppError> {
+    /// Reads a filter, where `now` is the present moment.
+    pub(crate) fn parse_at(self, text: &str, now: Timestamp) -> Result<ReadFilter, AppError> {
         let text = text.trim();
         // One word is never a filter, and neither are two with a colon between them.
         let SavedName { organization, name } = SavedName::read(text);
@@ -68,49 +67,55 @@ impl App {
                 .is_none_or(|text| text.is_empty() || is_saved_name(text) || self.is_organization(text));
         // A saved filter selects the same users for every caller, whatever zone a caller has chosen.
         let (name, text, zone) = if is_name {
-            let saved = self.saved_filter(text)?;
-            (Some(saved.full_name()), saved.filter, self.installation_zone())
+            let saved = self.find(text)?;
+            (Some(saved.full_name()), saved.filter, self.app.installation_zone())
         } else {
-            (None, text.to_owned(), &self.zone)
+            (None, text.to_owned(), self.app.zone())
         };
         let tree = filter::parse(&text, zone, now)?;
         Ok(ReadFilter { name, text, tree })
     }
 
-    fn is_organization(&self, name: &str) -> bool {
-        self.organizations().is_ok_and(|seen| seen.iter().any(|organization| organization.name == name))
+    fn is_organization(self, name: &str) -> bool {
+        self.app
+            .organizations()
+            .list()
+            .is_ok_and(|seen| seen.iter().any(|organization| organization.name == name))
     }
 
-    /// Saves a filter under a name; it, and the one that it replaces.
-    pub fn save_filter(
-        &self,
-        name: &str,
-        text: &str,
-    ) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
-        self.replace_filter(name, text, Expected::Anything)
+    /// Saves a filter under a name, in place of an earlier one: the new and the earlier filter.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`], [`AppError::Filter`], [`AppError::Refused`] for a name that is not valid.
+    pub fn save(self, name: &str, text: &str) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
+        self.save_if_match(name, text, Expected::Anything)
     }
 
-    /// The same, if what it replaces is as `expected`.
-    pub fn replace_filter(
-        &self,
+    /// Saves a filter if the one that it replaces is still as `expected`: the new and the earlier filter.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; those of [`Self::save`].
+    pub fn save_if_match(
+        self,
         name: &str,
         text: &str,
         expected: Expected<'_>,
     ) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
         let SavedName { organization, name } = SavedName::read(name);
-        let (permit, organization) = self.may_own(Right::EditScripts, organization)?;
+        let (permit, organization) =
+            self.app.require_permission_as_owner(Right::EditScripts, organization)?;
         check_saved_name("a filter", name)?;
-        let now = self.clock.now();
-        let tree = filter::parse(text, &self.zone, now)?;
+        let now = self.app.now();
+        let tree = filter::parse(text, self.app.zone(), now)?;
         let is_read_alike =
-            filter::parse(text, self.installation_zone(), now)?.to_string() == tree.to_string();
+            filter::parse(text, self.app.installation_zone(), now)?.to_string() == tree.to_string();
         // What was meant in another zone than the installation's is kept with its moments in UTC.
         let text = if is_read_alike { text.trim().to_owned() } else { tree.to_string() };
         let new = SavedFilter {
             name: name.to_owned(),
             organization,
             filter: text,
-            administrator: self.actor.name().to_owned(),
+            administrator: self.app.actor().name().to_owned(),
             saved_at: now,
         };
         let what = format!("filter {:?}", new.full_name());
@@ -120,7 +125,7 @@ impl App {
         };
         let found = find()?;
         let seen = expected.seen(&what, found.as_ref(), revision)?;
-        match permit.save_filter(&new, seen, &self.act()) {
+        match permit.save_filter(&new, seen, &self.app.act()) {
             Err(error @ StoreError::Stale(_)) => {
                 expected.seen(&what, find()?.as_ref(), revision)?;
                 Err(error.into())
@@ -129,16 +134,19 @@ impl App {
         }
     }
 
-    /// The filter that is saved under this name.
-    pub fn saved_filter(&self, name: &str) -> Result<SavedFilter, AppError> {
+    /// Finds the filter that is saved under this name.
+    ///
+    /// # Errors
+    /// [`AppError::NoSuchFilter`], [`AppError::Denied`]
+    pub fn find(self, name: &str) -> Result<SavedFilter, AppError> {
         let read = SavedName::read(name);
-        let found = self.may(Right::Look)?.filters_named(read.name)?;
-        let meant = self.meant(read, found, |filter| filter.organization.as_ref())?;
-        meant.ok_or_else(|| self.no_such_filter(name))
+        let found = self.app.require_permission(Right::Look)?.filters_named(read.name)?;
+        let meant = self.app.find_named(read, found, |filter| filter.organization.as_ref())?;
+        meant.ok_or_else(|| self.not_found(name))
     }
 
-    fn no_such_filter(&self, name: &str) -> AppError {
-        let saved = match self.saved_filters() {
+    fn not_found(self, name: &str) -> AppError {
+        let saved = match self.list() {
             Ok(saved) => saved,
             Err(error) => return error,
         };
@@ -150,43 +158,43 @@ impl App {
         AppError::NoSuchFilter(format!("there is no saved filter {name:?}{hint}"))
     }
 
-    /// Every saved filter that can be seen, by name.
-    pub fn saved_filters(&self) -> Result<Vec<SavedFilter>, AppError> {
-        let permit = self.may(Right::Look)?;
+    /// Lists the saved filters that the actor can see, by name.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list(self) -> Result<Vec<SavedFilter>, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
         let all = permit.saved_filters()?.into_iter();
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
-    /// The next of them after the one with this full name.
-    pub fn saved_filters_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<SavedFilter>, AppError> {
-        let permit = self.may(Right::Look)?;
+    /// Lists at most `limit` saved filters after the one with this full name.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list_after(self, after: Option<&str>, limit: u32) -> Result<Vec<SavedFilter>, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
         Ok(permit.saved_filters_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
     }
 
     /// Removes a saved filter. Runs keep the text that they were started with.
-    pub fn remove_filter(&self, name: &str) -> Result<(), AppError> {
-        self.remove_filter_as(name, Expected::Anything)
+    ///
+    /// # Errors
+    /// [`AppError::NoSuchFilter`], [`AppError::Denied`]
+    pub fn remove(self, name: &str) -> Result<(), AppError> {
+        self.remove_if_match(name, Expected::Anything)
     }
 
-    /// The same, if it is as `expected`.
-    pub fn remove_filter_as(&self, name: &str, expected: Expected<'_>) -> Result<(), AppError> {
-        self.may(Right::EditScripts)?;
-        let filter = self.saved_filter(name)?;
+    /// Removes a saved filter if it is still as `expected`.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; those of [`Self::remove`].
+    pub fn remove_if_match(self, name: &str, expected: Expected<'_>) -> Result<(), AppError> {
+        self.app.require_permission(Right::EditScripts)?;
+        let filter = self.find(name)?;
         expected.seen(&format!("filter {:?}", filter.full_name()), Some(&filter), revision)?;
-        let permit = self.may_change(Right::EditScripts, filter.organization.as_ref())?;
-        if permit.remove_filter(&filter, &self.act())? { Ok(()) } else { Err(self.no_such_filter(name)) }
-    }
-
-    /// How many users a filter selects; none: all.
-    pub fn count_users(&self, filter: Option<&Filter>) -> Result<u64, AppError> {
-        let permit = self.may(Right::Look)?;
-        Ok(permit.count_users(permit.narrow(filter).as_ref())?)
-    }
-
-    /// The same for whoever cannot wait: counting ends at `most`.
-    pub fn count_users_to(&self, filter: Option<&Filter>, most: u64) -> Result<Counted, AppError> {
-        let permit = self.may(Right::Look)?;
-        let users = permit.count_users_to(permit.narrow(filter).as_ref(), most.saturating_add(1))?;
-        Ok(Counted { users: users.min(most), more: users > most })
+        let permit =
+            self.app.require_permission_to_change(Right::EditScripts, filter.organization.as_ref())?;
+        if permit.remove_filter(&filter, &self.app.act())? { Ok(()) } else { Err(self.not_found(name)) }
     }
 }

@@ -9,10 +9,15 @@ use rollcall_domain::{
 use rollcall_store::{Added, Import, Newcomer, StoreError};
 
 use crate::csv_text::formula_text;
+use crate::error::AppError;
 use crate::import_faults::{Fault, FaultKind};
-use crate::runs::{LINE_COLUMN, REASON_COLUMN, bare_name, field_called};
-use crate::users::DEFAULT_ORGANIZATION;
-use crate::{App, AppError, Row, Table, TableError};
+use crate::operations::ImportOperations;
+use crate::runs::bad_rows::{LINE_COLUMN, REASON_COLUMN};
+use crate::runs::rows::{bare_name, field_called};
+use crate::table::error::TableError;
+use crate::table::reader::Table;
+use crate::table::row::Row;
+use crate::users::add::DEFAULT_ORGANIZATION;
 use rollcall_api::table::USER_COLUMNS;
 
 /// The column of users' passwords.
@@ -116,7 +121,8 @@ enum Column {
 }
 
 impl Column {
-    /// The column of this name, however its words are written, such as `First Name`; else the name of one that is close.
+    /// The column of this name, however its words are written, such as `First Name`; else the name of one that is
+    /// close.
     fn parse(name: &str) -> Result<Self, Option<&'static str>> {
         if [LINE_COLUMN, REASON_COLUMN].contains(&name) {
             return Ok(Self::Mark);
@@ -140,19 +146,19 @@ impl Column {
     }
 }
 
-impl App {
+impl<'a> ImportOperations<'a> {
     /// Reports every fault of a file of users, and the users that an import would add. Imports nothing.
     ///
     /// # Errors
     ///
-    /// As [`App::import_users`].
-    pub fn check_import(
-        &self,
+    /// As [`ImportOperations::apply`].
+    pub fn check(
+        self,
         table: Table,
         request: &ImportRequest<'_>,
         observer: &mut dyn ImportObserver,
     ) -> Result<Imported, AppError> {
-        self.read_import(table, request, true, observer)
+        self.read(table, request, true, observer)
     }
 
     /// Imports the users of a file whose header names fields, `organization`, `password`, `profiles`, `attributes` or
@@ -161,30 +167,31 @@ impl App {
     /// # Errors
     ///
     /// [`AppError::BadRows`] if the file has any fault: then each was reported, and nothing is imported.
-    pub fn import_users(
-        &self,
+    pub fn apply(
+        self,
         table: Table,
         request: &ImportRequest<'_>,
         observer: &mut dyn ImportObserver,
     ) -> Result<Imported, AppError> {
-        self.read_import(table, request, false, observer)
+        self.read(table, request, false, observer)
     }
 
-    fn read_import(
-        &self,
+    fn read(
+        self,
         mut table: Table,
         request: &ImportRequest<'_>,
         rehearse: bool,
         observer: &mut dyn ImportObserver,
     ) -> Result<Imported, AppError> {
-        let permit = self.may(Right::EditUsers)?;
+        let permit = self.app.require_permission(Right::EditUsers)?;
         let own: BTreeMap<_, _> = (permit.organizations()?.into_iter())
             .filter(|each| permit.scope.has(each.id))
             .map(|each| (each.name, each.id))
             .collect();
         let own_ids: HashSet<_> = own.values().copied().collect();
-        let now = self.clock.now();
-        let (dictionary, strict) = (self.known_attributes()?, self.strict_here()?);
+        let now = self.app.now();
+        let (dictionary, strict) =
+            (self.app.radius().known_attributes()?, self.app.radius().refuses_unknown_attributes()?);
         let literal = table.columns().iter().position(|name| Column::parse(name) == Ok(Column::Password));
         table.keep_apostrophes(literal);
         let done = permit.import(|import| {
@@ -194,7 +201,7 @@ impl App {
                 weight: 0,
                 untold: Vec::new(),
                 import,
-                zone: &self.zone,
+                zone: self.app.zone(),
                 now,
                 organizations: &own,
                 organization_ids: &own_ids,
@@ -214,7 +221,7 @@ impl App {
                 Ok(()) if rows.faults == 0 => {
                     let users = rows.rows - rows.left_out;
                     if !rehearse {
-                        rows.import.record(&self.act(), users)?;
+                        rows.import.record(&self.app.act(), users)?;
                     }
                     let imported = Imported {
                         users,

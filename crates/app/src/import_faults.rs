@@ -138,8 +138,8 @@ fn and(items: &[String]) -> String {
 }
 
 /// Puts faults that are alike together: those of one kind and column whose messages differ in quoted texts and numbers
-/// only. Unknown names and unreadable rows are told apart by their whole messages. However many faults there are, memory
-/// holds a bounded number of groups.
+/// only. Unknown names and unreadable rows are told apart by their whole messages. However many faults there are,
+/// memory holds a bounded number of groups.
 #[derive(Debug, Default)]
 pub struct FaultGroups {
     groups: Vec<FaultGroup>,

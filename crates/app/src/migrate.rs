@@ -1,17 +1,22 @@
 use rollcall_domain::{Refusal, Right, RunState};
 use rollcall_store::{Copied, CopyEvent, Location};
 
-use crate::runs::as_it_stands;
-use crate::{App, AppError, holder};
+use crate::error::AppError;
+use crate::holder;
+use crate::operations::MaintenanceOperations;
+use crate::runs::standing::as_it_stands;
 
-impl App {
-    /// Copies everything to another database, as it is at this moment, and compares both; see [`rollcall_store::Snapshot`].
-    /// Refused while a process is at a run: what it has done would be there, what it does next would not. Runs that were
-    /// interrupted or wait for a worker can go on in the copy.
-    pub fn migrate(&self, to: &Location, tell: &mut dyn FnMut(CopyEvent)) -> Result<Vec<Copied>, AppError> {
-        let snapshot = self.may_everywhere(Right::Administer)?.into_store().snapshot()?;
+impl MaintenanceOperations<'_> {
+    /// Copies the whole database to another one, as it is at this moment, and compares both: see
+    /// [`rollcall_store::Snapshot`]. Interrupted runs, and runs that wait for a worker, can be resumed in the copy.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] while a process executes a run, since the copy would have only a
+    /// part of it.
+    pub fn migrate_to(self, to: &Location, tell: &mut dyn FnMut(CopyEvent)) -> Result<Vec<Copied>, AppError> {
+        let snapshot = self.app.require_permission_everywhere(Right::Administer)?.into_store().snapshot()?;
         let leases = snapshot.leases()?;
-        let now = self.clock.now();
+        let now = self.app.now();
         for run in snapshot.begun_runs()? {
             let lessee = leases.iter().find(|(of, holder)| *of == run.id && !holder::is_dead(holder));
             let run = as_it_stands(run, now);
@@ -31,6 +36,6 @@ impl App {
             );
             return Err(Refusal::new(why).into());
         }
-        Ok(snapshot.copy_to(to, &self.act(), tell)?)
+        Ok(snapshot.copy_to(to, &self.app.act(), tell)?)
     }
 }

@@ -1,4 +1,4 @@
-//! That something about runs has changed, for whoever in this process waits for it.
+//! Notifications within this process that something about runs has changed.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;

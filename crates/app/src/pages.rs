@@ -1,4 +1,4 @@
-use crate::AppError;
+use crate::error::AppError;
 
 /// Everything that `page` gives, page by page, where `key` of the last item asks for the next page.
 pub(crate) fn pages<'a, T: 'a, K: 'a>(

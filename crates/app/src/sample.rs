@@ -3,8 +3,8 @@
 use rollcall_domain::{Assignment, Item, ItemKind, ItemRow, Right, Timestamp, User, UserPassword};
 use rollcall_store::{Newcomer, StoreError};
 
-use crate::error::conflict;
-use crate::{App, AppError};
+use crate::error::{AppError, conflict};
+use crate::operations::MaintenanceOperations;
 
 /// The fact by which an installation is known to hold samples only.
 const SAMPLE_FACT: &str = "sample";
@@ -73,16 +73,22 @@ const PROFILES: [(&str, &str); 5] = [
 /// So many are added together.
 const TOGETHER: usize = 1_000;
 
-impl App {
-    /// Whether every user here is a sample that [`App::make_samples`] made.
-    pub fn holds_samples(&self) -> Result<bool, AppError> {
-        Ok(self.may(Right::Look)?.installation_fact(SAMPLE_FACT)?.is_some())
+impl MaintenanceOperations<'_> {
+    /// Whether all users here are samples of [`MaintenanceOperations::add_sample_data`].
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn has_sample_data(self) -> Result<bool, AppError> {
+        Ok(self.app.require_permission(Right::Look)?.installation_fact(SAMPLE_FACT)?.is_some())
     }
 
-    /// Fills a new installation with `count` sample subscribers, three organizations and five profiles. One that has users or
-    /// profiles is not new.
-    pub fn make_samples(&self, count: u64, mut progress: impl FnMut(u64)) -> Result<(), AppError> {
-        let permit = self.may_everywhere(Right::Administer)?;
+    /// Fills a new installation with `count` sample users, three organizations and five profiles. `progress` gets the
+    /// number of users so far.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if there are users or profiles; [`AppError::Denied`]
+    pub fn add_sample_data(self, count: u64, mut progress: impl FnMut(u64)) -> Result<(), AppError> {
+        let permit = self.app.require_permission_everywhere(Right::Administer)?;
         if permit.count_users_to(None, 1)? > 0 || !permit.profiles()?.is_empty() {
             return conflict(
                 "there are users or profiles here already: samples are for an installation without any",
@@ -91,9 +97,9 @@ impl App {
         permit.set_installation_fact(SAMPLE_FACT, "true")?;
         for (name, reply) in PROFILES {
             let item = Item::parse(ItemKind::Reply, reply)?;
-            permit.add_profile(name, None, [&[item], &[]], &self.act())?;
+            permit.add_profile(name, None, [&[item], &[]], &self.app.act())?;
         }
-        let midnight = self.clock.now().as_micros() / DAY * DAY;
+        let midnight = self.app.now().as_micros() / DAY * DAY;
         let mut dice = fastrand::Rng::with_seed(SEED);
         permit
             .import(|import| {
@@ -122,7 +128,7 @@ impl App {
                     import.add_all(&newcomers)?;
                     progress(last);
                 }
-                import.record(&self.act(), count)?;
+                import.record(&self.app.act(), count)?;
                 Ok(Ok::<(), StoreError>(()))
             })?
             .map_err(AppError::from)

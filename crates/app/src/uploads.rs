@@ -11,21 +11,25 @@ use rollcall_store::StoreError;
 use sha2::{Digest, Sha256};
 
 use crate::access::Permit;
-use crate::runs::{ReadRows, RowsObserver, RowsRequest};
-use crate::{App, AppError, Table, TableOptions};
+use crate::app::App;
+use crate::error::AppError;
+use crate::operations::UploadOperations;
+use crate::runs::rows::{ReadRows, RowsObserver, RowsRequest};
+use crate::table::options::TableOptions;
+use crate::table::reader::Table;
 
-/// A file is kept in parts of so many bytes.
+/// The size of a part in bytes.
 const PART: usize = 256 << 10;
-/// Parts of files that are gone are removed so many at a time: others wait for a few milliseconds.
+/// Parts that are removed in one transaction: other processes wait for a few milliseconds.
 const STEP: u32 = 32;
-/// How long a file is kept that nobody uses.
+/// The time for which an upload is stored after its last use.
 const LIFE: Duration = Duration::from_secs(86_400);
 
 /// A file on its way. Unless it is finished it was never there.
 pub struct Uploading {
     app: App,
     id: UploadId,
-    /// What is not a whole part yet.
+    /// The bytes that do not fill a part yet.
     rest: Vec<u8>,
     parts: i64,
     size: u64,
@@ -59,41 +63,47 @@ impl Uploading {
             self.put()?;
         }
         let sha256 = HEXLOWER.encode(&std::mem::take(&mut self.hash).finalize());
-        let upload = self.app.engine().finish_upload(self.id, &sha256, &self.app.act())?;
+        let upload = self.app.store_unchecked().finish_upload(self.id, &sha256, &self.app.act())?;
         self.finished = true;
         Ok(upload)
     }
 
     fn put(&mut self) -> Result<(), AppError> {
         self.parts += 1;
-        self.app.engine().append_upload(self.id, self.parts, &self.rest)?;
+        self.app.store_unchecked().append_upload(self.id, self.parts, &self.rest)?;
         self.rest.clear();
         Ok(())
     }
 }
 
-/// Whatever has broken it off.
+/// Removes what was sent if the upload was not finished.
 impl Drop for Uploading {
     fn drop(&mut self) {
         if !self.finished {
             // If that does not work, it expires.
-            drop(self.app.engine().drop_upload(self.id));
+            drop(self.app.store_unchecked().drop_upload(self.id));
         }
     }
 }
 
-impl App {
-    /// What it takes to send a file: to do something with it.
-    fn may_upload(&self) -> Result<Permit<'_>, AppError> {
-        self.may(Right::Report).or_else(|denied| self.may(Right::EditUsers).map_err(|_| denied))
+impl<'a> UploadOperations<'a> {
+    /// Decides whether the actor may upload files: they need a right to use them.
+    fn require_permission(self) -> Result<Permit<'a>, AppError> {
+        self.app
+            .require_permission(Right::Report)
+            .or_else(|denied| self.app.require_permission(Right::EditUsers).map_err(|_| denied))
     }
 
-    /// Begins a file that is sent piece by piece. What is left of others that are gone makes room first.
-    pub fn begin_upload(&self, name: &str) -> Result<Uploading, AppError> {
-        let permit = self.may_upload()?;
+    /// Starts an upload that is sent in parts. Expired uploads are removed first.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] for a name that is not valid, or if the actor has too many bytes
+    /// here.
+    pub fn start(self, name: &str) -> Result<Uploading, AppError> {
+        let permit = self.require_permission()?;
         Upload::check_name(name)?;
-        self.sweep_uploads(&mut |_| true)?;
-        let act = self.act();
+        self.remove_expired(&mut |_| true)?;
+        let act = self.app.act();
         if permit.uploaded_by(&act)? >= Upload::MOST {
             let most = Upload::MOST >> 30;
             let why = format!("{} has {most} GiB of files here: remove some of them first", act.who);
@@ -101,12 +111,15 @@ impl App {
         }
         let id = permit.begin_upload(name, &permit.scope, act.at.plus(LIFE), &act)?;
         let (rest, hash) = (Vec::with_capacity(PART), Sha256::new());
-        Ok(Uploading { app: self.clone(), id, rest, parts: 0, size: 0, hash, finished: false })
+        Ok(Uploading { app: self.app.clone(), id, rest, parts: 0, size: 0, hash, finished: false })
     }
 
-    /// Keeps a whole file.
-    pub fn upload(&self, name: &str, mut file: impl Read) -> Result<Upload, AppError> {
-        let mut uploading = self.begin_upload(name)?;
+    /// Uploads a whole file.
+    ///
+    /// # Errors
+    /// [`AppError::File`] if it cannot be read; [`AppError::Refused`] if it is too large; those of [`Self::start`].
+    pub fn add(self, name: &str, mut file: impl Read) -> Result<Upload, AppError> {
+        let mut uploading = self.start(name)?;
         let mut buffer = vec![0; PART];
         loop {
             match file.read(&mut buffer) {
@@ -123,32 +136,44 @@ impl App {
         }
     }
 
-    /// The next files after file `after`, newest first, of whoever has no further reach.
-    pub fn uploads_after(&self, after: Option<UploadId>, limit: u32) -> Result<Vec<Upload>, AppError> {
-        let permit = self.may_upload()?;
+    /// Lists at most `limit` uploads that the actor can see after upload `after`, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list_after(self, after: Option<UploadId>, limit: u32) -> Result<Vec<Upload>, AppError> {
+        let permit = self.require_permission()?;
         let before = after.unwrap_or(UploadId::MAX);
-        Ok(permit.uploads_page(&permit.scope, before, self.clock.now(), limit)?)
+        Ok(permit.uploads_page(&permit.scope, before, self.app.now(), limit)?)
     }
 
-    /// One file.
-    pub fn find_upload(&self, id: UploadId) -> Result<Upload, AppError> {
-        let permit = self.may_upload()?;
-        let found = permit.upload(id, self.clock.now())?;
+    /// Finds upload `id`.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if the actor can see no such upload.
+    pub fn find(self, id: UploadId) -> Result<Upload, AppError> {
+        let permit = self.require_permission()?;
+        let found = permit.upload(id, self.app.now())?;
         let found = found.filter(|upload| permit.scope.covers(&upload.scope));
         Ok(found.ok_or_else(|| StoreError::NoSuch(format!("upload {id}")))?)
     }
 
-    /// Removes a file. Runs that were made of it have all that they need.
-    pub fn remove_upload(&self, id: UploadId) -> Result<(), AppError> {
-        let upload = self.find_upload(id)?;
-        Ok(self.may_upload()?.remove_upload(&upload, &self.act())?)
+    /// Removes an upload. Runs that were created from it do not need it.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such upload.
+    pub fn remove(self, id: UploadId) -> Result<(), AppError> {
+        let upload = self.find(id)?;
+        Ok(self.require_permission()?.remove_upload(&upload, &self.app.act())?)
     }
 
-    /// What is in a file: a copy that goes away when it is closed. From now on the file is kept for another day.
-    pub fn open_upload(&self, id: UploadId) -> Result<File, AppError> {
-        let upload = self.find_upload(id)?;
-        let permit = self.may_upload()?;
-        permit.keep_upload(id, self.clock.now().plus(LIFE))?;
+    /// Opens a temporary copy of an upload, which is then stored for another day.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::File`] if the copy cannot be written; if there is no such upload.
+    pub fn open(self, id: UploadId) -> Result<File, AppError> {
+        let upload = self.find(id)?;
+        let permit = self.require_permission()?;
+        permit.keep_upload(id, self.app.now().plus(LIFE))?;
         let unwritable =
             |error| AppError::File { what: "no temporary file can be written".to_owned(), error };
         let mut file = tempfile::tempfile().map_err(unwritable)?;
@@ -159,32 +184,36 @@ impl App {
             size += part.len() as u64;
         }
         if size != upload.size {
-            // Somebody has removed it meanwhile.
+            // It was removed meanwhile.
             return Err(StoreError::NoSuch(format!("upload {id}")).into());
         }
         file.rewind().map_err(unwritable)?;
         Ok(file)
     }
 
-    /// Reads the rows of a file that was sent, and finds their users: see [`App::read_rows`].
-    pub fn read_upload(
-        &self,
+    /// Reads the rows of an upload and finds their users: see
+    /// [`RunOperations::read_rows`](crate::RunOperations::read_rows).
+    ///
+    /// # Errors
+    /// If there is no such upload; those of [`RunOperations::read_rows`](crate::RunOperations::read_rows).
+    pub fn read_rows(
+        self,
         id: UploadId,
         options: &TableOptions,
         request: &RowsRequest<'_>,
         observer: &mut dyn RowsObserver,
     ) -> Result<ReadRows, AppError> {
-        let Upload { name, .. } = self.find_upload(id)?;
-        let table = Table::from_file(self.open_upload(id)?, options)
+        let Upload { name, .. } = self.find(id)?;
+        let table = Table::from_file(self.open(id)?, options)
             .map_err(|error| AppError::Table { file: name.clone(), error })?;
-        self.read_rows(table, &RowsRequest { file: &name, ..*request }, observer)
+        self.app.runs().read_rows(table, &RowsRequest { file: &name, ..*request }, observer)
     }
 
-    /// Removes what has expired and what is left of files that are gone, step by step, as long as `go_on` is true, which
-    /// is told how many parts each step has removed.
-    pub(crate) fn sweep_uploads(&self, go_on: &mut dyn FnMut(u64) -> bool) -> Result<(), AppError> {
+    /// Removes what has expired and what is left of files that are gone, step by step, as long as `go_on` is true,
+    /// which is told how many parts each step has removed.
+    pub(crate) fn remove_expired(self, go_on: &mut dyn FnMut(u64) -> bool) -> Result<(), AppError> {
         loop {
-            let removed = self.engine().sweep_uploads(self.clock.now(), STEP)?;
+            let removed = self.app.store_unchecked().sweep_uploads(self.app.now(), STEP)?;
             if removed == 0 || !go_on(removed) {
                 return Ok(());
             }

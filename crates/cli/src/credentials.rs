@@ -202,7 +202,7 @@ impl Tokens {
 
 /// Makes the first administrator with whoever sits at a terminal, if there is none and they want one.
 pub(super) fn first_administrator(app: &App) -> anyhow::Result<()> {
-    if !can_ask() || app.has_administrators()? {
+    if !can_ask() || app.administrators().has_any()? {
         return Ok(());
     }
     let name = line("Name of the first administrator, who may do everything (empty: not now)")?;

@@ -9,12 +9,12 @@ use clap::Args;
 use rollcall_api::User;
 use rollcall_api::table::{USER_COLUMNS, user_cells};
 use rollcall_app::database::{Location, Store, StoreError};
-use rollcall_app::runs::{ApplyRequest, Choice, Script, Terms, UndoRequest};
+use rollcall_app::runs::{ApplyRequest, Choice, RunOptions, Script, UndoRequest};
 use rollcall_app::{App, UserSelection};
 use rollcall_domain::{Mode, Outcome, RunState};
 
 use super::terminal::{Terminal, exit_code};
-use super::{Context, EngineArgs, Hints, runs, shell_word};
+use super::{Context, ExecutionArgs, Hints, runs, shell_word};
 use crate::backend::{Backend, Listed, Wanted};
 use crate::failure::Usage;
 use crate::output::stdout;
@@ -33,7 +33,7 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     users: u64,
     #[command(flatten)]
-    engine: EngineArgs,
+    execution: ExecutionArgs,
 }
 
 impl Demo {
@@ -50,7 +50,7 @@ impl Demo {
 
         heading(&format!("1. {} in {location}", counted(self.users, "sample subscriber")))?;
         let mut meter = Meter::new("making", self.users);
-        app.make_samples(self.users, |done| meter.at(done, self.users, ""))?;
+        app.maintenance().add_sample_data(self.users, |done| meter.at(done, self.users, ""))?;
         drop(meter);
 
         heading("2. A script, run once for every one of them")?;
@@ -65,15 +65,15 @@ impl Demo {
         }
 
         heading("3. A preview: nothing is written")?;
-        let terms = Terms { confirmed: true, ..Terms::default() };
+        let options = RunOptions { confirmed: true, ..RunOptions::default() };
         let wanted = Wanted {
             script: Script { name: SCRIPT_FILE.to_owned(), version: None, source: SCRIPT.to_owned() },
             mode: Mode::Preview,
             report: false,
             list: Listed::Chosen(Choice::Users(UserSelection::default())),
             params: Vec::new(),
-            engine: self.engine.engine(),
-            terms,
+            execution: self.execution.execution(),
+            options,
         };
         let mut terminal = Terminal::new();
         let preview = backend.run_script(wanted, &terminal.stop(), &mut terminal)?;
@@ -86,7 +86,7 @@ impl Demo {
 
         heading("4. Exactly that, written: the script does not run again")?;
         let mut terminal = Terminal::new();
-        let request = ApplyRequest { plan: preview.plan.clone(), terms };
+        let request = ApplyRequest { plan: preview.plan.clone(), options };
         let applied = backend.apply_preview(preview.run, &request, &terminal.stop(), &mut terminal)?;
         drop(terminal);
         runs::report(&backend, &applied, &hints)?;
@@ -96,7 +96,7 @@ impl Demo {
 
         heading("6. All of it taken back")?;
         let mut terminal = Terminal::new();
-        let request = UndoRequest { mode: Mode::Apply, user: None, terms };
+        let request = UndoRequest { mode: Mode::Apply, user: None, options };
         let undone = backend.undo(applied.run, &request, &terminal.stop(), &mut terminal)?;
         drop(terminal);
         runs::report(&backend, &undone, &hints)?;
@@ -117,9 +117,9 @@ impl Demo {
 /// What all users come to, but for `last_update`.
 fn fingerprint(app: &App) -> anyhow::Result<u64> {
     let organizations: HashMap<_, _> =
-        app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+        app.organizations().list()?.into_iter().map(|each| (each.id, each.name)).collect();
     let mut hasher = DefaultHasher::new();
-    for user in app.users(None)? {
+    for user in app.users().list(None)? {
         let row = user_cells(&User::from(user?), &organizations, app.zone(), true);
         USER_COLUMNS.iter().zip(row).filter(|(name, _)| **name != "last_update").for_each(|(_, cell)| {
             cell.hash(&mut hasher);
@@ -135,8 +135,8 @@ fn start_over(context: &Context, location: &Location) -> anyhow::Result<()> {
         return Ok(());
     }
     let app = context.app_on(Store::open(location)?)?;
-    if !app.holds_samples()? {
-        if app.count_users(None)? == 0 {
+    if !app.maintenance().has_sample_data()? {
+        if app.users().count(None)? == 0 {
             return Ok(());
         }
         return Err(Usage(format!(
@@ -177,11 +177,11 @@ fn heading(text: &str) -> std::io::Result<()> {
 }
 
 fn example(app: &App, run: i64) -> anyhow::Result<()> {
-    let run = app.find_run(run)?;
-    let Some(outcome) = app.outcomes(&run, Some(Outcome::Changed))?.next().transpose()? else {
+    let run = app.runs().find(run)?;
+    let Some(outcome) = app.runs().list_outcomes(&run, Some(Outcome::Changed))?.next().transpose()? else {
         return Ok(());
     };
-    let user = app.user(outcome.username.as_deref().unwrap_or_default())?;
+    let user = app.users().find(outcome.username.as_deref().unwrap_or_default())?;
     let mut out = stdout();
     let profiles: Vec<_> = user.profiles.iter().map(|profile| profile.short_name.as_str()).collect();
     writeln!(out, "  {} ({} {})", user.username, user.first_name, user.last_name)?;

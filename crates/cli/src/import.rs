@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use rollcall_app::database::Location;
-use rollcall_app::radius::TakeOver;
+use rollcall_app::radius::RadiusImport;
 
 use super::Context;
 use crate::style::tell;
@@ -37,9 +37,9 @@ impl Import {
         let Self::Freeradius { from, organization, dry_run } = self;
         let app = context.app()?;
         let from: Location = from.parse()?;
-        let wanted = TakeOver { from: &from, organization: &organization, rehearse: dry_run };
+        let wanted = RadiusImport { from: &from, organization: &organization, rehearse: dry_run };
         let mut told: u64 = 0;
-        let done = app.take_over_freeradius(wanted, &mut |what, why| {
+        let done = app.radius().import_database(wanted, &mut |what, why| {
             told += 1;
             tell(format_args!("{what}: {why}"));
         })?;

@@ -36,8 +36,8 @@ impl Init {
         }
         let app = context.app_on(store)?;
         match &context.zone {
-            Some(zone) if made => app.set_time_zone(Some(zone))?,
-            Some(zone) if app.time_zone()?.as_ref() != Some(zone) => {
+            Some(zone) if made => app.settings().set_time_zone(Some(zone))?,
+            Some(zone) if app.settings().time_zone()?.as_ref() != Some(zone) => {
                 let name = zone.name();
                 tell(format_args!(
                     "its time zone is left as it is: 'rollcall settings set time_zone {name}' sets it"

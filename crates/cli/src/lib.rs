@@ -46,7 +46,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use rollcall_app::database::{Location, Store};
-use rollcall_app::runs::Engine;
+use rollcall_app::runs::ExecutionConfig;
 use rollcall_app::{Actor, App};
 use rollcall_domain::{SystemClock, Zone};
 use rollcall_sandbox::{Isolation, Limits};
@@ -323,10 +323,10 @@ impl Context {
         let app = App::new(store, Arc::new(SystemClock), Zone::utc(), Actor::account(account()))
             .with_dictionaries(self.dictionaries.clone());
         let app = match &self.zone {
-            Some(zone) => app.in_zone(zone),
+            Some(zone) => app.with_zone(zone),
             None => app,
         };
-        let app = app.in_installation_zone()?;
+        let app = app.with_installation_zone()?;
         match &self.acting_as {
             Some(name) => Ok(app.acting_as(name)?),
             None => Ok(app),
@@ -372,7 +372,7 @@ fn account() -> String {
 /// How scripts are executed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Execution")]
-pub struct EngineArgs {
+pub struct ExecutionArgs {
     /// Worker processes [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
@@ -402,7 +402,7 @@ enum SandboxMode {
     None,
 }
 
-impl EngineArgs {
+impl ExecutionArgs {
     /// Refuses what a server decides.
     fn check(&self, backend: &Backend) -> Result<(), Usage> {
         let said = match (self.workers, self.sandbox) {
@@ -420,7 +420,7 @@ impl EngineArgs {
 
     /// The settings for executing scripts in this process. Says so if they are not locked down.
     #[must_use]
-    pub fn engine(&self) -> Engine {
+    pub fn execution(&self) -> ExecutionConfig {
         let isolation = match self.sandbox {
             SandboxMode::Full => Isolation::Full,
             SandboxMode::None => {
@@ -429,7 +429,7 @@ impl EngineArgs {
             }
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Engine {
+        ExecutionConfig {
             python: self.python.clone(),
             isolation,
             workers: self.workers.map_or(processors, usize::from),

@@ -77,7 +77,7 @@ impl Migrate {
         let to: Location = self.to.parse()?;
         let app = context.app_on(Store::open(&from)?)?;
         let mut shown = Shown { from: &from, meter: None };
-        let tables = app.migrate(&to, &mut |event| shown.show(event))?;
+        let tables = app.maintenance().migrate_to(&to, &mut |event| shown.show(event))?;
         drop(shown);
         let tables: Vec<Table> = tables.into_iter().map(Table::from).collect();
         let report = Report {

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 use rollcall_api::Pruned;
 use rollcall_app::Age;
-use rollcall_app::radius::Past;
+use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
 use rollcall_domain::Refusal;
 
@@ -54,7 +54,11 @@ impl Prune {
             None => backend.prune_after()?,
             age => age,
         };
-        if age.is_none() && backend.kept_past(Past::Logins)?.or(backend.kept_past(Past::Sessions)?).is_none()
+        if age.is_none()
+            && backend
+                .kept_past(RadiusRecords::Logins)?
+                .or(backend.kept_past(RadiusRecords::Sessions)?)
+                .is_none()
         {
             let how =
                 "say how old: --older-than 90d, or for good with 'rollcall settings set prune_after 90d'";

@@ -107,7 +107,7 @@ impl RowsArgs {
                     duplicates: self.duplicates.unwrap_or_default().into(),
                     read_columns,
                 };
-                let read = app.read_rows(open()?, &request, &mut watch)?;
+                let read = app.runs().read_rows(open()?, &request, &mut watch)?;
                 let report = wire::rows_report(read.report, Vec::new(), Vec::new(), Vec::new());
                 watch.end(&report)?;
                 let chosen = read.chosen.ok_or_else(|| self.refusal(&report))?;

@@ -1,14 +1,14 @@
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
-use rollcall_app::runs::{Choice, Terms};
+use rollcall_app::runs::{Choice, RunOptions};
 use rollcall_app::{AppError, UserSelection};
 use rollcall_domain::{Mode, Outcome};
 
 use super::rows::RowsArgs;
 use super::runs::RunName;
-use super::terminal::{Answer, Terminal, TermsArgs, finish};
-use super::{Context, EngineArgs, scripts};
+use super::terminal::{Answer, RunOptionsArgs, Terminal, finish};
+use super::{Context, ExecutionArgs, scripts};
 use crate::backend::{Listed, Wanted};
 use crate::failure::Usage;
 
@@ -55,9 +55,9 @@ pub(super) struct Run {
     #[command(flatten)]
     rows: RowsArgs,
     #[command(flatten)]
-    terms: TermsArgs,
+    options: RunOptionsArgs,
     #[command(flatten)]
-    engine: EngineArgs,
+    execution: ExecutionArgs,
 }
 
 fn targets_from(text: &str) -> Result<(RunName, Option<Outcome>), String> {
@@ -77,9 +77,9 @@ pub(super) fn param(text: &str) -> Result<(String, String), String> {
 impl Run {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let backend = context.backend()?;
-        self.engine.check(&backend)?;
+        self.execution.check(&backend)?;
         if self.apply {
-            self.terms.check(&self.answer, "--apply")?;
+            self.options.check(&self.answer, "--apply")?;
         }
         self.rows.check()?;
         let script = scripts::find(&backend, &self.script)?;
@@ -111,8 +111,8 @@ impl Run {
             report: self.report,
             list,
             params: self.params,
-            engine: self.engine.engine(),
-            terms: Terms { strict: self.strict, ..self.terms.terms(&self.answer) },
+            execution: self.execution.execution(),
+            options: RunOptions { strict: self.strict, ..self.options.options(&self.answer) },
         };
         let mut terminal = Terminal::new();
         let run = backend.run_script(wanted, &terminal.stop(), &mut terminal)?;

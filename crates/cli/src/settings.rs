@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use rollcall_app::Age;
-use rollcall_app::radius::Past;
+use rollcall_app::radius::RadiusRecords;
 use rollcall_domain::{Above, Refusal, Zone};
 use serde::Serialize;
 
@@ -69,7 +69,7 @@ struct Shown {
 
 /// Every setting, with what it is set to.
 fn all(backend: &Backend) -> anyhow::Result<[Shown; 6]> {
-    let kept = |past: Past| -> anyhow::Result<Shown> {
+    let kept = |past: RadiusRecords| -> anyhow::Result<Shown> {
         Ok(Shown { name: past.setting(), value: backend.kept_past(past)?.map(|age| age.to_string()) })
     };
     Ok([
@@ -77,12 +77,12 @@ fn all(backend: &Backend) -> anyhow::Result<[Shown; 6]> {
         Shown { name: "four_eyes_above", value: backend.four_eyes_above()?.map(|above| above.to_string()) },
         Shown { name: "strict_attributes", value: backend.is_strict()?.then(|| "yes".to_owned()) },
         Shown { name: "time_zone", value: backend.time_zone()?.map(|zone| zone.name().to_owned()) },
-        kept(Past::Logins)?,
-        kept(Past::Sessions)?,
+        kept(RadiusRecords::Logins)?,
+        kept(RadiusRecords::Sessions)?,
     ])
 }
 
-fn keep(backend: &Backend, past: Past, value: &str, what: &str) -> anyhow::Result<()> {
+fn keep(backend: &Backend, past: RadiusRecords, value: &str, what: &str) -> anyhow::Result<()> {
     let age: Age = value.parse().map_err(|error: Refusal| Usage(error.to_string()))?;
     backend.set_kept_past(past, Some(age))?;
     tell(format_args!(
@@ -101,8 +101,10 @@ fn set(backend: &Backend, name: Setting, value: &str) -> anyhow::Result<()> {
                 "'rollcall prune', and a server or worker every hour, now removes what ended over {age} ago"
             ));
         }
-        Setting::PruneLoginsAfter => keep(backend, Past::Logins, value, "logins")?,
-        Setting::PruneAccountingAfter => keep(backend, Past::Sessions, value, "sessions that ended")?,
+        Setting::PruneLoginsAfter => keep(backend, RadiusRecords::Logins, value, "logins")?,
+        Setting::PruneAccountingAfter => {
+            keep(backend, RadiusRecords::Sessions, value, "sessions that ended")?
+        }
         Setting::FourEyesAbove => {
             let above: Above = value.parse().map_err(wrong)?;
             backend.set_four_eyes_above(Some(above))?;
@@ -153,9 +155,11 @@ impl Settings {
             }
             Self::Set { name, value } => set(&backend, name, &value)?,
             Self::Unset { name: Setting::PruneAfter } => backend.set_prune_after(None)?,
-            Self::Unset { name: Setting::PruneLoginsAfter } => backend.set_kept_past(Past::Logins, None)?,
+            Self::Unset { name: Setting::PruneLoginsAfter } => {
+                backend.set_kept_past(RadiusRecords::Logins, None)?
+            }
             Self::Unset { name: Setting::PruneAccountingAfter } => {
-                backend.set_kept_past(Past::Sessions, None)?;
+                backend.set_kept_past(RadiusRecords::Sessions, None)?;
             }
             Self::Unset { name: Setting::TimeZone } => backend.set_time_zone(None)?,
             Self::Unset { name: Setting::StrictAttributes } => backend.set_strict(false)?,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rollcall_api::Run;
-use rollcall_app::runs::{Progress, Stop, Terms};
+use rollcall_app::runs::{Progress, RunOptions, Stop};
 use rollcall_domain::{Brakes, Mode, RunId, RunState};
 
 use super::{Hints, ask, check_consent, runs};
@@ -61,7 +61,7 @@ impl BrakeArgs {
 
 /// When a new run stops by itself.
 #[derive(Debug, Args)]
-pub(super) struct TermsArgs {
+pub(super) struct RunOptionsArgs {
     #[command(flatten)]
     brakes: BrakeArgs,
     /// Stop after the first K targets; 'rollcall runs resume' goes on with the rest
@@ -75,11 +75,11 @@ pub(super) struct TermsArgs {
     hold: bool,
 }
 
-impl TermsArgs {
-    pub(super) fn terms(&self, answer: &Answer) -> Terms {
+impl RunOptionsArgs {
+    pub(super) fn options(&self, answer: &Answer) -> RunOptions {
         let Self { canary, queue, hold, .. } = *self;
         let brakes = self.brakes.brakes();
-        Terms { brakes, canary, confirmed: answer.yes, queue, strict: false, hold, key: None }
+        RunOptions { brakes, canary, confirmed: answer.yes, queue, strict: false, hold, key: None }
     }
 
     /// Refuses `what`, which writes, where nobody can be asked. Of a run that is held it is asked later.

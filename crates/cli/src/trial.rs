@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use clap::Args;
 use rollcall_api::Outcome;
 use rollcall_app::AppError;
-use rollcall_app::runs::TrialRequest;
+use rollcall_app::runs::ScriptTestRequest;
 use rollcall_domain::{Outcome as OutcomeKind, Tally};
 use serde_json::value::RawValue;
 
 use super::run::param;
-use super::{EngineArgs, scripts};
+use super::{ExecutionArgs, scripts};
 use crate::backend::Backend;
 use crate::failure::SOME_FAILED;
 use crate::output::{print_json, stdout};
@@ -39,20 +39,20 @@ pub(super) struct Try {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    engine: EngineArgs,
+    execution: ExecutionArgs,
 }
 
 impl Try {
     pub(super) fn run(self, backend: &Backend) -> anyhow::Result<ExitCode> {
-        self.engine.check(backend)?;
+        self.execution.check(backend)?;
         let script = scripts::find(backend, &self.script)?;
         if let Ok(read) = backend.read_script(&script.name, &script.source) {
             read.params.check(&self.params, backend.zone()?).map_err(AppError::Params)?;
             scripts::warn(&script.name, &read);
         }
-        let engine = self.engine.engine();
+        let execution = self.execution.execution();
         let Self { user: username, params, row, .. } = self;
-        let outcome = backend.test_script(&TrialRequest { script, username, params, row, engine })?;
+        let outcome = backend.test_script(&ScriptTestRequest { script, username, params, row, execution })?;
         if self.json {
             print_json(&Outcome { micros: None, ..outcome.clone() })?;
         } else {

@@ -6,7 +6,7 @@ use rollcall_app::LEASE;
 use rollcall_app::runs::{Event, Stop};
 
 use super::terminal::heed_signals;
-use super::{Context, EngineArgs};
+use super::{Context, ExecutionArgs};
 use crate::style::tell;
 use rollcall_domain::{Run, counted};
 
@@ -18,7 +18,7 @@ use rollcall_domain::{Run, counted};
                   killed or cut off loses what it has when its lease ends.")]
 pub(super) struct Worker {
     #[command(flatten)]
-    engine: EngineArgs,
+    execution: ExecutionArgs,
     /// How long others wait for this worker when it is not heard of, before they take over what it was at
     #[arg(long, value_parser = lease, value_name = "TIME", default_value = "30s")]
     lease: Duration,
@@ -65,12 +65,12 @@ pub fn log_event(event: &Event<'_>) {
 impl Worker {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let app = context.app()?.with_lease(self.lease);
-        let engine = self.engine.engine();
+        let execution = self.execution.execution();
         let drain = Stop::default();
         heed_signals(&drain)?;
-        let crew = counted(engine.workers as u64, "script");
+        let crew = counted(execution.workers as u64, "script");
         tell(format_args!("worker {} is ready, for {crew} at a time", std::process::id()));
-        app.work(&engine, &drain, &mut |event| log_event(&event))?;
+        app.workers().execute_runs(&execution, &drain, &mut |event| log_event(&event))?;
         tell(format_args!("worker {} has ended", std::process::id()));
         Ok(ExitCode::SUCCESS)
     }

@@ -13,7 +13,7 @@ use rollcall_app::runs::Stop;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use rollcall_cli::{
-    Context, EngineArgs, LogFormat, ServeCommand, Usage, finish_log, log_event, start_server_log,
+    Context, ExecutionArgs, LogFormat, ServeCommand, Usage, finish_log, log_event, start_server_log,
     write_log_apart,
 };
 use rollcall_web::{Listen, Listener, Proxies, ProxyHeaders, PublicUrl, Server, Site, Tls, grace_period};
@@ -73,7 +73,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "ROLLCALL_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
     #[command(flatten)]
-    engine: EngineArgs,
+    execution: ExecutionArgs,
 }
 
 impl ServeCommand for Serve {
@@ -93,9 +93,9 @@ impl ServeCommand for Serve {
             return Err(Usage(why).into());
         }
         let app = context.app_on(open_or_create(&context.location("sqlite:rollcall.db")?)?)?;
-        let engine = self.engine.engine();
+        let execution = self.execution.execution();
         let drain = Stop::default();
-        let server = Server::new(app.clone(), engine.clone(), self.site());
+        let server = Server::new(app.clone(), execution.clone(), self.site());
         let runtime = tokio::runtime::Runtime::new().context("cannot start the server")?;
         let listener = runtime.block_on(Listener::bind(&self.listen))?;
         // Whoever reads that it listens may tell it to end.
@@ -120,7 +120,7 @@ impl ServeCommand for Serve {
         write_log_apart();
         thread::scope(|scope| {
             let work = scope.spawn(|| {
-                let worked = app.work(&engine, &drain, &mut |event| log_event(&event));
+                let worked = app.workers().execute_runs(&execution, &drain, &mut |event| log_event(&event));
                 if let Err(error) = &worked
                     && !drain.load(Ordering::Relaxed)
                 {

@@ -31,9 +31,9 @@ impl FromRequestParts<Server> for Caller {
                 (None, Some(session)) => Actor::administrator(&credentials.session(&session)?.1),
                 (None, None) => return Ok(None),
             };
-            let app = app.acting(actor.acting_from(address.to_string()));
-            let app = zone.map_or_else(|| app.clone(), |zone| app.in_zone(&zone));
-            Ok(Some(app.in_installation_zone()?))
+            let app = app.with_actor(actor.acting_from(address.to_string()));
+            let app = zone.map_or_else(|| app.clone(), |zone| app.with_zone(&zone));
+            Ok(Some(app.with_installation_zone()?))
         });
         let app = let_in.await?.ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "sign in, or send a token: 'Authorization: Bearer TOKEN'")

@@ -10,6 +10,6 @@ pub(super) async fn alive() -> &'static str {
 
 /// The database answers, too.
 pub(super) async fn ready(State(server): State<Server>) -> Result<&'static str, Problem> {
-    blocking(move || server.app.has_administrators()).await?;
+    blocking(move || server.app.administrators().has_any()).await?;
     Ok("ready\n")
 }

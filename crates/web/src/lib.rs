@@ -36,7 +36,7 @@ use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use rollcall_app::App;
-use rollcall_app::runs::Engine;
+use rollcall_app::runs::ExecutionConfig;
 use rollcall_app::sign_in::Credentials;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -67,7 +67,7 @@ pub struct Server {
     /// One for the process, since it bounds how much memory passwords take.
     credentials: Arc<Credentials>,
     /// How scripts are executed here.
-    engine: Engine,
+    execution: ExecutionConfig,
     streams: Streams,
     site: Arc<Site>,
     /// Tells what is under way that the server is about to end.
@@ -82,14 +82,14 @@ impl FromRef<Server> for Streams {
 }
 
 impl Server {
-    /// A server that acts through `app`, executes scripts with `engine`, and stands at `site`.
+    /// A server that acts through `app`, executes scripts with `execution`, and stands at `site`.
     #[must_use]
-    pub fn new(app: App, engine: Engine, site: Site) -> Self {
+    pub fn new(app: App, execution: ExecutionConfig, site: Site) -> Self {
         let credentials = Arc::new(app.credentials());
         Self {
             app,
             credentials,
-            engine,
+            execution,
             streams: Streams::default(),
             site: Arc::new(site),
             ending: watch::Sender::new(false),

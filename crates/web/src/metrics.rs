@@ -1,7 +1,7 @@
 //! Numbers for whoever watches an installation, in the text that Prometheus reads. What is counted here is what requests
-//! and connections do; how runs stand is asked of [`App::statistics`] when somebody wants to know.
+//! and connections do; how runs stand is asked of [`MaintenanceOperations::collect_statistics`] when somebody wants to know.
 //!
-//! [`App::statistics`]: rollcall_app::App::statistics
+//! [`MaintenanceOperations::collect_statistics`]: rollcall_app::MaintenanceOperations::collect_statistics
 
 use std::collections::HashMap;
 use std::fmt;
@@ -104,7 +104,7 @@ impl Metrics {
 
 /// All numbers, for an administrator who may look everywhere.
 pub(super) async fn show(State(server): State<Server>, Caller(app): Caller) -> Result<Response, Problem> {
-    let statistics = blocking(move || app.statistics()).await?;
+    let statistics = blocking(move || app.maintenance().collect_statistics()).await?;
     let mut engine = Registry::with_prefix("rollcall");
     engine.register_collector(Box::new(Engine(statistics)));
     let mut text = String::new();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rollcall_domain::{Dictionary, DictionarySource, Item, Operator, Profile, Right, Secret};
 use rollcall_store::Location;
 
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::RadiusOperations;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +28,13 @@ impl Finding {
     }
 }
 
-impl App {
-    /// Looks at everything that FreeRADIUS needs, which on PostgreSQL comes as `role`; with its password it is tried.
-    pub fn radius_check(&self, role: &str, password: Option<&Secret>) -> Result<Vec<Finding>, AppError> {
-        let permit = self.may_everywhere(Right::Administer)?;
+impl RadiusOperations<'_> {
+    /// Checks what FreeRADIUS needs. On PostgreSQL it connects as `role`; with a password that is tried.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn check_setup(self, role: &str, password: Option<&Secret>) -> Result<Vec<Finding>, AppError> {
+        let permit = self.app.require_permission_everywhere(Right::Administer)?;
         let mut findings = match permit.location() {
             Location::Sqlite(path) => files(&std::path::absolute(&path).unwrap_or(path)),
             Location::Postgres(_) => {

@@ -5,8 +5,9 @@ use std::path::Path;
 use rollcall_domain::{Refusal, Right};
 use rollcall_store::{Location, PgUrl};
 
+use crate::error::AppError;
+use crate::operations::RadiusOperations;
 use crate::sign_in::random;
-use crate::{App, AppError};
 
 /// The role of FreeRADIUS on PostgreSQL, unless another one is wanted.
 pub const DEFAULT_ROLE: &str = "freeradius";
@@ -72,11 +73,14 @@ fn deeper(text: &str) -> String {
     text.lines().map(|line| format!("\t{line}\n")).collect()
 }
 
-impl App {
-    /// What FreeRADIUS is configured with to work on this database: with `role` on PostgreSQL, whose password is made here
-    /// and is in no other place.
-    pub fn radius_config(&self, role: &str) -> Result<Vec<ConfigFile>, AppError> {
-        let permit = self.may_everywhere(Right::Administer)?;
+impl RadiusOperations<'_> {
+    /// Creates the configuration files of FreeRADIUS for this database. On PostgreSQL they contain a new password for
+    /// `role`, which is stored nowhere else.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] for the name of a role that is not valid.
+    pub fn create_config(self, role: &str) -> Result<Vec<ConfigFile>, AppError> {
+        let permit = self.app.require_permission_everywhere(Right::Administer)?;
         match permit.location() {
             Location::Sqlite(path) => Ok(on_file(&std::path::absolute(&path).unwrap_or(path))?),
             Location::Postgres(url) => on_server(&url, role, &permit.schema()?),

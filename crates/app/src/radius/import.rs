@@ -1,5 +1,5 @@
-//! Users, groups, items and passwords of a FreeRADIUS that has a database of its own: they become users, profiles, attributes
-//! and passwords here. Whatever cannot be carried over is told, and the rest is.
+//! Users, groups, items and passwords of a FreeRADIUS that has a database of its own: they become users, profiles,
+//! attributes and passwords here. Whatever cannot be carried over is told, and the rest is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,9 @@ use rollcall_domain::{
 };
 use rollcall_store::{Added, Foreign, ForeignItem, ForeignUser, Import, Location, Newcomer, StoreError};
 
-use crate::{App, AppError};
+use crate::app::App;
+use crate::error::AppError;
+use crate::operations::RadiusOperations;
 
 /// Users are read and added so many at a time.
 const PAGE: u32 = 1_000;
@@ -37,7 +39,7 @@ const NOT_OF_USERS: [&str; 9] = [
 
 /// What is to be taken over.
 #[derive(Debug, Clone, Copy)]
-pub struct TakeOver<'a> {
+pub struct RadiusImport<'a> {
     /// The database of FreeRADIUS.
     pub from: &'a Location,
     /// The organization that the users are to belong to; it is made if there is none.
@@ -48,7 +50,7 @@ pub struct TakeOver<'a> {
 
 /// What was taken over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TakenOver {
+pub struct RadiusImported {
     /// How many users.
     pub users: u64,
     /// How many users of those that there were could not be.
@@ -61,32 +63,36 @@ pub struct TakenOver {
     pub without_place: BTreeMap<String, u64>,
 }
 
-impl App {
-    /// Takes users and groups of a FreeRADIUS over; `report` is told of everything that cannot be: what it is about, and why.
-    pub fn take_over_freeradius(
-        &self,
-        wanted: TakeOver<'_>,
+impl<'a> RadiusOperations<'a> {
+    /// Imports users and groups from the database of a FreeRADIUS. `report` gets each item that cannot be imported, and
+    /// why.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if the other database cannot be read.
+    pub fn import_database(
+        self,
+        wanted: RadiusImport<'_>,
         report: &mut dyn FnMut(&str, &str),
-    ) -> Result<TakenOver, AppError> {
-        let permit = self.may_everywhere(Right::Administer)?;
-        if self.may(Right::EditUsers)?.scope != Scope::Everywhere {
-            return Err(self.denied(Right::EditUsers, true));
+    ) -> Result<RadiusImported, AppError> {
+        let permit = self.app.require_permission_everywhere(Right::Administer)?;
+        if self.app.require_permission(Right::EditUsers)?.scope != Scope::Everywhere {
+            return Err(self.app.permission_denied(Right::EditUsers, true));
         }
         Organization::check_name(wanted.organization)?;
         let foreign = Foreign::open(wanted.from)?;
-        let (dictionary, strict) = (self.known_attributes()?, self.strict_here()?);
+        let (dictionary, strict) = (self.known_attributes()?, self.refuses_unknown_attributes()?);
         let done = permit.import(|import| {
             let organization = import.organization(wanted.organization)?;
             let mut way = Way {
-                app: self,
+                app: self.app,
                 import,
                 dictionary: &dictionary,
                 strict,
                 organization,
-                now: self.clock.now(),
+                now: self.app.now(),
                 report: &mut *report,
                 line: 0,
-                done: TakenOver::default(),
+                done: RadiusImported::default(),
             };
             way.profiles(&foreign)?;
             let mut after = String::new();
@@ -97,7 +103,7 @@ impl App {
                 way.users(page)?;
             }
             let done = way.done;
-            import.record(&self.act(), done.users)?;
+            import.record(&self.app.act(), done.users)?;
             Ok(if wanted.rehearse { Err(done) } else { Ok(done) })
         })?;
         Ok(done.unwrap_or_else(|rehearsed| rehearsed))
@@ -115,7 +121,7 @@ struct Way<'a, 'b> {
     report: &'a mut dyn FnMut(&str, &str),
     /// The number of the user.
     line: u64,
-    done: TakenOver,
+    done: RadiusImported,
 }
 
 impl Way<'_, '_> {

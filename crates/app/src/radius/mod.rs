@@ -4,11 +4,11 @@ mod check;
 mod config;
 mod dictionary;
 mod import;
-mod past;
+pub(crate) mod machine_dictionary;
 mod reply;
+pub(crate) mod retention;
 
 pub use check::Finding;
 pub use config::{ConfigFile, DEFAULT_ROLE};
-pub(crate) use dictionary::MachineDictionary;
-pub use import::{TakeOver, TakenOver};
-pub use past::Past;
+pub use import::{RadiusImport, RadiusImported};
+pub use retention::RadiusRecords;

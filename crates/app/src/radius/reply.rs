@@ -2,48 +2,70 @@
 
 use rollcall_domain::{Mode, Profile, Refusal, Reply, Right, Run, RunId, RunState, TargetOutcome, User};
 
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::RadiusOperations;
 
-impl App {
-    /// What FreeRADIUS answers to a user who comes with the right password.
-    pub fn radius_reply(&self, user: &User) -> Result<Reply, AppError> {
-        let permit = self.may(Right::Look)?;
+impl RadiusOperations<'_> {
+    /// Computes the reply of FreeRADIUS to a user who gives the right password.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn compute_reply(self, user: &User) -> Result<Reply, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
         let mut profiles: Vec<Profile> = Vec::with_capacity(user.profiles.len());
         for assigned in &user.profiles {
             profiles.extend(permit.profile(&assigned.short_name)?);
         }
-        Ok(Reply::to(user, &profiles, self.clock.now()))
+        Ok(Reply::to(user, &profiles, self.app.now()))
     }
 
-    /// The same before and after what a preview has planned for a target; none if the user has changed since, or is gone.
-    pub fn planned_reply(&self, outcome: &TargetOutcome) -> Result<Option<(Reply, Reply)>, AppError> {
-        let Some(user) = self.user_by_id(outcome.user_id)? else { return Ok(None) };
+    /// Computes the replies to a target of a preview: now, and after the preview is applied; none if the user has
+    /// changed since, or was removed.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn compute_planned_replies(
+        self,
+        outcome: &TargetOutcome,
+    ) -> Result<Option<(Reply, Reply)>, AppError> {
+        let Some(user) = self.app.users().find_by_id(outcome.user_id)? else { return Ok(None) };
         let Ok(after) = user.after(&outcome.changes) else { return Ok(None) };
-        Ok(Some((self.radius_reply(&user)?, self.radius_reply(&after)?)))
+        Ok(Some((self.compute_reply(&user)?, self.compute_reply(&after)?)))
     }
 
-    /// What FreeRADIUS answers before and after what a run has done, or has planned, for a target; none if the user has
-    /// changed since, or is gone.
-    pub fn replies_around(
-        &self,
+    /// Computes the replies to a target of a run: before and after its changes, or planned changes; none if the user
+    /// has changed since, or was removed.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn compute_replies_around(
+        self,
         run: &Run,
         outcome: &TargetOutcome,
     ) -> Result<Option<(Reply, Reply)>, AppError> {
         if run.mode == Mode::Preview {
-            return self.planned_reply(outcome);
+            return self.compute_planned_replies(outcome);
         }
-        let Some(user) = self.user_by_id(outcome.user_id)? else { return Ok(None) };
+        let Some(user) = self.app.users().find_by_id(outcome.user_id)? else { return Ok(None) };
         // A user who is back where they were is not as the run has left them.
         let Ok(before) = user.before(&outcome.changes) else { return Ok(None) };
         if before == user {
             return Ok(None);
         }
-        Ok(Some((self.radius_reply(&before)?, self.radius_reply(&user)?)))
+        Ok(Some((self.compute_reply(&before)?, self.compute_reply(&user)?)))
     }
 
-    /// What FreeRADIUS answers to a user now, and once a preview is applied.
-    pub fn planned_reply_to(&self, preview: RunId, username: &str) -> Result<(Reply, Reply), AppError> {
-        let run = self.find_run(preview)?;
+    /// Computes the replies to a user: now, and after the preview is applied.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] if the run plans nothing for the user; if there is no such run or
+    /// user.
+    pub fn compute_planned_replies_for(
+        self,
+        preview: RunId,
+        username: &str,
+    ) -> Result<(Reply, Reply), AppError> {
+        let run = self.app.runs().find(preview)?;
         let why = match run.mode {
             Mode::Apply => Some("is no preview: it plans nothing"),
             Mode::Preview if run.pruned_at.is_some() => Some("was pruned: what it has planned is gone"),
@@ -55,11 +77,12 @@ impl App {
         if let Some(why) = why {
             return Err(Refusal::new(format!("run {preview} {why}")).into());
         }
-        let user = self.user(username)?;
-        let changes = self.may_with(Right::Look, &run)?.changes_planned_for(preview, user.id)?;
+        let user = self.app.users().find(username)?;
+        let changes =
+            self.app.require_permission_on(Right::Look, &run)?.changes_planned_for(preview, user.id)?;
         let after = user.after(&changes).map_err(|_| {
             Refusal::new(format!("user {username:?} has changed since preview {preview}: preview it again"))
         })?;
-        Ok((self.radius_reply(&user)?, self.radius_reply(&after)?))
+        Ok((self.compute_reply(&user)?, self.compute_reply(&after)?))
     }
 }

@@ -1,12 +1,13 @@
 use rollcall_domain::{Mode, Outcome, Refusal, Right, Run, RunId, RunState, Selection};
 use rollcall_store::{List, StoreError};
 
-use super::conduct::{New, Terms};
-use super::{Observer, Stop};
-use crate::error::conflict;
-use crate::{App, AppError};
+use super::conduct::New;
+use super::observer::{Observer, Stop};
+use super::request::RunOptions;
+use crate::error::{AppError, conflict};
+use crate::operations::RunOperations;
 
-/// So many digits of a plan's hash are enough to name it.
+/// The fewest digits of a plan's hash that name it.
 const LEAST_DIGITS: usize = 8;
 
 /// A preview that is to be applied.
@@ -15,43 +16,47 @@ pub struct ApplyRequest {
     /// The hash of the plan that was looked at, or how it starts: no other plan is applied then.
     pub plan: Option<String>,
     /// When it stops by itself, and whether it is asked for first.
-    pub terms: Terms,
+    pub options: RunOptions,
 }
 
-impl App {
-    /// Writes what preview `id` has planned, without running its script again. Users who were changed since are in
-    /// conflict and stay as they are. A preview is applied at most once.
-    pub fn apply_preview(
-        &self,
+impl RunOperations<'_> {
+    /// Writes the changes that preview `id` has planned, without its script. Users who changed since the preview are
+    /// skipped and listed as conflicts. A preview is applied at most once.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if it cannot be applied now, or has another plan than the request names; if it needs an
+    /// approval, or was applied already; [`AppError::Denied`]; if there is no such run.
+    pub fn apply(
+        self,
         id: RunId,
         request: &ApplyRequest,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        self.once(request.terms.key, || self.apply_now(id, request, stop, observer))
+        self.once(request.options.key, || self.apply_once(id, request, stop, observer))
     }
 
-    fn apply_now(
-        &self,
+    fn apply_once(
+        self,
         id: RunId,
         request: &ApplyRequest,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        let preview = self.find_run(id)?;
-        self.may_with(Right::Execute, &preview)?;
+        let preview = self.find(id)?;
+        self.app.require_permission_on(Right::Execute, &preview)?;
         self.check_plan(&preview, request.plan.as_deref(), "apply")?;
-        let (source, selection) = (self.engine().run_source(id)?, Selection::Plan { run: id });
+        let (source, selection) = (self.app.store_unchecked().run_source(id)?, Selection::Plan { run: id });
         let new = New {
             applies: Some(id),
             undoes: preview.undoes,
             ..New::replaying(&preview, &source, Mode::Apply, &selection, List::Plan(&preview))
         };
-        self.start(&new, request.terms, None, stop, observer)
+        self.start(&new, request.options, None, stop, observer)
     }
 
-    /// Refuses a run that has no whole plan, or another one than `wanted`, to whoever wants to `act` on it.
-    pub(super) fn check_plan(&self, preview: &Run, wanted: Option<&str>, act: &str) -> Result<(), AppError> {
+    /// Refuses to `act` on a run that has no complete plan, or another one than `wanted`.
+    pub(super) fn check_plan(self, preview: &Run, wanted: Option<&str>, act: &str) -> Result<(), AppError> {
         let id = preview.id;
         let refuse = |why: String| conflict(why);
         if preview.mode != Mode::Preview {
@@ -80,8 +85,8 @@ impl App {
         if preview.pruned_at.is_some() {
             return Err(StoreError::Pruned(id).into());
         }
-        if let Some(by) = self.applied_by(id)? {
-            let by_run = self.find_run(by)?;
+        if let Some(by) = self.find_applying(id)? {
+            let by_run = self.find(by)?;
             if by_run.is_held() {
                 let why = format!("run {by} is to apply preview {id} and is held: let it begin");
                 return or_end(why, "begin", by);
@@ -109,7 +114,7 @@ impl App {
                 ));
             }
         }
-        if self.engine().plan_of(preview)?.to_string() != *plan {
+        if self.app.store_unchecked().plan_of(preview)?.to_string() != *plan {
             return refuse(format!("the stored plan of preview {id} is not what it planned: preview again"));
         }
         debug_assert!(preview.tally.get(Outcome::NotRun) == 0, "it has finished");

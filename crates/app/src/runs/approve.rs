@@ -1,69 +1,65 @@
-use rollcall_domain::{Above, Approval, Refusal, Right, Run, RunId, Unapproved};
-use rollcall_store::FOUR_EYES_ABOVE;
+use rollcall_domain::{Approval, Refusal, Right, Run, RunId, Unapproved};
 
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::RunOperations;
 
-/// What approving has come to.
+/// The result of an approval.
 #[derive(Debug)]
 pub enum Approved {
     /// The preview is approved by one more.
     Now(Run),
-    /// They had approved this plan before.
+    /// The actor had approved this plan before.
     Before(Run),
-    /// They have thought better of it.
+    /// The actor has declined.
     Declined,
 }
 
-impl App {
-    /// Approves what preview `id` has planned, so that it may be applied to more targets than one administrator may write
-    /// for alone: its plan as it is now, which must begin with `plan` where that is given. Whoever made the preview cannot.
-    /// `sure` is asked when nothing else stands in the way.
+impl RunOperations<'_> {
+    /// Approves the plan of preview `id`, so that it may be applied to more targets than one administrator may change.
+    /// The plan must start with `plan`, if that is given. `sure` is asked when nothing else prevents it.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] if the actor has created the preview; [`AppError::Conflict`] if it has no complete plan,
+    /// or another one; [`AppError::Denied`]; if there is no such run.
     pub fn approve(
-        &self,
+        self,
         id: RunId,
         plan: Option<&str>,
         sure: &mut dyn FnMut(&Run) -> bool,
     ) -> Result<Approved, AppError> {
-        let preview = self.find_run(id)?;
-        let permit = self.may_with(Right::Execute, &preview)?;
+        let preview = self.find(id)?;
+        let permit = self.app.require_permission_on(Right::Execute, &preview)?;
         self.check_plan(&preview, plan, "approve")?;
-        if preview.is_by(self.actor.name(), self.actor.id()) {
+        if preview.is_by(self.app.actor().name(), self.app.actor().id()) {
             let why = format!(
                 "{} has made preview {id}: somebody else has to approve it, which is what an approval is for",
-                self.actor.name()
+                self.app.actor().name()
             );
             return Err(Refusal::new(why).into());
         }
         if !sure(&preview) {
             return Ok(Approved::Declined);
         }
-        Ok(if permit.approve(&preview, &self.act())? {
+        Ok(if permit.approve(&preview, &self.app.act())? {
             Approved::Now(preview)
         } else {
             Approved::Before(preview)
         })
     }
 
-    /// Who has approved a preview, whichever plan it had then; the first one first.
-    pub fn approvals(&self, run: &Run) -> Result<Vec<Approval>, AppError> {
-        Ok(self.may_with(Right::Look, run)?.approvals(run.id)?)
+    /// Lists the approvals of a preview, of any of its plans, oldest first.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list_approvals(self, run: &Run) -> Result<Vec<Approval>, AppError> {
+        Ok(self.app.require_permission_on(Right::Look, run)?.approvals(run.id)?)
     }
 
-    /// Why a finished preview cannot be applied yet, if it takes a second administrator.
-    pub fn unapproved(&self, preview: &Run) -> Result<Option<Unapproved>, AppError> {
-        Ok(self.may_with(Right::Look, preview)?.unapproved(preview)?)
-    }
-
-    /// Above how many targets a run takes a second administrator here, if that was set.
-    pub fn four_eyes_above(&self) -> Result<Option<Above>, AppError> {
-        let text = self.may(Right::Look)?.setting(FOUR_EYES_ABOVE)?;
-        Ok(text.map(|text| text.parse()).transpose()?)
-    }
-
-    /// Sets above how many targets a run takes a second administrator; none: never.
-    pub fn set_four_eyes_above(&self, above: Option<Above>) -> Result<(), AppError> {
-        let permit = self.may_everywhere(Right::Administer)?;
-        let text = above.map(|above| above.to_string());
-        Ok(permit.set_setting(FOUR_EYES_ABOVE, text.as_deref(), &self.act())?)
+    /// Finds the reason why a finished preview cannot be applied without a second administrator, if there is one.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn find_missing_approval(self, preview: &Run) -> Result<Option<Unapproved>, AppError> {
+        Ok(self.app.require_permission_on(Right::Look, preview)?.unapproved(preview)?)
     }
 }

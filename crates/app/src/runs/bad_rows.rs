@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::MAX_COLUMNS;
 use crate::csv_text::csv_error;
+use crate::table::options::MAX_COLUMNS;
 use rollcall_domain::defuse;
 
 /// The column of the line on which a bad row starts.
@@ -58,8 +58,8 @@ impl<W: Write> BadRowsFile<W> {
         Self { literal: place, ..self }
     }
 
-    /// Writes a row that starts on `line`: `cells` is what could be read of it. A row that was `unreadable`, such as one
-    /// that has too many cells, gets one more.
+    /// Writes a row that starts on `line`: `cells` is what could be read of it. A row that was `unreadable`, such as
+    /// one that has too many cells, gets one more.
     ///
     /// # Errors
     ///

@@ -1,21 +1,24 @@
 use rollcall_domain::{Run, RunId, RunState};
 use rollcall_store::StoreError;
 
-use crate::error::conflict;
-use crate::{App, AppError};
+use crate::error::{AppError, conflict};
+use crate::operations::RunOperations;
 
-impl App {
-    /// Ends run `id` for good, whoever executes it; what was done before stays done. From now on nothing of it is written:
-    /// whoever is at it finds out with the next commit, or within a second.
-    pub fn cancel(&self, id: RunId) -> Result<Run, AppError> {
-        let run = self.find_run(id)?;
-        let permit = self.may_run_again(&run)?;
-        let note = format!("cancelled by {}; what was done before stays done", self.actor.name());
+impl RunOperations<'_> {
+    /// Cancels run `id` for good. What it has written stays; nothing more is written. Workers notice it with their next
+    /// commit, or within a second.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if it has ended; [`AppError::Denied`]; if there is no such run.
+    pub fn cancel(self, id: RunId) -> Result<Run, AppError> {
+        let run = self.find(id)?;
+        let permit = self.app.require_permission_to_continue(&run)?;
+        let note = format!("cancelled by {}; what was done before stays done", self.app.actor().name());
         let run = match run.state {
             RunState::Finished | RunState::Cancelled => run,
-            _ => match permit.cancel_run(id, &note, &self.act()) {
+            _ => match permit.cancel_run(id, &note, &self.app.act()) {
                 Ok(run) => return Ok(run),
-                Err(StoreError::RunLost(_)) => self.find_run(id)?,
+                Err(StoreError::RunLost(_)) => self.find(id)?,
                 Err(error) => return Err(error.into()),
             },
         };

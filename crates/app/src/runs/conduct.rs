@@ -3,40 +3,25 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_domain::{Brakes, Mode, RequestKey, Run, RunId, RunState, Scope, Selection, Settings};
+use rollcall_domain::{Mode, Run, RunId, RunState, Scope, Selection, Settings};
 use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
 
+use super::config::millis;
 use super::crew::Crew;
 use super::guard::guarded;
 use super::ledger::{End, Ledger, Role, lease};
-use super::{Observer, Stop, execute, replay, work};
-use crate::error::ended_early;
-use crate::{App, AppError, holder};
+use super::observer::{Observer, Stop};
+use super::request::RunOptions;
+use super::{execute, replay, worker};
+use crate::error::{AppError, ended_early};
+use crate::holder;
+use crate::operations::RunOperations;
+use crate::pause::pause;
 
 /// A server that is started anew is there again within this time.
 const RETURN: Duration = Duration::from_secs(120);
 /// Between two looks whether it is.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// What an administrator wants of a run, whatever it does.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Terms {
-    /// When it stops by itself.
-    pub brakes: Brakes,
-    /// It stops after so many targets, to be looked at.
-    pub canary: Option<u64>,
-    /// Nobody has to be asked before it writes.
-    pub confirmed: bool,
-    /// It is left to workers.
-    pub queue: bool,
-    /// Items that FreeRADIUS would reject a user for are refused, instead of warned of.
-    pub strict: bool,
-    /// It is left to workers as well, but not before somebody lets it begin ([`App::begin`]): whoever is no terminal looks
-    /// at the frozen list first.
-    pub hold: bool,
-    /// The request that makes the run, if it is to make only one, however often it is sent within a day.
-    pub key: Option<RequestKey>,
-}
 
 /// A run to be made.
 pub(super) struct New<'a> {
@@ -80,25 +65,20 @@ impl<'a> New<'a> {
     }
 }
 
-/// A time limit as it is kept.
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-impl App {
+impl<'a> RunOperations<'a> {
     /// Makes a run and executes it; with the crew that executes its script, if it has one. The run that comes back has
     /// ended, unless it is left to workers.
     pub(super) fn start(
-        &self,
+        self,
         new: &New<'_>,
-        terms: Terms,
+        options: RunOptions,
         crew: Option<&Crew>,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        let confirmed = !terms.hold && (terms.confirmed || new.mode == Mode::Preview);
+        let confirmed = !options.hold && (options.confirmed || new.mode == Mode::Preview);
         let me = holder::current();
-        let run = self.engine().create_run(&NewRun {
+        let run = self.app.store_unchecked().create_run(&NewRun {
             mode: new.mode,
             script: new.script,
             script_version: new.script_version,
@@ -106,30 +86,30 @@ impl App {
             params: new.params,
             selection: new.selection,
             list: new.list,
-            act: self.act(),
+            act: self.app.act(),
             scope: new.scope,
             settings: &Settings {
                 time_limit: millis(new.time_limit),
-                brakes: terms.brakes,
-                canary: terms.canary,
-                zone: Some(self.zone.name().to_owned()),
+                brakes: options.brakes,
+                canary: options.canary,
+                zone: Some(self.app.zone().name().to_owned()),
                 report: new.report,
-                strict: terms.strict,
+                strict: options.strict,
                 vouched_by: None,
             },
             applies: new.applies,
             undoes: new.undoes,
             state: if confirmed { RunState::Running } else { RunState::Selecting },
             // Somebody has to be there for the answer.
-            holder: if terms.hold || terms.queue && confirmed { None } else { Some(&me) },
-            leased_until: lease(self),
-            key: terms.key,
+            holder: if options.hold || options.queue && confirmed { None } else { Some(&me) },
+            leased_until: lease(self.app),
+            key: options.key,
         })?;
-        if terms.hold {
-            return self.find_run(run.id);
+        if options.hold {
+            return self.find(run.id);
         }
-        if confirmed && terms.queue {
-            return self.left_to_workers(run.id);
+        if confirmed && options.queue {
+            return self.leave_to_workers(run.id);
         }
         if confirmed {
             return self.conduct(&run, crew, stop, observer);
@@ -138,59 +118,59 @@ impl App {
         if !observer.confirm(&run) {
             return self.end(hold, RunState::Cancelled, Some("not confirmed"), run.millis);
         }
-        match self.engine().begin_run(hold, (!terms.queue).then_some(&me), lease(self)) {
-            Ok(()) if terms.queue => self.left_to_workers(run.id),
+        match self.app.store_unchecked().begin_run(hold, (!options.queue).then_some(&me), lease(self.app)) {
+            Ok(()) if options.queue => self.leave_to_workers(run.id),
             Ok(()) => self.conduct(&run, crew, stop, observer),
             Err(StoreError::Unapproved(why)) => {
                 self.end(hold, RunState::Cancelled, Some("not approved"), run.millis)?;
                 Err(StoreError::Unapproved(why).into())
             }
             // Somebody else has answered for us.
-            Err(StoreError::RunLost(id)) => self.find_run(id),
+            Err(StoreError::RunLost(id)) => self.find(id),
             Err(error) => Err(error.into()),
         }
     }
 
     /// A run that workers are to take, as it stands. The one of this process need not look for it.
-    pub(super) fn left_to_workers(&self, id: RunId) -> Result<Run, AppError> {
-        self.news.tell();
-        self.find_run(id)
+    pub(super) fn leave_to_workers(self, id: RunId) -> Result<Run, AppError> {
+        self.app.shared.news.tell();
+        self.find(id)
     }
 
     /// Executes a run that was started for this process, and ends it. Others may help.
     pub(super) fn conduct(
-        &self,
+        self,
         run: &Run,
         crew: Option<&Crew>,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
         observer.begins(run);
-        let ledger = Ledger::new(self, run, Role::Conductor, stop, observer);
+        let ledger = Ledger::new(self.app, run, Role::Conductor, stop, observer);
         self.take_part(run, crew, stop, ledger)?;
-        let ended = self.find_run(run.id)?;
+        let ended = self.find(run.id)?;
         if ended.token == run.token { Ok(ended) } else { Err(StoreError::RunLost(run.id).into()) }
     }
 
     /// Executes chunks of a run as long as there are some for this process.
     pub(super) fn take_part(
-        &self,
+        self,
         run: &Run,
         crew: Option<&Crew>,
         stop: &Stop,
         mut ledger: Ledger<'_>,
     ) -> Result<End, AppError> {
-        let window = match execute::window(self, run) {
+        let window = match execute::window(self.app, run) {
             Ok(window) => window,
             Err(error) => return ledger.close(Err(error)),
         };
         if let Some(crew) = crew {
-            execute::begin(self, run, crew, window);
+            execute::begin(self.app, run, crew, window);
         }
         loop {
             let result = guarded("committer", || self.take_chunks(run, crew, window, stop, &mut ledger));
             let again = match &result {
-                Err(error) => work::is_disconnection(error) && self.server_comes_back(run, stop),
+                Err(error) => worker::is_disconnection(error) && self.wait_for_server(run, stop),
                 Ok(()) => false,
             };
             if !again {
@@ -207,19 +187,19 @@ impl App {
     }
 
     /// Waits for a server that has gone in the middle of a run; whether it is there again.
-    fn server_comes_back(&self, run: &Run, stop: &Stop) -> bool {
+    fn wait_for_server(self, run: &Run, stop: &Stop) -> bool {
         let gone = Instant::now();
         while gone.elapsed() < RETURN && !stop.load(Ordering::Relaxed) {
-            if self.engine().glance(run.id).is_ok() {
+            if self.app.store_unchecked().glance(run.id).is_ok() {
                 return true;
             }
-            Self::pause(RETRY);
+            pause(RETRY);
         }
         false
     }
 
     fn take_chunks(
-        &self,
+        self,
         run: &Run,
         crew: Option<&Crew>,
         window: i64,
@@ -228,9 +208,9 @@ impl App {
     ) -> Result<(), AppError> {
         while ledger.next_chunk()?.is_some() {
             match (run.replays(), crew) {
-                (Some(replay), _) => replay::replay(self, run, replay, window, ledger)?,
+                (Some(replay), _) => replay::replay(self.app, run, replay, window, ledger)?,
                 (None, Some(crew)) => {
-                    execute::execute(self, run, crew, window, ledger)?;
+                    execute::execute(self.app, run, crew, window, ledger)?;
                     if !ledger.ends()? {
                         Self::rest(Some(crew), stop)?;
                     }
@@ -241,8 +221,8 @@ impl App {
         Ok(())
     }
 
-    fn end(&self, hold: Hold, state: RunState, note: Option<&str>, millis: i64) -> Result<Run, AppError> {
-        let end = RunEnd { state, note, ended_at: self.clock.now(), millis };
-        Ok(self.engine().end_run(hold, &end)?)
+    fn end(self, hold: Hold, state: RunState, note: Option<&str>, millis: i64) -> Result<Run, AppError> {
+        let end = RunEnd { state, note, ended_at: self.app.now(), millis };
+        Ok(self.app.store_unchecked().end_run(hold, &end)?)
     }
 }

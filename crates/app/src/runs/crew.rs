@@ -10,12 +10,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use rollcall_domain::Clock;
 use rollcall_sandbox::{Report, RunFacts, Sandbox, StartError, Target, Worker};
 
-use super::RunJob;
 use super::evaluate::{Evaluated, Rules, planned_update};
 use super::guard::guarded;
-use crate::AppError;
-use crate::error::ended_early;
-use crate::scripts::explained_syntax;
+use super::job::RunJob;
+use crate::error::{AppError, ended_early};
+use crate::scripts::hints::explained_syntax;
 
 /// A worker is given this much work in advance, by its measured speed: enough to hide the way there and back,
 /// little enough that at a run's end no worker sits on what others could do.
@@ -142,9 +141,9 @@ impl Crew {
         }
     }
 
-    /// Calls back what is not wanted any more, and throws away what was begun of it, so that the next chunk begins with an idle crew. It takes no
-    /// longer than one target, of which each of the crew has one at most that was begun... or `until` says that all
-    /// is over.
+    /// Calls back what is not wanted any more, and throws away what was begun of it, so that the next chunk begins with
+    /// an idle crew. It takes no longer than one target, of which each of the crew has one at most that was begun... or
+    /// `until` says that all is over.
     pub(super) fn rest(&self, until: impl Fn() -> bool) -> Result<(), AppError> {
         self.call_back();
         while self.is_busy() && !until() {

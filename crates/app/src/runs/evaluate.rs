@@ -5,10 +5,12 @@ use rollcall_domain::{
 use rollcall_sandbox::{Ending, Report, Target};
 use rollcall_store::Settled;
 
-use crate::scripts::explained;
-use crate::{App, AppError};
+use crate::app::App;
+use crate::error::AppError;
+use crate::scripts::hints::explained;
 
-/// What `last_update` becomes of users that a preview of this start changes: later than its "now", as in a run that writes.
+/// What `last_update` becomes of users that a preview of this start changes: later than its "now", as in a run that
+/// writes.
 pub(super) fn planned_update(start: Timestamp) -> Timestamp {
     Timestamp::from_micros(start.as_micros() + 1).unwrap_or(start)
 }
@@ -151,11 +153,11 @@ pub(super) fn keep_left(before: User, settled: Settled, now: Timestamp) -> Evalu
     Evaluated { settled, left: Some(left) }
 }
 
-/// Brings the user of a preview's target to where the earlier targets of that user, all committed, have planned to leave
-/// them. False if that cannot be: somebody else has changed what was planned to be changed.
+/// Brings the user of a preview's target to where the earlier targets of that user, all committed, have planned to
+/// leave them. False if that cannot be: somebody else has changed what was planned to be changed.
 pub(super) fn plan_before(app: &App, run: &Run, target: i64, user: &mut User) -> Result<bool, AppError> {
     let mut fits = true;
-    app.engine().planned_before(run.id, target, |plan, dated| {
+    app.store_unchecked().planned_before(run.id, target, |plan, dated| {
         match user.after(plan) {
             // As applying would leave it: `last_update` follows every change.
             Ok(after) => {

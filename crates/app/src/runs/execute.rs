@@ -1,6 +1,6 @@
 //! The execution of a chunk: a loader reads targets, the crew computes their outcomes, and this thread commits them in
-//! the order of the targets. Between loading and commit there are at most [`WINDOW`] targets, so memory does not grow with
-//! their number; whatever is not committed when the process dies has had no effect.
+//! the order of the targets. Between loading and commit there are at most [`WINDOW`] targets, so memory does not grow
+//! with their number; whatever is not committed when the process dies has had no effect.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,7 +16,8 @@ use super::crew::{Crew, Orders, Work};
 use super::evaluate::{Evaluated, conflict, plan_before};
 use super::guard::guarded;
 use super::ledger::{Ledger, Written, chunk_size};
-use crate::{App, AppError};
+use crate::app::App;
+use crate::error::AppError;
 
 /// Targets between loading and commit.
 const WINDOW: i64 = 12_000;
@@ -58,8 +59,9 @@ pub(super) fn execute(
         let (work, committed) = (crew.work.clone(), &committed);
         scope.spawn(move || {
             let range = Range { run: run.id, first, last, window };
-            let done =
-                guarded("loader", || Ok(load(app.engine(), range, &work, &loaded, &permitted, committed)?));
+            let done = guarded("loader", || {
+                Ok(load(app.store_unchecked(), range, &work, &loaded, &permitted, committed)?)
+            });
             if let Err(error) = done {
                 let _ = loaded.send(Err(error));
             }
@@ -85,7 +87,7 @@ pub(super) fn begin(app: &App, run: &Run, crew: &Crew, window: i64) {
         facts,
         keep: run.repeats,
         reports: run.settings.report,
-        clock: app.clock.clone(),
+        clock: app.shared.clock.clone(),
         ahead: window / PART,
     });
 }
@@ -94,8 +96,8 @@ pub(super) fn begin(app: &App, run: &Run, crew: &Crew, window: i64) {
 pub(super) fn window(app: &App, run: &Run) -> Result<i64, AppError> {
     let Some(columns) = &run.columns else { return Ok(WINDOW) };
     // Once as it came and once on its way to a worker, and what every cell costs beside its text.
-    let row =
-        2 * app.engine().longest_row(run.id)? + 64 * i64::try_from(columns.len()).unwrap_or(i64::MAX / 128);
+    let row = 2 * app.store_unchecked().longest_row(run.id)?
+        + 64 * i64::try_from(columns.len()).unwrap_or(i64::MAX / 128);
     Ok((WINDOW_BYTES / row.max(1)).clamp(PART, WINDOW))
 }
 
@@ -286,7 +288,7 @@ impl Committer<'_, '_> {
         let username = match self.settled.get(&prior) {
             Some(before) => before.settled.outcome().username.clone(),
             None => {
-                let before = self.app.engine().outcomes_page(self.run.id, None, prior - 1, 1)?.pop();
+                let before = self.app.store_unchecked().outcomes_page(self.run.id, None, prior - 1, 1)?.pop();
                 before.and_then(|before| before.username)
             }
         };
@@ -303,7 +305,7 @@ impl Committer<'_, '_> {
 
     /// The user of a target whose earlier targets are all committed, as those leave it.
     fn committed_user(&self, number: i64) -> Result<Base, AppError> {
-        let loaded = self.app.engine().load_chunk(self.run.id, number - 1, number)?.pop();
+        let loaded = self.app.store_unchecked().load_chunk(self.run.id, number - 1, number)?.pop();
         let Some(mut user) = loaded.and_then(|loaded| loaded.user) else { return Ok(Base::Gone) };
         if self.run.mode == Mode::Apply {
             return Ok(Base::Ready(user));
@@ -377,7 +379,7 @@ impl Committer<'_, '_> {
             }
             return self.go_on_after(prior, work);
         }
-        let loaded = self.app.engine().load_chunk(self.run.id, number - 1, number)?.pop();
+        let loaded = self.app.store_unchecked().load_chunk(self.run.id, number - 1, number)?.pop();
         let (user, cells) = loaded.map_or((None, None), |loaded| (loaded.user, loaded.cells));
         match user {
             Some(user) if again => {

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::AppError;
+use crate::error::AppError;
 
 /// Runs `work` on the current thread, which the error calls `thread`.
 ///

@@ -1,12 +1,16 @@
 //! The changes of many users, grouped: equal changes make one group, with a count and a few examples.
 //!
-//! Times that moved are grouped by how far ("+30 days"), since that is what a script did to them. Where the users
-//! have too many different values for groups to be of use, those of one thing are given up: only the ones before the
-//! change where all users got the same ("→ gold"), else both, so that only that it was changed counts. So memory is bounded whatever a script does.
+//! Times that moved are grouped by how far ("+30 days"), since that is what a script did to them. Where the users have
+//! too many different values for groups to be of use, those of one thing are given up: only the ones before the change
+//! where all users got the same ("→ gold"), else both, so that only that it was changed counts. So memory is bounded
+//! whatever a script does.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rollcall_domain::{Change, ItemRow, Operator, TargetOutcome, Timestamp, Value, Zone};
+use rollcall_domain::{Change, ItemRow, Operator, Outcome, Run, TargetOutcome, Timestamp, Value, Zone};
+
+use crate::error::AppError;
+use crate::operations::RunOperations;
 
 /// More groups than this are never held.
 const MOST: usize = 2_000;
@@ -261,6 +265,20 @@ fn distance(before: Timestamp, after: Timestamp, zone: &Zone) -> String {
         text.push_str(&format!("{}{clock}{fraction}", if days > 0 { " " } else { "" }));
     }
     text
+}
+
+impl RunOperations<'_> {
+    /// Groups the changes of a run by what was changed; at most about `groups` groups.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn group_changes(self, run: &Run, groups: usize) -> Result<Vec<Group>, AppError> {
+        let mut histogram = Histogram::new(self.app_in_zone_of(run)?.zone().clone());
+        for outcome in self.list_outcomes(run, Some(Outcome::Changed))? {
+            histogram.add(&outcome?);
+        }
+        Ok(histogram.into_groups(groups))
+    }
 }
 
 #[cfg(test)]

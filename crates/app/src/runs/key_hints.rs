@@ -8,7 +8,7 @@ use rollcall_domain::{Field, normalize_key};
 use rollcall_store::Staging;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::AppError;
+use crate::error::AppError;
 
 /// Keys of a file whose other spellings are looked up.
 const LOOKED_UP: usize = 1_000;

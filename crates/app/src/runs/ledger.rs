@@ -1,5 +1,5 @@
-//! What this process does of a run, and whether the run is to go on. Both ways of executing a run, with a script and from
-//! a plan, commit their outcomes here, chunk by chunk, in the order of a chunk's targets.
+//! What this process does of a run, and whether the run is to go on. Both ways of executing a run, with a script and
+//! from a plan, commit their outcomes here, chunk by chunk, in the order of a chunk's targets.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use rollcall_domain::{Outcome, Run, RunId, RunState, Tally, Timestamp, Tripped};
 use rollcall_store::{Chunk, Commit, Hold, Lessee, Settled, StoreError, Stretch};
 
-use super::{Observer, Progress, Stop};
-use crate::{App, AppError, holder};
+use super::observer::{Observer, Progress, Stop};
+use crate::app::App;
+use crate::error::AppError;
+use crate::holder;
+use crate::pause::pause;
 
 /// Between two renewals of the lease, when no commit does it by the way: so many fit into one.
 const RENEWALS: u32 = 6;
@@ -18,8 +21,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 /// Before another attempt at what somebody else holds for the length of a commit...
 const SOON: Duration = Duration::from_millis(20);
-/// ...twice as long after each, so many times at most: where many want the last there is, asking for it is in the way of
-/// those who have it.
+/// ...twice as long after each, so many times at most: where many want the last there is, asking for it is in the way
+/// of those who have it.
 const DOUBLED: u32 = 6;
 /// How often whoever watches is told.
 const TELL: Duration = Duration::from_millis(200);
@@ -33,7 +36,7 @@ const WAITING: u32 = 50;
 
 /// Until when a process that executes a run keeps it.
 pub(super) fn lease(app: &App) -> Timestamp {
-    let now = app.clock.now();
+    let now = app.now();
     let micros = i64::try_from(app.lease.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(now.as_micros().saturating_add(micros)).unwrap_or(now)
 }
@@ -177,7 +180,7 @@ impl<'a> Ledger<'a> {
             return Ok(false);
         }
         turn.looked = Instant::now();
-        let waiting = self.app.engine().runs_waiting(WAITING)?;
+        let waiting = self.app.store_unchecked().runs_waiting(WAITING)?;
         Ok(waiting.iter().any(|run| *run != self.run.id && !turn.avoided.contains(run)))
     }
 
@@ -192,7 +195,7 @@ impl<'a> Ledger<'a> {
     }
 
     fn patience(&self) -> Duration {
-        if self.app.news.listening() { LOOK_ANYWAY } else { LOOK }
+        if self.app.shared.news.listening() { LOOK_ANYWAY } else { LOOK }
     }
 
     fn lessee(&self) -> Lessee<'_> {
@@ -206,14 +209,14 @@ impl<'a> Ledger<'a> {
             if self.ends()? {
                 return Ok(None);
             }
-            let glance = self.app.engine().glance(self.run.id)?;
+            let glance = self.app.store_unchecked().glance(self.run.id)?;
             self.tally = glance.tally;
             if glance.state != RunState::Running || glance.token != self.hold.token {
                 self.end = Some(End::Ended);
             } else if glance.chunks == 0 {
                 self.end = Some(End::Through);
             } else if glance.free {
-                match self.app.engine().lease_chunk(self.hold, &self.lessee()) {
+                match self.app.store_unchecked().lease_chunk(self.hold, &self.lessee()) {
                     Ok(Some(chunk)) => {
                         self.chunk = Some(chunk);
                         self.since = (Instant::now(), chunk.done);
@@ -222,7 +225,7 @@ impl<'a> Ledger<'a> {
                     }
                     // Somebody else was faster, or is just committing.
                     Ok(None) | Err(StoreError::Busy) => {
-                        App::pause(SOON * 2_u32.pow(in_vain));
+                        pause(SOON * 2_u32.pow(in_vain));
                         in_vain = DOUBLED.min(in_vain + 1);
                     }
                     Err(StoreError::RunLost(_)) => self.end = Some(End::Ended),
@@ -232,22 +235,23 @@ impl<'a> Ledger<'a> {
                 self.end = Some(End::Shared);
             } else {
                 self.tell(Tally::default);
-                App::pause(LOOK);
+                pause(LOOK);
             }
         }
     }
 
-    /// Whether this chunk is through or the run has to end: somebody wants it to, or a brake has tripped. Keeps the chunk
-    /// from being given to somebody else.
+    /// Whether this chunk is through or the run has to end: somebody wants it to, or a brake has tripped. Keeps the
+    /// chunk from being given to somebody else.
     pub(super) fn ends(&mut self) -> Result<bool, AppError> {
         if self.end.is_some() {
             return Ok(true);
         }
         if self.is_told() {
             self.end = Some(End::Told);
-        } else if self.app.news.any_since(&mut self.heard) || self.looked.elapsed() >= self.patience() {
+        } else if self.app.shared.news.any_since(&mut self.heard) || self.looked.elapsed() >= self.patience()
+        {
             self.looked = Instant::now();
-            let glance = self.app.engine().glance(self.run.id)?;
+            let glance = self.app.store_unchecked().glance(self.run.id)?;
             self.tally = glance.tally;
             if glance.state != RunState::Running || glance.token != self.hold.token {
                 self.end = Some(End::Ended);
@@ -268,7 +272,7 @@ impl<'a> Ledger<'a> {
             && self.renewed.elapsed() >= self.app.lease / RENEWALS
         {
             self.renewed = Instant::now();
-            match self.app.engine().renew_chunk(&chunk, &self.lessee()) {
+            match self.app.store_unchecked().renew_chunk(&chunk, &self.lessee()) {
                 Ok(Some(last)) => self.chunk = Some(Chunk { last, ..chunk }),
                 Ok(None) => self.chunk = None,
                 // Others write for a long time, and so cannot take the chunk either.
@@ -298,19 +302,19 @@ impl<'a> Ledger<'a> {
                 refused: if self.run.replays().is_some() { Outcome::Conflict } else { Outcome::Failed },
                 after: chunk.done,
                 last,
-                now: self.app.clock.now(),
+                now: self.app.now(),
                 millis: self.millis(),
                 pace: self.pace(last),
             };
             let began = Instant::now();
-            match self.app.engine().commit_chunk(&of, outcomes) {
+            match self.app.store_unchecked().commit_chunk(&of, outcomes) {
                 Ok(Commit::Done { tally, refused, stopped }) => {
                     let done = committed(outcomes, &refused, of.refused);
-                    self.app.counts.committed(&done, began.elapsed());
+                    self.app.shared.counters.committed(&done, began.elapsed());
                     self.chunk = Some(Chunk { done: last, ..chunk });
                     self.tally = tally;
                     self.renewed = Instant::now();
-                    self.app.count_committed(outcomes.len() as u64);
+                    self.app.shared.count_committed(outcomes.len() as u64);
                     if let Some(turn) = &mut self.turn {
                         turn.moved = true;
                     }
@@ -349,7 +353,7 @@ impl<'a> Ledger<'a> {
     /// Begins anew after the server was gone: what this process had is as far as the database says.
     pub(super) fn start_over(&mut self) -> Result<(), AppError> {
         self.chunk = None;
-        self.app.engine().free_chunks_of(&self.holder)?;
+        self.app.store_unchecked().free_chunks_of(&self.holder)?;
         Ok(())
     }
 
@@ -379,16 +383,15 @@ impl<'a> Ledger<'a> {
     pub(super) fn put_down(&mut self) -> Result<(), AppError> {
         match self.chunk.take() {
             Some(chunk) if chunk.done < chunk.last => {
-                Ok(self.app.engine().put_down_chunk(&chunk, &self.holder)?)
+                Ok(self.app.store_unchecked().put_down_chunk(&chunk, &self.holder)?)
             }
             _ => Ok(()),
         }
     }
 
     fn end_run(&self, state: RunState, note: Option<&str>) -> Result<(), AppError> {
-        let end =
-            rollcall_store::RunEnd { state, note, ended_at: self.app.clock.now(), millis: self.millis() };
-        match self.app.engine().end_run(self.hold, &end) {
+        let end = rollcall_store::RunEnd { state, note, ended_at: self.app.now(), millis: self.millis() };
+        match self.app.store_unchecked().end_run(self.hold, &end) {
             // Somebody else was faster.
             Ok(_) | Err(StoreError::RunLost(_)) => Ok(()),
             Err(error) => Err(error.into()),

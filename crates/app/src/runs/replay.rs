@@ -1,5 +1,5 @@
-//! A run without a script: what a preview has planned is written, or what an earlier run has written is taken back. Every
-//! user is looked at before: whoever is not as they have to be is left alone, with what was found.
+//! A run without a script: what a preview has planned is written, or what an earlier run has written is taken back.
+//! Every user is looked at before: whoever is not as they have to be is left alone, with what was found.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,8 +10,8 @@ use rollcall_store::{Loaded, Planned, Settled};
 use super::evaluate::{in_conflict, keep_left, of_user, plan_before, planned_update};
 use super::guard::guarded;
 use super::ledger::{Ledger, Written, chunk_size};
-use crate::error::ended_early;
-use crate::{App, AppError};
+use crate::app::App;
+use crate::error::{AppError, ended_early};
 
 /// What differs is named up to here; the rest is counted.
 const NAMED: usize = 5;
@@ -82,14 +82,14 @@ impl Player<'_> {
         let Self { app, run, replay, .. } = *self;
         let now = match run.mode {
             Mode::Preview => planned_update(run.created_at),
-            Mode::Apply => app.clock.now(),
+            Mode::Apply => app.now(),
         };
         let mut left: HashMap<UserId, User> = HashMap::new();
         let mut earlier: HashMap<UserId, (Option<String>, Outcome)> = HashMap::new();
         // Users of whom somebody else has changed what earlier targets have planned to change.
         let mut fallen = HashSet::new();
         let mut chunk = Vec::new();
-        for planned in app.engine().load_planned(run.id, replay, after, self.end_of(after))? {
+        for planned in app.store_unchecked().load_planned(run.id, replay, after, self.end_of(after))? {
             if !run.repeats {
                 chunk.push(self.settle(planned, None));
                 continue;
@@ -107,7 +107,7 @@ impl Player<'_> {
             }
             let same_user = match (prior, earlier.remove(&user_id)) {
                 (Some(prior), None) => {
-                    let outcome = app.engine().outcomes_page(run.id, None, prior - 1, 1)?.pop();
+                    let outcome = app.store_unchecked().outcomes_page(run.id, None, prior - 1, 1)?.pop();
                     outcome.map(|outcome| (outcome.username, outcome.outcome))
                 }
                 (_, known) => known,

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use rollcall_domain::{Entries, Outcome, Right, Run};
 
-use super::PAGE;
+use super::read::PAGE;
+use crate::error::AppError;
+use crate::operations::RunOperations;
 use crate::pages::pages;
-use crate::{App, AppError};
 
 /// A table has at most this many columns of results; what else there is stays together in one more.
 pub const MAX_RESULT_COLUMNS: usize = 500;
@@ -20,17 +21,23 @@ pub struct ResultColumns {
     pub more: bool,
 }
 
-impl App {
-    /// Whether some target of a run put something into `result`.
-    pub fn has_results(&self, run: &Run) -> Result<bool, AppError> {
-        Ok(!self.may_with(Right::Look, run)?.results_page(run.id, None, 0, 1)?.is_empty())
+impl RunOperations<'_> {
+    /// Whether a target of a run has entries in `result`.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn has_results(self, run: &Run) -> Result<bool, AppError> {
+        Ok(!self.app.require_permission_on(Right::Look, run)?.results_page(run.id, None, 0, 1)?.is_empty())
     }
 
-    /// The names of everything that targets put into `result`; of outcomes of one kind only where `outcome` names it.
+    /// Lists the names of the entries in `result` over all targets; only of outcomes of one kind if `outcome` names it.
     /// Only a page of results is in memory at any time.
-    pub fn result_columns(&self, run: &Run, outcome: Option<Outcome>) -> Result<ResultColumns, AppError> {
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list_result_columns(self, run: &Run, outcome: Option<Outcome>) -> Result<ResultColumns, AppError> {
         let (mut columns, mut known) = (ResultColumns::default(), HashSet::new());
-        let permit = self.may_with(Right::Look, run)?;
+        let permit = self.app.require_permission_on(Right::Look, run)?;
         let page = |after| Ok(permit.results_page(run.id, outcome, after, PAGE)?);
         for result in pages(0, page, |(target, _): &(i64, String)| *target) {
             let (_, text) = result?;

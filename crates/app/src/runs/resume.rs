@@ -5,41 +5,49 @@ use rollcall_domain::{Brakes, Counts, Mode, Refusal, Run, RunId, RunState, Setti
 use rollcall_sandbox::Sandbox;
 use rollcall_store::{StoreError, Takeover};
 
-use super::RunJob;
+use super::config::ExecutionConfig;
 use super::crew::Crew;
+use super::job::RunJob;
 use super::ledger::lease;
+use super::observer::{Observer, Stop};
+use super::request::Script;
 use super::retry::given;
-use super::{Engine, Observer, Script, Stop};
-use crate::error::conflict;
-use crate::{App, AppError, holder};
+use crate::app::App;
+use crate::error::{AppError, conflict};
+use crate::holder;
+use crate::operations::RunOperations;
 
 /// A run that is to go on.
 #[derive(Debug)]
 pub struct ResumeRequest {
-    /// How its script is executed.
-    pub engine: Engine,
+    /// The configuration with which its script is executed.
+    pub execution: ExecutionConfig,
     /// Another time limit than it had.
     pub time_limit: Option<Duration>,
     /// Other brakes than it had, where some are given.
     pub brakes: Brakes,
-    /// Nobody has to be asked, even if nobody was before.
+    /// Whether it may write without asking, even if it was never confirmed.
     pub confirmed: bool,
     /// It is left to workers.
     pub queue: bool,
 }
 
-impl App {
-    /// Goes on with run `id`, whose process is gone or which has stopped, from its first target without an outcome. The run
-    /// that comes back has ended, unless it is left to workers.
+impl RunOperations<'_> {
+    /// Resumes run `id`, which was interrupted or stopped, from its first target without an outcome. The run it gives
+    /// has ended, or is left to workers.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if it has ended, was undone or is being executed; [`AppError::Denied`]; if there is no
+    /// such run.
     pub fn resume(
-        &self,
+        self,
         id: RunId,
         request: &ResumeRequest,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        let run = self.find_run(id)?;
-        self.may_run_again(&run)?;
+        let run = self.find(id)?;
+        self.app.require_permission_to_continue(&run)?;
         self.check_resume(&run)?;
         // Nobody asks again, but of this run nobody was asked: its process died at the question.
         let unasked = !run.confirmed && run.mode == Mode::Apply && !request.confirmed;
@@ -53,8 +61,8 @@ impl App {
                 max_changes: max_changes.or(run.settings.brakes.max_changes),
                 max_deactivations: max_deactivations.or(run.settings.brakes.max_deactivations),
             },
-            time_limit: request.time_limit.map_or(run.settings.time_limit, super::conduct::millis),
-            vouched_by: self.voucher(&run),
+            time_limit: request.time_limit.map_or(run.settings.time_limit, super::config::millis),
+            vouched_by: self.app.voucher(&run),
             ..run.settings.clone()
         };
         // Whoever resumes a run that has stopped knows why it did: brakes start anew. A crash releases none.
@@ -64,12 +72,12 @@ impl App {
             let holder = holder::current();
             let by = Takeover {
                 holder: (!request.queue).then_some(&*holder),
-                leased_until: lease(self),
+                leased_until: lease(self.app),
                 braked_from,
                 settings: &settings,
-                act: self.act(),
+                act: self.app.act(),
             };
-            self.engine().take_run(&run, &by).or_else(|error| match error {
+            self.app.store_unchecked().take_run(&run, &by).or_else(|error| match error {
                 StoreError::RunLost(id) => {
                     conflict(format!("run {id} is being gone on with by somebody else already"))
                 }
@@ -78,44 +86,48 @@ impl App {
         };
         if request.queue {
             take()?;
-            return self.left_to_workers(id);
+            return self.leave_to_workers(id);
         }
         if run.replays().is_some() {
             return self.conduct(&take()?, None, stop, observer);
         }
-        let (sandbox, job) = self.prepare(&run, &request.engine.limited(settings.time_limit))?;
+        let (sandbox, job) = self.prepare(&run, &request.execution.limited(settings.time_limit))?;
         std::thread::scope(|scope| {
-            let crew = Crew::hire(scope, &sandbox, &job, request.engine.workers.max(1))?;
+            let crew = Crew::hire(scope, &sandbox, &job, request.execution.workers.max(1))?;
             self.conduct(&take()?, Some(&crew), stop, observer)
         })
     }
 
-    /// What executing the script of a run takes here.
-    pub(super) fn prepare(&self, run: &Run, engine: &Engine) -> Result<(Arc<Sandbox>, RunJob), AppError> {
+    /// Prepares the sandbox and the job for the script of a run.
+    pub(super) fn prepare(
+        self,
+        run: &Run,
+        execution: &ExecutionConfig,
+    ) -> Result<(Arc<Sandbox>, RunJob), AppError> {
         let script = Script {
             name: run.script.clone(),
             version: run.script_version,
-            source: self.engine().run_source(run.id)?,
+            source: self.app.store_unchecked().run_source(run.id)?,
         };
-        let app = self.in_zone_of(run)?;
-        let read = app.read_script(&script.name, &script.source)?;
-        let params = read.params.check(&given(run), &app.zone).map_err(AppError::Params)?;
-        let sandbox = self.sandbox(engine)?;
-        Ok((sandbox, app.job(&script, params, &run.scope, engine, run.settings.strict)?))
+        let app = self.app_in_zone_of(run)?;
+        let read = app.scripts().parse(&script.name, &script.source)?;
+        let params = read.params.check(&given(run), app.zone()).map_err(AppError::Params)?;
+        let sandbox = self.app.shared.warm_pool.sandbox(execution)?;
+        Ok((sandbox, app.runs().job(&script, params, &run.scope, execution, run.settings.strict)?))
     }
 
-    /// The same, where dates without an offset are read as when the run was started.
-    pub(super) fn in_zone_of(&self, run: &Run) -> Result<Self, AppError> {
+    /// Makes a copy of the app that reads dates without an offset as when the run was started.
+    pub(super) fn app_in_zone_of(self, run: &Run) -> Result<App, AppError> {
         match &run.settings.zone {
-            Some(zone) => Ok(self.in_zone(&zone.parse()?)),
-            None => Ok(self.clone()),
+            Some(zone) => Ok(self.app.with_zone(&zone.parse()?)),
+            None => Ok(self.app.clone()),
         }
     }
 
-    fn check_resume(&self, run: &Run) -> Result<(), AppError> {
+    fn check_resume(self, run: &Run) -> Result<(), AppError> {
         let id = run.id;
         let why = match run.state {
-            RunState::Interrupted | RunState::Queued | RunState::Stopped => match self.undone_by(id)? {
+            RunState::Interrupted | RunState::Queued | RunState::Stopped => match self.find_undoing(id)? {
                 None => return Ok(()),
                 Some(by) => format!("run {id} was taken back by run {by}: start it anew instead"),
             },

@@ -3,16 +3,19 @@ use std::time::Duration;
 use rollcall_domain::{Entries, Mode, Outcome, Refusal, Run, RunId, Selection};
 use rollcall_store::List;
 
-use super::conduct::{New, Terms};
-use super::{Choice, Engine, Observer, Request, Script, Stop};
-use crate::{App, AppError};
+use super::conduct::New;
+use super::config::ExecutionConfig;
+use super::observer::{Observer, Stop};
+use super::request::{Choice, RunOptions, RunRequest, Script};
+use crate::error::AppError;
+use crate::operations::RunOperations;
 
 /// Which targets of a run are to have another turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     /// Those that failed or timed out.
     Failed,
-    /// Those whose user was changed by somebody else, or is gone.
+    /// Those whose user was changed meanwhile, or was removed.
     Conflicts,
     /// Those that had none.
     NotRun,
@@ -25,36 +28,40 @@ pub struct RetryRequest {
     pub again: Again,
     /// Whether that only shows what would change; otherwise it is as the run was.
     pub preview: bool,
-    /// How its script is executed.
-    pub engine: Engine,
+    /// The configuration with which its script is executed.
+    pub execution: ExecutionConfig,
     /// Another time limit than it had.
     pub time_limit: Option<Duration>,
     /// When it stops by itself, and whether it is asked for first.
-    pub terms: Terms,
+    pub options: RunOptions,
 }
 
-impl App {
-    /// Executes run `id` again for some of its targets, as a new run: the same script in the same version, with the same
-    /// parameters and rows. What is left of a plan goes on with that plan.
+impl RunOperations<'_> {
+    /// Executes run `id` again for some of its targets, as a new run with the same script, parameters and rows. What is
+    /// left of a plan is written as planned.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if it is still being executed; [`AppError::Refused`] if it cannot be retried;
+    /// [`AppError::Denied`]; if there is no such run.
     pub fn retry(
-        &self,
+        self,
         id: RunId,
         request: &RetryRequest,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        self.once(request.terms.key, || self.retry_now(id, request, stop, observer))
+        self.once(request.options.key, || self.retry_once(id, request, stop, observer))
     }
 
-    fn retry_now(
-        &self,
+    fn retry_once(
+        self,
         id: RunId,
         request: &RetryRequest,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        let run = self.run_at_rest(id)?;
-        self.may_run_again(&run)?;
+        let run = self.find_at_rest(id)?;
+        self.app.require_permission_to_continue(&run)?;
         let mode = if request.preview { Mode::Preview } else { run.mode };
         if run.replays().is_some() && request.again == Again::NotRun {
             if mode != run.mode {
@@ -63,13 +70,13 @@ impl App {
             }
             let selection = Selection::Outcomes { run: id, outcome: Some(Outcome::NotRun) };
             let list = List::Outcomes(&run, Some(Outcome::NotRun));
-            let source = self.engine().run_source(id)?;
+            let source = self.app.store_unchecked().run_source(id)?;
             let new = New {
                 applies: run.applies,
                 undoes: run.undoes,
                 ..New::replaying(&run, &source, mode, &selection, list)
             };
-            return self.start(&new, request.terms, None, stop, observer);
+            return self.start(&new, request.options, None, stop, observer);
         }
         if let Some(undone) = run.undoes {
             let why =
@@ -77,11 +84,11 @@ impl App {
             let why = Refusal::new(why).by(format!(" with 'rollcall runs undo {undone}'"));
             return Err(why.and(", which leaves alone what is back already").into());
         }
-        let request = Request {
+        let request = RunRequest {
             script: Script {
                 name: run.script.clone(),
                 version: run.script_version,
-                source: self.engine().run_source(id)?,
+                source: self.app.store_unchecked().run_source(id)?,
             },
             mode,
             report: run.settings.report,
@@ -91,12 +98,12 @@ impl App {
                 Again::NotRun => Choice::Outcomes(id, Some(Outcome::NotRun)),
             },
             params: given(&run),
-            engine: request
-                .engine
-                .limited(request.time_limit.map_or(run.settings.time_limit, super::conduct::millis)),
-            terms: Terms { strict: request.terms.strict || run.settings.strict, ..request.terms },
+            execution: request
+                .execution
+                .limited(request.time_limit.map_or(run.settings.time_limit, super::config::millis)),
+            options: RunOptions { strict: request.options.strict || run.settings.strict, ..request.options },
         };
-        self.in_zone_of(&run)?.run(&request, stop, observer)
+        self.app_in_zone_of(&run)?.runs().create(&request, stop, observer)
     }
 }
 
@@ -112,13 +119,4 @@ pub(super) fn given(run: &Run) -> Vec<(String, String)> {
         Some((name, text))
     };
     entries.into_iter().filter_map(typed).collect()
-}
-
-impl Engine {
-    /// The same with this time limit, in milliseconds.
-    pub(super) fn limited(&self, time_limit: u64) -> Self {
-        let mut engine = self.clone();
-        engine.limits.time = Duration::from_millis(time_limit);
-        engine
-    }
 }

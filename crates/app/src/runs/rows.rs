@@ -8,7 +8,11 @@ use rollcall_store::{MOST_NAMED, Staged, StagedRow, Staging};
 use super::bad_rows::BadRowsFile;
 use super::key_hints::KeyHints;
 use crate::csv_text::formula_text;
-use crate::{App, AppError, Row, Table, TableError};
+use crate::error::AppError;
+use crate::operations::RunOperations;
+use crate::table::error::TableError;
+use crate::table::reader::Table;
+use crate::table::row::Row;
 
 /// The fields by which a row can name its user, in the order in which a column is looked for, and how headers call them
 /// once case, blanks and punctuation are taken away.
@@ -88,7 +92,8 @@ impl BadRow<'_> {
 
 /// Whoever watches while rows are read.
 pub trait RowsObserver {
-    /// The file is open: it has these columns and begins with these rows. Nobody knows yet which column names the users.
+    /// The file is open: it has these columns and begins with these rows. Nobody knows yet which column names the
+    /// users.
     fn begins(&mut self, columns: &[String], first: &[Row]) {
         let _ = (columns, first);
     }
@@ -175,16 +180,19 @@ pub struct ChosenRows {
     pub(super) selection: Selection,
 }
 
-impl App {
-    /// Reads the rows of a file and finds their users. Nothing is written yet; however long the file is, memory holds a
-    /// few rows.
+impl<'a> RunOperations<'a> {
+    /// Reads the rows of a file and finds their users, for a run. Memory holds a few rows, and nothing is written yet.
+    ///
+    /// # Errors
+    /// [`AppError::Key`] if no column names the users; [`AppError::Table`] if the file cannot be read;
+    /// [`AppError::Denied`]
     pub fn read_rows(
-        &self,
+        self,
         mut table: Table,
         request: &RowsRequest<'_>,
         observer: &mut dyn RowsObserver,
     ) -> Result<ReadRows, AppError> {
-        let permit = self.may_run(Mode::Preview)?;
+        let permit = self.app.require_permission_to_run(Mode::Preview)?;
         let columns = table.columns().to_vec();
         let key = find_key(&columns, request.key);
         // Where the key was named, other columns may hold new values.

@@ -1,9 +1,11 @@
 use rollcall_domain::{Mode, Refusal, Right, Run, RunId, RunState, Selection, UserId};
 use rollcall_store::{List, StoreError};
 
-use super::conduct::{New, Terms};
-use super::{Observer, Stop};
-use crate::{App, AppError};
+use super::conduct::New;
+use super::observer::{Observer, Stop};
+use super::request::RunOptions;
+use crate::error::AppError;
+use crate::operations::RunOperations;
 
 /// A run that is to be taken back.
 #[derive(Debug)]
@@ -13,47 +15,51 @@ pub struct UndoRequest {
     /// Only what it has changed of this user, by the name of now or that before the run.
     pub user: Option<String>,
     /// When it stops by itself, and whether it is asked for first.
-    pub terms: Terms,
+    pub options: RunOptions,
 }
 
-impl App {
-    /// Takes back what run `id` has changed, wherever that is still as the run left it; other users are in conflict and
-    /// stay as they are. It is a run of its own, which can be previewed and taken back like any other.
+impl RunOperations<'_> {
+    /// Undoes the changes of run `id` where they are still in place; users who changed since are skipped and listed as
+    /// conflicts. It is a run of its own, which can be previewed and undone.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if the run is a preview or is not at rest; if it was pruned; [`AppError::Denied`]; if
+    /// there is no such run or user.
     pub fn undo(
-        &self,
+        self,
         id: RunId,
         request: &UndoRequest,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        self.once(request.terms.key, || self.undo_now(id, request, stop, observer))
+        self.once(request.options.key, || self.undo_once(id, request, stop, observer))
     }
 
-    fn undo_now(
-        &self,
+    fn undo_once(
+        self,
         id: RunId,
         request: &UndoRequest,
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Run, AppError> {
-        let run = self.find_run(id)?;
-        self.may_with(Right::Execute, &run)?;
+        let run = self.find(id)?;
+        self.app.require_permission_on(Right::Execute, &run)?;
         self.check_undo(&run)?;
-        let user = request.user.as_deref().map(|name| self.changed_user(&run, name)).transpose()?;
-        let source = self.engine().run_source(id)?;
+        let user = request.user.as_deref().map(|name| self.find_changed_user(&run, name)).transpose()?;
+        let source = self.app.store_unchecked().run_source(id)?;
         let selection = Selection::Changed { run: id, username: request.user.clone() };
         let new = New {
             undoes: Some(id),
             ..New::replaying(&run, &source, request.mode, &selection, List::Changed(&run, user))
         };
-        self.start(&new, request.terms, None, stop, observer)
+        self.start(&new, request.options, None, stop, observer)
     }
 
-    fn check_undo(&self, run: &Run) -> Result<(), AppError> {
+    fn check_undo(self, run: &Run) -> Result<(), AppError> {
         let id = run.id;
         let refuse = |why: Refusal| Err(AppError::Conflict(why));
         if run.mode == Mode::Preview {
-            return refuse(match self.applied_by(id)? {
+            return refuse(match self.find_applying(id)? {
                 None => Refusal::new(format!(
                     "run {id} is a preview: it has changed nothing that could be taken back"
                 )),
@@ -87,8 +93,8 @@ impl App {
         Ok(())
     }
 
-    fn changed_user(&self, run: &Run, name: &str) -> Result<UserId, AppError> {
-        let permit = self.may_with(Right::Execute, run)?;
+    fn find_changed_user(self, run: &Run, name: &str) -> Result<UserId, AppError> {
+        let permit = self.app.require_permission_on(Right::Execute, run)?;
         let now = permit.own_user(permit.user_by_name(name)?).map(|user| user.id);
         let named: Vec<_> = now.into_iter().chain(permit.former_user(run.id, name)?).collect();
         for user in &named {
@@ -103,15 +109,21 @@ impl App {
         Err(Refusal::new(format!("run {} has changed nothing of user {name:?}", run.id)).into())
     }
 
-    /// The last run that has taken run `id` back, if any.
-    pub fn undone_by(&self, id: RunId) -> Result<Option<RunId>, AppError> {
-        self.find_run(id)?;
-        Ok(self.engine().undone_by(id)?)
+    /// Finds the last run that has undone run `id`.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no run `id`.
+    pub fn find_undoing(self, id: RunId) -> Result<Option<RunId>, AppError> {
+        self.find(id)?;
+        Ok(self.app.store_unchecked().undone_by(id)?)
     }
 
-    /// The run that has applied preview `id`, if any.
-    pub fn applied_by(&self, id: RunId) -> Result<Option<RunId>, AppError> {
-        self.find_run(id)?;
-        Ok(self.engine().applied_by(id)?)
+    /// Finds the run that has applied preview `id`.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no run `id`.
+    pub fn find_applying(self, id: RunId) -> Result<Option<RunId>, AppError> {
+        self.find(id)?;
+        Ok(self.app.store_unchecked().applied_by(id)?)
     }
 }

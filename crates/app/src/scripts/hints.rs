@@ -1,5 +1,5 @@
-//! Hints for what scripts elsewhere do and scripts here cannot: files, the network, saving, naive datetimes. Each is told
-//! before a run where the script's text shows it ([`hints`]), and with the error where it fails ([`explained`]).
+//! Hints for what scripts elsewhere do and scripts here cannot: files, the network, saving, naive datetimes. Each is
+//! told before a run where the script's text shows it ([`hints`]), and with the error where it fails ([`explained`]).
 
 use std::collections::HashSet;
 

@@ -2,10 +2,10 @@
 //! and samples to start from.
 
 mod depth;
-mod hints;
+pub(crate) mod hints;
 mod names;
 mod params;
-mod place;
+pub(crate) mod place;
 mod row_columns;
 mod samples;
 mod saved;
@@ -13,9 +13,7 @@ mod semantics;
 mod source;
 mod world;
 
-pub(crate) use hints::{explained, explained_syntax};
 pub use place::Fault;
-pub(crate) use place::point_at;
 pub use samples::{SAMPLES, Sample, sample};
 pub use saved::is_draft;
 pub use source::{Source, read};

@@ -15,7 +15,8 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::hints;
 use super::place::{Fault, Lines};
-use super::world::{self, Access as May, RUN, USER};
+use super::world;
+use super::world::{Access as May, RUN, USER};
 
 /// Enough to be read at once.
 pub(super) const MAX_WARNINGS: usize = 100;

@@ -4,67 +4,75 @@ use rollcall_domain::{
 };
 use rollcall_store::{SavedScript, StoreError};
 
-use super::{Source, read};
+use super::source::{Source, read};
+use crate::error::AppError;
 use crate::expected::Expected;
-use crate::{App, AppError};
+use crate::operations::ScriptOperations;
 
 /// Whether a script can be saved as a draft only: its text has errors, so it cannot run.
 pub fn is_draft(source: &str) -> bool {
     read(source, &Zone::utc()).is_err()
 }
 
-impl App {
-    /// Reads a script without executing it; `name` is what errors call it.
-    pub fn read_script(&self, name: &str, source: &str) -> Result<Source, AppError> {
-        read(source, &self.zone).map_err(|faults| AppError::BadScript { name: name.to_owned(), faults })
+impl<'a> ScriptOperations<'a> {
+    /// Parses a script without executing it; `name` is its name in errors. It needs no permission.
+    ///
+    /// # Errors
+    /// [`AppError::BadScript`] with everything that is wrong in it.
+    pub fn parse(self, name: &str, source: &str) -> Result<Source, AppError> {
+        read(source, self.app.zone()).map_err(|faults| AppError::BadScript { name: name.to_owned(), faults })
     }
 
-    /// Saves a script as the next version of the one of that name, or as the first. A script that is not Python is
-    /// refused with everything that is wrong with it.
-    pub fn save_script(
-        &self,
-        name: &str,
-        source: &str,
-        note: &str,
-    ) -> Result<(ScriptVersion, Source), AppError> {
-        self.save_script_after(name, source, note, Expected::Anything)
+    /// Saves a script as the first or the next version of the script of this name.
+    ///
+    /// # Errors
+    /// [`AppError::BadScript`] with everything that is wrong in it; [`AppError::Denied`]; [`AppError::Refused`] for a
+    /// name or a note that is not valid.
+    pub fn save(self, name: &str, source: &str, note: &str) -> Result<(ScriptVersion, Source), AppError> {
+        self.save_if_match(name, source, note, Expected::Anything)
     }
 
-    /// The same, if the latest version that is on the list is as `expected`.
-    pub fn save_script_after(
-        &self,
+    /// Saves a script as the next version if the latest one is still as `expected`.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; those of [`Self::save`].
+    pub fn save_if_match(
+        self,
         name: &str,
         source: &str,
         note: &str,
         expected: Expected<'_>,
     ) -> Result<(ScriptVersion, Source), AppError> {
         let SavedName { organization, name } = SavedName::read(name);
-        let (_, organization) = self.may_own(Right::EditScripts, organization)?;
-        self.save_version(name, organization, source, note, expected, || self.read_script(name, source))
+        let (_, organization) = self.app.require_permission_as_owner(Right::EditScripts, organization)?;
+        self.save_version(name, organization, source, note, expected, || self.parse(name, source))
     }
 
-    /// Saves a script as the next version of the one of that name, or as the first, even if its text has errors. A
-    /// version with errors is a draft: it cannot run, and says why. Fails with [`AppError::Outdated`] if the latest
-    /// version is not `expected`.
-    pub fn save_script_draft(
-        &self,
+    /// Saves a script as the next version even if its text has errors, if the latest one is still as `expected`. A
+    /// version with errors is a draft, which cannot run.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; [`AppError::Denied`]; [`AppError::Refused`] for a name or a note that is
+    /// not valid.
+    pub fn save_draft(
+        self,
         name: &str,
         source: &str,
         note: &str,
         expected: Expected<'_>,
     ) -> Result<ScriptVersion, AppError> {
         let SavedName { organization, name } = SavedName::read(name);
-        let (_, organization) = self.may_own(Right::EditScripts, organization)?;
+        let (_, organization) = self.app.require_permission_as_owner(Right::EditScripts, organization)?;
         Ok(self.save_version(name, organization, source, note, expected, || Ok(()))?.0)
     }
 
     /// The number of the latest version of a script of this owner that is on the list.
     fn current_version(
-        &self,
+        self,
         name: &str,
         organization: Option<&Organization>,
     ) -> Result<Option<i64>, AppError> {
-        let permit = self.may(Right::Look)?;
+        let permit = self.app.require_permission(Right::Look)?;
         let named = permit.scripts_named(name)?;
         let found = named.into_iter().find(|script| script.organization.as_ref() == organization);
         Ok(match found {
@@ -75,7 +83,7 @@ impl App {
 
     /// Saves a version after `check` has accepted its text, whose result comes back.
     fn save_version<T>(
-        &self,
+        self,
         name: &str,
         organization: Option<Organization>,
         source: &str,
@@ -83,7 +91,7 @@ impl App {
         expected: Expected<'_>,
         check: impl FnOnce() -> Result<T, AppError>,
     ) -> Result<(ScriptVersion, T), AppError> {
-        let permit = self.may_change(Right::EditScripts, organization.as_ref())?;
+        let permit = self.app.require_permission_to_change(Right::EditScripts, organization.as_ref())?;
         check_saved_name("a script", name)?;
         ScriptVersion::check_note(note)?;
         if source.len() > MAX_SCRIPT_BYTES {
@@ -94,8 +102,8 @@ impl App {
             script: name.to_owned(),
             organization,
             version: 0,
-            administrator: self.actor.name().to_owned(),
-            saved_at: self.clock.now(),
+            administrator: self.app.actor().name().to_owned(),
+            saved_at: self.app.now(),
             note: note.to_owned(),
             source: source.to_owned(),
         };
@@ -103,7 +111,7 @@ impl App {
         let current = || self.current_version(name, new.organization.as_ref());
         let found = current()?;
         let seen = expected.seen(&what, found.as_ref(), i64::to_string)?;
-        match permit.save_script(&new, seen, &self.act()) {
+        match permit.save_script(&new, seen, &self.app.act()) {
             Err(error @ StoreError::Stale(_)) => {
                 expected.seen(&what, current()?.as_ref(), i64::to_string)?;
                 Err(error.into())
@@ -116,29 +124,35 @@ impl App {
     }
 
     /// The script that is meant by a name: rather one that is on the list than one that was removed.
-    fn named_script(&self, name: &str) -> Result<Option<SavedScript>, AppError> {
+    fn find_named(self, name: &str) -> Result<Option<SavedScript>, AppError> {
         let read = SavedName::read(name);
-        let found = self.may(Right::Look)?.scripts_named(read.name)?;
+        let found = self.app.require_permission(Right::Look)?.scripts_named(read.name)?;
         let (removed, there) = found.into_iter().partition(|script| script.removed);
         let owner: fn(&SavedScript) -> Option<&Organization> = |script| script.organization.as_ref();
-        match self.meant(read, there, owner)? {
+        match self.app.find_named(read, there, owner)? {
             Some(script) => Ok(Some(script)),
-            None => self.meant(read, removed, owner),
+            None => self.app.find_named(read, removed, owner),
         }
     }
 
-    /// The latest version of the script that is saved under this name, if there is one.
-    pub fn find_script(&self, name: &str) -> Result<Option<ScriptVersion>, AppError> {
-        let permit = self.may(Right::Look)?;
-        let Some(script) = self.named_script(name)? else { return Ok(None) };
+    /// Finds the latest version of the script of this name, archived or not; none if there is no such script.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn find_latest(self, name: &str) -> Result<Option<ScriptVersion>, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
+        let Some(script) = self.find_named(name)? else { return Ok(None) };
         Ok(permit.script(script.id, None)?)
     }
 
-    /// A version of a saved script: the latest, or the one of this number, which is there even if the script was
-    /// removed.
-    pub fn script(&self, name: &str, version: Option<i64>) -> Result<ScriptVersion, AppError> {
-        let permit = self.may(Right::Look)?;
-        let script = self.named_script(name)?;
+    /// Finds a version of a saved script: the latest, or the one of this number, which exists even if the script is
+    /// archived.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such script or version.
+    pub fn find_version(self, name: &str, version: Option<i64>) -> Result<ScriptVersion, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
+        let script = self.find_named(name)?;
         let history = match &script {
             Some(script) => match permit.script(script.id, version)? {
                 Some(found) => return Ok(found),
@@ -155,7 +169,7 @@ impl App {
                 latest.version
             ),
             (_, None) => {
-                let names: Vec<_> = self.scripts()?.iter().map(ScriptVersion::full_name).collect();
+                let names: Vec<_> = self.list()?.iter().map(ScriptVersion::full_name).collect();
                 let close = did_you_mean(name, names.iter().map(String::as_str));
                 let hint = close.map_or_else(String::new, |close| format!("; did you mean {close}?"));
                 format!("saved script {name:?}{hint}")
@@ -164,66 +178,88 @@ impl App {
         Err(StoreError::NoSuch(why).into())
     }
 
-    /// The latest version of every saved script that can be seen, by name.
-    pub fn scripts(&self) -> Result<Vec<ScriptVersion>, AppError> {
-        let permit = self.may(Right::Look)?;
+    /// Lists the latest version of every saved script that the actor can see, by name.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list(self) -> Result<Vec<ScriptVersion>, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
         let all = permit.scripts()?.into_iter();
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
-    /// The next of them after the one with this full name.
-    pub fn scripts_after(&self, after: Option<&str>, limit: u32) -> Result<Vec<ScriptVersion>, AppError> {
-        let permit = self.may(Right::Look)?;
+    /// Lists at most `limit` of these scripts after the one with this full name.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list_after(self, after: Option<&str>, limit: u32) -> Result<Vec<ScriptVersion>, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
         Ok(permit.scripts_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
     }
 
-    /// The next versions of a script after version `after`, newest first.
-    pub fn script_history_after(
-        &self,
+    /// Lists at most `limit` versions of a script after version `after`, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such script.
+    pub fn list_versions_after(
+        self,
         name: &str,
         after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ScriptVersion>, AppError> {
-        let permit = self.may(Right::Look)?;
-        match self.named_script(name)? {
+        let permit = self.app.require_permission(Right::Look)?;
+        match self.find_named(name)? {
             Some(script) => Ok(permit.script_history_page(script.id, after.unwrap_or(i64::MAX), limit)?),
-            None => Ok(vec![self.script(name, None)?]),
+            None => Ok(vec![self.find_version(name, None)?]),
         }
     }
 
-    /// Every version of a script, newest first.
-    pub fn script_history(&self, name: &str) -> Result<Vec<ScriptVersion>, AppError> {
-        let permit = self.may(Right::Look)?;
-        match self.named_script(name)? {
+    /// Lists every version of a script, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such script.
+    pub fn list_versions(self, name: &str) -> Result<Vec<ScriptVersion>, AppError> {
+        let permit = self.app.require_permission(Right::Look)?;
+        match self.find_named(name)? {
             Some(script) => Ok(permit.script_history(script.id)?),
-            None => Ok(vec![self.script(name, None)?]),
+            None => Ok(vec![self.find_version(name, None)?]),
         }
     }
 
-    /// Makes a new version that is the same as an earlier one.
-    pub fn restore_script(&self, name: &str, version: i64, note: &str) -> Result<ScriptVersion, AppError> {
-        self.may(Right::EditScripts)?;
-        let old = self.script(name, Some(version))?;
+    /// Saves an earlier version of a script as its next one.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such script or version.
+    pub fn restore_version(self, name: &str, version: i64, note: &str) -> Result<ScriptVersion, AppError> {
+        self.app.require_permission(Right::EditScripts)?;
+        let old = self.find_version(name, Some(version))?;
         let note = if note.is_empty() { format!("version {version} restored") } else { note.to_owned() };
         // A draft is restored as the draft that it was.
         let anything = Expected::Anything;
         Ok(self.save_version(&old.script, old.organization, &old.source, &note, anything, || Ok(()))?.0)
     }
 
-    /// Takes a script off the list. Its versions stay, for the runs that name them and to be restored.
-    pub fn remove_script(&self, name: &str) -> Result<(), AppError> {
-        self.remove_script_as(name, Expected::Anything)
+    /// Archives a script. Past runs keep their version, and it can be restored.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such script.
+    pub fn remove(self, name: &str) -> Result<(), AppError> {
+        self.remove_if_match(name, Expected::Anything)
     }
 
-    /// The same, if its latest version is as `expected`.
-    pub fn remove_script_as(&self, name: &str, expected: Expected<'_>) -> Result<(), AppError> {
-        self.may(Right::EditScripts)?;
-        let latest = self.script(name, None)?;
-        if let Some(script) = self.named_script(name)? {
-            let permit = self.may_change(Right::EditScripts, script.organization.as_ref())?;
+    /// Archives a script if its latest version is still as `expected`.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; those of [`Self::remove`].
+    pub fn remove_if_match(self, name: &str, expected: Expected<'_>) -> Result<(), AppError> {
+        self.app.require_permission(Right::EditScripts)?;
+        let latest = self.find_version(name, None)?;
+        if let Some(script) = self.find_named(name)? {
+            let permit =
+                self.app.require_permission_to_change(Right::EditScripts, script.organization.as_ref())?;
             let what = format!("script {:?}", latest.full_name());
             let seen = expected.seen(&what, Some(&latest.version), i64::to_string)?;
-            permit.remove_script(&script, seen, &self.act())?;
+            permit.remove_script(&script, seen, &self.app.act())?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Syntax errors that a parser does not find: `return` outside a function, a parameter that is named twice. CPython finds
-//! them when it compiles the script. `ruff_python_parser` knows the rules; this module follows the scopes for it.
+//! Syntax errors that a parser does not find: `return` outside a function, a parameter that is named twice. CPython
+//! finds them when it compiles the script. `ruff_python_parser` knows the rules; this module follows the scopes for it.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};

@@ -6,7 +6,7 @@ use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use rollcall_domain::{MAX_PASSWORD_BYTES, Secret};
 
-use crate::AppError;
+use crate::error::AppError;
 
 /// KiB of memory, passes over it, and threads: what OWASP asks for at least.
 const COSTS: (u32, u32, u32) = (19_456, 2, 1);
@@ -28,7 +28,7 @@ pub(super) struct State {
 }
 
 /// Hashes passwords.
-pub(super) struct Hasher {
+pub(crate) struct Hasher {
     argon2: Argon2<'static>,
     at_once: usize,
     state: Mutex<State>,
@@ -46,7 +46,7 @@ impl Drop for Turn<'_> {
 }
 
 impl Hasher {
-    pub(super) fn for_this_machine() -> Self {
+    pub(crate) fn for_this_machine() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self::new(processors.min(MOST_AT_ONCE))
     }

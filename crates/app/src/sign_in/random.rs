@@ -5,7 +5,7 @@ use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use rollcall_domain::Secret;
 use sha2::{Digest, Sha256};
 
-use crate::AppError;
+use crate::error::AppError;
 
 /// So many random bytes.
 pub(super) fn bytes<const N: usize>() -> Result<[u8; N], AppError> {

@@ -3,8 +3,10 @@
 use rollcall_domain::{Administrator, Secret, Timestamp};
 use rollcall_store::{Authenticator, Factor, Proofs, StoreError};
 
-use super::{Credentials, Denied, random, totp};
-use crate::AppError;
+use super::credentials::Credentials;
+use super::denied::Denied;
+use super::{random, totp};
+use crate::error::AppError;
 
 /// So many recovery codes there are.
 const RECOVERY_CODES: usize = 10;
@@ -42,7 +44,7 @@ impl Credentials {
     /// to see a code of it.
     pub fn enrol_totp(&self, who: &Administrator) -> Result<Enrolment, AppError> {
         let secret = totp::secret()?;
-        if !self.store.enrol_authenticator(who, &secret)? {
+        if !self.shared.store_unchecked().enrol_authenticator(who, &secret)? {
             let why = format!("{:?} has an authenticator already: remove that one first", who.name);
             return Err(StoreError::InUse(why).into());
         }
@@ -51,15 +53,15 @@ impl Credentials {
 
     /// From now on codes are asked for, if this is one. The recovery codes come back, which are nowhere else.
     pub fn confirm_totp(&self, who: &Administrator, code: &Secret) -> Result<Vec<Secret>, AppError> {
-        let now = self.clock.now();
+        let now = self.shared.now();
         let none = || StoreError::NoSuch("authenticator to be confirmed: enrol one first".to_owned());
         let Authenticator { secret, last_step } =
-            self.store.unconfirmed_authenticator(who)?.ok_or_else(none)?;
+            self.shared.store_unchecked().unconfirmed_authenticator(who)?.ok_or_else(none)?;
         let last_step = totp::step_of(code, &secret, last_step, now).ok_or(Denied::Code)?;
         let codes = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<Vec<_>, _>>()?;
         let (codes, hashes): (Vec<_>, Vec<_>) = codes.into_iter().unzip();
         let confirmed = Authenticator { secret, last_step };
-        if !self.store.confirm_authenticator(who, &confirmed, &hashes, &self.act())? {
+        if !self.shared.store_unchecked().confirm_authenticator(who, &confirmed, &hashes, &self.act())? {
             return Err(StoreError::Stale(format!("the authenticator of {:?}", who.name)).into());
         }
         Ok(codes)
@@ -67,11 +69,15 @@ impl Credentials {
 
     /// Whether an administrator is asked for codes.
     pub fn has_totp(&self, who: &Administrator) -> Result<bool, AppError> {
-        Ok(self.store.proofs(&who.name)?.is_some_and(|proofs| proofs.authenticator.is_some()))
+        Ok(self
+            .shared
+            .store_unchecked()
+            .proofs(&who.name)?
+            .is_some_and(|proofs| proofs.authenticator.is_some()))
     }
 
     /// Asks an administrator for no codes any more; says whether they were asked for some, or about to be.
     pub fn remove_totp(&self, who: &Administrator) -> Result<bool, AppError> {
-        Ok(self.store.remove_authenticator(who, &self.act())?)
+        Ok(self.shared.store_unchecked().remove_authenticator(who, &self.act())?)
     }
 }

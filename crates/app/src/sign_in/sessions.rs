@@ -1,18 +1,24 @@
 use rollcall_domain::{Administrator, NOTED_EVERY, Secret, Session, SessionId};
 use rollcall_store::StoreError;
 
-use super::{Credentials, Denied, random};
-use crate::AppError;
+use super::credentials::Credentials;
+use super::denied::Denied;
+use super::random;
+use crate::error::AppError;
 use crate::pages::{first, pages};
 
 impl Credentials {
     /// The session with this token, if it has not ended, and who is signed in with it.
     pub fn session(&self, token: &Secret) -> Result<(Session, Administrator), AppError> {
-        let now = self.clock.now();
-        let found = self.store.session(&random::hash(token))?.filter(|(session, _)| !session.is_over(now));
+        let now = self.shared.now();
+        let found = self
+            .shared
+            .store_unchecked()
+            .session(&random::hash(token))?
+            .filter(|(session, _)| !session.is_over(now));
         let (mut session, administrator) = found.ok_or(Denied::Session)?;
         if now >= session.seen_at.plus(NOTED_EVERY) {
-            self.store.see_session(session.id, now)?;
+            self.shared.store_unchecked().see_session(session.id, now)?;
             session.seen_at = now;
         }
         Ok((session, administrator))
@@ -20,8 +26,8 @@ impl Credentials {
 
     /// The sessions of an administrator, the last used first.
     pub fn sessions(&self, who: &Administrator) -> Result<Vec<Session>, AppError> {
-        let now = self.clock.now();
-        let sessions = self.store.sessions(who)?;
+        let now = self.shared.now();
+        let sessions = self.shared.store_unchecked().sessions(who)?;
         Ok(sessions.into_iter().filter(|session| !session.is_over(now)).collect())
     }
 
@@ -32,20 +38,20 @@ impl Credentials {
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, AppError> {
-        let now = self.clock.now();
-        let page = |before| Ok(self.store.sessions_page(who, before, limit)?);
+        let now = self.shared.now();
+        let page = |before| Ok(self.shared.store_unchecked().sessions_page(who, before, limit)?);
         let all = pages(after.unwrap_or(SessionId::MAX), page, |session: &Session| session.id);
         first(all.filter(|session| session.as_ref().map_or(true, |session| !session.is_over(now))), limit)
     }
 
     /// Ends the session with this token, if there is one.
     pub fn sign_out(&self, token: &Secret) -> Result<(), AppError> {
-        Ok(self.store.end_session(&random::hash(token), self.clock.now())?)
+        Ok(self.shared.store_unchecked().end_session(&random::hash(token), self.shared.now())?)
     }
 
     /// Ends a session of an administrator.
     pub fn revoke_session(&self, who: &Administrator, id: SessionId) -> Result<(), AppError> {
-        if self.store.revoke_session(who, id, &self.act())? {
+        if self.shared.store_unchecked().revoke_session(who, id, &self.act())? {
             return Ok(());
         }
         Err(StoreError::NoSuch(format!("session {id} of {:?}", who.name)).into())
@@ -53,6 +59,6 @@ impl Credentials {
 
     /// Ends all sessions of an administrator but for `keep`; how many.
     pub fn revoke_sessions(&self, who: &Administrator, keep: Option<&Session>) -> Result<u64, AppError> {
-        Ok(self.store.revoke_sessions(who, keep.map(|session| session.id), &self.act())?)
+        Ok(self.shared.store_unchecked().revoke_sessions(who, keep.map(|session| session.id), &self.act())?)
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use rollcall_domain::{AdministratorId, Secret, check_administrator_name, check_password};
 use rollcall_store::SetUp;
 
-use super::{Credentials, Denied, random};
-use crate::AppError;
+use super::credentials::Credentials;
+use super::denied::Denied;
+use super::random;
+use crate::error::AppError;
 
 /// A link that nobody has used counts for so long: whoever was too late lets another one be made.
 const LIFE: Duration = Duration::from_secs(86_400);
@@ -16,13 +18,16 @@ impl Credentials {
     /// more. None: there is an administrator already.
     pub fn set_up_link(&self) -> Result<Option<Secret>, AppError> {
         let link = Secret::new(random::letters::<32>()?);
-        let made = self.store.make_set_up_link(&random::hash(&link), self.clock.now().plus(LIFE))?;
+        let made = self
+            .shared
+            .store_unchecked()
+            .make_set_up_link(&random::hash(&link), self.shared.now().plus(LIFE))?;
         Ok(made.then_some(link))
     }
 
     /// Refuses a link that does not count.
     pub fn check_set_up_link(&self, link: &Secret) -> Result<(), AppError> {
-        match self.store.is_set_up_link(&random::hash(link), self.clock.now())? {
+        match self.shared.store_unchecked().is_set_up_link(&random::hash(link), self.shared.now())? {
             true => Ok(()),
             false => Err(Denied::Link.into()),
         }
@@ -34,9 +39,11 @@ impl Credentials {
         self.check_set_up_link(link)?;
         check_administrator_name(name)?;
         check_password(name, password)?;
-        let password = &self.hasher.hash(password)?;
-        let made =
-            self.store.set_up(&SetUp { link: &random::hash(link), name, password }, self.clock.now())?;
+        let password = &self.shared.hasher.hash(password)?;
+        let made = self
+            .shared
+            .store_unchecked()
+            .set_up(&SetUp { link: &random::hash(link), name, password }, self.shared.now())?;
         Ok(made.ok_or(Denied::Link)?)
     }
 }

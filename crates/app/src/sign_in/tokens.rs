@@ -3,8 +3,10 @@ use std::time::Duration;
 use rollcall_domain::{Administrator, ApiToken, NOTED_EVERY, Refusal, Scopes, Secret, TokenId, TokenText};
 use rollcall_store::{NewToken, StoreError};
 
-use super::{Credentials, Denied, random};
-use crate::AppError;
+use super::credentials::Credentials;
+use super::denied::Denied;
+use super::random;
+use crate::error::AppError;
 
 impl Credentials {
     /// Makes a token with which programs act for an administrator, for `life`. Its text comes back, which is nowhere
@@ -24,20 +26,20 @@ impl Credentials {
         }
         let secret = Secret::new(random::letters::<32>()?);
         let new =
-            NewToken { name, hash: &random::hash(&secret), scopes, expires_at: self.clock.now().plus(life) };
-        let id = self.store.add_token(who, &new, &self.act())?;
+            NewToken { name, hash: &random::hash(&secret), scopes, expires_at: self.shared.now().plus(life) };
+        let id = self.shared.store_unchecked().add_token(who, &new, &self.act())?;
         Ok((id, TokenText { id, secret }.show()))
     }
 
     /// The token with this text, if it counts, and for whom it acts: with the rights that its scopes leave.
     pub fn use_token(&self, text: &Secret) -> Result<(ApiToken, Administrator), AppError> {
-        let now = self.clock.now();
+        let now = self.shared.now();
         let TokenText { id, secret } = TokenText::parse(text).ok_or(Denied::Token)?;
-        let found = self.store.token(id)?;
+        let found = self.shared.store_unchecked().token(id)?;
         let found = found.filter(|(token, hash, _)| *hash == random::hash(&secret) && token.is_good(now));
         let (mut token, _, administrator) = found.ok_or(Denied::Token)?;
         if token.last_used_at.is_none_or(|used| now >= used.plus(NOTED_EVERY)) {
-            self.store.use_token(id, now)?;
+            self.shared.store_unchecked().use_token(id, now)?;
             token.last_used_at = Some(now);
         }
         let rights = administrator.rights.only(&token.scopes);
@@ -46,7 +48,7 @@ impl Credentials {
 
     /// The tokens of an administrator, also those that count no more.
     pub fn tokens(&self, who: &Administrator) -> Result<Vec<ApiToken>, AppError> {
-        Ok(self.store.tokens(who)?)
+        Ok(self.shared.store_unchecked().tokens(who)?)
     }
 
     /// The next of them after token `after`, by number.
@@ -56,12 +58,12 @@ impl Credentials {
         after: Option<TokenId>,
         limit: u32,
     ) -> Result<Vec<ApiToken>, AppError> {
-        Ok(self.store.tokens_page(who, after.unwrap_or(0), limit)?)
+        Ok(self.shared.store_unchecked().tokens_page(who, after.unwrap_or(0), limit)?)
     }
 
     /// Takes a token of an administrator back.
     pub fn revoke_token(&self, who: &Administrator, id: TokenId) -> Result<(), AppError> {
-        if self.store.revoke_token(who, id, &self.act())? {
+        if self.shared.store_unchecked().revoke_token(who, id, &self.act())? {
             return Ok(());
         }
         Err(StoreError::NoSuch(format!("token {id} of {:?} that counts", who.name)).into())

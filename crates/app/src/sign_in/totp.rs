@@ -7,7 +7,7 @@ use rollcall_domain::{Secret, Timestamp};
 use sha1::Sha1;
 
 use super::random;
-use crate::AppError;
+use crate::error::AppError;
 
 /// Seconds in which a code is shown.
 const STEP: i64 = 30;

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::MAX_ROW;
+use super::options::MAX_ROW;
 
 /// Why a file of rows cannot be read (on). Every message is a sentence for the administrator; none names the file.
 #[derive(Debug, thiserror::Error)]

@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::error::TableError;
 use super::header::{Header, LOOKED_AT, Look, find_header, note_title, too_many};
+use super::options::{HiddenCells, MAX_COLUMNS, TableOptions};
+use super::row::{REPLACEMENT, Row};
 use super::sheet::{CellFault, Merged, SheetReader, SheetRow, letters};
 use super::workbook::{Workbook, list};
-use super::{HiddenCells, MAX_COLUMNS, REPLACEMENT, Row, TableError, TableOptions};
 use rollcall_domain::restore;
 
 /// How many batches of rows wait to be asked for, and how much is in one: rows, or bytes of text.

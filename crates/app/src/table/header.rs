@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MAX_COLUMNS, TableError};
+use super::error::TableError;
+use super::options::MAX_COLUMNS;
 
 /// The number of first rows among which the header is looked for.
 pub(super) const LOOKED_AT: usize = 20;

@@ -7,8 +7,9 @@
 use std::fmt;
 use std::io::Read;
 
+use super::error::TableError;
+use super::options::MAX_ROW;
 use super::sniff::Dialect;
-use super::{MAX_ROW, TableError};
 
 /// The number of bytes read at a time.
 const CHUNK: usize = 8 * 1024;

@@ -5,10 +5,11 @@ use std::io::{Read, Seek};
 
 use quick_xml::events::{BytesStart, Event};
 
+use super::error::TableError;
 use super::number_format::NumberFormat;
+use super::options::MAX_ROW;
 use super::workbook::{Context, Part, read_rich_text, unescape};
 use super::xml::{Broken, attribute, is_true};
-use super::{MAX_ROW, TableError};
 
 const MILLISECONDS_A_DAY: f64 = 86_400_000.0;
 /// Excel counts no further than 9999-12-31 (from 1900).
@@ -341,8 +342,8 @@ fn show_number(text: &str, format: &NumberFormat, is_1904: bool) -> Result<Strin
     }
 }
 
-/// In ISO 8601: a date if the time is midnight, a time if there is no day, otherwise both. A span (`[h]:mm:ss`) is shown
-/// in hours, of which there may be more than a day has.
+/// In ISO 8601: a date if the time is midnight, a time if there is no day, otherwise both. A span (`[h]:mm:ss`) is
+/// shown in hours, of which there may be more than a day has.
 fn show_time(value: f64, format: &NumberFormat, is_1904: bool) -> Result<String, String> {
     let is_span = *format == NumberFormat::Span;
     let no_date = || format!("is no date that Excel knows ({value})");

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::dos::CodePage;
+use super::error::TableError;
 use super::header::{LOOKED_AT, Look, find_header, trim};
+use super::options::{Quote, TableOptions};
 use super::records::{Record, Records};
-use super::{Quote, TableError, TableOptions};
 
 /// Who says which encoding it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

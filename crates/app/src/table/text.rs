@@ -9,11 +9,14 @@ use std::rc::Rc;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::counted::Counted;
 use super::dos::CodePage;
+use super::error::TableError;
 use super::header::{Header, LOOKED_AT, Look, find_header, note_title};
+use super::options::{NAME_ENCODING, Quote, TableOptions};
 use super::records::{Record, Records};
+use super::row::{REPLACEMENT, Row};
 use super::sniff::{Codec, Says, charset, dialect, is_blank, is_blank_cell, line_end, name_delimiter};
-use super::{Counted, NAME_ENCODING, Quote, REPLACEMENT, Row, TableError, TableOptions};
 use rollcall_domain::restore;
 
 /// How many bytes tell the encoding.

@@ -10,7 +10,7 @@ use rollcall_domain::did_you_mean;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-use super::TableError;
+use super::error::TableError;
 use super::number_format::NumberFormat;
 use super::xml::{Broken, Xml, attribute, is_true};
 

@@ -7,7 +7,8 @@ use quick_xml::encoding::DecodingReader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 
-use super::{MAX_ROW, TableError};
+use super::error::TableError;
+use super::options::MAX_ROW;
 
 /// The maximum size of one tag or one piece of text, in bytes.
 const MAX_EVENT: u64 = 1024 * 1024;

@@ -4,7 +4,8 @@ use rollcall_domain::{
 };
 use rollcall_store::{Added, StoreError};
 
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::UserOperations;
 
 /// Where users go of whom it is not said, if there are several organizations.
 pub(crate) const DEFAULT_ORGANIZATION: &str = "default";
@@ -26,16 +27,19 @@ pub struct NewUser {
     pub password: Option<Secret>,
 }
 
-impl App {
-    /// Adds one user, by the rules of an import. Everything that is wrong is told at once.
-    pub fn add_user(&self, new: &NewUser) -> Result<User, AppError> {
-        let permit = self.may(Right::EditUsers)?;
+impl UserOperations<'_> {
+    /// Adds one user, by the rules of an import.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] with everything that is wrong; [`AppError::Denied`]; if the username or number is taken.
+    pub fn add(&self, new: &NewUser) -> Result<User, AppError> {
+        let permit = self.app.require_permission(Right::EditUsers)?;
         let own: Vec<_> =
             permit.organizations()?.into_iter().filter(|each| permit.scope.has(each.id)).collect();
         let catalogue = permit.catalogue()?.within(&permit.scope);
-        let act = self.act();
+        let act = self.app.act();
         let has_items = !(new.attributes.is_empty() && new.check_attributes.is_empty());
-        let strict = if has_items { self.strict_attributes()? } else { None };
+        let strict = if has_items { self.app.radius().strict_dictionary()? } else { None };
         let user = User::new(0, "", 0, act.at);
         let mut draft = Draft { user, id: None, password: None, faults: Vec::new() };
         draft.fill(new, &own);

@@ -9,12 +9,15 @@ use rollcall_domain::{
 use rollcall_store::{Edited, HandEdit, PasswordEdit, StoreError};
 
 use crate::access::Permit;
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::UserOperations;
 
-/// So many things are asked of one user at once. Places of new attributes are given by the version, with room for a thousand.
+/// So many things are asked of one user at once. Places of new attributes are given by the version, with room for a
+/// thousand.
 const MOST: usize = 1_000;
 
-/// One thing that is asked of a user by hand. It is what a script can do, with the names that people use, and the password.
+/// One thing that is asked of a user by hand. It is what a script can do, with the names that people use, and the
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserEdit {
     /// Assign a field.
@@ -36,8 +39,8 @@ pub enum UserEdit {
         /// Only with this operator.
         operation: Option<Operator>,
     },
-    /// Give the user another password (see [`UserPassword::parse`]), or with an empty one none. It is in no journal and is never
-    /// shown.
+    /// Give the user another password (see [`UserPassword::parse`]), or with an empty one none. It is in no journal and
+    /// is never shown.
     Password(Secret),
 }
 
@@ -88,62 +91,78 @@ impl Editing {
     }
 }
 
-impl App {
-    /// Does `edits` to one user by hand, all of them or none; the user afterwards, and what changed. With `expected` only
-    /// a user at that version is edited: another one is [`AppError::Outdated`].
-    pub fn edit_user(
-        &self,
+impl<'a> UserOperations<'a> {
+    /// Makes all of `edits` to one user, or none, if it is still at version `expected`: the user afterwards and the
+    /// changes.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; [`AppError::Refused`] with everything that is wrong; [`AppError::Denied`];
+    /// if there is no such user.
+    pub fn edit(
+        self,
         username: &str,
         edits: Vec<UserEdit>,
         expected: Option<i64>,
     ) -> Result<(User, Vec<Change>), AppError> {
-        self.edit_as_seen(username, edits.into_iter().map(Ok).collect(), expected)
+        self.edit_version(username, edits.into_iter().map(Ok).collect(), expected)
     }
 
-    /// Assigns fields of one user by hand: `FIELD=VALUE` each. All of them or none; what changed comes back.
-    pub fn set_user(&self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
-        let read = |text: &String| Field::assignment(text, &self.zone);
+    /// Assigns fields of one user, `FIELD=VALUE` each, all of them or none: the changes.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] with everything that is wrong; [`AppError::Denied`]; if there is no such user.
+    pub fn assign_fields(self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
+        let read = |text: &String| Field::assignment(text, self.app.zone());
         let set = |(field, value)| UserEdit::Set(field, value);
         let edits = assignments.iter().map(|assignment| read(assignment).map(set)).collect();
-        Ok(self.edit_as_seen(username, edits, None)?.1)
+        Ok(self.edit_version(username, edits, None)?.1)
     }
 
-    /// Gives a user another password for RADIUS, or none. It cannot be read back.
-    pub fn set_user_password(&self, username: &str, password: Option<&UserPassword>) -> Result<(), AppError> {
-        let (permit, user) = self.user_to_edit(username)?;
-        Ok(permit.set_user_password(&user, password, &self.act())?)
+    /// Sets or removes the RADIUS password of a user. It cannot be read again.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such user.
+    pub fn set_password(self, username: &str, password: Option<&UserPassword>) -> Result<(), AppError> {
+        let (permit, user) = self.find_to_edit(username)?;
+        Ok(permit.set_user_password(&user, password, &self.app.act())?)
     }
 
-    /// Removes a user as it was seen.
-    pub fn remove_user(&self, user: &User) -> Result<(), AppError> {
-        let (permit, _) = self.user_to_edit(&user.username)?;
-        Ok(permit.remove_user(user, &self.act())?)
+    /// Removes a user who is still as in `user`.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if the user has changed, or does not exist.
+    pub fn remove_unchanged(self, user: &User) -> Result<(), AppError> {
+        let (permit, _) = self.find_to_edit(&user.username)?;
+        Ok(permit.remove_user(user, &self.app.act())?)
     }
 
-    /// Removes a user by name; with `expected` only if it is at that version.
-    pub fn delete_user(&self, username: &str, expected: Option<i64>) -> Result<(), AppError> {
-        let (permit, user) = self.user_to_edit(username)?;
+    /// Removes a user by name, if it is still at version `expected`; none: at any version.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; [`AppError::Denied`]; if there is no such user.
+    pub fn remove(self, username: &str, expected: Option<i64>) -> Result<(), AppError> {
+        let (permit, user) = self.find_to_edit(username)?;
         check_version(&user, expected)?;
-        match permit.remove_user(&user, &self.act()) {
-            Err(StoreError::Stale(what)) => Err(self.moved(username, expected, what)),
+        match permit.remove_user(&user, &self.app.act()) {
+            Err(StoreError::Stale(what)) => Err(self.changed_meanwhile(username, expected, what)),
             done => Ok(done?),
         }
     }
 
-    fn edit_as_seen(
-        &self,
+    fn edit_version(
+        self,
         username: &str,
         edits: Vec<Result<UserEdit, Refusal>>,
         expected: Option<i64>,
     ) -> Result<(User, Vec<Change>), AppError> {
-        let (permit, before) = self.user_to_edit(username)?;
+        let (permit, before) = self.find_to_edit(username)?;
         check_version(&before, expected)?;
         if edits.len() > MOST {
             return Err(Refusal::new(format!("at most {MOST} edits can be made of a user at once")).into());
         }
         let profiles = permit.catalogue()?.within(&permit.scope);
         let adds_items = edits.iter().any(|edit| matches!(edit, Ok(UserEdit::ItemAdd(..))));
-        let strict = if adds_items { self.strict_attributes()? } else { None };
+        let strict = if adds_items { self.app.radius().strict_dictionary()? } else { None };
         let mut editing =
             Editing { after: before.clone(), assigned: BTreeSet::new(), password: None, faults: Vec::new() };
         for edit in edits {
@@ -159,7 +178,7 @@ impl App {
         if changes.is_empty() && password.is_none() {
             return Ok((before, changes));
         }
-        let act = self.act();
+        let act = self.app.act();
         if !assigned.contains(&Field::LastUpdate) {
             after.last_update = act.at;
         }
@@ -171,9 +190,9 @@ impl App {
         self.write_edit(&permit, [&before, &after], changes, password, (act, expected))
     }
 
-    /// Writes one edit, unless somebody else was quicker; the user afterwards, and what changed.
+    /// Writes one edit, unless the user was changed meanwhile: the user afterwards and the changes.
     pub(super) fn write_edit(
-        &self,
+        self,
         permit: &Permit<'_>,
         [before, after]: [&User; 2],
         changes: Vec<Change>,
@@ -185,24 +204,24 @@ impl App {
         match permit.edit_user(&edit)? {
             Edited::Yes => Ok((User { version: before.version + 1, ..after.clone() }, changes)),
             Edited::Stale => {
-                Err(self.moved(&before.username, expected, format!("user {:?}", before.username)))
+                Err(self.changed_meanwhile(&before.username, expected, format!("user {:?}", before.username)))
             }
             Edited::NameTaken => Err(StoreError::Taken(format!("the username {:?}", after.username)).into()),
         }
     }
 
-    pub(super) fn user_to_edit(&self, username: &str) -> Result<(Permit<'_>, User), AppError> {
-        let user = self.user(username)?;
-        let permit = self.may(Right::EditUsers)?;
+    pub(super) fn find_to_edit(self, username: &str) -> Result<(Permit<'a>, User), AppError> {
+        let user = self.find(username)?;
+        let permit = self.app.require_permission(Right::EditUsers)?;
         if permit.scope.has(user.organization_id) {
             return Ok((permit, user));
         }
-        Err(self.denied(Right::EditUsers, true))
+        Err(self.app.permission_denied(Right::EditUsers, true))
     }
 
-    /// That somebody else was quicker between the look and the write.
-    fn moved(&self, username: &str, expected: Option<i64>, what: String) -> AppError {
-        let found = self.user(username).and_then(|user| check_version(&user, expected));
+    /// The error for a user who was changed between the reading and the writing.
+    fn changed_meanwhile(self, username: &str, expected: Option<i64>, what: String) -> AppError {
+        let found = self.find(username).and_then(|user| check_version(&user, expected));
         found.err().unwrap_or_else(|| StoreError::Stale(what).into())
     }
 }

@@ -3,7 +3,8 @@ use rollcall_domain::{Right, User, UserId};
 use rollcall_store::Look;
 use serde::{Deserialize, Serialize};
 
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::UserOperations;
 
 /// Where a search has come to; what is in it means nothing to anybody else.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,17 +24,20 @@ pub struct Found {
     pub key: SearchKey,
 }
 
-impl App {
-    /// The next users after `after` that a search finds, the nearest first: whose number, name, external identifier or
-    /// e-mail address it is, then those whose name, and last those whose e-mail address begins with it. They are the users
+impl UserOperations<'_> {
+    /// Searches users and lists at most `limit` of them after `after`, the nearest first: by number, username, external
+    /// identifier or e-mail address, then by the start of a username, then of an e-mail address. They are the users
     /// that [`Search::filter`] selects.
-    pub fn search_users(
-        &self,
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn search(
+        self,
         search: &Search,
         after: Option<&SearchKey>,
         limit: u32,
     ) -> Result<Vec<Found>, AppError> {
-        let permit = self.may(Right::Look)?;
+        let permit = self.app.require_permission(Right::Look)?;
         let looks = looks(search);
         let mut found = Vec::new();
         let mut key = after.cloned().unwrap_or_default();

@@ -9,10 +9,13 @@ use rollcall_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::SearchKey;
-use crate::filters::Counted;
+use super::count::Counted;
+use super::search::SearchKey;
+use crate::app::App;
+use crate::error::AppError;
+use crate::filters::ReadFilter;
+use crate::operations::UserOperations;
 use crate::pages::pages;
-use crate::{App, AppError, ReadFilter};
 
 /// Users are read in pages of this many.
 const PAGE: u32 = 1_000;
@@ -99,24 +102,24 @@ pub struct Listed {
 /// Users, one after the other.
 pub type Users<'a> = Box<dyn Iterator<Item = Result<User, AppError>> + 'a>;
 
-impl App {
+impl UserOperations<'_> {
     /// Reads a selection.
     ///
     /// # Errors
     /// [`AppError::Filter`] and [`AppError::NoSuchFilter`] tell what is wrong with its filter.
-    pub fn select_users(&self, selection: &UserSelection) -> Result<SelectedUsers, AppError> {
-        self.select_at(selection, self.clock.now())
+    pub fn select(self, selection: &UserSelection) -> Result<SelectedUsers, AppError> {
+        self.select_at(selection, self.app.now())
     }
 
     /// Reads a selection, where `now` is the present moment.
     pub(crate) fn select_at(
-        &self,
+        self,
         selection: &UserSelection,
         now: Timestamp,
     ) -> Result<SelectedUsers, AppError> {
         let app = match selection.organization {
-            Some(organization) => self.within(organization),
-            None => self.clone(),
+            Some(organization) => self.app.within_organization(organization),
+            None => self.app.clone(),
         };
         let UserSelection { search, filter, ids, .. } = selection;
         if ids.len() > UserSelection::MAX_IDS {
@@ -126,7 +129,7 @@ impl App {
         let search = Search::new(search);
         let filter = match filter.trim() {
             "" => None,
-            text => Some(app.filter_at(text, now)?),
+            text => Some(app.filters().parse_at(text, now)?),
         };
         let terms = [search.as_ref().map(Search::filter), filter.as_ref().map(|read| read.tree.clone())];
         let mut terms: Vec<_> = terms.into_iter().flatten().chain(with_numbers(ids)).collect();
@@ -175,7 +178,7 @@ impl SelectedUsers {
                     ListKey::Search(key) => Some(key),
                     ListKey::Number(_) => None,
                 });
-                let found = self.app.search_users(search, after, limit)?.into_iter();
+                let found = self.app.users().search(search, after, limit)?.into_iter();
                 Ok(found.map(|found| Listed { user: found.user, key: ListKey::Search(found.key) }).collect())
             }
             (None, None | Some(ListKey::Number(_))) => {
@@ -183,7 +186,7 @@ impl SelectedUsers {
                     ListKey::Number(id) => *id,
                     ListKey::Search(_) => 0,
                 });
-                let users = self.app.users_part(self.tree(), after, limit)?.into_iter();
+                let users = self.app.users().list_after(self.tree(), after, limit)?.into_iter();
                 Ok(users.map(|user| Listed { key: ListKey::Number(user.id), user }).collect())
             }
             _ => Err(Refusal::new("the cursor is of another list").into()),
@@ -192,27 +195,27 @@ impl SelectedUsers {
 
     /// All of them, in the order of [`Self::list`]. Only a page of them is in memory at any time.
     pub fn all(&self) -> Result<Users<'_>, AppError> {
-        let Some(search) = self.only_search() else { return self.app.users(self.tree()) };
-        self.app.may(Right::Look)?;
-        let page = move |after: Option<SearchKey>| self.app.search_users(search, after.as_ref(), PAGE);
+        let Some(search) = self.only_search() else { return self.app.users().list(self.tree()) };
+        self.app.require_permission(Right::Look)?;
+        let page = move |after: Option<SearchKey>| self.app.users().search(search, after.as_ref(), PAGE);
         let found = pages(None, page, |found| Some(found.key.clone()));
         Ok(Box::new(found.map(|found| found.map(|found| found.user))))
     }
 
     /// Counts the users.
     pub fn count(&self) -> Result<u64, AppError> {
-        self.app.count_users(self.tree())
+        self.app.users().count(self.tree())
     }
 
     /// Counts the users up to `most`, for callers that cannot wait for the whole count.
     pub fn count_to(&self, most: u64) -> Result<Counted, AppError> {
-        self.app.count_users_to(self.tree(), most)
+        self.app.users().count_up_to(self.tree(), most)
     }
 
     /// All of them, in the order of [`Self::list`], to be exported, which is recorded.
     pub fn export(&self) -> Result<Users<'_>, AppError> {
         let users = self.all()?;
-        let permit = self.app.may(Right::Look)?;
+        let permit = self.app.require_permission(Right::Look)?;
         let numbers = with_numbers(&self.ids).map(|filter| filter.to_string());
         let filter = self.filter.as_ref().map(|filter| filter.text.as_str());
         let mut deed =

@@ -42,24 +42,26 @@ where
 {
     let columns = || -> Result<Columns, AppError> {
         let row_columns = run.columns.as_deref().unwrap_or_default();
-        let results = app.result_columns(run, outcome)?.into();
+        let results = app.runs().list_result_columns(run, outcome)?.into();
         Ok(Columns::new(results, row_columns, Times::for_programs(app.zone())))
     };
     match format {
         OutcomeFormat::Json => {
-            for each in app.download(run, outcome)? {
+            for each in app.runs().export_outcomes(run, outcome)? {
                 write_json(&mut out, &api::Outcome::new(each?, run))?;
             }
             Ok(out.flush()?)
         }
         OutcomeFormat::Csv { raw } => {
             let columns = columns()?;
-            let mut outcomes = app.download(run, outcome)?.map(|each| Ok(api::Outcome::new(each?, run)));
+            let mut outcomes =
+                app.runs().export_outcomes(run, outcome)?.map(|each| Ok(api::Outcome::new(each?, run)));
             write_csv(&columns, &mut outcomes, raw, out)
         }
         OutcomeFormat::Xlsx => {
             let columns = columns()?;
-            let mut outcomes = app.download(run, outcome)?.map(|each| Ok(api::Outcome::new(each?, run)));
+            let mut outcomes =
+                app.runs().export_outcomes(run, outcome)?.map(|each| Ok(api::Outcome::new(each?, run)));
             write_workbook(&columns, &mut outcomes, out)
         }
     }

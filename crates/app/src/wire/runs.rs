@@ -9,7 +9,7 @@ use crate::{App, AppError, Pruned};
 /// # Errors
 /// If the database cannot be read, or the permission to read the run is missing.
 pub fn describe_run(app: &App, run: &Run) -> Result<api::Run, AppError> {
-    let described = api::Run::from(run).approved(&app.approvals(run)?);
+    let described = api::Run::from(run).approved(&app.runs().list_approvals(run)?);
     Ok(api::Run { standing: Some(standing(app, run)?), ..described })
 }
 
@@ -19,15 +19,15 @@ pub fn describe_run(app: &App, run: &Run) -> Result<api::Run, AppError> {
 /// If the database cannot be read, or the permission to read the run is missing.
 pub fn standing(app: &App, run: &Run) -> Result<api::Standing, AppError> {
     let is_plan = run.mode == Mode::Preview && run.state == RunState::Finished;
-    let unapproved = if is_plan { app.unapproved(run)? } else { None };
+    let unapproved = if is_plan { app.runs().find_missing_approval(run)? } else { None };
     Ok(api::Standing {
         columns: run.columns.clone(),
         held: run.is_held(),
         confirmed: run.confirmed,
-        applied_by: app.applied_by(run.id)?,
-        undone_by: app.undone_by(run.id)?,
+        applied_by: app.runs().find_applying(run.id)?,
+        undone_by: app.runs().find_undoing(run.id)?,
         unapproved: unapproved.map(|why| why.on_the_command_line()),
-        has_results: app.has_results(run)?,
+        has_results: app.runs().has_results(run)?,
     })
 }
 

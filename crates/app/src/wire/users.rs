@@ -32,7 +32,7 @@ pub fn export_users<E>(
 where
     E: From<AppError> + From<io::Error>,
 {
-    let selected = app.select_users(selection)?;
+    let selected = app.users().select(selection)?;
     match format {
         UserFormat::Json => {
             for user in selected.export()? {
@@ -42,7 +42,7 @@ where
         }
         UserFormat::Csv { raw } => {
             let organizations: HashMap<_, _> =
-                app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+                app.organizations().list()?.into_iter().map(|each| (each.id, each.name)).collect();
             let mut writer = csv::Writer::from_writer(out);
             writer.write_record(USER_COLUMNS).map_err(csv_error)?;
             for user in selected.export()? {

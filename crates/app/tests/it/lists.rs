@@ -50,30 +50,31 @@ fn collect<T>(all: impl Iterator<Item = Result<T, AppError>>) -> Vec<T> {
 /// What `app` sees by pages is what it sees at once, which is so many runs, scripts, filters, organizations and profiles.
 fn check_lists(app: &App, counts: [usize; 5]) {
     let query = RunQuery::default();
-    let runs = walk(|after, limit| app.runs_after(&query, after, limit), |run| run.id);
-    assert_eq!(runs, collect(app.runs().unwrap()));
-    let scripts = walk(|after, limit| app.scripts_after(after.as_deref(), limit), ScriptVersion::full_name);
-    assert_eq!(scripts, app.scripts().unwrap());
+    let runs = walk(|after, limit| app.runs().list_after(&query, after, limit), |run| run.id);
+    assert_eq!(runs, collect(app.runs().list().unwrap()));
+    let scripts =
+        walk(|after, limit| app.scripts().list_after(after.as_deref(), limit), ScriptVersion::full_name);
+    assert_eq!(scripts, app.scripts().list().unwrap());
     let filters =
-        walk(|after, limit| app.saved_filters_after(after.as_deref(), limit), SavedFilter::full_name);
-    assert_eq!(filters, app.saved_filters().unwrap());
-    let organizations = walk(|after, limit| app.organizations_after(after, limit), |one| one.id);
-    assert_eq!(organizations, app.organizations().unwrap());
-    let profiles = walk(|after, limit| app.profiles_after(after, limit), |one| one.id);
-    assert_eq!(profiles, app.profiles().unwrap());
+        walk(|after, limit| app.filters().list_after(after.as_deref(), limit), SavedFilter::full_name);
+    assert_eq!(filters, app.filters().list().unwrap());
+    let organizations = walk(|after, limit| app.organizations().list_after(after, limit), |one| one.id);
+    assert_eq!(organizations, app.organizations().list().unwrap());
+    let profiles = walk(|after, limit| app.profiles().list_after(after, limit), |one| one.id);
+    assert_eq!(profiles, app.profiles().list().unwrap());
     let seen = [runs.len(), scripts.len(), filters.len(), organizations.len(), profiles.len()];
     assert_eq!(seen, counts, "{}", app.actor().name());
 }
 
 fn run(app: &App, script: &str, mode: Mode) -> Run {
-    app.run(&request(script, mode), &Stop::default(), &mut Quiet).unwrap()
+    app.runs().create(&request(script, mode), &Stop::default(), &mut Quiet).unwrap()
 }
 
 /// Four users; two organizations more, each with an administrator, a script, filters, a profile and a run.
 fn several_organizations() -> (rollcall_testkit::TestDatabase, App) {
     let (database, root) = site(4);
     for name in ["North", "South:East"] {
-        let id = root.add_organization(name).unwrap();
+        let id = root.organizations().add(name).unwrap();
         let add = rollcall_app::NewUser {
             organization: Some(name.to_owned()),
             fields: vec![(
@@ -82,23 +83,23 @@ fn several_organizations() -> (rollcall_testkit::TestDatabase, App) {
             )],
             ..Default::default()
         };
-        root.add_user(&add).unwrap();
-        root.add_profile(&format!("plus-{id}"), Some(name), &[], &[]).unwrap();
+        root.users().add(&add).unwrap();
+        root.profiles().add(&format!("plus-{id}"), Some(name), &[], &[]).unwrap();
         for role in [Role::Operator, Role::Admin] {
             let grant = Grant { role, organization_id: Some(id) };
-            root.add_administrator(&format!("{role}-{id}"), &[grant]).unwrap();
+            root.administrators().add(&format!("{role}-{id}"), &[grant]).unwrap();
         }
-        root.save_script(&format!("{name}:extend"), "pass", "").unwrap();
+        root.scripts().save(&format!("{name}:extend"), "pass", "").unwrap();
         for filter in ["a", "extend", "z"] {
-            root.save_filter(&format!("{name}:{filter}"), "klass pr").unwrap();
+            root.filters().save(&format!("{name}:{filter}"), "klass pr").unwrap();
         }
         run(&root.acting_as(&format!("operator-{id}")).unwrap(), "user.klass = 'x'", Mode::Apply);
     }
     for name in ["extend", "mark", "mark.2"] {
-        (1..=5).for_each(|n| drop(root.save_script(name, "pass", &format!("change {n}")).unwrap()));
-        root.save_filter(name, "klass pr").unwrap();
+        (1..=5).for_each(|n| drop(root.scripts().save(name, "pass", &format!("change {n}")).unwrap()));
+        root.filters().save(name, "klass pr").unwrap();
     }
-    root.remove_script("mark.2").unwrap();
+    root.scripts().remove("mark.2").unwrap();
     run(&root, "user.klass = 'y'", Mode::Preview);
     (database, root)
 }
@@ -113,25 +114,27 @@ fn pages_are_the_whole_list_within_what_may_be_seen() {
     check_lists(&south, [1, 3, 6, 1, 2]);
 
     for (app, count) in [(&root, 4), (&south, 2)] {
-        let people = walk(|after, limit| app.administrators_after(after, limit), |one| one.id);
-        assert_eq!(people, app.administrators().unwrap());
+        let people = walk(|after, limit| app.administrators().list_after(after, limit), |one| one.id);
+        assert_eq!(people, app.administrators().list().unwrap());
         assert_eq!(people.len(), count);
     }
-    let versions =
-        walk(|after, limit| root.script_history_after("extend", after, limit), |version| version.version);
-    assert_eq!(versions, root.script_history("extend").unwrap());
+    let versions = walk(
+        |after, limit| root.scripts().list_versions_after("extend", after, limit),
+        |version| version.version,
+    );
+    assert_eq!(versions, root.scripts().list_versions("extend").unwrap());
     assert_eq!(versions.len(), 5);
-    assert!(north.script_history_after("South:East:extend", None, 9).is_err());
+    assert!(north.scripts().list_versions_after("South:East:extend", None, 9).is_err());
 }
 
 #[test]
 fn runs_are_found_by_where_they_stand_and_what_they_are() {
     let (_database, root) = several_organizations();
     let mut queued = request("pass", Mode::Preview);
-    (queued.terms.queue, queued.script.name) = (true, "queued.py".to_owned());
-    let queued = root.run(&queued, &Stop::default(), &mut Quiet).unwrap();
+    (queued.options.queue, queued.script.name) = (true, "queued.py".to_owned());
+    let queued = root.runs().create(&queued, &Stop::default(), &mut Quiet).unwrap();
     let found = |query: &RunQuery| {
-        walk(|after, limit| root.runs_after(query, after, limit), |run| run.id)
+        walk(|after, limit| root.runs().list_after(query, after, limit), |run| run.id)
             .iter()
             .map(|run| run.id)
             .collect::<Vec<_>>()
@@ -153,17 +156,17 @@ fn outcomes_come_by_position_with_those_that_had_no_turn() {
     let (_database, app) = site(7);
     let script = "if user.obj_id % 3 == 0: fail('no')\nuser.klass = 'x'";
     let mut wanted = request(script, Mode::Apply);
-    (wanted.terms.canary, wanted.terms.confirmed) = (Some(5), true);
-    let run = app.run(&wanted, &Stop::default(), &mut Quiet).unwrap();
+    (wanted.options.canary, wanted.options.confirmed) = (Some(5), true);
+    let run = app.runs().create(&wanted, &Stop::default(), &mut Quiet).unwrap();
     assert_eq!(run.state, RunState::Stopped);
     let all = |outcome| -> Vec<TargetOutcome> {
-        walk(|after, limit| app.outcomes_after(&run, outcome, after, limit), |one| one.target)
+        walk(|after, limit| app.runs().list_outcomes_after(&run, outcome, after, limit), |one| one.target)
     };
-    assert_eq!(all(None), collect(app.outcomes(&run, None).unwrap()));
+    assert_eq!(all(None), collect(app.runs().list_outcomes(&run, None).unwrap()));
     assert_eq!(all(None).iter().map(|one| one.target).collect::<Vec<_>>(), (1..=7).collect::<Vec<_>>());
     for outcome in Outcome::ALL {
         let some = all(Some(outcome));
-        assert_eq!(some, collect(app.outcomes(&run, Some(outcome)).unwrap()), "{outcome}");
+        assert_eq!(some, collect(app.runs().list_outcomes(&run, Some(outcome)).unwrap()), "{outcome}");
         assert!(some.iter().all(|one| one.outcome == outcome));
         assert_eq!(some.len() as u64, run.final_tally().get(outcome), "{outcome}");
     }
@@ -172,14 +175,15 @@ fn outcomes_come_by_position_with_those_that_had_no_turn() {
 #[test]
 fn history_by_pages_has_runs_and_edits_of_one_moment() {
     let (_database, app) = site(1);
-    let id = app.user("user1").unwrap().id;
+    let id = app.users().find("user1").unwrap().id;
     // The clock stands still: all of it is of one moment.
     for n in 0..4 {
-        app.set_user("user1", &[format!("klass=by-hand-{n}")]).unwrap();
+        app.users().assign_fields("user1", &[format!("klass=by-hand-{n}")]).unwrap();
         run(&app, &format!("user.klass = 'by-run-{n}'"), Mode::Apply);
     }
-    let pages: Vec<Event> = walk(|after, limit| app.history_after(id, after, limit), |event| event.key);
-    assert_eq!(pages, collect(app.history(id).unwrap()));
+    let pages: Vec<Event> =
+        walk(|after, limit| app.users().list_history_after(id, after, limit), |event| event.key);
+    assert_eq!(pages, collect(app.users().list_history(id).unwrap()));
     let by_runs: Vec<_> = pages.iter().filter_map(|event| event.by.as_ref()).map(|by| by.run).collect();
     assert_eq!((pages.len(), by_runs), (8, vec![4, 3, 2, 1]));
 }
@@ -192,9 +196,10 @@ fn the_audit_log_is_read_in_both_directions() {
         AuditQuery { action: Some(Action::FilterSave), ..AuditQuery::default() },
         AuditQuery { who: Some("operator-2".to_owned()), ..AuditQuery::default() },
     ] {
-        let oldest = walk(|after, limit| root.audit_after(&query, after, limit), |entry| entry.number);
-        let mut newest = walk(|before, limit| root.audit_before(&query, before, limit), |entry| entry.number);
-        assert_eq!(newest, collect(root.audit(&query).unwrap()));
+        let oldest = walk(|after, limit| root.audit().list_after(&query, after, limit), |entry| entry.number);
+        let mut newest =
+            walk(|before, limit| root.audit().list_before(&query, before, limit), |entry| entry.number);
+        assert_eq!(newest, collect(root.audit().list(&query).unwrap()));
         assert!(!newest.is_empty());
         newest.reverse();
         assert_eq!(newest, oldest);
@@ -204,12 +209,12 @@ fn the_audit_log_is_read_in_both_directions() {
 #[test]
 fn tokens_come_by_pages() {
     let (_database, root) = several_organizations();
-    let (credentials, who) = root.credentials_of("operator-2").unwrap();
+    let (credentials, who) = root.administrators().open_credentials("operator-2").unwrap();
     let scopes = Scopes::new([Right::Look]).unwrap();
     for n in 1..=5 {
         credentials.add_token(&who, &format!("token {n}"), &scopes, Duration::from_secs(60)).unwrap();
     }
-    let (_, other) = root.credentials_of("admin-2").unwrap();
+    let (_, other) = root.administrators().open_credentials("admin-2").unwrap();
     credentials.add_token(&other, "theirs", &scopes, Duration::from_secs(60)).unwrap();
     let tokens = walk(|after, limit| credentials.tokens_after(&who, after, limit), |token| token.id);
     assert_eq!(tokens, credentials.tokens(&who).unwrap());
@@ -226,7 +231,7 @@ fn the_outcomes_of_a_run_lie_along_its_list() {
     );
     assert_eq!((ended.tally.get(Outcome::Changed), ended.tally.get(Outcome::Failed)), (3, 1), "{ended:?}");
     let parts = |wanted| -> Vec<(u64, u64, u64)> {
-        let course = app.course(&ended, wanted).unwrap().into_iter();
+        let course = app.runs().outcome_distribution(&ended, wanted).unwrap().into_iter();
         course
             .map(|part| (part.part, part.tally.get(Outcome::Changed), part.tally.get(Outcome::Failed)))
             .collect()
@@ -235,16 +240,16 @@ fn the_outcomes_of_a_run_lie_along_its_list() {
     assert_eq!(parts(2), [(0, 2, 0), (1, 1, 1)]);
     // There are no more parts than targets.
     assert_eq!(parts(100), [(0, 1, 0), (1, 1, 0), (2, 1, 0), (3, 0, 1)]);
-    let timeline = app.timeline(&ended, 1).unwrap().unwrap();
+    let timeline = app.runs().outcome_timeline(&ended, 1).unwrap().unwrap();
     assert_eq!(timeline.parts, [ended.tally]);
     // One that does not have all of them is none.
     let mut more = ended.clone();
     more.tally.add(Outcome::Changed, 1);
-    assert_eq!(app.timeline(&more, 1).unwrap(), None);
-    assert_eq!(app.last_run_of(&ended.script).unwrap().map(|last| last.id), Some(ended.id));
+    assert_eq!(app.runs().outcome_timeline(&more, 1).unwrap(), None);
+    assert_eq!(app.runs().find_last_of_script(&ended.script).unwrap().map(|last| last.id), Some(ended.id));
     let again = run(&app, "pass\n", Mode::Preview);
-    assert_eq!(app.last_run_of(&ended.script).unwrap().map(|last| last.id), Some(again.id));
-    assert_eq!(app.last_run_of("nothing").unwrap(), None);
+    assert_eq!(app.runs().find_last_of_script(&ended.script).unwrap().map(|last| last.id), Some(again.id));
+    assert_eq!(app.runs().find_last_of_script("nothing").unwrap(), None);
 }
 
 #[test]
@@ -258,20 +263,20 @@ fn parts_of_users_are_all_of_them_however_far_they_lie_apart() {
     let rows: String = (1..=12_000).map(|n| format!("user{n},{}\n", klass(n))).collect();
     let file = std::io::Cursor::new(format!("username,klass\n{rows}"));
     let table = Table::read(file, &TableOptions::default()).unwrap();
-    app.import_users(table, &ImportRequest::default(), &mut ()).unwrap();
+    app.imports().apply(table, &ImportRequest::default(), &mut ()).unwrap();
     let names = |filter: Option<&str>, limit: u32| {
-        let read = filter.map(|text| app.filter(text).unwrap());
+        let read = filter.map(|text| app.filters().parse(text).unwrap());
         let tree = read.as_ref().map(|read| &read.tree);
         let mut all: Vec<String> = Vec::new();
         let mut after = 0;
         loop {
-            let part = app.users_part(tree, after, limit).unwrap();
+            let part = app.users().list_after(tree, after, limit).unwrap();
             assert!(part.len() <= limit as usize);
             let Some(last) = part.last() else { break };
             after = last.id;
             all.extend(part.into_iter().map(|user| user.username));
         }
-        let walked = collect(app.users(tree).unwrap());
+        let walked = collect(app.users().list(tree).unwrap());
         assert_eq!(all, walked.into_iter().map(|user| user.username).collect::<Vec<_>>(), "{filter:?}");
         all
     };

@@ -21,8 +21,8 @@ use std::time::Duration;
 use fail::FailScenario;
 use fastrand::Rng;
 use rollcall_app::runs::{
-    Again, ApplyRequest, BadRow, Choice, Engine, Observer, Progress, Request, ResumeRequest, RetryRequest,
-    RowsObserver, RowsRequest, Script as Source_, Stop, Terms, UndoRequest,
+    Again, ApplyRequest, BadRow, Choice, ExecutionConfig, Observer, Progress, ResumeRequest, RetryRequest,
+    RowsObserver, RowsRequest, RunOptions, RunRequest, Script as Source_, Stop, UndoRequest,
 };
 use rollcall_app::{Actor, App, AppError, Table, TableOptions, UserSelection};
 use rollcall_domain::{
@@ -130,7 +130,10 @@ impl Observer for Watch<'_> {
         self.done = self.meanwhile.map(|meanwhile| match meanwhile {
             Meanwhile::Edit(id, fields) => edit(self.app, *id, fields),
             Meanwhile::Remove(id) => {
-                self.app.remove_user(&self.app.user_by_id(*id).unwrap().unwrap()).unwrap();
+                self.app
+                    .users()
+                    .remove_unchanged(&self.app.users().find_by_id(*id).unwrap().unwrap())
+                    .unwrap();
                 true
             }
         });
@@ -153,18 +156,18 @@ impl RowsObserver for Watch<'_> {
 
 /// Assigns fields by hand. False if the name is taken.
 fn edit(app: &App, id: i64, fields: &[(Field, Value)]) -> bool {
-    let name = app.user_by_id(id).unwrap().unwrap().username;
+    let name = app.users().find_by_id(id).unwrap().unwrap().username;
     let assignments: Vec<_> =
         fields.iter().map(|(field, value)| format!("{field}={}", value.as_ref())).collect();
-    match app.set_user(&name, &assignments) {
+    match app.users().assign_fields(&name, &assignments) {
         Ok(_) => true,
         Err(AppError::Store(rollcall_store::StoreError::Taken(_))) => false,
         Err(error) => panic!("{error}"),
     }
 }
 
-fn engine() -> Engine {
-    Engine {
+fn execution() -> ExecutionConfig {
+    ExecutionConfig {
         python: PathBuf::from("python3"),
         isolation: Isolation::Full,
         workers: 1,
@@ -202,7 +205,7 @@ impl<'a> Case<'a> {
         let app =
             App::new(database.open(), clock.clone(), Zone::utc(), Actor::account("cli:test".to_owned()));
         for name in PROFILES {
-            app.add_profile(name, None, &[], &[]).unwrap();
+            app.profiles().add(name, None, &[], &[]).unwrap();
         }
         let (world, rng) = (World::default(), Rng::with_seed(seed));
         let mut case = Self { store: database.open(), _database: database, app, clock, world, rng, trace };
@@ -226,7 +229,7 @@ impl<'a> Case<'a> {
     }
 
     fn check_people(&self) {
-        let users: Vec<User> = self.app.users(None).unwrap().map(Result::unwrap).collect();
+        let users: Vec<User> = self.app.users().list(None).unwrap().map(Result::unwrap).collect();
         let ids: Vec<_> = users.iter().map(|user| user.id).collect();
         assert_eq!(ids, self.world.people.keys().copied().collect::<Vec<_>>());
         users.iter().for_each(|user| self.world.people[&user.id].assert_is(user));
@@ -344,7 +347,7 @@ impl<'a> Case<'a> {
     fn remove(&mut self) {
         let Some(id) = self.somebody() else { return };
         self.note(format!("remove {id}"));
-        self.app.remove_user(&self.app.user_by_id(id).unwrap().unwrap()).unwrap();
+        self.app.users().remove_unchanged(&self.app.users().find_by_id(id).unwrap().unwrap()).unwrap();
         self.world.people.remove(&id);
     }
 
@@ -361,8 +364,8 @@ impl<'a> Case<'a> {
         brakes
     }
 
-    /// The terms of a run, and what disturbs it.
-    fn terms(&mut self) -> (Terms, Option<Trouble>, Option<Meanwhile>) {
+    /// The options of a run, and what disturbs it.
+    fn options(&mut self) -> (RunOptions, Option<Trouble>, Option<Meanwhile>) {
         let trouble = self.trouble();
         let brakes = self.random_brakes();
         let canary = (self.rng.u8(..7) == 0).then(|| self.rng.u64(1..5));
@@ -373,7 +376,7 @@ impl<'a> Case<'a> {
             1 | 2 => self.somebody().map(|id| Meanwhile::Edit(id, self.random_fields())),
             _ => None,
         };
-        (Terms { brakes, canary, confirmed, ..Terms::default() }, trouble, meanwhile)
+        (RunOptions { brakes, canary, confirmed, ..RunOptions::default() }, trouble, meanwhile)
     }
 
     fn trouble(&mut self) -> Option<Trouble> {
@@ -402,7 +405,7 @@ impl<'a> Case<'a> {
         self.note(format!("  trouble {trouble:?}, meanwhile {meanwhile:?}"));
         let now = self.now();
         let before = if log.id == 0 { None } else { self.store.run(log.id).unwrap() };
-        let newest = self.app.runs().unwrap().next().map_or(0, |run| run.unwrap().id);
+        let newest = self.app.runs().list().unwrap().next().map_or(0, |run| run.unwrap().id);
         let stop: Stop = Arc::new(AtomicBool::new(false));
         match trouble {
             Some(Trouble::Fails(point, how)) => fail::cfg(*point, how).unwrap(),
@@ -417,7 +420,7 @@ impl<'a> Case<'a> {
         }
         let made = match log.id {
             // A run that was taken back may leave a gap in the numbers.
-            0 => self.app.runs().unwrap().next().map(|run| run.unwrap().id).filter(|id| *id > newest),
+            0 => self.app.runs().list().unwrap().next().map(|run| run.unwrap().id).filter(|id| *id > newest),
             id => Some(id),
         };
         // As it is kept, not as it stands.
@@ -479,7 +482,8 @@ impl<'a> Case<'a> {
         if log.mode == Mode::Preview {
             assert_eq!(run.plan, Some(self.store.plan_of(run).unwrap().to_string()));
         }
-        let outcomes: Vec<_> = self.app.outcomes(run, None).unwrap().map(Result::unwrap).collect();
+        let outcomes: Vec<_> =
+            self.app.runs().list_outcomes(run, None).unwrap().map(Result::unwrap).collect();
         let shown = if run.state.at_rest() { log.targets.len() } else { log.done.len() };
         assert_eq!(outcomes.len(), shown, "one outcome a target");
         for (at, (outcome, target)) in outcomes.iter().zip(&log.targets).enumerate() {
@@ -533,7 +537,7 @@ impl<'a> Case<'a> {
                 let table = Table::read(file, &TableOptions::default()).unwrap();
                 let wanted = RowsRequest { file: "rows.csv", ..RowsRequest::default() };
                 let mut watch = Watch { app: &self.app, meanwhile: None, done: None };
-                let chosen = self.app.read_rows(table, &wanted, &mut watch).unwrap().chosen.unwrap();
+                let chosen = self.app.runs().read_rows(table, &wanted, &mut watch).unwrap().chosen.unwrap();
                 Choice::Rows(Box::new(chosen))
             }
         }
@@ -553,7 +557,14 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn log(&self, mode: Mode, script: &Rc<Script>, terms: Terms, targets: Vec<Target>, repeats: bool) -> Log {
+    fn log(
+        &self,
+        mode: Mode,
+        script: &Rc<Script>,
+        options: RunOptions,
+        targets: Vec<Target>,
+        repeats: bool,
+    ) -> Log {
         Log {
             id: 0,
             mode,
@@ -563,8 +574,8 @@ impl<'a> Case<'a> {
             targets,
             repeats,
             created: self.now(),
-            canary: terms.canary.map(|canary| canary as usize),
-            brakes: terms.brakes,
+            canary: options.canary.map(|canary| canary as usize),
+            brakes: options.brakes,
             braked_from: 0,
             names: BTreeMap::new(),
             done: Vec::new(),
@@ -578,29 +589,30 @@ impl<'a> Case<'a> {
         let last = lists.filter_map(|(kind, rows)| Some((kind, rows.values().next_back()?.clone())));
         let known: Vec<_> = last.collect();
         let script = Rc::new(Script::random(&mut self.rng, matches!(chosen, Chosen::Rows(..)), &known));
-        let (terms, trouble, meanwhile) = self.terms();
-        self.note(format!("{} {chosen:?} {terms:?}\n{}", mode.name(), script.python()));
+        let (options, trouble, meanwhile) = self.options();
+        self.note(format!("{} {chosen:?} {options:?}\n{}", mode.name(), script.python()));
         let targets = self.targets(&chosen);
         let repeats =
             (1..targets.len()).any(|at| targets[..at].iter().any(|earlier| earlier.user == targets[at].user));
-        let log = self.log(mode, &script, terms, targets, repeats);
-        let request = |case: &Self| Request {
+        let log = self.log(mode, &script, options, targets, repeats);
+        let request = |case: &Self| RunRequest {
             script: Source_ { version: None, name: "test.py".to_owned(), source: script.python() },
             mode,
             report: false,
             choice: case.choice(&chosen),
             params: Vec::new(),
-            engine: engine(),
-            terms,
+            execution: execution(),
+            options,
         };
         let wanted = request(self);
         let run = self.play(log.clone(), trouble.as_ref(), meanwhile.as_ref(), |app, stop, watch| {
-            app.run(&wanted, stop, watch)
+            app.runs().create(&wanted, stop, watch)
         });
         let calm = trouble.is_none() && meanwhile.is_none() && mode == Mode::Preview;
         if calm && self.rng.u8(..4) == 0 {
             let wanted = request(self);
-            let again = self.play(log, None, None, |app, stop, watch| app.run(&wanted, stop, watch));
+            let again =
+                self.play(log, None, None, |app, stop, watch| app.runs().create(&wanted, stop, watch));
             assert_eq!(run.unwrap().plan, again.unwrap().plan, "equal previews");
         }
     }
@@ -623,11 +635,11 @@ impl<'a> Case<'a> {
         &self,
         action: impl FnOnce(&App, &Stop, &mut Watch<'_>) -> Result<T, AppError>,
     ) {
-        let runs = self.app.runs().unwrap().count();
+        let runs = self.app.runs().list().unwrap().count();
         let mut watch = Watch { app: &self.app, meanwhile: None, done: None };
         let why = action(&self.app, &Stop::default(), &mut watch).unwrap_err();
         self.note(format!("  refused: {why}"));
-        assert_eq!(self.app.runs().unwrap().count(), runs);
+        assert_eq!(self.app.runs().list().unwrap().count(), runs);
     }
 
     /// Whether somebody is still at the run, for all that is known.
@@ -643,36 +655,36 @@ impl<'a> Case<'a> {
             log.mode == Mode::Preview && log.state == State::Finished && !applied
         };
         let Some((preview, allowed)) = self.some_run(suits) else { return };
-        let (terms, trouble, meanwhile) = self.terms();
+        let (options, trouble, meanwhile) = self.options();
         let id = preview.id;
-        self.note(format!("apply preview {id} {terms:?}"));
-        let request = ApplyRequest { plan: None, terms };
+        self.note(format!("apply preview {id} {options:?}"));
+        let request = ApplyRequest { plan: None, options };
         if !allowed {
-            return self.refused(|app, stop, watch| app.apply_preview(id, &request, stop, watch));
+            return self.refused(|app, stop, watch| app.runs().apply(id, &request, stop, watch));
         }
         let targets = replayed(&preview, |done| done.outcome == Outcome::Changed);
         let log = Log {
             source: Source::Plan(id),
             undoes: preview.undoes,
-            ..self.log(Mode::Apply, &preview.script, terms, targets, preview.repeats)
+            ..self.log(Mode::Apply, &preview.script, options, targets, preview.repeats)
         };
         self.play(log, trouble.as_ref(), meanwhile.as_ref(), |app, stop, watch| {
-            app.apply_preview(id, &request, stop, watch)
+            app.runs().apply(id, &request, stop, watch)
         });
     }
 
     fn undo(&mut self) {
         let suits = |_: &Self, log: &Log| log.mode == Mode::Apply && log.state != State::Lost;
         let Some((run, allowed)) = self.some_run(suits) else { return };
-        let (terms, trouble, meanwhile) = self.terms();
+        let (options, trouble, meanwhile) = self.options();
         let mode = if self.rng.bool() { Mode::Apply } else { Mode::Preview };
         let only = if self.rng.u8(..4) == 0 { self.somebody() } else { None };
         let user = only.map(|id| self.world.people[&id].name().to_owned());
         let id = run.id;
-        self.note(format!("undo {id} of {user:?} as {} {terms:?}", mode.name()));
-        let request = UndoRequest { mode, user, terms };
+        self.note(format!("undo {id} of {user:?} as {} {options:?}", mode.name()));
+        let request = UndoRequest { mode, user, options };
         if !allowed {
-            return self.refused(|app, stop, watch| app.undo(id, &request, stop, watch));
+            return self.refused(|app, stop, watch| app.runs().undo(id, &request, stop, watch));
         }
         let mut targets = replayed(&run, |done| done.outcome == Outcome::Changed);
         targets.retain(|target| only.is_none_or(|only| target.user == only));
@@ -685,10 +697,10 @@ impl<'a> Case<'a> {
         let log = Log {
             source: Source::Inverse(id),
             undoes: Some(id),
-            ..self.log(mode, &run.script, terms, targets, run.repeats)
+            ..self.log(mode, &run.script, options, targets, run.repeats)
         };
         self.play(log, trouble.as_ref(), meanwhile.as_ref(), |app, stop, watch| {
-            app.undo(id, &request, stop, watch)
+            app.runs().undo(id, &request, stop, watch)
         });
     }
 
@@ -710,14 +722,14 @@ impl<'a> Case<'a> {
         let suits =
             |case: &Self, log: &Log| has(log) && of_script(log) && !shows_only(log) && !case.leased(log);
         let Some((run, allowed)) = self.some_run(suits) else { return };
-        let (terms, trouble, meanwhile) = self.terms();
+        let (options, trouble, meanwhile) = self.options();
         let id = run.id;
-        self.note(format!("retry {again:?} of {id}, preview {preview}, {terms:?}"));
-        let request = RetryRequest { again, preview, engine: engine(), time_limit: None, terms };
+        self.note(format!("retry {again:?} of {id}, preview {preview}, {options:?}"));
+        let request = RetryRequest { again, preview, execution: execution(), time_limit: None, options };
         // That there is nothing to try again is no reason to refuse it.
         let possible = of_script(&run) && !shows_only(&run) && !self.leased(&run);
         if !(allowed || possible) {
-            return self.refused(|app, stop, watch| app.retry(id, &request, stop, watch));
+            return self.refused(|app, stop, watch| app.runs().retry(id, &request, stop, watch));
         }
         let mode = if preview { Mode::Preview } else { run.mode };
         let targets = match again {
@@ -725,12 +737,12 @@ impl<'a> Case<'a> {
             Again::Conflicts => replayed(&run, |done| done.outcome == Outcome::Conflict),
             Again::NotRun => run.targets[run.done.len()..].to_vec(),
         };
-        let mut log = self.log(mode, &run.script, terms, targets, run.repeats);
+        let mut log = self.log(mode, &run.script, options, targets, run.repeats);
         if again == Again::NotRun {
             (log.source, log.undoes) = (run.source.clone(), run.undoes);
         }
         self.play(log, trouble.as_ref(), meanwhile.as_ref(), |app, stop, watch| {
-            app.retry(id, &request, stop, watch)
+            app.runs().retry(id, &request, stop, watch)
         });
     }
 
@@ -754,13 +766,13 @@ impl<'a> Case<'a> {
         if log.mode == Mode::Preview && log.repeats {
             return;
         }
-        let (Terms { brakes, .. }, trouble, meanwhile) = self.terms();
+        let (RunOptions { brakes, .. }, trouble, meanwhile) = self.options();
         let id = log.id;
         self.note(format!("resume {id}, a {:?} run, with {brakes:?}", log.state));
         let request =
-            ResumeRequest { engine: engine(), time_limit: None, brakes, confirmed: true, queue: false };
+            ResumeRequest { execution: execution(), time_limit: None, brakes, confirmed: true, queue: false };
         if !allowed {
-            return self.refused(|app, stop, watch| app.resume(id, &request, stop, watch));
+            return self.refused(|app, stop, watch| app.runs().resume(id, &request, stop, watch));
         }
         let given = |new: Option<u64>, old: Option<u64>| new.or(old);
         let expected = Brakes {
@@ -769,7 +781,7 @@ impl<'a> Case<'a> {
             max_deactivations: given(brakes.max_deactivations, log.brakes.max_deactivations),
         };
         let run = self.play(log, trouble.as_ref(), meanwhile.as_ref(), |app, stop, watch| {
-            app.resume(id, &request, stop, watch)
+            app.runs().resume(id, &request, stop, watch)
         });
         if trouble.is_none() {
             assert_eq!(run.unwrap().settings.brakes, expected);
@@ -781,7 +793,7 @@ impl<'a> Case<'a> {
             |case: &Self, log: &Log| matches!(log.state, State::Lost | State::Stopped) && !case.leased(log);
         let Some((log, true)) = self.some_run(suits) else { return };
         self.note(format!("cancel {}", log.id));
-        let run = self.app.cancel(log.id).unwrap();
+        let run = self.app.runs().cancel(log.id).unwrap();
         assert_eq!(run.state, RunState::Cancelled);
         let log = self.world.runs.get_mut(&log.id).unwrap();
         log.state = State::Cancelled;

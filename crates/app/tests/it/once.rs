@@ -4,7 +4,9 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use crate::common::{NOW, request, site};
-use rollcall_app::runs::{Again, ApplyRequest, Observer, Progress, RetryRequest, Stop, Terms, UndoRequest};
+use rollcall_app::runs::{
+    Again, ApplyRequest, Observer, Progress, RetryRequest, RunOptions, Stop, UndoRequest,
+};
 use rollcall_app::{Actor, App, AppError, Kind};
 use rollcall_domain::{Grant, Mode, RequestKey, Role, Run, RunState, Zone};
 use rollcall_testkit::TestClock;
@@ -23,18 +25,18 @@ fn key(key: &str, request: &str) -> Option<RequestKey> {
     Some(RequestKey::new(key, request.as_bytes()).unwrap())
 }
 
-fn terms(key: Option<RequestKey>) -> Terms {
-    Terms { confirmed: true, key, ..Terms::default() }
+fn options(key: Option<RequestKey>) -> RunOptions {
+    RunOptions { confirmed: true, key, ..RunOptions::default() }
 }
 
 fn run(app: &App, source: &str, mode: Mode, key: Option<RequestKey>) -> Result<Run, AppError> {
     let mut wanted = request(source, mode);
-    wanted.terms = terms(key);
-    app.run(&wanted, &Stop::default(), &mut Quiet)
+    wanted.options = options(key);
+    app.runs().create(&wanted, &Stop::default(), &mut Quiet)
 }
 
 fn count(app: &App) -> usize {
-    app.runs().unwrap().count()
+    app.runs().list().unwrap().count()
 }
 
 #[test]
@@ -44,7 +46,7 @@ fn the_same_request_gets_the_same_run() {
     let again = run(&app, "user.klass = 'x'", Mode::Apply, key("k", "one")).unwrap();
     assert_eq!((again.id, again.state, again.tally), (first.id, RunState::Finished, first.tally));
     assert_eq!(count(&app), 1);
-    assert_eq!(app.user("user1").unwrap().version, 2);
+    assert_eq!(app.users().find("user1").unwrap().version, 2);
     let error = run(&app, "user.klass = 'y'", Mode::Apply, key("k", "two")).unwrap_err();
     assert_eq!(error.kind(), Kind::Reused);
     let told = "the key of this request was used for another one, which made run 1: make up a new key for each request";
@@ -52,7 +54,7 @@ fn the_same_request_gets_the_same_run() {
     // Another one, and somebody else's, are their own.
     assert_eq!(run(&app, "pass", Mode::Preview, key("l", "two")).unwrap().id, 2);
     let grant = Grant { role: Role::Operator, organization_id: None };
-    app.add_administrator("maria", &[grant]).unwrap();
+    app.administrators().add("maria", &[grant]).unwrap();
     let maria = app.acting_as("maria").unwrap();
     assert_eq!(run(&maria, "pass", Mode::Preview, key("k", "two")).unwrap().id, 3);
     assert_eq!(run(&maria, "pass", Mode::Preview, key("k", "two")).unwrap().id, 3);
@@ -65,22 +67,25 @@ fn what_follows_a_run_is_not_done_twice_either() {
     let stop = Stop::default();
     let script = "if user.obj_id == 2: fail('no')\nuser.klass = 'x'";
     let preview = run(&app, script, Mode::Preview, None).unwrap();
-    let wanted = ApplyRequest { plan: None, terms: terms(key("k", "apply")) };
-    let applied = [(); 2].map(|()| app.apply_preview(preview.id, &wanted, &stop, &mut Quiet).unwrap().id);
+    let wanted = ApplyRequest { plan: None, options: options(key("k", "apply")) };
+    let applied = [(); 2].map(|()| app.runs().apply(preview.id, &wanted, &stop, &mut Quiet).unwrap().id);
     assert_eq!(applied, [2, 2], "it would be refused, since it is applied already");
-    let wanted = UndoRequest { mode: Mode::Apply, user: None, terms: terms(key("l", "undo")) };
-    assert_eq!([(); 2].map(|()| app.undo(2, &wanted, &stop, &mut Quiet).unwrap().id), [3, 3]);
+    let wanted = UndoRequest { mode: Mode::Apply, user: None, options: options(key("l", "undo")) };
+    assert_eq!([(); 2].map(|()| app.runs().undo(2, &wanted, &stop, &mut Quiet).unwrap().id), [3, 3]);
     let again = |again, key| RetryRequest {
         again,
         preview: false,
-        engine: request("", Mode::Preview).engine,
+        execution: request("", Mode::Preview).execution,
         time_limit: None,
-        terms: terms(key),
+        options: options(key),
     };
     let wanted = again(Again::Failed, key("m", "retry"));
-    assert_eq!([(); 2].map(|()| app.retry(preview.id, &wanted, &stop, &mut Quiet).unwrap().id), [4, 4]);
+    assert_eq!(
+        [(); 2].map(|()| app.runs().retry(preview.id, &wanted, &stop, &mut Quiet).unwrap().id),
+        [4, 4]
+    );
     let wanted = again(Again::NotRun, key("n", "rest"));
-    assert_eq!([(); 2].map(|()| app.retry(2, &wanted, &stop, &mut Quiet).unwrap().id), [5, 5]);
+    assert_eq!([(); 2].map(|()| app.runs().retry(2, &wanted, &stop, &mut Quiet).unwrap().id), [5, 5]);
     assert_eq!(count(&app), 5);
 }
 
@@ -88,14 +93,14 @@ fn what_follows_a_run_is_not_done_twice_either() {
 fn what_was_refused_has_used_no_key() {
     let (_database, app) = site(3);
     let preview = run(&app, "pass", Mode::Preview, None).unwrap();
-    let wanted = UndoRequest { mode: Mode::Apply, user: None, terms: terms(key("l", "undo")) };
-    let error = app.undo(preview.id, &wanted, &Stop::default(), &mut Quiet).unwrap_err();
+    let wanted = UndoRequest { mode: Mode::Apply, user: None, options: options(key("l", "undo")) };
+    let error = app.runs().undo(preview.id, &wanted, &Stop::default(), &mut Quiet).unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict);
     assert_eq!(run(&app, "syntax error", Mode::Apply, key("l", "two")).unwrap_err().kind(), Kind::Invalid);
     // Refused in the transaction that makes the run.
-    app.set_four_eyes_above(Some("2".parse().unwrap())).unwrap();
+    app.settings().set_four_eyes_above(Some("2".parse().unwrap())).unwrap();
     assert_eq!(run(&app, "pass", Mode::Apply, key("l", "three")).unwrap_err().kind(), Kind::Conflict);
-    app.set_four_eyes_above(None).unwrap();
+    app.settings().set_four_eyes_above(None).unwrap();
     let made = run(&app, "pass", Mode::Apply, key("l", "four")).unwrap();
     assert_eq!((made.state, count(&app)), (RunState::Finished, 2));
 }
@@ -116,7 +121,7 @@ fn a_key_counts_for_a_day() {
     let store = database.open();
     assert_eq!(store.forget_run_keys(rollcall_testkit::time("2026-11-24T12:00:00Z")).unwrap(), 0, "replaced");
     clock.advance(86_400);
-    app.prune(Some("1y".parse().unwrap()), &Stop::default(), |_| {}).unwrap();
+    app.maintenance().prune(Some("1y".parse().unwrap()), &Stop::default(), |_| {}).unwrap();
     assert_eq!(store.forget_run_keys(rollcall_testkit::time("2030-01-01")).unwrap(), 0, "pruned");
 }
 
@@ -129,9 +134,9 @@ fn of_requests_that_are_sent_at_once_one_makes_the_run() {
             let actor = Actor::account("cli:test".to_owned());
             let app = App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), actor);
             let mut wanted = request("pass", Mode::Apply);
-            wanted.terms = Terms { queue: true, ..terms(key("k", "one")) };
+            wanted.options = RunOptions { queue: true, ..options(key("k", "one")) };
             barrier.wait();
-            app.run(&wanted, &Stop::default(), &mut Quiet).unwrap().id
+            app.runs().create(&wanted, &Stop::default(), &mut Quiet).unwrap().id
         };
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(send)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()

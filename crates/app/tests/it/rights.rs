@@ -1,16 +1,15 @@
-//! Every use case, asked for by somebody of each role, everywhere and within one of two organizations: who lacks the right
-//! is refused, and what belongs to the other organization does not exist. A use case without a row here fails the test.
-
-use std::collections::BTreeSet;
+//! Every operation, by an administrator of each role, in all organizations and within one of two: without the right it is
+//! refused, and what belongs to the other organization does not exist. An operation without a row here fails the test.
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::common::{NOW, request};
-use rollcall_app::radius::{Past, TakeOver};
+use rollcall_app::radius::{RadiusImport, RadiusRecords};
 use rollcall_app::runs::{
     Again, ApplyRequest, BadRow, Choice, Observer, Progress, ResumeRequest, RetryRequest, RowsObserver,
-    RowsRequest, Stop, Terms, TrialRequest, UndoRequest,
+    RowsRequest, RunOptions, ScriptTestRequest, Stop, UndoRequest,
 };
 use rollcall_app::{
     Actor, App, AppError, Expected, ImportRequest, NewUser, Table, TableOptions, UserEdit, UserSelection,
@@ -50,35 +49,35 @@ enum Reach {
 }
 use Reach::{Everywhere, Own, Theirs as One};
 
-/// Use cases that take no right: they reach no database, or only say what `App` is made of.
+/// Operations that need no right: they reach no data, or only say what `App` is made of.
 const NONE: [&str; 13] = [
-    "acting",
     "acting_as",
     "actor",
+    "administrators.has_any",
     "credentials",
-    "has_administrators",
-    "in_installation_zone",
-    "in_zone",
     "new",
-    "read_script",
+    "scripts.parse",
+    "with_actor",
     "with_dictionaries",
+    "with_installation_zone",
     "with_lease",
-    "within",
+    "with_zone",
+    "within_organization",
     "zone",
 ];
 
-fn terms() -> Terms {
-    Terms { confirmed: true, queue: true, ..Terms::default() }
+fn options() -> RunOptions {
+    RunOptions { confirmed: true, queue: true, ..RunOptions::default() }
 }
 
-fn engine() -> rollcall_app::runs::Engine {
-    rollcall_app::runs::Engine { workers: 1, ..request("", Mode::Preview).engine }
+fn execution() -> rollcall_app::runs::ExecutionConfig {
+    rollcall_app::runs::ExecutionConfig { workers: 1, ..request("", Mode::Preview).execution }
 }
 
 fn run(app: &App, mode: Mode, choice: Choice) -> Result<(), AppError> {
     let mut wanted = request("pass", mode);
-    (wanted.choice, wanted.terms) = (choice, terms());
-    app.run(&wanted, &Stop::default(), &mut Quiet).map(drop)
+    (wanted.choice, wanted.options) = (choice, options());
+    app.runs().create(&wanted, &Stop::default(), &mut Quiet).map(drop)
 }
 
 /// A user who is there already cannot be added; that an organization is not there is a fault of what was said.
@@ -133,367 +132,532 @@ fn users_table(text: &'static str) -> Table {
 }
 
 fn within(app: &App) -> Grant {
-    let id = app.organizations().unwrap().iter().find(|each| each.name == "North").unwrap().id;
+    let id = app.organizations().list().unwrap().iter().find(|each| each.name == "North").unwrap().id;
     Grant { role: Role::ReadOnly, organization_id: Some(id) }
 }
 
 const CASES: &[(&str, Right, Reach, Call)] = &[
-    ("user", Right::Look, One, |app, of| app.user(of.user).map(drop)),
-    ("user_by_id", Right::Look, One, |app, of| {
-        let found = app.user_by_id(of.id)?;
+    ("users.find", Right::Look, One, |app, of| app.users().find(of.user).map(drop)),
+    ("users.find_by_id", Right::Look, One, |app, of| {
+        let found = app.users().find_by_id(of.id)?;
         found.map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
     }),
-    ("users", Right::Look, Own, |app, _| app.users(None)?.try_for_each(|user| user.map(drop))),
-    ("users_part", Right::Look, Own, |app, _| app.users_part(None, 0, 9).map(drop)),
-    ("count_users", Right::Look, Own, |app, _| app.count_users(None).map(drop)),
-    ("set_user", Right::EditUsers, One, |app, of| app.set_user(of.user, &["klass=x".to_owned()]).map(drop)),
-    ("set_user_password", Right::EditUsers, One, |app, of| app.set_user_password(of.user, None)),
-    ("count_users_to", Right::Look, Own, |app, _| app.count_users_to(None, 9).map(drop)),
-    ("search_users", Right::Look, One, |app, of| {
-        let found = app.search_users(&Search::new(of.user).unwrap(), None, 9)?;
+    ("users.list", Right::Look, Own, |app, _| app.users().list(None)?.try_for_each(|user| user.map(drop))),
+    ("users.list_after", Right::Look, Own, |app, _| app.users().list_after(None, 0, 9).map(drop)),
+    ("users.count", Right::Look, Own, |app, _| app.users().count(None).map(drop)),
+    ("users.assign_fields", Right::EditUsers, One, |app, of| {
+        app.users().assign_fields(of.user, &["klass=x".to_owned()]).map(drop)
+    }),
+    ("users.set_password", Right::EditUsers, One, |app, of| app.users().set_password(of.user, None)),
+    ("users.count_up_to", Right::Look, Own, |app, _| app.users().count_up_to(None, 9).map(drop)),
+    ("users.search", Right::Look, One, |app, of| {
+        let found = app.users().search(&Search::new(of.user).unwrap(), None, 9)?;
         found.first().map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
     }),
-    ("edit_user", Right::EditUsers, One, |app, of| {
+    ("users.edit", Right::EditUsers, One, |app, of| {
         let edit = UserEdit::Set(Field::Klass, Value::Text("x".to_owned()));
-        app.edit_user(of.user, vec![edit], None).map(drop)
+        app.users().edit(of.user, vec![edit], None).map(drop)
     }),
-    ("plan_revert", Right::Look, One, |app, of| {
-        let event = app.history_after(app.user(of.user)?.id, None, 1)?.pop();
-        event.map_or(Ok(()), |event| app.plan_revert(of.user, event.key).map(drop))
+    ("users.plan_restore", Right::Look, One, |app, of| {
+        let event = app.users().list_history_after(app.users().find(of.user)?.id, None, 1)?.pop();
+        event.map_or(Ok(()), |event| app.users().plan_restore(of.user, event.key).map(drop))
     }),
-    ("revert", Right::EditUsers, One, |app, of| {
+    ("users.restore", Right::EditUsers, One, |app, of| {
         // There is no such event; who may not is refused before that.
         let nothing = (rollcall_domain::Timestamp::MIN, 0, 0);
-        match app.revert(of.user, nothing, None) {
+        match app.users().restore(of.user, nothing, None) {
             Err(AppError::Store(StoreError::NoSuch(what))) if what.starts_with("event") => Ok(()),
             done => done.map(drop),
         }
     }),
-    ("add_user", Right::EditUsers, One, |app, of| {
+    ("users.add", Right::EditUsers, One, |app, of| {
         let fields = vec![(Field::Username, Value::Text("north".to_owned()))];
         let new = NewUser { organization: Some(of.organization.to_owned()), fields, ..NewUser::default() };
-        taken_or_unknown(app.add_user(&new).map(drop))
+        taken_or_unknown(app.users().add(&new).map(drop))
     }),
-    ("delete_user", Right::EditUsers, One, |app, of| outdated(app.delete_user(of.user, Some(0)))),
-    ("remove_user", Right::EditUsers, One, |app, of| {
-        let user = app.user(of.user)?;
+    ("users.remove", Right::EditUsers, One, |app, of| outdated(app.users().remove(of.user, Some(0)))),
+    ("users.remove_unchanged", Right::EditUsers, One, |app, of| {
+        let user = app.users().find(of.user)?;
         // As somebody else has seen it: it stays.
-        app.remove_user(&rollcall_domain::User { version: 99, ..user }).or_else(|error| match error {
-            AppError::Store(StoreError::Stale(_)) => Ok(()),
-            error => Err(error),
+        app.users().remove_unchanged(&rollcall_domain::User { version: 99, ..user }).or_else(|error| {
+            match error {
+                AppError::Store(StoreError::Stale(_)) => Ok(()),
+                error => Err(error),
+            }
         })
     }),
-    ("history", Right::Look, One, |app, of| {
-        app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
-        app.history(of.id)?.try_for_each(|event| event.map(drop))
+    ("users.list_history", Right::Look, One, |app, of| {
+        app.users().find_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
+        app.users().list_history(of.id)?.try_for_each(|event| event.map(drop))
     }),
-    ("history_after", Right::Look, One, |app, of| {
-        app.user_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
-        app.history_after(of.id, None, 9).map(drop)
+    ("users.list_history_after", Right::Look, One, |app, of| {
+        app.users().find_by_id(of.id)?.ok_or_else(|| StoreError::NoSuch(String::new()))?;
+        app.users().list_history_after(of.id, None, 9).map(drop)
     }),
-    ("select_users", Right::Look, Own, |app, _| {
-        let selected = app.select_users(&UserSelection::default())?;
+    ("users.select", Right::Look, Own, |app, _| {
+        let selected = app.users().select(&UserSelection::default())?;
         selected.list(None, 9)?;
         selected.count()?;
         selected.count_to(9)?;
         selected.all()?.try_for_each(|user| user.map(drop))?;
         selected.export()?.try_for_each(|user| user.map(drop))
     }),
-    ("select_users", Right::Look, One, |app, of| {
-        app.select_users(&UserSelection::filtered(of.saved)).map(drop)
+    ("users.select", Right::Look, One, |app, of| {
+        app.users().select(&UserSelection::filtered(of.saved)).map(drop)
     }),
-    ("download", Right::Look, One, |app, of| {
-        app.download(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
+    ("runs.export_outcomes", Right::Look, One, |app, of| {
+        app.runs().export_outcomes(&app.runs().find(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
     }),
-    ("import_users", Right::EditUsers, Own, |app, _| {
-        app.import_users(users_table("username\n"), &ImportRequest::default(), &mut ()).map(drop)
+    ("imports.apply", Right::EditUsers, Own, |app, _| {
+        app.imports().apply(users_table("username\n"), &ImportRequest::default(), &mut ()).map(drop)
     }),
-    ("filter", Right::Look, Own, |app, _| app.filter("gold").map(drop)),
-    ("filter", Right::Look, One, |app, of| app.filter(of.saved).map(drop)),
-    ("check_filter", Right::Look, Own, |app, _| app.check_filter("gold").map(drop)),
-    ("saved_filter", Right::Look, One, |app, of| app.saved_filter(of.saved).map(drop)),
-    ("saved_filters", Right::Look, Own, |app, _| app.saved_filters().map(drop)),
-    ("saved_filters_after", Right::Look, Own, |app, _| app.saved_filters_after(None, 9).map(drop)),
-    ("save_filter", Right::EditScripts, Everywhere, |app, _| {
-        app.save_filter(":gold", "klass eq \"gold\"").map(drop)
+    ("filters.parse", Right::Look, Own, |app, _| app.filters().parse("gold").map(drop)),
+    ("filters.parse", Right::Look, One, |app, of| app.filters().parse(of.saved).map(drop)),
+    ("filters.check", Right::Look, Own, |app, _| app.filters().check("gold").map(drop)),
+    ("filters.find", Right::Look, One, |app, of| app.filters().find(of.saved).map(drop)),
+    ("filters.list", Right::Look, Own, |app, _| app.filters().list().map(drop)),
+    ("filters.list_after", Right::Look, Own, |app, _| app.filters().list_after(None, 9).map(drop)),
+    ("filters.save", Right::EditScripts, Everywhere, |app, _| {
+        app.filters().save(":gold", "klass eq \"gold\"").map(drop)
     }),
-    ("save_filter", Right::EditScripts, One, |app, of| {
-        app.save_filter(of.saved, "klass eq \"gold\"").map(drop)
+    ("filters.save", Right::EditScripts, One, |app, of| {
+        app.filters().save(of.saved, "klass eq \"gold\"").map(drop)
     }),
-    ("replace_filter", Right::EditScripts, Everywhere, |app, _| {
-        app.replace_filter(":gold", "klass eq \"gold\"", Expected::Anything).map(drop)
+    ("filters.save_if_match", Right::EditScripts, Everywhere, |app, _| {
+        app.filters().save_if_match(":gold", "klass eq \"gold\"", Expected::Anything).map(drop)
     }),
-    ("replace_filter", Right::EditScripts, One, |app, of| {
-        app.replace_filter(of.saved, "klass eq \"gold\"", Expected::Anything).map(drop)
+    ("filters.save_if_match", Right::EditScripts, One, |app, of| {
+        app.filters().save_if_match(of.saved, "klass eq \"gold\"", Expected::Anything).map(drop)
     }),
-    ("remove_filter_as", Right::EditScripts, One, |app, of| {
-        outdated(app.remove_filter_as(of.saved, Expected::Revision("another")))
+    ("filters.remove_if_match", Right::EditScripts, One, |app, of| {
+        outdated(app.filters().remove_if_match(of.saved, Expected::Revision("another")))
     }),
-    ("remove_filter", Right::EditScripts, Everywhere, |app, _| {
-        app.remove_filter(":gold")?;
-        app.save_filter(":gold", "klass eq \"gold\"").map(drop)
+    ("filters.remove", Right::EditScripts, Everywhere, |app, _| {
+        app.filters().remove(":gold")?;
+        app.filters().save(":gold", "klass eq \"gold\"").map(drop)
     }),
-    ("remove_filter", Right::EditScripts, One, |app, of| {
-        app.remove_filter(of.saved)?;
-        app.save_filter(of.saved, "klass eq \"gold\"").map(drop)
+    ("filters.remove", Right::EditScripts, One, |app, of| {
+        app.filters().remove(of.saved)?;
+        app.filters().save(of.saved, "klass eq \"gold\"").map(drop)
     }),
-    ("script", Right::Look, Own, |app, _| app.script("saved", None).map(drop)),
-    ("script", Right::Look, One, |app, of| app.script(of.saved, None).map(drop)),
-    ("find_script", Right::Look, One, |app, of| {
-        app.find_script(of.saved)?.map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
+    ("scripts.find_version", Right::Look, Own, |app, _| app.scripts().find_version("saved", None).map(drop)),
+    ("scripts.find_version", Right::Look, One, |app, of| {
+        app.scripts().find_version(of.saved, None).map(drop)
     }),
-    ("scripts", Right::Look, Own, |app, _| app.scripts().map(drop)),
-    ("script_history", Right::Look, One, |app, of| app.script_history(of.saved).map(drop)),
-    ("scripts_after", Right::Look, Own, |app, _| app.scripts_after(None, 9).map(drop)),
-    ("script_history_after", Right::Look, One, |app, of| {
-        app.script_history_after(of.saved, None, 9).map(drop)
+    ("scripts.find_latest", Right::Look, One, |app, of| {
+        app.scripts().find_latest(of.saved)?.map(drop).ok_or_else(|| StoreError::NoSuch(String::new()).into())
     }),
-    ("save_script", Right::EditScripts, Everywhere, |app, _| app.save_script(":saved", "pass", "").map(drop)),
-    ("save_script", Right::EditScripts, One, |app, of| app.save_script(of.saved, "pass", "").map(drop)),
-    ("save_script_after", Right::EditScripts, Everywhere, |app, _| {
-        app.save_script_after(":saved", "pass", "", Expected::Anything).map(drop)
+    ("scripts.list", Right::Look, Own, |app, _| app.scripts().list().map(drop)),
+    ("scripts.list_versions", Right::Look, One, |app, of| app.scripts().list_versions(of.saved).map(drop)),
+    ("scripts.list_after", Right::Look, Own, |app, _| app.scripts().list_after(None, 9).map(drop)),
+    ("scripts.list_versions_after", Right::Look, One, |app, of| {
+        app.scripts().list_versions_after(of.saved, None, 9).map(drop)
     }),
-    ("save_script_after", Right::EditScripts, One, |app, of| {
-        app.save_script_after(of.saved, "pass", "", Expected::Anything).map(drop)
+    ("scripts.save", Right::EditScripts, Everywhere, |app, _| {
+        app.scripts().save(":saved", "pass", "").map(drop)
     }),
-    ("save_script_draft", Right::EditScripts, Everywhere, |app, _| {
-        app.save_script_draft(":saved", "if", "", Expected::Anything)?;
-        app.save_script(":saved", "pass", "").map(drop)
+    ("scripts.save", Right::EditScripts, One, |app, of| app.scripts().save(of.saved, "pass", "").map(drop)),
+    ("scripts.save_if_match", Right::EditScripts, Everywhere, |app, _| {
+        app.scripts().save_if_match(":saved", "pass", "", Expected::Anything).map(drop)
     }),
-    ("save_script_draft", Right::EditScripts, One, |app, of| {
-        app.save_script_draft(of.saved, "if", "", Expected::Anything)?;
-        app.save_script(of.saved, "pass", "").map(drop)
+    ("scripts.save_if_match", Right::EditScripts, One, |app, of| {
+        app.scripts().save_if_match(of.saved, "pass", "", Expected::Anything).map(drop)
     }),
-    ("remove_script_as", Right::EditScripts, One, |app, of| {
-        outdated(app.remove_script_as(of.saved, Expected::Revision("0")))
+    ("scripts.save_draft", Right::EditScripts, Everywhere, |app, _| {
+        app.scripts().save_draft(":saved", "if", "", Expected::Anything)?;
+        app.scripts().save(":saved", "pass", "").map(drop)
     }),
-    ("restore_script", Right::EditScripts, Everywhere, |app, _| {
-        app.restore_script(":saved", 1, "").map(drop)
+    ("scripts.save_draft", Right::EditScripts, One, |app, of| {
+        app.scripts().save_draft(of.saved, "if", "", Expected::Anything)?;
+        app.scripts().save(of.saved, "pass", "").map(drop)
     }),
-    ("restore_script", Right::EditScripts, One, |app, of| app.restore_script(of.saved, 1, "").map(drop)),
-    ("remove_script", Right::EditScripts, Everywhere, |app, _| {
-        app.remove_script(":saved")?;
-        app.save_script(":saved", "pass", "").map(drop)
+    ("scripts.remove_if_match", Right::EditScripts, One, |app, of| {
+        outdated(app.scripts().remove_if_match(of.saved, Expected::Revision("0")))
     }),
-    ("remove_script", Right::EditScripts, One, |app, of| {
-        app.remove_script(of.saved)?;
-        app.save_script(of.saved, "pass", "").map(drop)
+    ("scripts.restore_version", Right::EditScripts, Everywhere, |app, _| {
+        app.scripts().restore_version(":saved", 1, "").map(drop)
     }),
-    ("organizations", Right::Look, Own, |app, _| app.organizations().map(drop)),
-    ("organizations_after", Right::Look, Own, |app, _| app.organizations_after(None, 9).map(drop)),
-    ("add_organization", Right::Administer, Everywhere, |app, _| app.add_organization("North").map(drop)),
-    ("rename_organization", Right::Administer, Everywhere, |app, _| app.rename_organization("none", "x")),
-    ("remove_organization", Right::Administer, Everywhere, |app, _| app.remove_organization("none")),
-    ("profiles", Right::Look, Own, |app, _| app.profiles().map(drop)),
-    ("profiles_after", Right::Look, Own, |app, _| app.profiles_after(None, 9).map(drop)),
-    ("profile", Right::Look, Own, |app, _| app.profile("plus").map(drop)),
-    ("profile", Right::Look, One, |app, of| app.profile(of.profile).map(drop)),
-    ("add_profile", Right::Administer, Everywhere, |app, _| {
-        app.add_profile("plus", Some(""), &[], &[]).map(drop)
+    ("scripts.restore_version", Right::EditScripts, One, |app, of| {
+        app.scripts().restore_version(of.saved, 1, "").map(drop)
     }),
-    ("add_profile", Right::Administer, One, |app, of| {
-        app.add_profile(of.profile, Some(of.organization), &[], &[]).map(drop)
+    ("scripts.remove", Right::EditScripts, Everywhere, |app, _| {
+        app.scripts().remove(":saved")?;
+        app.scripts().save(":saved", "pass", "").map(drop)
     }),
-    ("edit_profile", Right::Administer, Everywhere, |app, _| {
-        app.edit_profile("plus", &[], &[], Expected::Anything).map(drop)
+    ("scripts.remove", Right::EditScripts, One, |app, of| {
+        app.scripts().remove(of.saved)?;
+        app.scripts().save(of.saved, "pass", "").map(drop)
     }),
-    ("edit_profile", Right::Administer, One, |app, of| {
-        app.edit_profile(of.profile, &[], &[], Expected::Anything).map(drop)
+    ("organizations.list", Right::Look, Own, |app, _| app.organizations().list().map(drop)),
+    ("organizations.list_after", Right::Look, Own, |app, _| {
+        app.organizations().list_after(None, 9).map(drop)
     }),
-    ("remove_profile_as", Right::Administer, One, |app, of| {
-        outdated(app.remove_profile_as(of.profile, Expected::Revision("another")))
+    ("organizations.add", Right::Administer, Everywhere, |app, _| app.organizations().add("North").map(drop)),
+    ("organizations.rename", Right::Administer, Everywhere, |app, _| app.organizations().rename("none", "x")),
+    ("organizations.remove", Right::Administer, Everywhere, |app, _| app.organizations().remove("none")),
+    ("profiles.list", Right::Look, Own, |app, _| app.profiles().list().map(drop)),
+    ("profiles.list_after", Right::Look, Own, |app, _| app.profiles().list_after(None, 9).map(drop)),
+    ("profiles.find", Right::Look, Own, |app, _| app.profiles().find("plus").map(drop)),
+    ("profiles.find", Right::Look, One, |app, of| app.profiles().find(of.profile).map(drop)),
+    ("profiles.add", Right::Administer, Everywhere, |app, _| {
+        app.profiles().add("plus", Some(""), &[], &[]).map(drop)
     }),
-    ("remove_profile", Right::Administer, Everywhere, |app, _| {
-        app.remove_profile("plus")?;
-        app.add_profile("plus", Some(""), &[], &[]).map(drop)
+    ("profiles.add", Right::Administer, One, |app, of| {
+        app.profiles().add(of.profile, Some(of.organization), &[], &[]).map(drop)
     }),
-    ("remove_profile", Right::Administer, One, |app, of| {
-        app.remove_profile(of.profile)?;
-        app.add_profile(of.profile, Some(of.organization), &[], &[]).map(drop)
+    ("profiles.edit", Right::Administer, Everywhere, |app, _| {
+        app.profiles().edit("plus", &[], &[], Expected::Anything).map(drop)
     }),
-    ("administrator", Right::Administer, One, |app, of| app.administrator(of.administrator).map(drop)),
-    ("administrators", Right::Administer, Own, |app, _| app.administrators().map(drop)),
-    ("administrators_after", Right::Administer, Own, |app, _| app.administrators_after(None, 9).map(drop)),
-    ("add_administrator", Right::Administer, Own, |app, _| {
-        app.add_administrator("taken", &[within(app)]).map(drop)
+    ("profiles.edit", Right::Administer, One, |app, of| {
+        app.profiles().edit(of.profile, &[], &[], Expected::Anything).map(drop)
     }),
-    ("grant", Right::Administer, One, |app, of| app.grant(of.administrator, &within(app))),
-    ("revoke", Right::Administer, One, |app, of| app.revoke(of.administrator, &within(app)).map(drop)),
-    ("remove_administrator", Right::Administer, Own, |app, _| app.remove_administrator("nobody")),
-    ("credentials_of", Right::Administer, One, |app, of| app.credentials_of(of.administrator).map(drop)),
-    ("prune", Right::Administer, Everywhere, |app, _| {
-        app.prune(Some("99y".parse()?), &Stop::default(), |_| {}).map(drop)
+    ("profiles.remove_if_match", Right::Administer, One, |app, of| {
+        outdated(app.profiles().remove_if_match(of.profile, Expected::Revision("another")))
     }),
-    ("kept_past", Right::Look, Own, |app, _| app.kept_past(Past::Logins).map(drop)),
-    ("set_kept_past", Right::Administer, Everywhere, |app, _| app.set_kept_past(Past::Sessions, None)),
-    ("prune_after", Right::Look, Own, |app, _| app.prune_after().map(drop)),
-    ("dictionary", Right::Look, Own, |app, _| app.dictionary().map(drop)),
-    ("warnings_of", Right::Look, Own, |app, _| app.warnings_of([]).map(drop)),
-    ("load_dictionary", Right::Administer, Everywhere, |app, _| {
-        let nothing = app.load_dictionary(std::path::Path::new("/nowhere/at/all"));
+    ("profiles.remove", Right::Administer, Everywhere, |app, _| {
+        app.profiles().remove("plus")?;
+        app.profiles().add("plus", Some(""), &[], &[]).map(drop)
+    }),
+    ("profiles.remove", Right::Administer, One, |app, of| {
+        app.profiles().remove(of.profile)?;
+        app.profiles().add(of.profile, Some(of.organization), &[], &[]).map(drop)
+    }),
+    ("administrators.find", Right::Administer, One, |app, of| {
+        app.administrators().find(of.administrator).map(drop)
+    }),
+    ("administrators.list", Right::Administer, Own, |app, _| app.administrators().list().map(drop)),
+    ("administrators.list_after", Right::Administer, Own, |app, _| {
+        app.administrators().list_after(None, 9).map(drop)
+    }),
+    ("administrators.add", Right::Administer, Own, |app, _| {
+        app.administrators().add("taken", &[within(app)]).map(drop)
+    }),
+    ("administrators.grant_role", Right::Administer, One, |app, of| {
+        app.administrators().grant_role(of.administrator, &within(app))
+    }),
+    ("administrators.revoke_role", Right::Administer, One, |app, of| {
+        app.administrators().revoke_role(of.administrator, &within(app)).map(drop)
+    }),
+    ("administrators.remove", Right::Administer, Own, |app, _| app.administrators().remove("nobody")),
+    ("administrators.open_credentials", Right::Administer, One, |app, of| {
+        app.administrators().open_credentials(of.administrator).map(drop)
+    }),
+    ("maintenance.prune", Right::Administer, Everywhere, |app, _| {
+        app.maintenance().prune(Some("99y".parse()?), &Stop::default(), |_| {}).map(drop)
+    }),
+    ("settings.radius_retention", Right::Look, Own, |app, _| {
+        app.settings().radius_retention(RadiusRecords::Logins).map(drop)
+    }),
+    ("settings.set_radius_retention", Right::Administer, Everywhere, |app, _| {
+        app.settings().set_radius_retention(RadiusRecords::Sessions, None)
+    }),
+    ("settings.prune_after", Right::Look, Own, |app, _| app.settings().prune_after().map(drop)),
+    ("radius.dictionary", Right::Look, Own, |app, _| app.radius().dictionary().map(drop)),
+    ("radius.list_warnings", Right::Look, Own, |app, _| app.radius().list_warnings([]).map(drop)),
+    ("radius.load_dictionary", Right::Administer, Everywhere, |app, _| {
+        let nothing = app.radius().load_dictionary(std::path::Path::new("/nowhere/at/all"));
         nothing.map(drop).or_else(|error| match error {
             AppError::File { .. } => Ok(()),
             error => Err(error),
         })
     }),
-    ("forget_dictionary", Right::Administer, Everywhere, |app, _| app.forget_dictionary()),
-    ("time_zone", Right::Look, Own, |app, _| app.time_zone().map(drop)),
-    ("set_time_zone", Right::Administer, Everywhere, |app, _| app.set_time_zone(None)),
-    ("is_strict", Right::Look, Own, |app, _| app.is_strict().map(drop)),
-    ("set_strict", Right::Administer, Everywhere, |app, _| app.set_strict(false)),
-    ("take_over_freeradius", Right::Administer, Everywhere, |app, _| {
+    ("radius.forget_dictionary", Right::Administer, Everywhere, |app, _| app.radius().forget_dictionary()),
+    ("settings.time_zone", Right::Look, Own, |app, _| app.settings().time_zone().map(drop)),
+    ("settings.set_time_zone", Right::Administer, Everywhere, |app, _| app.settings().set_time_zone(None)),
+    ("settings.strict_attributes", Right::Look, Own, |app, _| app.settings().strict_attributes().map(drop)),
+    ("settings.set_strict_attributes", Right::Administer, Everywhere, |app, _| {
+        app.settings().set_strict_attributes(false)
+    }),
+    ("radius.import_database", Right::Administer, Everywhere, |app, _| {
         let from = &Location::Sqlite("/nowhere/at/all.db".into());
-        let wanted = TakeOver { from, organization: "North", rehearse: true };
-        app.take_over_freeradius(wanted, &mut |_, _| {}).map(drop).or_else(|error| match error {
+        let wanted = RadiusImport { from, organization: "North", rehearse: true };
+        app.radius().import_database(wanted, &mut |_, _| {}).map(drop).or_else(|error| match error {
             AppError::Store(StoreError::Missing(_)) => Ok(()),
             error => Err(error),
         })
     }),
-    ("radius_reply", Right::Look, One, |app, of| app.radius_reply(&app.user(of.user)?).map(drop)),
-    ("planned_reply", Right::Look, One, |app, of| {
-        app.outcomes(&app.find_run(of.preview)?, None)?
-            .try_for_each(|outcome| app.planned_reply(&outcome?).map(drop))
+    ("radius.compute_reply", Right::Look, One, |app, of| {
+        app.radius().compute_reply(&app.users().find(of.user)?).map(drop)
     }),
-    ("last_run_of", Right::Look, Own, |app, of| app.last_run_of(of.saved).map(drop)),
-    ("replies_around", Right::Look, One, |app, of| {
-        let run = app.find_run(of.run)?;
-        app.outcomes(&run, None)?.try_for_each(|outcome| app.replies_around(&run, &outcome?).map(drop))
+    ("radius.compute_planned_replies", Right::Look, One, |app, of| {
+        app.runs()
+            .list_outcomes(&app.runs().find(of.preview)?, None)?
+            .try_for_each(|outcome| app.radius().compute_planned_replies(&outcome?).map(drop))
     }),
-    ("planned_reply_to", Right::Look, One, |app, of| app.planned_reply_to(of.preview, of.user).map(drop)),
-    ("radius_check", Right::Administer, Everywhere, |app, _| app.radius_check("nobody", None).map(drop)),
-    ("radius_config", Right::Administer, Everywhere, |app, _| app.radius_config("freeradius").map(drop)),
-    ("set_prune_after", Right::Administer, Everywhere, |app, _| app.set_prune_after(None)),
-    ("migrate", Right::Administer, Everywhere, |app, _| {
+    ("runs.find_last_of_script", Right::Look, Own, |app, of| {
+        app.runs().find_last_of_script(of.saved).map(drop)
+    }),
+    ("radius.compute_replies_around", Right::Look, One, |app, of| {
+        let run = app.runs().find(of.run)?;
+        app.runs()
+            .list_outcomes(&run, None)?
+            .try_for_each(|outcome| app.radius().compute_replies_around(&run, &outcome?).map(drop))
+    }),
+    ("radius.compute_planned_replies_for", Right::Look, One, |app, of| {
+        app.radius().compute_planned_replies_for(of.preview, of.user).map(drop)
+    }),
+    ("radius.check_setup", Right::Administer, Everywhere, |app, _| {
+        app.radius().check_setup("nobody", None).map(drop)
+    }),
+    ("radius.create_config", Right::Administer, Everywhere, |app, _| {
+        app.radius().create_config("freeradius").map(drop)
+    }),
+    ("settings.set_prune_after", Right::Administer, Everywhere, |app, _| {
+        app.settings().set_prune_after(None)
+    }),
+    ("maintenance.migrate_to", Right::Administer, Everywhere, |app, _| {
         let nowhere = Location::Sqlite("/nowhere/at/all.db".into());
-        app.migrate(&nowhere, &mut |_| {}).map(drop)
+        app.maintenance().migrate_to(&nowhere, &mut |_| {}).map(drop)
     }),
-    ("audit", Right::Administer, Everywhere, |app, _| {
-        app.audit(&AuditQuery::default())?.try_for_each(|entry| entry.map(drop))
+    ("audit.list", Right::Administer, Everywhere, |app, _| {
+        app.audit().list(&AuditQuery::default())?.try_for_each(|entry| entry.map(drop))
     }),
-    ("audit_after", Right::Administer, Everywhere, |app, _| {
-        app.audit_after(&AuditQuery::default(), None, 9).map(drop)
+    ("audit.list_after", Right::Administer, Everywhere, |app, _| {
+        app.audit().list_after(&AuditQuery::default(), None, 9).map(drop)
     }),
-    ("audit_before", Right::Administer, Everywhere, |app, _| {
-        app.audit_before(&AuditQuery::default(), None, 9).map(drop)
+    ("audit.list_before", Right::Administer, Everywhere, |app, _| {
+        app.audit().list_before(&AuditQuery::default(), None, 9).map(drop)
     }),
-    ("audit_head", Right::Administer, Everywhere, |app, _| app.audit_head().map(drop)),
-    ("verify_audit", Right::Administer, Everywhere, |app, _| app.verify_audit(None, |_| {}).map(drop)),
-    ("export_audit", Right::Administer, Everywhere, |app, _| app.export_audit("nowhere").map(drop)),
-    ("holds_samples", Right::Look, Own, |app, _| app.holds_samples().map(drop)),
-    ("make_samples", Right::Administer, Everywhere, |app, _| match app.make_samples(0, |_| {}) {
-        // There are users.
-        Err(AppError::Conflict(_)) => Ok(()),
-        done => done,
+    ("audit.head", Right::Administer, Everywhere, |app, _| app.audit().head().map(drop)),
+    ("audit.verify", Right::Administer, Everywhere, |app, _| app.audit().verify(None, |_| {}).map(drop)),
+    ("audit.export", Right::Administer, Everywhere, |app, _| app.audit().export("nowhere").map(drop)),
+    ("maintenance.has_sample_data", Right::Look, Own, |app, _| app.maintenance().has_sample_data().map(drop)),
+    ("maintenance.add_sample_data", Right::Administer, Everywhere, |app, _| {
+        match app.maintenance().add_sample_data(0, |_| {}) {
+            // There are users.
+            Err(AppError::Conflict(_)) => Ok(()),
+            done => done,
+        }
     }),
-    ("check_import", Right::EditUsers, Own, |app, _| {
-        app.check_import(users_table("username\n"), &ImportRequest::default(), &mut ()).map(drop)
+    ("imports.check", Right::EditUsers, Own, |app, _| {
+        app.imports().check(users_table("username\n"), &ImportRequest::default(), &mut ()).map(drop)
     }),
-    ("timeline", Right::Look, One, |app, of| app.timeline(&app.find_run(of.run)?, 10).map(drop)),
-    ("course", Right::Look, One, |app, of| app.course(&app.find_run(of.run)?, 10).map(drop)),
-    ("run", Right::Execute, Own, |app, _| run(app, Mode::Apply, Choice::Users(UserSelection::default()))),
-    ("run", Right::Report, Own, |app, _| run(app, Mode::Preview, Choice::Users(UserSelection::default()))),
-    ("run", Right::Report, One, |app, of| run(app, Mode::Preview, Choice::Outcomes(of.run, None))),
-    ("read_rows", Right::Report, Own, |app, _| {
+    ("runs.outcome_timeline", Right::Look, One, |app, of| {
+        app.runs().outcome_timeline(&app.runs().find(of.run)?, 10).map(drop)
+    }),
+    ("runs.outcome_distribution", Right::Look, One, |app, of| {
+        app.runs().outcome_distribution(&app.runs().find(of.run)?, 10).map(drop)
+    }),
+    ("runs.create", Right::Execute, Own, |app, _| {
+        run(app, Mode::Apply, Choice::Users(UserSelection::default()))
+    }),
+    ("runs.create", Right::Report, Own, |app, _| {
+        run(app, Mode::Preview, Choice::Users(UserSelection::default()))
+    }),
+    ("runs.create", Right::Report, One, |app, of| run(app, Mode::Preview, Choice::Outcomes(of.run, None))),
+    ("runs.read_rows", Right::Report, Own, |app, _| {
         let wanted = RowsRequest { file: "x.csv", skip_unmatched: true, ..RowsRequest::default() };
-        app.read_rows(table(), &wanted, &mut Rows).map(drop)
+        app.runs().read_rows(table(), &wanted, &mut Rows).map(drop)
     }),
-    ("upload", Right::Report, Own, |app, _| app.upload("x.csv", Cursor::new("username\n")).map(drop)),
-    ("begin_upload", Right::Report, Own, |app, _| app.begin_upload("x.csv").map(drop)),
-    ("uploads_after", Right::Report, Own, |app, _| app.uploads_after(None, 9).map(drop)),
-    ("find_upload", Right::Report, One, |app, of| app.find_upload(of.upload).map(drop)),
-    ("open_upload", Right::Report, One, |app, of| app.open_upload(of.upload).map(drop)),
-    ("read_upload", Right::Report, One, |app, of| {
-        app.read_upload(of.upload, &TableOptions::default(), &RowsRequest::default(), &mut Rows).map(drop)
+    ("uploads.add", Right::Report, Own, |app, _| {
+        app.uploads().add("x.csv", Cursor::new("username\n")).map(drop)
+    }),
+    ("uploads.start", Right::Report, Own, |app, _| app.uploads().start("x.csv").map(drop)),
+    ("uploads.list_after", Right::Report, Own, |app, _| app.uploads().list_after(None, 9).map(drop)),
+    ("uploads.find", Right::Report, One, |app, of| app.uploads().find(of.upload).map(drop)),
+    ("uploads.open", Right::Report, One, |app, of| app.uploads().open(of.upload).map(drop)),
+    ("uploads.read_rows", Right::Report, One, |app, of| {
+        app.uploads()
+            .read_rows(of.upload, &TableOptions::default(), &RowsRequest::default(), &mut Rows)
+            .map(drop)
     }),
     // One of its own, so that this one stays for others.
-    ("remove_upload", Right::Report, One, |app, of| {
-        app.find_upload(of.upload)?;
-        let another = app.upload("x.csv", Cursor::new("username\n"))?.id;
-        app.remove_upload(another)
+    ("uploads.remove", Right::Report, One, |app, of| {
+        app.uploads().find(of.upload)?;
+        let another = app.uploads().add("x.csv", Cursor::new("username\n"))?.id;
+        app.uploads().remove(another)
     }),
-    ("find_run", Right::Look, One, |app, of| app.find_run(of.run).map(drop)),
-    ("source_of", Right::Look, One, |app, of| app.source_of(&app.find_run(of.run)?).map(drop)),
-    ("runs", Right::Look, Own, |app, _| app.runs()?.try_for_each(|run| run.map(drop))),
-    ("outcomes", Right::Look, One, |app, of| {
-        app.outcomes(&app.find_run(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
+    ("runs.find", Right::Look, One, |app, of| app.runs().find(of.run).map(drop)),
+    ("runs.load_source", Right::Look, One, |app, of| {
+        app.runs().load_source(&app.runs().find(of.run)?).map(drop)
     }),
-    ("runs_after", Right::Look, Own, |app, _| app.runs_after(&RunQuery::default(), None, 9).map(drop)),
-    ("outcomes_after", Right::Look, One, |app, of| {
-        app.outcomes_after(&app.find_run(of.run)?, None, None, 9).map(drop)
+    ("runs.list", Right::Look, Own, |app, _| app.runs().list()?.try_for_each(|run| run.map(drop))),
+    ("runs.list_outcomes", Right::Look, One, |app, of| {
+        app.runs().list_outcomes(&app.runs().find(of.run)?, None)?.try_for_each(|outcome| outcome.map(drop))
     }),
-    ("refused_targets", Right::Look, One, |app, of| app.refused_targets(&app.find_run(of.run)?).map(drop)),
-    ("troubles", Right::Look, One, |app, of| app.troubles(&app.find_run(of.run)?).map(drop)),
-    ("histogram", Right::Look, One, |app, of| app.histogram(&app.find_run(of.run)?, 9).map(drop)),
-    ("has_results", Right::Look, One, |app, of| app.has_results(&app.find_run(of.run)?).map(drop)),
-    ("result_columns", Right::Look, One, |app, of| {
-        app.result_columns(&app.find_run(of.run)?, None).map(drop)
+    ("runs.list_after", Right::Look, Own, |app, _| {
+        app.runs().list_after(&RunQuery::default(), None, 9).map(drop)
     }),
-    ("applied_by", Right::Look, One, |app, of| app.applied_by(of.preview).map(drop)),
-    ("undone_by", Right::Look, One, |app, of| app.undone_by(of.run).map(drop)),
-    ("apply_preview", Right::Execute, One, |app, of| {
-        let wanted = ApplyRequest { plan: None, terms: terms() };
-        app.apply_preview(of.preview, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    ("runs.list_outcomes_after", Right::Look, One, |app, of| {
+        app.runs().list_outcomes_after(&app.runs().find(of.run)?, None, None, 9).map(drop)
     }),
-    ("approve", Right::Execute, One, |app, of| app.approve(of.preview, None, &mut |_| true).map(drop)),
-    ("approvals", Right::Look, One, |app, of| app.approvals(&app.find_run(of.preview)?).map(drop)),
-    ("unapproved", Right::Look, One, |app, of| app.unapproved(&app.find_run(of.preview)?).map(drop)),
-    ("four_eyes_above", Right::Look, Own, |app, _| app.four_eyes_above().map(drop)),
-    ("set_four_eyes_above", Right::Administer, Everywhere, |app, _| app.set_four_eyes_above(None)),
-    ("undo", Right::Execute, One, |app, of| {
-        let wanted = UndoRequest { mode: Mode::Apply, user: None, terms: terms() };
-        app.undo(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    ("runs.count_refused_targets", Right::Look, One, |app, of| {
+        app.runs().count_refused_targets(&app.runs().find(of.run)?).map(drop)
     }),
-    ("retry", Right::Execute, One, |app, of| {
+    ("runs.group_problems", Right::Look, One, |app, of| {
+        app.runs().group_problems(&app.runs().find(of.run)?).map(drop)
+    }),
+    ("runs.group_changes", Right::Look, One, |app, of| {
+        app.runs().group_changes(&app.runs().find(of.run)?, 9).map(drop)
+    }),
+    ("runs.has_results", Right::Look, One, |app, of| {
+        app.runs().has_results(&app.runs().find(of.run)?).map(drop)
+    }),
+    ("runs.list_result_columns", Right::Look, One, |app, of| {
+        app.runs().list_result_columns(&app.runs().find(of.run)?, None).map(drop)
+    }),
+    ("runs.find_applying", Right::Look, One, |app, of| app.runs().find_applying(of.preview).map(drop)),
+    ("runs.find_undoing", Right::Look, One, |app, of| app.runs().find_undoing(of.run).map(drop)),
+    ("runs.apply", Right::Execute, One, |app, of| {
+        let wanted = ApplyRequest { plan: None, options: options() };
+        app.runs().apply(of.preview, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("runs.approve", Right::Execute, One, |app, of| {
+        app.runs().approve(of.preview, None, &mut |_| true).map(drop)
+    }),
+    ("runs.list_approvals", Right::Look, One, |app, of| {
+        app.runs().list_approvals(&app.runs().find(of.preview)?).map(drop)
+    }),
+    ("runs.find_missing_approval", Right::Look, One, |app, of| {
+        app.runs().find_missing_approval(&app.runs().find(of.preview)?).map(drop)
+    }),
+    ("settings.four_eyes_above", Right::Look, Own, |app, _| app.settings().four_eyes_above().map(drop)),
+    ("settings.set_four_eyes_above", Right::Administer, Everywhere, |app, _| {
+        app.settings().set_four_eyes_above(None)
+    }),
+    ("runs.undo", Right::Execute, One, |app, of| {
+        let wanted = UndoRequest { mode: Mode::Apply, user: None, options: options() };
+        app.runs().undo(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("runs.retry", Right::Execute, One, |app, of| {
         let again = Again::Failed;
-        let wanted =
-            RetryRequest { again, preview: true, engine: engine(), time_limit: None, terms: terms() };
-        app.retry(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+        let wanted = RetryRequest {
+            again,
+            preview: true,
+            execution: execution(),
+            time_limit: None,
+            options: options(),
+        };
+        app.runs().retry(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
     }),
-    ("resume", Right::Execute, One, |app, of| {
-        let (engine, brakes) = (engine(), Brakes::default());
-        let wanted = ResumeRequest { engine, time_limit: None, brakes, confirmed: true, queue: false };
-        app.resume(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
+    ("runs.resume", Right::Execute, One, |app, of| {
+        let (execution, brakes) = (execution(), Brakes::default());
+        let wanted = ResumeRequest { execution, time_limit: None, brakes, confirmed: true, queue: false };
+        app.runs().resume(of.run, &wanted, &Stop::default(), &mut Quiet).map(drop)
     }),
-    ("try_script", Right::Report, One, |app, of| {
+    ("scripts.test", Right::Report, One, |app, of| {
         let script = request("user.klass = 'x'", Mode::Preview).script;
-        let (username, engine) = (of.user.to_owned(), engine());
-        let wanted = TrialRequest { script, username, params: Vec::new(), row: Vec::new(), engine };
-        app.try_script(&wanted).map(drop)
+        let (username, execution) = (of.user.to_owned(), execution());
+        let wanted = ScriptTestRequest { script, username, params: Vec::new(), row: Vec::new(), execution };
+        app.scripts().test(&wanted).map(drop)
     }),
-    ("begin", Right::Execute, One, |app, of| app.begin(of.run, 2).map(drop)),
-    ("cancel", Right::Execute, One, |app, of| app.cancel(of.run).map(drop)),
-    ("watch", Right::Look, One, |app, of| app.watch(of.run, &Stop::default(), &mut Quiet).map(drop)),
-    ("has_workers", Right::Look, Own, |app, _| app.has_workers().map(drop)),
-    ("workers", Right::Look, Everywhere, |app, _| app.workers().map(drop)),
-    ("statistics", Right::Look, Everywhere, |app, _| app.statistics().map(drop)),
-    ("work", Right::Execute, Everywhere, |app, _| app.work(&engine(), &Arc::new(true.into()), &mut |_| {})),
+    ("runs.start_held", Right::Execute, One, |app, of| app.runs().start_held(of.run, 2).map(drop)),
+    ("runs.cancel", Right::Execute, One, |app, of| app.runs().cancel(of.run).map(drop)),
+    ("runs.watch", Right::Look, One, |app, of| {
+        app.runs().watch(of.run, &Stop::default(), &mut Quiet).map(drop)
+    }),
+    ("workers.any_available", Right::Look, Own, |app, _| app.workers().any_available().map(drop)),
+    ("workers.list", Right::Look, Everywhere, |app, _| app.workers().list().map(drop)),
+    ("maintenance.collect_statistics", Right::Look, Everywhere, |app, _| {
+        app.maintenance().collect_statistics().map(drop)
+    }),
+    ("workers.execute_runs", Right::Execute, Everywhere, |app, _| {
+        app.workers().execute_runs(&execution(), &Arc::new(true.into()), &mut |_| {})
+    }),
 ];
 
-/// The public functions of `App` in a folder of sources.
-fn use_cases(folder: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+/// The text of every source file in a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(use_cases(&path));
-            continue;
-        }
-        let mut inside = false;
-        for line in std::fs::read_to_string(&path).unwrap().lines() {
-            inside = line == "impl App {" || inside && line != "}";
-            if let (true, Some(rest)) = (inside, line.strip_prefix("    pub fn ")) {
-                found.insert(rest.split(['(', '<']).next().unwrap().to_owned());
-            }
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(std::fs::read_to_string(&path).unwrap());
         }
     }
     found
 }
 
+/// The name of a public function whose signature starts on this line of an `impl`.
+fn public_function(line: &str) -> Option<&str> {
+    let qualified = line.strip_prefix("    pub ")?;
+    let (qualifiers, rest) = qualified.split_once("fn ")?;
+    let is_plain = qualifiers.split_whitespace().all(|word| ["async", "const", "unsafe"].contains(&word));
+    is_plain.then(|| rest.split(['(', '<']).next()).flatten()
+}
+
+/// The type for which a line begins an `impl` of its own methods.
+fn implemented(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("impl")?;
+    let rest = if rest.starts_with('<') { rest.split_once("> ")?.1 } else { rest.trim_start() };
+    let name = rest.strip_suffix(" {")?;
+    (!name.contains(" for ")).then(|| name.split('<').next()).flatten()
+}
+
+/// The type of a handle that a method of `App` gives: `pub fn runs(&self) -> RunOperations<'_> {`.
+fn handle(line: &str) -> Option<&str> {
+    line.split_once("(&self) -> ")?.1.strip_suffix("<'_> {")
+}
+
+/// The public methods of `App` and of every handle that one of them gives: `acting_as`, `runs.find`.
+fn operations(sources: &[String]) -> BTreeSet<String> {
+    let (mut methods, mut areas) = (Vec::new(), BTreeMap::new());
+    for text in sources {
+        let mut inside = "";
+        for line in text.lines() {
+            if line.starts_with("impl") {
+                inside = implemented(line).unwrap_or_default();
+            } else if line == "}" {
+                inside = "";
+            }
+            let Some(name) = public_function(line) else { continue };
+            match handle(line).filter(|_| inside == "App") {
+                Some(handle) => drop(areas.insert(handle, name)),
+                None => methods.push((inside, name)),
+            }
+        }
+    }
+    let named = methods.into_iter().filter_map(|(of, name)| match areas.get(of) {
+        Some(area) => Some(format!("{area}.{name}")),
+        None => (of == "App").then(|| name.to_owned()),
+    });
+    named.collect()
+}
+
 #[test]
-fn every_use_case_has_a_row() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+fn every_operation_has_a_row() {
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let rows = CASES.iter().map(|(name, ..)| *name).chain(NONE).map(str::to_owned).collect();
-    assert_eq!(use_cases(&source), rows);
+    assert_eq!(operations(&sources), rows);
+}
+
+#[test]
+fn operations_finds_methods_of_new_handles() {
+    let source = "\
+impl App {
+    pub fn doors(&self) -> DoorOperations<'_> {
+    }
+
+    pub fn lock(&self) {}
+    pub(crate) fn hidden(&self) {}
+}
+
+impl<'a> DoorOperations<'a> {
+    pub fn open<'b>(
+        self,
+    ) {
+    }
+
+    pub const fn close(self) {}
+    fn hidden(self) {}
+}
+
+impl DoorOperations<'_> {
+    pub async fn paint(self) {}
+}
+
+impl Drop for DoorOperations<'_> {
+    fn drop(&mut self) {}
+}
+
+impl Window {
+    pub fn open(&self) {}
+}
+";
+    let found: Vec<_> = operations(&[source.to_owned()]).into_iter().collect();
+    assert_eq!(found, ["doors.close", "doors.open", "doors.paint", "lock"]);
 }
 
 #[test]
@@ -501,30 +665,30 @@ fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
     let database = TestDatabase::new();
     let as_actor = |actor| App::new(database.open(), Arc::new(TestClock::at(NOW)), Zone::utc(), actor);
     let root = as_actor(Actor::account("cli:test".to_owned()));
-    root.add_profile("plus", None, &[], &[]).unwrap();
+    root.profiles().add("plus", None, &[], &[]).unwrap();
     let users = "username,organization\nnorth,North\nsouth,South\n";
     let creating = ImportRequest { create_organizations: true, ..ImportRequest::default() };
-    root.import_users(users_table(users), &creating, &mut ()).unwrap();
-    root.save_filter("gold", "klass eq \"gold\"").unwrap();
-    root.save_script("saved", "pass", "").unwrap();
-    let organizations = root.organizations().unwrap();
+    root.imports().apply(users_table(users), &creating, &mut ()).unwrap();
+    root.filters().save("gold", "klass eq \"gold\"").unwrap();
+    root.scripts().save("saved", "pass", "").unwrap();
+    let organizations = root.organizations().list().unwrap();
     let id = |name: &str| organizations.iter().find(|each| each.name == name).unwrap().id;
     let theirs =
         [("north", "North", "North:own", "plus-north"), ("south", "South", "South:own", "plus-south")].map(
             |(user, organization, saved, profile)| {
-                root.save_filter(saved, "klass eq \"gold\"").unwrap();
-                root.save_script(saved, "pass", "").unwrap();
-                root.add_profile(profile, Some(organization), &[], &[]).unwrap();
+                root.filters().save(saved, "klass eq \"gold\"").unwrap();
+                root.scripts().save(saved, "pass", "").unwrap();
+                root.profiles().add(profile, Some(organization), &[], &[]).unwrap();
                 let grant = Grant { role: Role::Operator, organization_id: Some(id(organization)) };
-                root.add_administrator(user, &[grant]).unwrap();
+                root.administrators().add(user, &[grant]).unwrap();
                 let app = root.acting_as(user).unwrap();
                 let made = [Mode::Preview, Mode::Apply].map(|mode| {
                     let source = format!("user.klass = '{mode:?}'");
-                    app.run(&request(&source, mode), &Stop::default(), &mut Quiet).unwrap().id
+                    app.runs().create(&request(&source, mode), &Stop::default(), &mut Quiet).unwrap().id
                 });
                 let [preview, run] = made;
-                let id = root.user(user).unwrap().id;
-                let upload = app.upload("x.csv", Cursor::new("username\nzz\n")).unwrap().id;
+                let id = root.users().find(user).unwrap().id;
+                let upload = app.uploads().add("x.csv", Cursor::new("username\nzz\n")).unwrap().id;
                 Theirs { user, id, preview, run, upload, administrator: user, organization, saved, profile }
             },
         );
@@ -534,7 +698,7 @@ fn who_lacks_a_right_is_refused_and_what_is_others_does_not_exist() {
     for role in Role::ALL {
         for organization_id in [None, Some(id("North"))] {
             let who = format!("{role}{}", organization_id.map_or("", |_| "-north"));
-            root.add_administrator(&who, &[Grant { role, organization_id }]).unwrap();
+            root.administrators().add(&who, &[Grant { role, organization_id }]).unwrap();
             let app = root.acting_as(&who).unwrap();
             for (name, right, reach, call) in CASES {
                 let wanted = app.actor().rights().scope(*right);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use crate::common::{check, outcomes, request, site};
 use rollcall_app::runs::{
     ApplyRequest, BadRow, Choice, ChosenRows, Matched, Observer, Progress, ResumeRequest, RowsObserver,
-    RowsReport, RowsRequest, Stop, Terms, UndoRequest,
+    RowsReport, RowsRequest, RunOptions, Stop, UndoRequest,
 };
 use rollcall_app::{Actor, App, AppError, Row, Table, TableOptions};
 use rollcall_domain::{
@@ -37,13 +37,13 @@ impl RowsObserver for Silent {
 fn rows(app: &App, text: String) -> ChosenRows {
     let table = Table::read(std::io::Cursor::new(text), &TableOptions::default()).unwrap();
     let wanted = RowsRequest { file: "rows.csv", ..RowsRequest::default() };
-    app.read_rows(table, &wanted, &mut Silent).unwrap().chosen.unwrap()
+    app.runs().read_rows(table, &wanted, &mut Silent).unwrap().chosen.unwrap()
 }
 
 fn run(app: &App, script: &str, mode: Mode, text: &str) -> Run {
     let mut wanted = request(script, mode);
     wanted.choice = Choice::Rows(Box::new(rows(app, text.to_owned())));
-    let run = app.run(&wanted, &Stop::default(), &mut Silent).unwrap();
+    let run = app.runs().create(&wanted, &Stop::default(), &mut Silent).unwrap();
     check(app, &run);
     run
 }
@@ -58,7 +58,7 @@ fn interleaved(count: usize, users: usize) -> String {
 const APPEND: &str = "user.description += '|' + row['n']";
 
 fn descriptions(app: &App) -> Vec<String> {
-    (1..=3).map(|n| app.user(&format!("user{n}")).unwrap().description).collect()
+    (1..=3).map(|n| app.users().find(&format!("user{n}")).unwrap().description).collect()
 }
 
 fn expected(count: usize) -> Vec<String> {
@@ -106,8 +106,9 @@ fn edit_all_the_time(app: &App, done: &AtomicBool) -> u32 {
     while !done.load(Ordering::Relaxed) && edits < 300 {
         for n in 1..=3 {
             // Refused when the run has just written: then it is tried again on the next round.
-            edits +=
-                u32::from(app.set_user(&format!("user{n}"), &[format!("klass=by hand {edits}")]).is_ok());
+            edits += u32::from(
+                app.users().assign_fields(&format!("user{n}"), &[format!("klass=by hand {edits}")]).is_ok(),
+            );
         }
     }
     edits
@@ -129,7 +130,7 @@ fn nothing_is_lost_or_done_twice_while_others_edit_the_same_users() {
         );
         let done = &done;
         let editor = scope.spawn(move || edit_all_the_time(&others, done));
-        let ended = app.run(&wanted, &Stop::default(), &mut Silent).unwrap();
+        let ended = app.runs().create(&wanted, &Stop::default(), &mut Silent).unwrap();
         done.store(true, Ordering::Relaxed);
         (ended, editor.join().unwrap())
     });
@@ -145,7 +146,7 @@ fn nothing_is_lost_or_done_twice_while_others_edit_the_same_users() {
     };
     assert_eq!(descriptions(&app), [numbers(1), numbers(2), numbers(3)]);
     for user in 1..=3 {
-        assert!(app.user(&format!("user{user}")).unwrap().klass.starts_with("by hand"));
+        assert!(app.users().find(&format!("user{user}")).unwrap().klass.starts_with("by hand"));
     }
     let others =
         all.iter().filter(|outcome| !matches!(outcome.outcome, Outcome::Changed | Outcome::Conflict));
@@ -186,7 +187,11 @@ match row['do']:
         assert_eq!((seen(13_002), seen(13_004)), ("x 2029".into(), "xx 2026".into()), "{mode:?}");
         assert_eq!((all[1].outcome, all[3].outcome), (Outcome::Changed, Outcome::Changed), "{mode:?}");
         if mode == Mode::Apply {
-            assert_eq!(app.user("user2").unwrap().last_update, run.created_at, "what was assigned stands");
+            assert_eq!(
+                app.users().find("user2").unwrap().last_update,
+                run.created_at,
+                "what was assigned stands"
+            );
             let Change::Set(FieldChange { before: Value::Time(Some(before)), .. }) = &all[3].changes[0]
             else {
                 panic!("{:?}", all[3].changes)
@@ -211,7 +216,7 @@ user.username = row['to']
     let text = "external_id,to\nx1,user2\nx1,see\nx1,raise\nx1,new\nx1,see\nx1,newer\nx1,see\n";
     for mode in [Mode::Preview, Mode::Apply] {
         let (_database, app) = site(3);
-        app.set_user("user1", &["external_id=x1".to_owned()]).unwrap();
+        app.users().assign_fields("user1", &["external_id=x1".to_owned()]).unwrap();
         let run = run(&app, script, mode, text);
         let all = outcomes(&app, &run);
         use Outcome::{Changed, Failed};
@@ -248,7 +253,7 @@ fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
                     rollcall_domain::Zone::utc(),
                     Actor::account("cli:other".to_owned()),
                 );
-                app.set_user("user1", &["description=by hand".to_owned()]).unwrap();
+                app.users().assign_fields("user1", &["description=by hand".to_owned()]).unwrap();
                 self.1 = progress.tally.total();
             }
         }
@@ -256,7 +261,7 @@ fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
     let between: String = (2..=13_000).map(|n| format!("user{n},x\n")).collect();
     let mut wanted = request(APPEND, Mode::Preview);
     wanted.choice = Choice::Rows(Box::new(rows(&app, format!("username,n\nuser1,a\n{between}user1,b\n"))));
-    let run = app.run(&wanted, &Stop::default(), &mut Editor(&database, 0)).unwrap();
+    let run = app.runs().create(&wanted, &Stop::default(), &mut Editor(&database, 0)).unwrap();
     check(&app, &run);
     let all = outcomes(&app, &run);
     let (first, last) = (&all[0], &all[13_000]);
@@ -273,7 +278,7 @@ fn a_preview_of_several_rows_tells_when_somebody_edits_between_them() {
 
 fn apply_preview(app: &App, preview: &Run) -> Vec<TargetOutcome> {
     let wanted = ApplyRequest::default();
-    let applied = app.apply_preview(preview.id, &wanted, &Stop::default(), &mut Silent).unwrap();
+    let applied = app.runs().apply(preview.id, &wanted, &Stop::default(), &mut Silent).unwrap();
     check(app, &applied);
     outcomes(app, &applied)
 }
@@ -282,7 +287,7 @@ fn apply_preview(app: &App, preview: &Run) -> Vec<TargetOutcome> {
 fn a_plan_for_several_rows_names_the_user_as_before_the_run() {
     let (_database, app) = site(2);
     let text = "external_id,to\nx1,new\nx1,newer\n";
-    app.set_user("user1", &["external_id=x1".to_owned()]).unwrap();
+    app.users().assign_fields("user1", &["external_id=x1".to_owned()]).unwrap();
     let preview = run(&app, "user.username = row['to']", Mode::Preview, text);
     let applied = apply_preview(&app, &preview);
     let expected = [("user1", Outcome::Changed), ("user1", Outcome::Changed)];
@@ -295,7 +300,7 @@ fn no_row_of_a_user_who_was_changed_since_the_preview_is_applied() {
     // The second row touches nothing of the first one, nor of the edit.
     let script = "if row['n'] == '1': user.klass = 'gold'\nelse: user.description = 'second'";
     let preview = run(&app, script, Mode::Preview, "username,n\nuser1,1\nuser1,2\nuser2,1\nuser2,2\n");
-    app.set_user("user1", &["email=by@hand".to_owned()]).unwrap();
+    app.users().assign_fields("user1", &["email=by@hand".to_owned()]).unwrap();
     let applied = apply_preview(&app, &preview);
     use Outcome::{Changed, Conflict};
     let expected = [("user1", Conflict), ("user1", Conflict), ("user2", Changed), ("user2", Changed)];
@@ -312,14 +317,19 @@ match row['n']:
     case '3': user.description = 'third'
 ";
     let applied = run(&app, script, Mode::Apply, "username,n\nuser1,1\nuser1,2\nuser1,3\n");
-    let terms = Terms { canary: Some(1), ..Terms::default() };
-    let wanted = UndoRequest { mode: Mode::Preview, user: None, terms };
-    let undo = app.undo(applied.id, &wanted, &Stop::default(), &mut Silent).unwrap();
-    app.set_user("user1", &["description=by hand".to_owned()]).unwrap();
-    let engine = request("", Mode::Apply).engine;
-    let wanted =
-        ResumeRequest { engine, time_limit: None, brakes: Brakes::default(), confirmed: true, queue: false };
-    let undo = app.resume(undo.id, &wanted, &Stop::default(), &mut Silent).unwrap();
+    let options = RunOptions { canary: Some(1), ..RunOptions::default() };
+    let wanted = UndoRequest { mode: Mode::Preview, user: None, options };
+    let undo = app.runs().undo(applied.id, &wanted, &Stop::default(), &mut Silent).unwrap();
+    app.users().assign_fields("user1", &["description=by hand".to_owned()]).unwrap();
+    let execution = request("", Mode::Apply).execution;
+    let wanted = ResumeRequest {
+        execution,
+        time_limit: None,
+        brakes: Brakes::default(),
+        confirmed: true,
+        queue: false,
+    };
+    let undo = app.runs().resume(undo.id, &wanted, &Stop::default(), &mut Silent).unwrap();
     check(&app, &undo);
     use Outcome::{Changed, Conflict};
     let expected = [("user1", Changed), ("user1", Conflict), ("user1", Conflict)];
@@ -357,7 +367,7 @@ fn looked(text: &str, key: Option<&str>) -> (Looked, Result<u64, String>) {
     let table = Table::read(std::io::Cursor::new(text.to_owned()), &TableOptions::default()).unwrap();
     let mut seen = Looked::default();
     let wanted = RowsRequest { file: "rows.csv", key, skip_unmatched: true, ..RowsRequest::default() };
-    let read = app.read_rows(table, &wanted, &mut seen).map(|read| read.report.matched);
+    let read = app.runs().read_rows(table, &wanted, &mut seen).map(|read| read.report.matched);
     (seen, read.map_err(|error| error.to_string()))
 }
 
@@ -412,17 +422,17 @@ fn read_for(
     table: Table,
     request: &RowsRequest<'_>,
 ) -> (RowsReport, Vec<String>, Option<ChosenRows>) {
-    let source = app.read_script("test.py", script).unwrap();
+    let source = app.scripts().parse("test.py", script).unwrap();
     let mut bad = Bad::default();
     let wanted = RowsRequest { file: "rows", read_columns: source.row_columns.as_ref(), ..*request };
-    let read = app.read_rows(table, &wanted, &mut bad).unwrap();
+    let read = app.runs().read_rows(table, &wanted, &mut bad).unwrap();
     (read.report, bad.0, read.chosen)
 }
 
 fn run_on(app: &App, script: &str, mode: Mode, choice: Choice) -> Result<Run, AppError> {
     let mut wanted = request(script, mode);
     wanted.choice = choice;
-    app.run(&wanted, &Stop::default(), &mut Silent)
+    app.runs().create(&wanted, &Stop::default(), &mut Silent)
 }
 
 /// A workbook whose third column has errors: two users with a class, of whom the first has `#N/A` there.
@@ -457,7 +467,7 @@ fn error_in_column_that_script_does_not_read_does_not_block() {
     let found: Vec<_> =
         outcomes(&app, &run).into_iter().map(|outcome| outcome.cells.unwrap().join("|")).collect();
     assert_eq!(found, ["user1|gold|#N/A", "user2|plus|"]);
-    let klass = |name| app.user(name).unwrap().klass;
+    let klass = |name| app.users().find(name).unwrap().klass;
     assert_eq!((klass("user1"), klass("user2")), ("gold".to_owned(), "plus".to_owned()));
 
     for script in ["result['row'] = dict(row)", "user.klass = row['klass'] + row.get('vlookup', '')"] {
@@ -480,8 +490,8 @@ fn rows_with_ignored_errors_are_refused_to_scripts_that_read_them() {
     let (_, _, chosen) = read_for(&app, KLASS, unneeded(), &RowsRequest::default());
     let first = run_on(&app, KLASS, Mode::Preview, Choice::Rows(Box::new(chosen.unwrap()))).unwrap();
     let again = run_on(&app, KLASS, Mode::Preview, Choice::Outcomes(first.id, None)).unwrap();
-    let plan = ApplyRequest { plan: None, terms: Terms { confirmed: true, ..Terms::default() } };
-    let applied = app.apply_preview(again.id, &plan, &Stop::default(), &mut Silent).unwrap();
+    let plan = ApplyRequest { plan: None, options: RunOptions { confirmed: true, ..RunOptions::default() } };
+    let applied = app.runs().apply(again.id, &plan, &Stop::default(), &mut Silent).unwrap();
     for earlier in [first.id, again.id, applied.id] {
         for script in [reads, "print(row)"] {
             let wrong = run_on(&app, script, Mode::Preview, Choice::Outcomes(earlier, None)).unwrap_err();

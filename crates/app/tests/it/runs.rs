@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall_app::runs::{Choice, Observer, Progress, Request, Stop};
+use rollcall_app::runs::{Choice, Observer, Progress, RunRequest, Stop};
 use rollcall_app::{Actor, App, AppError, UserSelection};
 use rollcall_domain::{Act, Mode, Outcome, Run, RunState, User, Zone};
 use rollcall_testkit::{TestClock, TestDatabase, time};
@@ -32,9 +32,9 @@ impl<F: FnMut()> Observer for Meanwhile<F> {
     }
 }
 
-fn run_meanwhile(app: &App, request: &Request, what: impl FnMut()) -> Run {
+fn run_meanwhile(app: &App, request: &RunRequest, what: impl FnMut()) -> Run {
     let mut observer = Meanwhile { what, done: false, agrees: true };
-    let run = app.run(request, &Stop::default(), &mut observer).unwrap();
+    let run = app.runs().create(request, &Stop::default(), &mut observer).unwrap();
     check(app, &run);
     run
 }
@@ -51,9 +51,9 @@ user.klass = f'k{user.obj_id % 3}'
 user.profile_add(short_name='basic')
 result['n'] = user.obj_id
 ";
-    let before: Vec<User> = app.users(None).unwrap().map(Result::unwrap).collect();
+    let before: Vec<User> = app.users().list(None).unwrap().map(Result::unwrap).collect();
     let preview = run(&app, script, Mode::Preview);
-    let unchanged: Vec<User> = app.users(None).unwrap().map(Result::unwrap).collect();
+    let unchanged: Vec<User> = app.users().list(None).unwrap().map(Result::unwrap).collect();
     assert_eq!(before, unchanged, "a preview changes no user");
     let applied = run(&app, script, Mode::Apply);
     let mut planned = outcomes(&app, &preview);
@@ -62,13 +62,13 @@ result['n'] = user.obj_id
     assert_eq!(planned, done);
     for (mut user, outcome) in before.into_iter().zip(&done) {
         outcome.changes.iter().for_each(|change| user.apply(change).unwrap());
-        let now = app.user(&user.username).unwrap();
+        let now = app.users().find(&user.username).unwrap();
         (user.version, user.last_update) = (user.version + 1, time(NOW));
         assert_eq!(user, now, "before + changes = after");
     }
     let again = run(&app, script, Mode::Apply);
     assert_eq!(again.tally.get(Outcome::Unchanged), 30);
-    let groups = app.histogram(&applied, 10).unwrap();
+    let groups = app.runs().group_changes(&applied, 10).unwrap();
     assert_eq!(groups.len(), 3);
     assert_eq!((groups[0].users, groups[0].changes.len()), (10, 2));
 }
@@ -85,14 +85,14 @@ user.klass = 'seen'
     let applied = run(&app, script, Mode::Apply);
     assert_eq!((applied.tally.get(Outcome::Failed), applied.tally.get(Outcome::Changed)), (250, 2_250));
     assert_eq!(applied.state, RunState::Finished);
-    for outcome in app.outcomes(&applied, Some(Outcome::Failed)).unwrap() {
+    for outcome in app.runs().list_outcomes(&applied, Some(Outcome::Failed)).unwrap() {
         let outcome = outcome.unwrap();
         let error = outcome.error.unwrap();
         assert_eq!((error.kind.as_str(), error.line), ("ValueError", Some(4)));
         assert_eq!(error.message, format!("not user{}", outcome.user_id));
         assert!(outcome.changes.is_empty());
     }
-    for user in app.users(None).unwrap().map(Result::unwrap) {
+    for user in app.users().list(None).unwrap().map(Result::unwrap) {
         assert_eq!(user.klass, if user.id % 10 == 0 { "" } else { "seen" });
     }
 }
@@ -109,7 +109,7 @@ user.klass = 'seen'
 ",
         Mode::Apply,
     );
-    wanted.engine.limits.time = Duration::from_secs(3);
+    wanted.execution.limits.time = Duration::from_secs(3);
     let applied = run_meanwhile(&app, &wanted, || {});
     let tally = applied.tally;
     assert_eq!(
@@ -133,14 +133,15 @@ fn somebody_elses_edit_meanwhile_survives_and_so_does_the_scripts() {
         Mode::Apply,
     );
     let applied = run_meanwhile(&app, &wanted, || {
-        other.set_user("user15", &["klass=gold".to_owned()]).unwrap();
-        let gone = other.user("user16").unwrap();
-        other.remove_user(&gone).unwrap();
+        other.users().assign_fields("user15", &["klass=gold".to_owned()]).unwrap();
+        let gone = other.users().find("user16").unwrap();
+        other.users().remove_unchanged(&gone).unwrap();
     });
-    let user = app.user("user15").unwrap();
+    let user = app.users().find("user15").unwrap();
     assert_eq!((user.klass.as_str(), user.description.as_str()), ("gold", "gold!"));
     assert_eq!((applied.tally.get(Outcome::Changed), applied.tally.get(Outcome::Conflict)), (19, 1));
-    let conflict = app.outcomes(&applied, Some(Outcome::Conflict)).unwrap().next().unwrap().unwrap();
+    let conflict =
+        app.runs().list_outcomes(&applied, Some(Outcome::Conflict)).unwrap().next().unwrap().unwrap();
     assert_eq!((conflict.target, conflict.username), (16, None));
 }
 
@@ -158,7 +159,8 @@ fn a_user_removed_before_its_turn_is_a_conflict() {
         fn progress(&mut self, _: Progress) {}
     }
     let ended = app
-        .run(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut Remover(&database))
+        .runs()
+        .create(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut Remover(&database))
         .unwrap();
     check(&app, &ended);
     assert_eq!((ended.tally.get(Outcome::Conflict), ended.tally.get(Outcome::Changed)), (1, 4));
@@ -173,11 +175,11 @@ fn a_stopped_run_keeps_what_is_done_and_names_the_rest() {
         Meanwhile { what: move || asked.store(true, Ordering::Relaxed), done: false, agrees: true };
     // Spins at user 30, so it must be ended in the middle of a target.
     let wanted = request("if user.obj_id >= 30:\n    while True: pass\nuser.klass = 'seen'", Mode::Apply);
-    let ended = app.run(&wanted, &stop, &mut observer).unwrap();
+    let ended = app.runs().create(&wanted, &stop, &mut observer).unwrap();
     check(&app, &ended);
     assert_eq!(ended.state, RunState::Cancelled);
-    let seen =
-        app.users(None).unwrap().map(Result::unwrap).filter(|user| user.klass == "seen").count() as u64;
+    let seen = app.users().list(None).unwrap().map(Result::unwrap).filter(|user| user.klass == "seen").count()
+        as u64;
     assert_eq!(ended.tally.get(Outcome::Changed), seen);
     assert_eq!(ended.final_tally().get(Outcome::NotRun), 50 - seen);
 }
@@ -186,18 +188,21 @@ fn a_stopped_run_keeps_what_is_done_and_names_the_rest() {
 fn without_a_yes_nothing_happens() {
     let (_database, app) = site(3);
     let mut observer = Meanwhile { what: || {}, done: false, agrees: false };
-    let ended = app.run(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut observer).unwrap();
+    let ended = app
+        .runs()
+        .create(&request("user.klass = 'x'", Mode::Apply), &Stop::default(), &mut observer)
+        .unwrap();
     check(&app, &ended);
     assert_eq!((ended.state, ended.final_tally().get(Outcome::NotRun)), (RunState::Cancelled, 3));
-    assert_eq!(app.user("user1").unwrap().klass, "");
+    assert_eq!(app.users().find("user1").unwrap().klass, "");
 }
 
 #[test]
 fn what_is_wrong_before_the_start_leaves_no_run() {
     let (_database, app) = site(3);
-    let attempt = |wanted: &Request| {
+    let attempt = |wanted: &RunRequest| {
         let mut observer = Meanwhile { what: || {}, done: false, agrees: true };
-        app.run(wanted, &Stop::default(), &mut observer).unwrap_err()
+        app.runs().create(wanted, &Stop::default(), &mut observer).unwrap_err()
     };
     let error = attempt(&request("x = 1\nif x == 1\n    pass\n", Mode::Apply));
     assert!(matches!(error, AppError::Syntax { .. }));
@@ -213,9 +218,9 @@ fn what_is_wrong_before_the_start_leaves_no_run() {
     wanted.choice = Choice::Users(UserSelection::filtered("klas eq \"x\""));
     assert!(matches!(attempt(&wanted), AppError::Filter(_)));
     wanted.choice = Choice::Users(UserSelection::default());
-    wanted.engine.python = PathBuf::from("/nowhere/python3");
+    wanted.execution.python = PathBuf::from("/nowhere/python3");
     assert!(matches!(attempt(&wanted), AppError::Unavailable(_)));
-    assert_eq!(app.runs().unwrap().count(), 0);
+    assert_eq!(app.runs().list().unwrap().count(), 0);
 }
 
 #[test]
@@ -256,7 +261,8 @@ fn a_locked_database_delays_a_run_and_stops_nothing() {
         }
     }
     let wanted = request("import time\nif user.obj_id == 1: time.sleep(4)\nuser.klass = 'x'", Mode::Apply);
-    let ended = app.run(&wanted, &Stop::default(), &mut Locker { path, lock: None, told: 0 }).unwrap();
+    let ended =
+        app.runs().create(&wanted, &Stop::default(), &mut Locker { path, lock: None, told: 0 }).unwrap();
     check(&app, &ended);
     assert_eq!((ended.state, ended.tally.get(Outcome::Changed)), (RunState::Finished, 10));
 }
@@ -284,7 +290,7 @@ if user.obj_id == 4: user.klass = 'honest'
 ";
     let applied = run(&app, script, Mode::Apply);
     assert_eq!((applied.tally.get(Outcome::Failed), applied.tally.get(Outcome::Changed)), (3, 1));
-    assert_eq!(app.user("user4").unwrap().klass, "honest");
-    let ids: Vec<_> = app.users(None).unwrap().map(|user| user.unwrap().id).collect();
+    assert_eq!(app.users().find("user4").unwrap().klass, "honest");
+    let ids: Vec<_> = app.users().list(None).unwrap().map(|user| user.unwrap().id).collect();
     assert_eq!(ids, [1, 2, 3, 4]);
 }

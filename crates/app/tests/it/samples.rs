@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_app::runs::{
-    BadRow, Choice, Engine, Observer, Progress, Request, RowsObserver, RowsRequest, Script, Stop, Terms,
+    BadRow, Choice, ExecutionConfig, Observer, Progress, RowsObserver, RowsRequest, RunOptions, RunRequest,
+    Script, Stop,
 };
 use rollcall_app::scripts::{SAMPLES, Sample, read, sample};
 use rollcall_app::{Actor, App, ImportRequest, Table, TableOptions, UserSelection};
@@ -55,15 +56,15 @@ impl Site {
             Actor::account("cli:test".to_owned()),
         );
         for profile in ["basic", "plus", "static"] {
-            app.add_profile(profile, None, &[], &[]).unwrap();
+            app.profiles().add(profile, None, &[], &[]).unwrap();
         }
         let table = Table::read(Cursor::new(csv.to_owned()), &TableOptions::default()).unwrap();
-        app.import_users(table, &ImportRequest::default(), &mut ()).unwrap();
+        app.imports().apply(table, &ImportRequest::default(), &mut ()).unwrap();
         Self { _database: database, app }
     }
 
     fn run(&self, name: &str, mode: Mode, choice: Choice, params: &[(&str, &str)]) -> Vec<String> {
-        let request = Request {
+        let request = RunRequest {
             script: Script {
                 name: name.to_owned(),
                 version: None,
@@ -73,17 +74,18 @@ impl Site {
             report: false,
             choice,
             params: params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            engine: Engine {
+            execution: ExecutionConfig {
                 python: PathBuf::from("python3"),
                 isolation: Isolation::Full,
                 workers: 1,
                 limits: Limits { time: Duration::from_secs(5), memory: 256 << 20, ..Limits::default() },
             },
-            terms: Terms::default(),
+            options: RunOptions::default(),
         };
-        let run = self.app.run(&request, &Stop::default(), &mut Quiet).unwrap();
+        let run = self.app.runs().create(&request, &Stop::default(), &mut Quiet).unwrap();
         self.app
-            .outcomes(&run, None)
+            .runs()
+            .list_outcomes(&run, None)
             .unwrap()
             .map(|outcome| {
                 let outcome = outcome.unwrap();
@@ -116,12 +118,12 @@ impl Site {
     fn apply_rows(&self, name: &str, csv: &str, params: &[(&str, &str)]) -> Vec<String> {
         let table = Table::read(Cursor::new(csv.to_owned()), &TableOptions::default()).unwrap();
         let request = RowsRequest { file: "rows.csv", ..RowsRequest::default() };
-        let chosen = self.app.read_rows(table, &request, &mut Quiet).unwrap().chosen.unwrap();
+        let chosen = self.app.runs().read_rows(table, &request, &mut Quiet).unwrap().chosen.unwrap();
         self.run(name, Mode::Apply, Choice::Rows(Box::new(chosen)), params)
     }
 
     fn user(&self, name: &str) -> User {
-        self.app.user(name).unwrap()
+        self.app.users().find(name).unwrap()
     }
 
     fn expiration(&self, name: &str) -> String {
@@ -137,7 +139,7 @@ impl Site {
     }
 
     fn active(&self) -> Vec<String> {
-        let users = self.app.users(None).unwrap().map(Result::unwrap);
+        let users = self.app.users().list(None).unwrap().map(Result::unwrap);
         users.filter(|user| user.is_active).map(|user| user.username).collect()
     }
 }

@@ -54,12 +54,12 @@ fn at_noon() -> (TestDatabase, Arc<TestClock>, App) {
 }
 
 fn listed(app: &App) -> Vec<Upload> {
-    app.uploads_after(None, 100).unwrap()
+    app.uploads().list_after(None, 100).unwrap()
 }
 
 fn content(app: &App, upload: &Upload) -> Vec<u8> {
     let mut bytes = Vec::new();
-    app.open_upload(upload.id).unwrap().read_to_end(&mut bytes).unwrap();
+    app.uploads().open(upload.id).unwrap().read_to_end(&mut bytes).unwrap();
     bytes
 }
 
@@ -68,7 +68,7 @@ fn a_file_that_was_sent_is_what_another_process_reads() {
     let (database, _, app) = at_noon();
     // More than two parts, which the pieces do not meet.
     let bytes: Vec<u8> = (0..150_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
-    let mut uploading = app.begin_upload("list.csv").unwrap();
+    let mut uploading = app.uploads().start("list.csv").unwrap();
     bytes.chunks(70_001).for_each(|piece| uploading.append(piece).unwrap());
     assert_eq!(listed(&app), [], "it is not whole yet");
     let upload = uploading.finish().unwrap();
@@ -85,15 +85,15 @@ fn a_file_that_was_sent_is_what_another_process_reads() {
     );
     assert_eq!(listed(&other), std::slice::from_ref(&upload));
     assert!(content(&other, &upload) == bytes);
-    let empty = app.upload("empty", Cursor::new("")).unwrap();
+    let empty = app.uploads().add("empty", Cursor::new("")).unwrap();
     assert_eq!((empty.size, content(&app, &empty)), (0, vec![]));
     assert_eq!(listed(&app), [empty.clone(), upload.clone()], "the newest first");
-    assert_eq!(app.uploads_after(Some(empty.id), 1).unwrap(), std::slice::from_ref(&upload));
-    let done = |n: usize| app.audit(&Default::default()).unwrap().nth(n).unwrap().unwrap();
+    assert_eq!(app.uploads().list_after(Some(empty.id), 1).unwrap(), std::slice::from_ref(&upload));
+    let done = |n: usize| app.audit().list(&Default::default()).unwrap().nth(n).unwrap().unwrap();
     assert_eq!((done(0).action.as_str(), done(1).subject), ("upload-add", format!("upload {}", upload.id)));
-    app.remove_upload(upload.id).unwrap();
+    app.uploads().remove(upload.id).unwrap();
     assert_eq!(done(0).action, "upload-remove");
-    for gone in [app.open_upload(upload.id).map(drop), app.remove_upload(upload.id)] {
+    for gone in [app.uploads().open(upload.id).map(drop), app.uploads().remove(upload.id)] {
         assert_eq!(gone.unwrap_err().kind(), Kind::Missing);
     }
     assert_eq!(listed(&other), [empty]);
@@ -114,12 +114,12 @@ fn what_is_broken_off_or_too_long_was_never_there() {
         }
     }
     let (database, _, app) = at_noon();
-    let error = app.upload("torn.csv", Torn(5)).unwrap_err().to_string();
+    let error = app.uploads().add("torn.csv", Torn(5)).unwrap_err().to_string();
     assert_eq!(error, "torn.csv could not be read to its end: the line is dead");
-    let mut uploading = app.begin_upload("dropped.csv").unwrap();
+    let mut uploading = app.uploads().start("dropped.csv").unwrap();
     uploading.append(&vec![1; 300_000]).unwrap();
     drop(uploading);
-    let mut uploading = app.begin_upload("long.csv").unwrap();
+    let mut uploading = app.uploads().start("long.csv").unwrap();
     let long = vec![0; usize::try_from(Upload::LARGEST).unwrap() + 1];
     let error = uploading.append(&long).unwrap_err();
     assert_eq!(
@@ -129,63 +129,65 @@ fn what_is_broken_off_or_too_long_was_never_there() {
     drop(uploading);
     assert_eq!(listed(&app), []);
     for name in ["", " ", "a\nb", &"x".repeat(256)] {
-        assert_eq!(app.begin_upload(name).map(drop).unwrap_err().kind(), Kind::Invalid, "{name:?}");
+        assert_eq!(app.uploads().start(name).map(drop).unwrap_err().kind(), Kind::Invalid, "{name:?}");
     }
     // What is left of them is gone with the next one that begins.
-    drop(app.begin_upload("next.csv").unwrap());
+    drop(app.uploads().start("next.csv").unwrap());
     assert_eq!(database.open().sweep_uploads(rollcall_testkit::time(NOW), 100).unwrap(), 0);
 }
 
 #[test]
 fn a_file_is_kept_for_a_day_after_it_was_used() {
     let (database, clock, app) = at_noon();
-    let upload = app.upload("a.csv", Cursor::new("username\n")).unwrap();
+    let upload = app.uploads().add("a.csv", Cursor::new("username\n")).unwrap();
     clock.advance(23 * HOUR);
     assert_eq!(content(&app, &upload), b"username\n");
     clock.advance(23 * HOUR);
-    assert_eq!(app.find_upload(upload.id).unwrap().id, upload.id);
-    let unused = app.upload("b.csv", Cursor::new(vec![b'x'; 300_000])).unwrap();
+    assert_eq!(app.uploads().find(upload.id).unwrap().id, upload.id);
+    let unused = app.uploads().add("b.csv", Cursor::new(vec![b'x'; 300_000])).unwrap();
     clock.advance(2 * HOUR);
     assert_eq!(listed(&app).iter().map(|upload| upload.id).collect::<Vec<_>>(), [unused.id]);
-    assert_eq!(app.find_upload(upload.id).unwrap_err().kind(), Kind::Missing);
+    assert_eq!(app.uploads().find(upload.id).unwrap_err().kind(), Kind::Missing);
     clock.advance(23 * HOUR);
     assert_eq!(listed(&app), []);
     let store = database.open();
     assert_eq!(store.upload_part(unused.id, 2).unwrap().unwrap().len(), 300_000 - (256 << 10));
-    app.prune(Some("1y".parse().unwrap()), &Stop::default(), |_| {}).unwrap();
+    app.maintenance().prune(Some("1y".parse().unwrap()), &Stop::default(), |_| {}).unwrap();
     assert_eq!(store.upload_part(unused.id, 2).unwrap(), None);
 }
 
 #[test]
 fn a_file_is_there_for_those_whose_reach_covers_that_of_its_administrator() {
     let (_database, _, root) = at_noon();
-    let ids = ["North", "South"].map(|name| root.add_organization(name).unwrap());
+    let ids = ["North", "South"].map(|name| root.organizations().add(name).unwrap());
     let [north, south] = ids.map(|id| {
         let name = format!("of-{id}");
         let grant = Grant { role: Role::Operator, organization_id: Some(id) };
-        root.add_administrator(&name, &[grant]).unwrap();
+        root.administrators().add(&name, &[grant]).unwrap();
         root.acting_as(&name).unwrap()
     });
-    let theirs = north.upload("north.csv", Cursor::new("username\n")).unwrap();
-    let ours = root.upload("root.csv", Cursor::new("username\n")).unwrap();
+    let theirs = north.uploads().add("north.csv", Cursor::new("username\n")).unwrap();
+    let ours = root.uploads().add("root.csv", Cursor::new("username\n")).unwrap();
     let names = |app: &App| listed(app).into_iter().map(|upload| upload.name).collect::<Vec<_>>();
     assert_eq!(
         (names(&root), names(&north), names(&south)),
         (vec!["root.csv".to_owned(), "north.csv".to_owned()], vec!["north.csv".to_owned()], vec![],)
     );
-    assert_eq!(south.open_upload(theirs.id).unwrap_err().kind(), Kind::Missing);
-    assert_eq!(north.remove_upload(ours.id).unwrap_err().kind(), Kind::Missing);
-    root.open_upload(theirs.id).unwrap();
+    assert_eq!(south.uploads().open(theirs.id).unwrap_err().kind(), Kind::Missing);
+    assert_eq!(north.uploads().remove(ours.id).unwrap_err().kind(), Kind::Missing);
+    root.uploads().open(theirs.id).unwrap();
 }
 
 #[test]
 fn an_upload_is_the_list_of_a_run_that_does_without_it_afterwards() {
     let (_database, app) = site(3);
     let text = "Username,n\nuser2,7\nnobody,8\nuser3\nuser2,9\n=1+1,5\n";
-    let upload = app.upload("march.csv", Cursor::new(text)).unwrap();
+    let upload = app.uploads().add("march.csv", Cursor::new(text)).unwrap();
     let mut watch = Watch::default();
-    let read =
-        app.read_upload(upload.id, &TableOptions::default(), &RowsRequest::default(), &mut watch).unwrap();
+    let read = app
+        .uploads()
+        .read_rows(upload.id, &TableOptions::default(), &RowsRequest::default(), &mut watch)
+        .unwrap();
     assert!(read.chosen.is_none(), "bad rows are in the way");
     let report = &read.report;
     let counts = [report.rows, report.matched, report.duplicate, report.unmatched, report.faulty];
@@ -204,25 +206,26 @@ fn an_upload_is_the_list_of_a_run_that_does_without_it_afterwards() {
         sheet.write(row, 0, name).unwrap();
         sheet.write(row, 1, n).unwrap();
     }
-    let upload = app.upload("april.xlsx", Cursor::new(book.save_to_buffer().unwrap())).unwrap();
+    let upload = app.uploads().add("april.xlsx", Cursor::new(book.save_to_buffer().unwrap())).unwrap();
     let mut watch = Watch::default();
     let request_rows = RowsRequest { key: Some("username"), skip_unmatched: true, ..RowsRequest::default() };
-    let read = app.read_upload(upload.id, &TableOptions::default(), &request_rows, &mut watch).unwrap();
+    let read =
+        app.uploads().read_rows(upload.id, &TableOptions::default(), &request_rows, &mut watch).unwrap();
     let mut wanted = request("user.klass = row['n']", Mode::Apply);
     wanted.choice = Choice::Rows(Box::new(read.chosen.unwrap()));
-    app.remove_upload(upload.id).unwrap();
-    let run = app.run(&wanted, &Stop::default(), &mut watch).unwrap();
+    app.uploads().remove(upload.id).unwrap();
+    let run = app.runs().create(&wanted, &Stop::default(), &mut watch).unwrap();
     check(&app, &run);
     assert_eq!(run.selection.to_string(), "the rows of april.xlsx, by username");
     let names: Vec<_> = outcomes(&app, &run).into_iter().filter_map(|outcome| outcome.username).collect();
     assert_eq!(
-        (names, app.user("user1").unwrap().klass),
+        (names, app.users().find("user1").unwrap().klass),
         (vec!["user3".to_owned(), "user1".to_owned()], "2".to_owned())
     );
 
     let users = "username,klass\nnew1,gold\nnew2,silver\n";
-    let upload = app.upload("users.csv", Cursor::new(users)).unwrap();
-    let table = Table::from_file(app.open_upload(upload.id).unwrap(), &TableOptions::default()).unwrap();
-    let imported = app.import_users(table, &ImportRequest::default(), &mut ());
+    let upload = app.uploads().add("users.csv", Cursor::new(users)).unwrap();
+    let table = Table::from_file(app.uploads().open(upload.id).unwrap(), &TableOptions::default()).unwrap();
+    let imported = app.imports().apply(table, &ImportRequest::default(), &mut ());
     assert_eq!(imported.unwrap().users, 2);
 }

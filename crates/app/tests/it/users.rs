@@ -25,14 +25,14 @@ fn is_outdated(error: &AppError, expected: &str, found: &str) -> bool {
 
 /// What is recorded of the last thing that was done.
 fn last_deed(app: &App) -> (String, String, String) {
-    let entry = app.audit(&Default::default()).unwrap().next().unwrap().unwrap();
+    let entry = app.audit().list(&Default::default()).unwrap().next().unwrap().unwrap();
     (entry.action, entry.subject, entry.detail)
 }
 
 #[test]
 fn an_edit_is_all_of_it_or_nothing_and_of_the_version_that_was_seen() {
     let (_database, app) = site(2);
-    app.add_profile("gold", None, &[], &[]).unwrap();
+    app.profiles().add("gold", None, &[], &[]).unwrap();
     let everything = || {
         vec![
             UserEdit::Set(Field::Klass, text("gold")),
@@ -42,15 +42,15 @@ fn an_edit_is_all_of_it_or_nothing_and_of_the_version_that_was_seen() {
             UserEdit::ItemAdd(ItemKind::Check, item(ItemKind::Check, "NAS-Identifier == x")),
         ]
     };
-    let (after, changes) = app.edit_user("user1", everything(), Some(1)).unwrap();
+    let (after, changes) = app.users().edit("user1", everything(), Some(1)).unwrap();
     assert_eq!(changes.len(), 5);
-    assert_eq!(after, app.user("user1").unwrap());
+    assert_eq!(after, app.users().find("user1").unwrap());
     assert_eq!((after.version, after.klass.as_str(), after.last_update), (2, "gold", time(NOW)));
     assert_eq!(last_deed(&app).0, "user-edit");
-    let history: Vec<_> = app.history(after.id).unwrap().map(Result::unwrap).collect();
+    let history: Vec<_> = app.users().list_history(after.id).unwrap().map(Result::unwrap).collect();
     assert_eq!(history[0].changes, changes);
 
-    let error = app.edit_user("user1", everything(), Some(1)).unwrap_err();
+    let error = app.users().edit("user1", everything(), Some(1)).unwrap_err();
     assert!(is_outdated(&error, "1", "2"), "{error}");
     let told = "user \"user1\" is at version 2, not 1: it was changed meanwhile; look again and repeat";
     assert_eq!(error.to_string(), told);
@@ -62,7 +62,7 @@ fn an_edit_is_all_of_it_or_nothing_and_of_the_version_that_was_seen() {
         UserEdit::ProfileAdd("gold".to_owned()),
         UserEdit::ProfileRemove("none".to_owned()),
     ];
-    let error = app.edit_user("user1", wrong, Some(2)).unwrap_err();
+    let error = app.users().edit("user1", wrong, Some(2)).unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
     let told = [
         "klass is assigned twice",
@@ -71,11 +71,11 @@ fn an_edit_is_all_of_it_or_nothing_and_of_the_version_that_was_seen() {
         "there is no profile \"none\"",
     ];
     assert_eq!(error.to_string(), told.join("\n"));
-    assert_eq!(app.user("user1").unwrap(), after, "nothing of it was done");
+    assert_eq!(app.users().find("user1").unwrap(), after, "nothing of it was done");
 
     // What changes nothing leaves the version.
     let (same, changes) =
-        app.edit_user("user1", vec![UserEdit::Set(Field::Klass, text("gold"))], None).unwrap();
+        app.users().edit("user1", vec![UserEdit::Set(Field::Klass, text("gold"))], None).unwrap();
     assert_eq!((same.version, changes), (2, vec![]));
     let back = vec![
         UserEdit::ProfileRemove("gold".to_owned()),
@@ -87,11 +87,11 @@ fn an_edit_is_all_of_it_or_nothing_and_of_the_version_that_was_seen() {
         },
         UserEdit::Set(Field::LastUpdate, Value::Time(Some(time("2020-01-01")))),
     ];
-    let (after, _) = app.edit_user("user1", back, None).unwrap();
-    assert_eq!(after, app.user("user1").unwrap());
+    let (after, _) = app.users().edit("user1", back, None).unwrap();
+    assert_eq!(after, app.users().find("user1").unwrap());
     assert_eq!((after.version, after.last_update), (3, time("2020-01-01")));
     let error =
-        app.edit_user("user1", vec![UserEdit::Set(Field::Username, text("user2"))], None).unwrap_err();
+        app.users().edit("user1", vec![UserEdit::Set(Field::Username, text("user2"))], None).unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string()),
         (Kind::Conflict, "the username \"user2\" is already taken".to_owned())
@@ -101,28 +101,29 @@ fn an_edit_is_all_of_it_or_nothing_and_of_the_version_that_was_seen() {
 #[test]
 fn a_password_is_set_and_told_to_nobody() {
     let (database, app) = site(1);
-    let set = |text: &str| app.edit_user("user1", vec![UserEdit::Password(Secret::new(text))], None);
+    let set = |text: &str| app.users().edit("user1", vec![UserEdit::Password(Secret::new(text))], None);
     let (after, changes) = set("tr0ub4dor").unwrap();
     assert_eq!((after.version, changes), (2, vec![]), "plans that were made before are in conflict");
-    assert_eq!(after, app.user("user1").unwrap());
+    assert_eq!(after, app.users().find("user1").unwrap());
     let (action, _, detail) = last_deed(&app);
     assert_eq!(action, "user-password");
     assert!(detail.contains("password") && !detail.contains("tr0ub4dor"), "{detail}");
-    assert_eq!(app.history(after.id).unwrap().count(), 0, "journals have nothing of it");
+    assert_eq!(app.users().list_history(after.id).unwrap().count(), 0, "journals have nothing of it");
     assert!(database.everything().contains("tr0ub4dor"), "it is there for RADIUS");
     let error = set("two\nlines").unwrap_err().to_string();
     assert!(error.contains("253 bytes") && !error.contains("two"), "{error}");
     set("").unwrap();
-    assert_eq!(app.user("user1").unwrap().version, 3);
+    assert_eq!(app.users().find("user1").unwrap().version, 3);
 }
 
 #[test]
 fn a_password_may_have_its_scheme_before_it_wherever_one_is_set() {
     let (database, app) = site(1);
     let nt = "0cb6948805f797bf2a82807973b89537";
-    let edit = |text: &str| app.edit_user("user1", vec![UserEdit::Password(Secret::new(text))], None);
-    let add =
-        |name: &str, text: &str| app.add_user(&NewUser { password: Some(Secret::new(text)), ..named(name) });
+    let edit = |text: &str| app.users().edit("user1", vec![UserEdit::Password(Secret::new(text))], None);
+    let add = |name: &str, text: &str| {
+        app.users().add(&NewUser { password: Some(Secret::new(text)), ..named(name) })
+    };
     edit(&format!("{{nt}}{nt}")).unwrap();
     assert!(last_deed(&app).2.contains("NT-Password"), "{:?}", last_deed(&app));
     assert!(!last_deed(&app).2.contains(nt));
@@ -147,15 +148,15 @@ fn in_strict_mode_nothing_that_freeradius_refuses_is_written_by_hand() {
     let (_database, app) = site(1);
     let wrong = || item(ItemKind::Reply, "Username := x");
     let why = "FreeRADIUS has no attribute Username and rejects whoever has it; did you mean User-Name?";
-    let edit = || app.edit_user("user1", vec![UserEdit::ItemAdd(ItemKind::Reply, wrong())], None);
-    let add = |name: &str| app.add_user(&NewUser { attributes: vec![wrong()], ..named(name) });
-    let profile = || app.edit_profile("basic", &[wrong()], &[], Expected::Anything);
-    app.set_strict(true).unwrap();
+    let edit = || app.users().edit("user1", vec![UserEdit::ItemAdd(ItemKind::Reply, wrong())], None);
+    let add = |name: &str| app.users().add(&NewUser { attributes: vec![wrong()], ..named(name) });
+    let profile = || app.profiles().edit("basic", &[wrong()], &[], Expected::Anything);
+    app.settings().set_strict_attributes(true).unwrap();
     let refused = [edit().map(drop), add("ana").map(drop), profile().map(drop)];
     assert_eq!(refused.map(|done| done.unwrap_err().to_string()), [why; 3]);
-    assert_eq!(app.user("user1").unwrap().version, 1);
-    assert!(app.profile("basic").unwrap().reply.is_empty());
-    app.set_strict(false).unwrap();
+    assert_eq!(app.users().find("user1").unwrap().version, 1);
+    assert!(app.profiles().find("basic").unwrap().reply.is_empty());
+    app.settings().set_strict_attributes(false).unwrap();
     edit().unwrap();
     add("ana").unwrap();
     profile().unwrap();
@@ -176,14 +177,14 @@ fn a_user_is_added_as_an_import_would_and_removed_as_it_was_seen() {
         check_attributes: vec![item(ItemKind::Check, "NAS-Identifier == x")],
         password: Some(Secret::new("s3cret")),
     };
-    let ana = app.add_user(&new).unwrap();
-    assert_eq!(ana, app.user("ana").unwrap());
+    let ana = app.users().add(&new).unwrap();
+    assert_eq!(ana, app.users().find("ana").unwrap());
     assert_eq!((ana.id, ana.version, ana.username_length, ana.date_joined), (3, 1, 3, time(NOW)));
     let (action, subject, detail) = last_deed(&app);
     assert_eq!((action.as_str(), subject.as_str()), ("user-add", "user ana"));
     assert!(detail.contains("\"id\":3"), "{detail}");
 
-    let taken = app.add_user(&new).unwrap_err();
+    let taken = app.users().add(&new).unwrap_err();
     assert_eq!(
         (taken.kind(), taken.to_string()),
         (Kind::Conflict, "the username \"ana\" is already taken".to_owned())
@@ -192,10 +193,10 @@ fn a_user_is_added_as_an_import_would_and_removed_as_it_was_seen() {
         fields: vec![(Field::Username, text(name)), (Field::ObjId, Value::Int(id))],
         ..NewUser::default()
     };
-    assert_eq!(app.add_user(&numbered("ben", 3)).unwrap_err().to_string(), "obj_id 3 is already taken");
-    assert_eq!(app.add_user(&numbered("ben", 10)).unwrap().id, 10);
+    assert_eq!(app.users().add(&numbered("ben", 3)).unwrap_err().to_string(), "obj_id 3 is already taken");
+    assert_eq!(app.users().add(&numbered("ben", 10)).unwrap().id, 10);
     // The only organization needs no name; numbers go on after the highest.
-    let cid: User = app.add_user(&named("cid")).unwrap();
+    let cid: User = app.users().add(&named("cid")).unwrap();
     assert_eq!((cid.id, cid.organization_id), (11, ana.organization_id));
 
     let wrong = NewUser {
@@ -212,21 +213,21 @@ fn a_user_is_added_as_an_import_would_and_removed_as_it_was_seen() {
         "a password has 1 to 253 bytes and no control characters",
         "there is no profile \"none\"",
     ];
-    assert_eq!(app.add_user(&wrong).unwrap_err().to_string(), told.join("\n"));
-    app.add_organization("North").unwrap();
-    assert_eq!(app.add_user(&named("dan")).unwrap().organization_id, ana.organization_id, "default");
+    assert_eq!(app.users().add(&wrong).unwrap_err().to_string(), told.join("\n"));
+    app.organizations().add("North").unwrap();
+    assert_eq!(app.users().add(&named("dan")).unwrap().organization_id, ana.organization_id, "default");
 
-    app.set_user("ana", &["klass=gold".to_owned()]).unwrap();
-    let error = app.delete_user("ana", Some(1)).unwrap_err();
+    app.users().assign_fields("ana", &["klass=gold".to_owned()]).unwrap();
+    let error = app.users().remove("ana", Some(1)).unwrap_err();
     assert!(is_outdated(&error, "1", "2"), "{error}");
-    app.delete_user("ana", Some(2)).unwrap();
-    app.delete_user("ben", None).unwrap();
-    assert_eq!(app.delete_user("ana", None).unwrap_err().kind(), Kind::Missing);
+    app.users().remove("ana", Some(2)).unwrap();
+    app.users().remove("ben", None).unwrap();
+    assert_eq!(app.users().remove("ana", None).unwrap_err().kind(), Kind::Missing);
 }
 
 /// Usernames that a search lists, which are the same in pages of any size.
 fn listed(app: &App, selection: &UserSelection) -> Vec<String> {
-    let selected = app.select_users(selection).unwrap();
+    let selected = app.users().select(selection).unwrap();
     let by = |limit| {
         let (mut names, mut key) = (Vec::new(), None::<ListKey>);
         loop {
@@ -244,7 +245,7 @@ fn listed(app: &App, selection: &UserSelection) -> Vec<String> {
 /// Users in two organizations whose texts overlap in many ways.
 fn alike() -> (rollcall_testkit::TestDatabase, App, UserId) {
     let (database, app) = site(0);
-    let north = app.add_organization("North").unwrap();
+    let north = app.organizations().add("North").unwrap();
     for (organization, username, email, external_id) in [
         ("default", "ana", "ana@example.com", "4711"),
         ("default", "ana.berg", "ana.berg@example.com", "4712"),
@@ -259,7 +260,7 @@ fn alike() -> (rollcall_testkit::TestDatabase, App, UserId) {
             (Field::ExternalId, text(external_id)),
         ];
         let new = NewUser { organization: Some(organization.to_owned()), fields, ..NewUser::default() };
-        app.add_user(&new).unwrap();
+        app.users().add(&new).unwrap();
     }
     (database, app, north)
 }
@@ -280,18 +281,18 @@ fn a_search_finds_whom_somebody_may_mean_each_once() {
         assert_eq!(search(&app, nobody), [] as [String; 0], "{nobody}");
     }
     let grant = Grant { role: Role::ReadOnly, organization_id: Some(2) };
-    app.add_administrator("north", &[grant]).unwrap();
+    app.administrators().add("north", &[grant]).unwrap();
     let north = app.acting_as("north").unwrap();
     assert_eq!(search(&north, "ana"), ["ana.cole"]);
-    assert_eq!(north.count_users_to(None, 5).unwrap(), Counted { users: 2, more: false });
-    assert_eq!(app.count_users_to(None, 6).unwrap(), Counted { users: 6, more: false });
-    assert_eq!(app.count_users_to(None, 5).unwrap(), Counted { users: 5, more: true });
+    assert_eq!(north.users().count_up_to(None, 5).unwrap(), Counted { users: 2, more: false });
+    assert_eq!(app.users().count_up_to(None, 6).unwrap(), Counted { users: 6, more: false });
+    assert_eq!(app.users().count_up_to(None, 5).unwrap(), Counted { users: 5, more: true });
 }
 
 #[test]
 fn users_of_a_selection_are_listed_counted_exported_and_run_alike() {
     let (_database, app, north) = alike();
-    app.save_filter("bergs", "username co \"berg\"").unwrap();
+    app.filters().save("bergs", "username co \"berg\"").unwrap();
     let everyone = UserSelection::default();
     let search = |text: &str| UserSelection { search: text.to_owned(), ..UserSelection::default() };
     let selections = [
@@ -316,13 +317,13 @@ fn users_of_a_selection_are_listed_counted_exported_and_run_alike() {
         (UserSelection { ids: vec![5], ..search("ana.b") }, 0),
     ];
     for (selection, size) in selections {
-        let selected = app.select_users(&selection).unwrap();
+        let selected = app.users().select(&selection).unwrap();
         let sorted = |mut names: Vec<String>| {
             names.sort();
             names
         };
-        let run = app.run(
-            &rollcall_app::runs::Request {
+        let run = app.runs().create(
+            &rollcall_app::runs::RunRequest {
                 choice: Choice::Users(selection.clone()),
                 ..request("user.klass = 'x'", Mode::Preview)
             },
@@ -345,12 +346,12 @@ fn users_of_a_selection_are_listed_counted_exported_and_run_alike() {
 #[test]
 fn a_run_keeps_what_was_searched_for() {
     let (_database, app, _) = alike();
-    app.save_filter("bergs", "username co \"berg\"").unwrap();
+    app.filters().save("bergs", "username co \"berg\"").unwrap();
     let kept = |selection: UserSelection| {
         let choice = Choice::Users(selection);
-        let request = rollcall_app::runs::Request { choice, ..request("user.klass = 'x'", Mode::Preview) };
-        let run = app.run(&request, &Stop::default(), &mut Nobody).unwrap();
-        let again = app.find_run(run.id).unwrap().selection;
+        let request = rollcall_app::runs::RunRequest { choice, ..request("user.klass = 'x'", Mode::Preview) };
+        let run = app.runs().create(&request, &Stop::default(), &mut Nobody).unwrap();
+        let again = app.runs().find(run.id).unwrap().selection;
         assert_eq!(again, run.selection);
         again
     };
@@ -370,9 +371,10 @@ fn a_run_keeps_what_was_searched_for() {
     assert_eq!(kept(numbers).to_string(), "obj_id eq 2 or obj_id eq 4");
 
     // A cursor of one list leads nowhere in another.
-    let selected = app.select_users(&UserSelection::filtered("bergs")).unwrap();
+    let selected = app.users().select(&UserSelection::filtered("bergs")).unwrap();
     let key = app
-        .select_users(&UserSelection { search: "ana".to_owned(), ..UserSelection::default() })
+        .users()
+        .select(&UserSelection { search: "ana".to_owned(), ..UserSelection::default() })
         .unwrap()
         .list(None, 1)
         .unwrap()[0]
@@ -380,5 +382,5 @@ fn a_run_keeps_what_was_searched_for() {
         .clone();
     assert_eq!(selected.list(Some(&key), 1).unwrap_err().to_string(), "the cursor is of another list");
     let many = UserSelection { ids: (0..1_001).collect(), ..UserSelection::default() };
-    assert!(app.select_users(&many).is_err());
+    assert!(app.users().select(&many).is_err());
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_app::runs::TrialRequest;
+use rollcall_app::runs::ScriptTestRequest;
 use rollcall_app::scripts::{Access, Name, world};
 use rollcall_domain::Mode;
 use serde::Deserialize;
@@ -53,10 +53,15 @@ struct Seen {
 fn look() -> Seen {
     let (_database, app) = site(1);
     let wanted = request(LOOK, Mode::Preview);
-    let (script, engine) = (wanted.script, wanted.engine);
-    let trial =
-        TrialRequest { script, username: "user1".to_owned(), params: Vec::new(), row: Vec::new(), engine };
-    let outcome = app.try_script(&trial).unwrap();
+    let (script, execution) = (wanted.script, wanted.execution);
+    let trial = ScriptTestRequest {
+        script,
+        username: "user1".to_owned(),
+        params: Vec::new(),
+        row: Vec::new(),
+        execution,
+    };
+    let outcome = app.scripts().test(&trial).unwrap();
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
     serde_json::from_str(&outcome.result.unwrap()).unwrap()
 }

@@ -18,7 +18,7 @@ impl Backend {
                 let names = names(app)?;
                 let grants =
                     grants.iter().map(|grant| api::read(grant, &names)).collect::<Result<Vec<_>, _>>()?;
-                Ok(app.add_administrator(name, &grants)?)
+                Ok(app.administrators().add(name, &grants)?)
             }
             Self::Remote(client) => Ok(client.add_administrator(name, grants)?.administrator_id),
         }
@@ -29,7 +29,7 @@ impl Backend {
         match self {
             Self::Local(app) => {
                 let names = names(app)?;
-                let all = app.administrators()?;
+                let all = app.administrators().list()?;
                 Ok(all.iter().map(|each| api::Administrator::of(each, &names)).collect())
             }
             Self::Remote(client) => Ok(client.administrators()?),
@@ -39,7 +39,9 @@ impl Backend {
     /// Grants a role.
     pub(crate) fn grant(&self, name: &str, grant: &Grant) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.grant(name, &api::read(grant, &names(app)?)?)?),
+            Self::Local(app) => {
+                Ok(app.administrators().grant_role(name, &api::read(grant, &names(app)?)?)?)
+            }
             Self::Remote(client) => Ok(client.grant(name, grant).map(drop)?),
         }
     }
@@ -47,7 +49,9 @@ impl Backend {
     /// Revokes a role; says whether the administrator had it.
     pub(crate) fn revoke(&self, name: &str, grant: &Grant) -> anyhow::Result<bool> {
         match self {
-            Self::Local(app) => Ok(app.revoke(name, &api::read(grant, &names(app)?)?)?),
+            Self::Local(app) => {
+                Ok(app.administrators().revoke_role(name, &api::read(grant, &names(app)?)?)?)
+            }
             Self::Remote(client) => Ok(client.revoke(name, grant)?),
         }
     }
@@ -55,7 +59,7 @@ impl Backend {
     /// Removes an administrator.
     pub(crate) fn remove_administrator(&self, name: &str) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.remove_administrator(name)?),
+            Self::Local(app) => Ok(app.administrators().remove(name)?),
             Self::Remote(client) => Ok(client.remove_administrator(name)?),
         }
     }
@@ -64,7 +68,7 @@ impl Backend {
     pub(crate) fn account(&self, name: &str) -> anyhow::Result<Account<'_>> {
         match self {
             Self::Local(app) => {
-                let (credentials, administrator) = app.credentials_of(name)?;
+                let (credentials, administrator) = app.administrators().open_credentials(name)?;
                 Ok(Account::Local(Box::new((credentials, administrator))))
             }
             Self::Remote(client) => Ok(Account::Remote(client.account(name))),
@@ -74,7 +78,7 @@ impl Backend {
 
 /// The names of the organizations, by ID.
 fn names(app: &App) -> Result<HashMap<i64, String>, AppError> {
-    Ok(app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect())
+    Ok(app.organizations().list()?.into_iter().map(|each| (each.id, each.name)).collect())
 }
 
 /// The credentials of one administrator.

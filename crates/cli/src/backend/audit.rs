@@ -12,7 +12,7 @@ impl Backend {
     /// The rows of the audit log that match, newest first.
     pub(crate) fn audit<'a>(&'a self, query: &'a AuditQuery) -> anyhow::Result<Items<'a, Entry>> {
         match self {
-            Self::Local(app) => Ok(local(app.audit(query)?)),
+            Self::Local(app) => Ok(local(app.audit().list(query)?)),
             Self::Remote(client) => Ok(remote(client.audit(query)?)),
         }
     }
@@ -20,7 +20,7 @@ impl Backend {
     /// The head of the audit log, to be kept elsewhere.
     pub(crate) fn audit_head(&self) -> anyhow::Result<Head> {
         match self {
-            Self::Local(app) => Ok(app.audit_head()?),
+            Self::Local(app) => Ok(app.audit().head()?),
             Self::Remote(client) => Ok(client.audit_head()?.head.parse()?),
         }
     }
@@ -34,7 +34,7 @@ impl Backend {
         match self {
             Self::Local(app) => {
                 let mut rows = 0;
-                let verdict = app.verify_audit(kept, |read| {
+                let verdict = app.audit().verify(kept, |read| {
                     rows = read;
                     progress(read);
                 })?;
@@ -50,7 +50,7 @@ impl Backend {
         let failed = || format!("cannot write {to}");
         match self {
             Self::Local(app) => {
-                let (head, entries) = app.export_audit(to)?;
+                let (head, entries) = app.audit().export(to)?;
                 for entry in entries {
                     write_json(out, &Entry::from(entry?)).with_context(failed)?;
                 }

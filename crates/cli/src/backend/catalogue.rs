@@ -9,7 +9,7 @@ impl Backend {
     /// Adds an organization; gives the ID.
     pub(crate) fn add_organization(&self, name: &str) -> anyhow::Result<i64> {
         match self {
-            Self::Local(app) => Ok(app.add_organization(name)?),
+            Self::Local(app) => Ok(app.organizations().add(name)?),
             Self::Remote(client) => Ok(client.add_organization(name)?.id),
         }
     }
@@ -17,7 +17,7 @@ impl Backend {
     /// Lists the organizations.
     pub(crate) fn organizations(&self) -> anyhow::Result<Vec<Organization>> {
         match self {
-            Self::Local(app) => Ok(app.organizations()?.into_iter().map(Organization::from).collect()),
+            Self::Local(app) => Ok(app.organizations().list()?.into_iter().map(Organization::from).collect()),
             Self::Remote(client) => Ok(client.organizations()?),
         }
     }
@@ -25,7 +25,7 @@ impl Backend {
     /// Renames an organization.
     pub(crate) fn rename_organization(&self, name: &str, new: &str) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.rename_organization(name, new)?),
+            Self::Local(app) => Ok(app.organizations().rename(name, new)?),
             Self::Remote(client) => Ok(client.rename_organization(name, new)?),
         }
     }
@@ -33,7 +33,7 @@ impl Backend {
     /// Removes an organization that has no users.
     pub(crate) fn remove_organization(&self, name: &str) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.remove_organization(name)?),
+            Self::Local(app) => Ok(app.organizations().remove(name)?),
             Self::Remote(client) => Ok(client.remove_organization(name)?),
         }
     }
@@ -49,8 +49,8 @@ impl Backend {
     ) -> anyhow::Result<(i64, Vec<String>)> {
         match self {
             Self::Local(app) => {
-                let id = app.add_profile(short_name, organization, reply, check)?;
-                Ok((id, app.warnings_of(reply.iter().chain(check))?))
+                let id = app.profiles().add(short_name, organization, reply, check)?;
+                Ok((id, app.radius().list_warnings(reply.iter().chain(check))?))
             }
             Self::Remote(client) => {
                 let items = |items: &[Item]| items.iter().cloned().map(Into::into).collect::<Vec<_>>();
@@ -63,7 +63,7 @@ impl Backend {
     /// Lists the profiles.
     pub(crate) fn profiles(&self) -> anyhow::Result<Vec<Profile>> {
         match self {
-            Self::Local(app) => Ok(app.profiles()?.into_iter().map(Profile::from).collect()),
+            Self::Local(app) => Ok(app.profiles().list()?.into_iter().map(Profile::from).collect()),
             Self::Remote(client) => Ok(client.profiles()?),
         }
     }
@@ -71,7 +71,7 @@ impl Backend {
     /// The profile of this name.
     pub(crate) fn profile(&self, short_name: &str) -> anyhow::Result<Profile> {
         match self {
-            Self::Local(app) => Ok(app.profile(short_name)?.into()),
+            Self::Local(app) => Ok(app.profiles().find(short_name)?.into()),
             Self::Remote(client) => Ok(client.profile(short_name)?),
         }
     }
@@ -79,7 +79,7 @@ impl Backend {
     /// Removes a profile that no user has.
     pub(crate) fn remove_profile(&self, short_name: &str) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.remove_profile(short_name)?),
+            Self::Local(app) => Ok(app.profiles().remove(short_name)?),
             Self::Remote(client) => Ok(client.remove_profile(short_name)?),
         }
     }
@@ -88,7 +88,7 @@ impl Backend {
     pub(crate) fn save_filter(&self, name: &str, text: &str) -> anyhow::Result<(Filter, Option<Filter>)> {
         match self {
             Self::Local(app) => {
-                let (new, old) = app.save_filter(name, text)?;
+                let (new, old) = app.filters().save(name, text)?;
                 Ok((new.into(), old.map(Filter::from)))
             }
             Self::Remote(client) => Ok(client.save_filter(name, text)?),
@@ -98,7 +98,7 @@ impl Backend {
     /// The filter that is saved under this name.
     pub(crate) fn filter(&self, name: &str) -> anyhow::Result<Filter> {
         match self {
-            Self::Local(app) => Ok(app.saved_filter(name)?.into()),
+            Self::Local(app) => Ok(app.filters().find(name)?.into()),
             Self::Remote(client) => Ok(client.filter(name)?),
         }
     }
@@ -106,7 +106,7 @@ impl Backend {
     /// Lists the saved filters.
     pub(crate) fn filters(&self) -> anyhow::Result<Vec<Filter>> {
         match self {
-            Self::Local(app) => Ok(app.saved_filters()?.into_iter().map(Filter::from).collect()),
+            Self::Local(app) => Ok(app.filters().list()?.into_iter().map(Filter::from).collect()),
             Self::Remote(client) => Ok(client.filters()?),
         }
     }
@@ -114,7 +114,7 @@ impl Backend {
     /// Removes a saved filter.
     pub(crate) fn remove_filter(&self, name: &str) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.remove_filter(name)?),
+            Self::Local(app) => Ok(app.filters().remove(name)?),
             Self::Remote(client) => Ok(client.remove_filter(name)?),
         }
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use rollcall_api::{Pruned, Worker};
 use rollcall_app::Age;
-use rollcall_app::radius::Past;
+use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
 use rollcall_client::Client;
 use rollcall_domain::{Above, Refusal, Zone};
@@ -20,7 +20,7 @@ impl Backend {
     /// The age at which things are pruned, if that was set.
     pub(crate) fn prune_after(&self) -> anyhow::Result<Option<Age>> {
         match self {
-            Self::Local(app) => Ok(app.prune_after()?),
+            Self::Local(app) => Ok(app.settings().prune_after()?),
             Self::Remote(client) => setting(client, PRUNE_AFTER),
         }
     }
@@ -28,7 +28,7 @@ impl Backend {
     /// Sets the age at which things are pruned; none: never.
     pub(crate) fn set_prune_after(&self, age: Option<Age>) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.set_prune_after(age)?),
+            Self::Local(app) => Ok(app.settings().set_prune_after(age)?),
             Self::Remote(client) => set(client, PRUNE_AFTER, age.map(|age| age.to_string())),
         }
     }
@@ -36,7 +36,7 @@ impl Backend {
     /// The number of targets above which a run needs a second administrator, if that was set.
     pub(crate) fn four_eyes_above(&self) -> anyhow::Result<Option<Above>> {
         match self {
-            Self::Local(app) => Ok(app.four_eyes_above()?),
+            Self::Local(app) => Ok(app.settings().four_eyes_above()?),
             Self::Remote(client) => setting(client, FOUR_EYES_ABOVE),
         }
     }
@@ -44,7 +44,7 @@ impl Backend {
     /// Sets the number of targets above which a run needs a second administrator; none: no run does.
     pub(crate) fn set_four_eyes_above(&self, above: Option<Above>) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.set_four_eyes_above(above)?),
+            Self::Local(app) => Ok(app.settings().set_four_eyes_above(above)?),
             Self::Remote(client) => set(client, FOUR_EYES_ABOVE, above.map(|above| above.to_string())),
         }
     }
@@ -52,7 +52,7 @@ impl Backend {
     /// The zone that dates are in, if that was set; else it is UTC.
     pub(crate) fn time_zone(&self) -> anyhow::Result<Option<Zone>> {
         match self {
-            Self::Local(app) => Ok(app.time_zone()?),
+            Self::Local(app) => Ok(app.settings().time_zone()?),
             Self::Remote(client) => setting(client, TIME_ZONE),
         }
     }
@@ -60,7 +60,7 @@ impl Backend {
     /// Sets the zone that dates are in; none: UTC.
     pub(crate) fn set_time_zone(&self, zone: Option<&Zone>) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.set_time_zone(zone)?),
+            Self::Local(app) => Ok(app.settings().set_time_zone(zone)?),
             Self::Remote(client) => set(client, TIME_ZONE, zone.map(|zone| zone.name().to_owned())),
         }
     }
@@ -68,7 +68,7 @@ impl Backend {
     /// Whether items that FreeRADIUS would reject a user for are refused.
     pub(crate) fn is_strict(&self) -> anyhow::Result<bool> {
         match self {
-            Self::Local(app) => Ok(app.is_strict()?),
+            Self::Local(app) => Ok(app.settings().strict_attributes()?),
             Self::Remote(client) => Ok(value(client, STRICT_ATTRIBUTES)?.is_some()),
         }
     }
@@ -76,23 +76,23 @@ impl Backend {
     /// Sets whether items that FreeRADIUS would reject a user for are refused.
     pub(crate) fn set_strict(&self, strict: bool) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.set_strict(strict)?),
+            Self::Local(app) => Ok(app.settings().set_strict_attributes(strict)?),
             Self::Remote(client) => set(client, STRICT_ATTRIBUTES, strict.then(|| "yes".to_owned())),
         }
     }
 
     /// The age at which something is removed that FreeRADIUS writes; none: it stays.
-    pub(crate) fn kept_past(&self, past: Past) -> anyhow::Result<Option<Age>> {
+    pub(crate) fn kept_past(&self, past: RadiusRecords) -> anyhow::Result<Option<Age>> {
         match self {
-            Self::Local(app) => Ok(app.kept_past(past)?),
+            Self::Local(app) => Ok(app.settings().radius_retention(past)?),
             Self::Remote(client) => setting(client, past.setting()),
         }
     }
 
     /// Sets the age at which something is removed that FreeRADIUS writes; none: it stays.
-    pub(crate) fn set_kept_past(&self, past: Past, age: Option<Age>) -> anyhow::Result<()> {
+    pub(crate) fn set_kept_past(&self, past: RadiusRecords, age: Option<Age>) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.set_kept_past(past, age)?),
+            Self::Local(app) => Ok(app.settings().set_radius_retention(past, age)?),
             Self::Remote(client) => set(client, past.setting(), age.map(|age| age.to_string())),
         }
     }
@@ -106,7 +106,7 @@ impl Backend {
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Pruned> {
         match self {
-            Self::Local(app) => Ok(app.prune(age, stop, progress)?.into()),
+            Self::Local(app) => Ok(app.maintenance().prune(age, stop, progress)?.into()),
             Self::Remote(client) => Ok(client.prune(age.map(|age| age.to_string()).as_deref())?),
         }
     }
@@ -114,7 +114,7 @@ impl Backend {
     /// Lists the workers.
     pub(crate) fn workers(&self) -> anyhow::Result<Vec<Worker>> {
         match self {
-            Self::Local(app) => Ok(app.workers()?.into_iter().map(Worker::from).collect()),
+            Self::Local(app) => Ok(app.workers().list()?.into_iter().map(Worker::from).collect()),
             Self::Remote(client) => Ok(client.workers()?),
         }
     }
@@ -122,7 +122,7 @@ impl Backend {
     /// Whether a worker can take a queued run.
     pub(crate) fn has_workers(&self) -> anyhow::Result<bool> {
         match self {
-            Self::Local(app) => Ok(app.has_workers()?),
+            Self::Local(app) => Ok(app.workers().any_available()?),
             Self::Remote(client) => Ok(client.has_workers()?),
         }
     }

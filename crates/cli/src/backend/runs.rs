@@ -24,7 +24,7 @@ impl Backend {
     /// One run, with its approvals and what can be done with it.
     pub(crate) fn run(&self, id: RunId) -> anyhow::Result<Run> {
         match self {
-            Self::Local(app) => Ok(wire::describe_run(app, &app.find_run(id)?)?),
+            Self::Local(app) => Ok(wire::describe_run(app, &app.runs().find(id)?)?),
             Self::Remote(client) => Ok(client.run(id)?),
         }
     }
@@ -32,7 +32,7 @@ impl Backend {
     /// The newest run that the administrator can see, if there is one.
     pub(crate) fn latest_run(&self) -> anyhow::Result<Option<Run>> {
         let latest = match self {
-            Self::Local(app) => app.runs_after(&RunQuery::default(), None, 1)?.pop().map(|run| run.id),
+            Self::Local(app) => app.runs().list_after(&RunQuery::default(), None, 1)?.pop().map(|run| run.id),
             Self::Remote(client) => client.latest_run()?.map(|run| run.run),
         };
         latest.map(|id| self.run(id)).transpose()
@@ -41,7 +41,7 @@ impl Backend {
     /// All runs, newest first.
     pub(crate) fn runs(&self) -> anyhow::Result<Items<'_, Run>> {
         match self {
-            Self::Local(app) => Ok(local(app.runs()?)),
+            Self::Local(app) => Ok(local(app.runs().list()?)),
             Self::Remote(client) => Ok(remote(client.runs()?)),
         }
     }
@@ -55,9 +55,9 @@ impl Backend {
     ) -> anyhow::Result<Items<'_, Outcome>> {
         match self {
             Self::Local(app) => {
-                let run = app.find_run(run.run)?;
+                let run = app.runs().find(run.run)?;
                 let columns = run.columns.clone();
-                let outcomes = app.outcomes(&run, outcome)?;
+                let outcomes = app.runs().list_outcomes(&run, outcome)?;
                 Ok(Box::new(outcomes.map(move |each| Ok(Outcome::of(each?, columns.as_deref())))))
             }
             Self::Remote(client) => remote_outcomes(client, run, outcome),
@@ -73,7 +73,7 @@ impl Backend {
         mut out: impl Write + Send,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => wire::export_outcomes(app, &app.find_run(run.run)?, outcome, format, out),
+            Self::Local(app) => wire::export_outcomes(app, &app.runs().find(run.run)?, outcome, format, out),
             Self::Remote(client) => {
                 let file = match format {
                     OutcomeFormat::Csv { raw } => OutcomeFile::Csv { raw },
@@ -92,7 +92,9 @@ impl Backend {
         outcome: Option<OutcomeKind>,
     ) -> anyhow::Result<ResultColumns> {
         match self {
-            Self::Local(app) => Ok(app.result_columns(&app.find_run(run.run)?, outcome)?.into()),
+            Self::Local(app) => {
+                Ok(app.runs().list_result_columns(&app.runs().find(run.run)?, outcome)?.into())
+            }
             Self::Remote(client) => Ok(client.result_columns(run.run, outcome)?),
         }
     }
@@ -100,7 +102,7 @@ impl Backend {
     /// The failures and warnings of a run, in groups.
     pub(crate) fn troubles(&self, run: &Run) -> anyhow::Result<Troubles> {
         match self {
-            Self::Local(app) => Ok(app.troubles(&app.find_run(run.run)?)?.into()),
+            Self::Local(app) => Ok(app.runs().group_problems(&app.runs().find(run.run)?)?.into()),
             Self::Remote(client) => Ok(client.troubles(run.run)?),
         }
     }
@@ -108,7 +110,7 @@ impl Backend {
     /// The number of targets that changed or stayed unchanged although calls of the script were refused.
     pub(crate) fn refused_targets(&self, run: &Run) -> anyhow::Result<u64> {
         match self {
-            Self::Local(app) => Ok(app.refused_targets(&app.find_run(run.run)?)?),
+            Self::Local(app) => Ok(app.runs().count_refused_targets(&app.runs().find(run.run)?)?),
             Self::Remote(client) => Ok(client.troubles(run.run)?.refused_targets),
         }
     }
@@ -117,7 +119,7 @@ impl Backend {
     pub(crate) fn changes(&self, run: &Run, groups: usize) -> anyhow::Result<Vec<Group>> {
         match self {
             Self::Local(app) => {
-                let groups = app.histogram(&app.find_run(run.run)?, groups)?;
+                let groups = app.runs().group_changes(&app.runs().find(run.run)?, groups)?;
                 Ok(groups.into_iter().map(Group::from).collect())
             }
             Self::Remote(client) => Ok(client.changes(run.run, groups)?),
@@ -135,7 +137,7 @@ impl Backend {
             Self::Local(app) => {
                 let described = |run: &domain::Run| wire::describe_run(app, run).map(Box::new);
                 let approved =
-                    app.approve(id, plan, &mut |run| described(run).is_ok_and(|run| sure(&run)))?;
+                    app.runs().approve(id, plan, &mut |run| described(run).is_ok_and(|run| sure(&run)))?;
                 Ok(match approved {
                     LocalApproved::Now(run) => Approved::Now(described(&run)?),
                     LocalApproved::Before(run) => Approved::Before(described(&run)?),
@@ -162,7 +164,7 @@ impl Backend {
     /// Starts run `id`, which waits with its list frozen, if it has this number of targets.
     pub(crate) fn start_run(&self, id: RunId, targets: u64) -> anyhow::Result<Run> {
         match self {
-            Self::Local(app) => Ok(wire::describe_run(app, &app.begin(id, targets)?)?),
+            Self::Local(app) => Ok(wire::describe_run(app, &app.runs().start_held(id, targets)?)?),
             Self::Remote(client) => Ok(client.start_run(id, targets)?),
         }
     }
@@ -170,7 +172,7 @@ impl Backend {
     /// Ends run `id` for good.
     pub(crate) fn cancel(&self, id: RunId) -> anyhow::Result<Run> {
         match self {
-            Self::Local(app) => Ok(wire::describe_run(app, &app.cancel(id)?)?),
+            Self::Local(app) => Ok(wire::describe_run(app, &app.runs().cancel(id)?)?),
             Self::Remote(client) => Ok(client.cancel_run(id)?),
         }
     }

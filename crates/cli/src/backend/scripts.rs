@@ -23,9 +23,9 @@ impl Backend {
     ) -> anyhow::Result<Script> {
         match self {
             Self::Local(app) if draft => {
-                Ok(wire::script(app.save_script_draft(name, source, note, Expected::Anything)?))
+                Ok(wire::script(app.scripts().save_draft(name, source, note, Expected::Anything)?))
             }
-            Self::Local(app) => Ok(wire::script(app.save_script(name, source, note)?.0)),
+            Self::Local(app) => Ok(wire::script(app.scripts().save(name, source, note)?.0)),
             Self::Remote(client) => Ok(client.save_script(name, source, note, draft)?),
         }
     }
@@ -33,7 +33,7 @@ impl Backend {
     /// The latest version of the script of this name, if there is one.
     pub(crate) fn find_script(&self, name: &str) -> anyhow::Result<Option<Script>> {
         match self {
-            Self::Local(app) => Ok(app.find_script(name)?.map(wire::script)),
+            Self::Local(app) => Ok(app.scripts().find_latest(name)?.map(wire::script)),
             Self::Remote(client) => Ok(client.find_script(name)?),
         }
     }
@@ -41,7 +41,7 @@ impl Backend {
     /// A version of a script: the latest, or the one of this number.
     pub(crate) fn script(&self, name: &str, version: Option<i64>) -> anyhow::Result<Script> {
         match self {
-            Self::Local(app) => Ok(wire::script(app.script(name, version)?)),
+            Self::Local(app) => Ok(wire::script(app.scripts().find_version(name, version)?)),
             Self::Remote(client) => Ok(client.script(name, version)?),
         }
     }
@@ -49,7 +49,7 @@ impl Backend {
     /// Lists the scripts, each with its latest version.
     pub(crate) fn scripts(&self) -> anyhow::Result<Vec<Script>> {
         match self {
-            Self::Local(app) => Ok(app.scripts()?.into_iter().map(wire::script).collect()),
+            Self::Local(app) => Ok(app.scripts().list()?.into_iter().map(wire::script).collect()),
             Self::Remote(client) => Ok(client.scripts()?),
         }
     }
@@ -57,7 +57,9 @@ impl Backend {
     /// Every version of a script, newest first.
     pub(crate) fn script_history(&self, name: &str) -> anyhow::Result<Vec<Script>> {
         match self {
-            Self::Local(app) => Ok(app.script_history(name)?.into_iter().map(wire::script).collect()),
+            Self::Local(app) => {
+                Ok(app.scripts().list_versions(name)?.into_iter().map(wire::script).collect())
+            }
             Self::Remote(client) => Ok(client.script_history(name)?),
         }
     }
@@ -65,7 +67,7 @@ impl Backend {
     /// Creates a new version with the source of an earlier one.
     pub(crate) fn restore_script(&self, name: &str, version: i64, note: &str) -> anyhow::Result<Script> {
         match self {
-            Self::Local(app) => Ok(wire::script(app.restore_script(name, version, note)?)),
+            Self::Local(app) => Ok(wire::script(app.scripts().restore_version(name, version, note)?)),
             Self::Remote(client) => Ok(client.restore_script(name, version, note)?),
         }
     }
@@ -73,7 +75,7 @@ impl Backend {
     /// Archives a script.
     pub(crate) fn remove_script(&self, name: &str) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.remove_script(name)?),
+            Self::Local(app) => Ok(app.scripts().remove(name)?),
             Self::Remote(client) => Ok(client.remove_script(name)?),
         }
     }

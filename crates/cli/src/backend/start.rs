@@ -8,8 +8,8 @@ use rollcall_api::{
     Application, NewRun, OfRun, Outcome, Resuming, Retrying, RowsOf, Run, Targets, Undoing, Which,
 };
 use rollcall_app::runs::{
-    Again, ApplyRequest, Choice, Engine, Observer, Progress, Request, ResumeRequest, RetryRequest, Script,
-    Stop, Terms, TrialRequest, UndoRequest,
+    Again, ApplyRequest, Choice, ExecutionConfig, Observer, Progress, ResumeRequest, RetryRequest,
+    RunOptions, RunRequest, Script, ScriptTestRequest, Stop, UndoRequest,
 };
 use rollcall_app::{App, AppError, UserSelection, wire};
 use rollcall_client::{Client, Error};
@@ -66,8 +66,8 @@ pub(crate) struct Wanted {
     pub(crate) report: bool,
     pub(crate) list: Listed,
     pub(crate) params: Vec<(String, String)>,
-    pub(crate) engine: Engine,
-    pub(crate) terms: Terms,
+    pub(crate) execution: ExecutionConfig,
+    pub(crate) options: RunOptions,
 }
 
 /// The users that a run is wanted for.
@@ -86,17 +86,17 @@ impl Backend {
         stop: &Stop,
         observer: &mut dyn RunObserver,
     ) -> anyhow::Result<Run> {
-        let Wanted { script, mode, report, list, params, engine, terms } = wanted;
+        let Wanted { script, mode, report, list, params, execution, options } = wanted;
         match (self, list) {
             (Self::Local(app), Listed::Chosen(choice)) => {
-                let request = Request { script, mode, report, choice, params, engine, terms };
-                done(app, app.run(&request, stop, &mut LocalObserver(observer)))
+                let request = RunRequest { script, mode, report, choice, params, execution, options };
+                done(app, app.runs().create(&request, stop, &mut LocalObserver(observer)))
             }
             (Self::Local(_), Listed::Sent(_)) => {
                 anyhow::bail!("the file was sent to a server, which is not asked")
             }
             (Self::Remote(client), list) => {
-                let wanted = Wanted { script, mode, report, list, params, engine, terms };
+                let wanted = Wanted { script, mode, report, list, params, execution, options };
                 run_remotely(client, wanted, stop, observer)
             }
         }
@@ -112,19 +112,19 @@ impl Backend {
     ) -> anyhow::Result<Run> {
         let client = match self {
             Self::Local(app) => {
-                return done(app, app.apply_preview(id, request, stop, &mut LocalObserver(observer)));
+                return done(app, app.runs().apply(id, request, stop, &mut LocalObserver(observer)));
             }
             Self::Remote(client) => client,
         };
-        let ApplyRequest { plan, terms } = request;
+        let ApplyRequest { plan, options } = request;
         let body = Application {
             plan: plan.clone(),
-            brakes: terms.brakes.into(),
-            canary: terms.canary,
-            hold: waits(*terms, Mode::Apply),
+            brakes: options.brakes.into(),
+            canary: options.canary,
+            hold: waits(*options, Mode::Apply),
         };
         let created = created(client.apply_preview(id, &body, stop))?;
-        conduct(client, &created, Mode::Apply, *terms, stop, observer)
+        conduct(client, &created, Mode::Apply, *options, stop, observer)
     }
 
     /// Undoes what run `id` has changed.
@@ -136,18 +136,20 @@ impl Backend {
         observer: &mut dyn RunObserver,
     ) -> anyhow::Result<Run> {
         let client = match self {
-            Self::Local(app) => return done(app, app.undo(id, request, stop, &mut LocalObserver(observer))),
+            Self::Local(app) => {
+                return done(app, app.runs().undo(id, request, stop, &mut LocalObserver(observer)));
+            }
             Self::Remote(client) => client,
         };
-        let UndoRequest { mode, user, terms } = request;
+        let UndoRequest { mode, user, options } = request;
         let body = Undoing {
             mode: *mode,
             user: user.clone(),
-            brakes: terms.brakes.into(),
-            canary: terms.canary,
-            hold: waits(*terms, *mode),
+            brakes: options.brakes.into(),
+            canary: options.canary,
+            hold: waits(*options, *mode),
         };
-        conduct(client, &created(client.undo_run(id, &body, stop))?, *mode, *terms, stop, observer)
+        conduct(client, &created(client.undo_run(id, &body, stop))?, *mode, *options, stop, observer)
     }
 
     /// Executes run `id` again for some of its targets, as a new run.
@@ -159,10 +161,12 @@ impl Backend {
         observer: &mut dyn RunObserver,
     ) -> anyhow::Result<Run> {
         let client = match self {
-            Self::Local(app) => return done(app, app.retry(id, request, stop, &mut LocalObserver(observer))),
+            Self::Local(app) => {
+                return done(app, app.runs().retry(id, request, stop, &mut LocalObserver(observer)));
+            }
             Self::Remote(client) => client,
         };
-        let RetryRequest { again, preview, time_limit, terms, .. } = request;
+        let RetryRequest { again, preview, time_limit, options, .. } = request;
         let mode = if *preview { Mode::Preview } else { client.run(id)?.mode };
         let body = Retrying {
             which: match again {
@@ -171,12 +175,12 @@ impl Backend {
                 Again::NotRun => Which::NotRun,
             },
             preview: *preview,
-            brakes: terms.brakes.into(),
-            canary: terms.canary,
-            hold: waits(*terms, mode),
+            brakes: options.brakes.into(),
+            canary: options.canary,
+            hold: waits(*options, mode),
             time_limit: time_limit.as_ref().map(Duration::as_secs_f64),
         };
-        conduct(client, &created(client.retry_run(id, &body, stop))?, mode, *terms, stop, observer)
+        conduct(client, &created(client.retry_run(id, &body, stop))?, mode, *options, stop, observer)
     }
 
     /// Resumes run `id`, which was interrupted or has stopped.
@@ -189,7 +193,7 @@ impl Backend {
     ) -> anyhow::Result<Run> {
         let client = match self {
             Self::Local(app) => {
-                return done(app, app.resume(id, request, stop, &mut LocalObserver(observer)));
+                return done(app, app.runs().resume(id, request, stop, &mut LocalObserver(observer)));
             }
             Self::Remote(client) => client,
         };
@@ -215,18 +219,18 @@ impl Backend {
         observer: &mut dyn RunObserver,
     ) -> anyhow::Result<Run> {
         match self {
-            Self::Local(app) => done(app, app.watch(id, stop, &mut LocalObserver(observer))),
+            Self::Local(app) => done(app, app.runs().watch(id, stop, &mut LocalObserver(observer))),
             Self::Remote(client) => follow(client, id, stop, observer),
         }
     }
 
     /// Tests a script on one user, and keeps nothing of it.
-    pub(crate) fn test_script(&self, request: &TrialRequest) -> anyhow::Result<Outcome> {
-        let TrialRequest { script, username, params, row, engine } = request;
+    pub(crate) fn test_script(&self, request: &ScriptTestRequest) -> anyhow::Result<Outcome> {
+        let ScriptTestRequest { script, username, params, row, execution } = request;
         let columns: Vec<_> = row.iter().map(|(column, _)| column.clone()).collect();
         let client = match self {
             Self::Local(app) => {
-                let tested = app.try_script(request)?;
+                let tested = app.scripts().test(request)?;
                 let micros = Some(tested.micros);
                 return Ok(Outcome { micros, ..Outcome::of(tested, Some(&columns)) });
             }
@@ -239,7 +243,7 @@ impl Backend {
         }
         let (name, source) = named(script);
         let cells: BTreeMap<_, _> = row.iter().cloned().collect();
-        let limit = engine.limits.time.as_secs_f64();
+        let limit = execution.limits.time.as_secs_f64();
         let tested = client.test_script(&name, source.as_deref(), username, &typed(params), &cells, limit)?;
         // In the order in which the cells were typed: a server knows none.
         let cells = row.iter().map(|(_, cell)| cell.clone()).collect();
@@ -263,12 +267,12 @@ fn created(run: Result<Run, Error>) -> anyhow::Result<Run> {
 }
 
 /// Whether a run waits on the server: as it was asked for, or for the administrator at the terminal.
-fn waits(terms: Terms, mode: Mode) -> bool {
-    terms.hold || asks(terms, mode)
+fn waits(options: RunOptions, mode: Mode) -> bool {
+    options.hold || asks(options, mode)
 }
 
-fn asks(terms: Terms, mode: Mode) -> bool {
-    !terms.hold && !terms.confirmed && mode == Mode::Apply
+fn asks(options: RunOptions, mode: Mode) -> bool {
+    !options.hold && !options.confirmed && mode == Mode::Apply
 }
 
 /// The name of a script for a server: a saved one with its version, another one with its text.
@@ -311,7 +315,7 @@ fn run_remotely(
             Targets { rows: Some(rows), ..Targets::default() }
         }
     };
-    let Wanted { mode, terms, .. } = wanted;
+    let Wanted { mode, options, .. } = wanted;
     let body = NewRun {
         script,
         source,
@@ -319,18 +323,18 @@ fn run_remotely(
         mode,
         report: wanted.report,
         params: typed(&wanted.params),
-        strict: terms.strict,
-        brakes: terms.brakes.into(),
-        canary: terms.canary,
-        hold: waits(terms, mode),
-        time_limit: Some(wanted.engine.limits.time.as_secs_f64()),
+        strict: options.strict,
+        brakes: options.brakes.into(),
+        canary: options.canary,
+        hold: waits(options, mode),
+        time_limit: Some(wanted.execution.limits.time.as_secs_f64()),
     };
     let run = created(client.create_run(&body, stop));
     // The run has all that it needs of it. If it stays, the server removes it in a day.
     if let Some(upload) = upload {
         drop(client.remove_upload(upload));
     }
-    conduct(client, &run?, mode, terms, stop, observer)
+    conduct(client, &run?, mode, options, stop, observer)
 }
 
 /// Asks about a run that was created, where that is needed, and follows it unless it is left to workers.
@@ -338,11 +342,11 @@ fn conduct(
     client: &Client,
     run: &Run,
     mode: Mode,
-    terms: Terms,
+    options: RunOptions,
     stop: &Stop,
     observer: &mut dyn RunObserver,
 ) -> anyhow::Result<Run> {
-    if asks(terms, mode) {
+    if asks(options, mode) {
         if !observer.confirm(run) {
             return Ok(client.cancel_run(run.run)?);
         }
@@ -352,7 +356,7 @@ fn conduct(
             return Err(error.into());
         }
     }
-    if terms.hold || terms.queue {
+    if options.hold || options.queue {
         return Ok(client.run(run.run)?);
     }
     see_to_its_end(client, run.run, stop, observer)

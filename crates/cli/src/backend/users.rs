@@ -38,7 +38,7 @@ impl Backend {
     /// Reads a selection of users. A server finds what is wrong with its filter when it is used.
     pub(crate) fn select(&self, selection: &UserSelection) -> anyhow::Result<Selected> {
         match self {
-            Self::Local(app) => Ok(Selected::Local(Box::new(app.select_users(selection)?))),
+            Self::Local(app) => Ok(Selected::Local(Box::new(app.users().select(selection)?))),
             Self::Remote(_) => Ok(Selected::Remote(query(selection))),
         }
     }
@@ -46,7 +46,7 @@ impl Backend {
     /// The number of users that a filter selects.
     pub(crate) fn count_users(&self, filter: &str) -> anyhow::Result<u64> {
         match self {
-            Self::Local(app) => Ok(app.count_users(Some(&app.filter(filter)?.tree))?),
+            Self::Local(app) => Ok(app.users().count(Some(&app.filters().parse(filter)?.tree))?),
             Self::Remote(client) => Ok(client.count_users(filter)?.users),
         }
     }
@@ -83,7 +83,7 @@ impl Backend {
     /// The user of this name.
     pub(crate) fn user(&self, username: &str) -> anyhow::Result<User> {
         match self {
-            Self::Local(app) => Ok(app.user(username)?.into()),
+            Self::Local(app) => Ok(app.users().find(username)?.into()),
             Self::Remote(client) => Ok(client.user(username)?.user),
         }
     }
@@ -92,7 +92,7 @@ impl Backend {
     pub(crate) fn see_user(&self, username: &str) -> anyhow::Result<(User, SeenUser)> {
         match self {
             Self::Local(app) => {
-                let user = app.user(username)?;
+                let user = app.users().find(username)?;
                 Ok((user.clone().into(), SeenUser::Local(Box::new(user))))
             }
             Self::Remote(client) => {
@@ -105,7 +105,7 @@ impl Backend {
     /// Everything that was changed of a user, newest first.
     pub(crate) fn history(&self, id: UserId) -> anyhow::Result<Items<'_, Event>> {
         match self {
-            Self::Local(app) => Ok(local(app.history(id)?)),
+            Self::Local(app) => Ok(local(app.users().list_history(id)?)),
             Self::Remote(client) => Ok(remote(client.history(id)?)),
         }
     }
@@ -114,7 +114,7 @@ impl Backend {
     pub(crate) fn set_user(&self, username: &str, assignments: &[String]) -> anyhow::Result<Vec<Change>> {
         match self {
             Self::Local(app) => {
-                Ok(app.set_user(username, assignments)?.into_iter().map(Change::from).collect())
+                Ok(app.users().assign_fields(username, assignments)?.into_iter().map(Change::from).collect())
             }
             Self::Remote(client) => self.set_user_by(client, username, assignments),
         }
@@ -159,7 +159,7 @@ impl Backend {
         password: Option<&UserPassword>,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => Ok(app.set_user_password(username, password)?),
+            Self::Local(app) => Ok(app.users().set_password(username, password)?),
             Self::Remote(client) => {
                 let text = password.map(UserPassword::text);
                 let text = text.as_ref().map_or("", |text| text.reveal());
@@ -171,7 +171,7 @@ impl Backend {
     /// The answer of FreeRADIUS to a user.
     pub(crate) fn radius_reply(&self, username: &str) -> anyhow::Result<Reply> {
         match self {
-            Self::Local(app) => Ok(app.radius_reply(&app.user(username)?)?.into()),
+            Self::Local(app) => Ok(app.radius().compute_reply(&app.users().find(username)?)?.into()),
             Self::Remote(client) => Ok(client.radius_reply(username)?),
         }
     }
@@ -180,7 +180,7 @@ impl Backend {
     pub(crate) fn planned_reply(&self, preview: RunId, username: &str) -> anyhow::Result<PlannedReply> {
         match self {
             Self::Local(app) => {
-                let (before, after) = app.planned_reply_to(preview, username)?;
+                let (before, after) = app.radius().compute_planned_replies_for(preview, username)?;
                 Ok(PlannedReply { before: before.into(), after: after.into() })
             }
             Self::Remote(client) => Ok(client.planned_reply(preview, username)?),
@@ -190,7 +190,7 @@ impl Backend {
     /// Removes a user, if it is still as it was read.
     pub(crate) fn remove_user(&self, seen: &SeenUser) -> anyhow::Result<()> {
         match (self, seen) {
-            (Self::Local(app), SeenUser::Local(user)) => Ok(app.remove_user(user)?),
+            (Self::Local(app), SeenUser::Local(user)) => Ok(app.users().remove_unchanged(user)?),
             (Self::Remote(client), SeenUser::Remote(user)) => Ok(client.remove_user(user)?),
             _ => anyhow::bail!("the user was read elsewhere"),
         }

@@ -34,7 +34,8 @@ impl Check {
             role = role.or(setting(&text, "login"));
             password = setting(&text, "password").map(Secret::new);
         }
-        let findings = app.radius_check(role.as_deref().unwrap_or(DEFAULT_ROLE), password.as_ref())?;
+        let findings =
+            app.radius().check_setup(role.as_deref().unwrap_or(DEFAULT_ROLE), password.as_ref())?;
         let mut out = stdout();
         for finding in &findings {
             let mark = match finding.good {

@@ -29,7 +29,7 @@ pub(crate) struct Config {
 
 impl Config {
     pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
-        let files = app.radius_config(&self.role)?;
+        let files = app.radius().create_config(&self.role)?;
         let there = files.iter().map(|file| self.dir.join(file.path)).find(|path| path.exists());
         if let Some(path) = there.filter(|_| !self.force) {
             let why = format!("{} is there already; --force writes over it", path.display());

@@ -48,10 +48,10 @@ impl Dictionary {
     pub(super) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
         match self {
             Self::Load { dir } => {
-                let count = app.load_dictionary(&dir)?;
+                let count = app.radius().load_dictionary(&dir)?;
                 tell(format_args!("{} loaded", counted(count as u64, "attribute")));
             }
-            Self::Forget => app.forget_dictionary()?,
+            Self::Forget => app.radius().forget_dictionary()?,
             Self::List { part, format } => list(app, part.as_deref().unwrap_or_default(), format)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -59,7 +59,7 @@ impl Dictionary {
 }
 
 fn list(app: &App, part: &str, format: Format) -> anyhow::Result<()> {
-    let dictionary = app.dictionary()?;
+    let dictionary = app.radius().dictionary()?;
     let part = part.to_ascii_lowercase();
     let mut listing = Listing::new(format, &["name", "type", "choices"])?;
     for (name, entry) in dictionary.entries().filter(|(name, _)| name.to_ascii_lowercase().contains(&part)) {

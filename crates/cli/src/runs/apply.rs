@@ -4,7 +4,7 @@ use clap::Args;
 use rollcall_app::runs::ApplyRequest;
 
 use super::{Context, RunName};
-use crate::terminal::{Answer, Terminal, TermsArgs, finish};
+use crate::terminal::{Answer, RunOptionsArgs, Terminal, finish};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall runs apply 7\n\n\
@@ -19,15 +19,15 @@ pub(crate) struct Apply {
     #[command(flatten)]
     answer: Answer,
     #[command(flatten)]
-    terms: TermsArgs,
+    options: RunOptionsArgs,
 }
 
 impl Apply {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let backend = context.backend()?;
         let number = self.run.find_to_act(&backend)?;
-        self.terms.check(&self.answer, "applying a preview")?;
-        let request = ApplyRequest { plan: self.plan, terms: self.terms.terms(&self.answer) };
+        self.options.check(&self.answer, "applying a preview")?;
+        let request = ApplyRequest { plan: self.plan, options: self.options.options(&self.answer) };
         let asks = !self.answer.yes;
         let mut terminal = if asks { Terminal::about_plan(&backend, number)? } else { Terminal::new() };
         let run = backend.apply_preview(number, &request, &terminal.stop(), &mut terminal)?;

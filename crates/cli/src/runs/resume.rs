@@ -5,7 +5,7 @@ use rollcall_app::runs::ResumeRequest;
 use rollcall_domain::Mode;
 
 use super::{Context, RunName};
-use crate::EngineArgs;
+use crate::ExecutionArgs;
 use crate::terminal::{Answer, BrakeArgs, Terminal, finish};
 
 #[derive(Debug, Args)]
@@ -24,22 +24,22 @@ pub(crate) struct Resume {
     #[command(flatten)]
     brakes: BrakeArgs,
     #[command(flatten)]
-    engine: EngineArgs,
+    execution: ExecutionArgs,
 }
 
 impl Resume {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let backend = context.backend()?;
         let number = self.run.find_to_act(&backend)?;
-        self.engine.check(&backend)?;
+        self.execution.check(&backend)?;
         let run = backend.run(number)?;
         let confirmed = run.standing.as_ref().is_some_and(|standing| standing.confirmed);
         if run.mode == Mode::Apply && !confirmed {
             self.answer.check(&format!("nobody has said yes to run {} yet: going on with it", run.run))?;
         }
         let request = ResumeRequest {
-            time_limit: self.engine.time_limit,
-            engine: self.engine.engine(),
+            time_limit: self.execution.time_limit,
+            execution: self.execution.execution(),
             brakes: self.brakes.brakes(),
             confirmed: self.answer.yes,
             queue: self.queue,

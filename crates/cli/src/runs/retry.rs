@@ -5,8 +5,8 @@ use rollcall_app::runs::{Again, RetryRequest};
 use rollcall_domain::Mode;
 
 use super::{Context, RunName};
-use crate::EngineArgs;
-use crate::terminal::{Answer, Terminal, TermsArgs, finish};
+use crate::ExecutionArgs;
+use crate::terminal::{Answer, RunOptionsArgs, Terminal, finish};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -30,18 +30,18 @@ pub(crate) struct Retry {
     #[command(flatten)]
     answer: Answer,
     #[command(flatten)]
-    terms: TermsArgs,
+    options: RunOptionsArgs,
     #[command(flatten)]
-    engine: EngineArgs,
+    execution: ExecutionArgs,
 }
 
 impl Retry {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let backend = context.backend()?;
         let number = self.run.find_to_act(&backend)?;
-        self.engine.check(&backend)?;
+        self.execution.check(&backend)?;
         if !self.preview && backend.run(number)?.mode == Mode::Apply {
-            self.terms.check(&self.answer, "a retry that writes")?;
+            self.options.check(&self.answer, "a retry that writes")?;
         }
         let request = RetryRequest {
             again: match (self.not_run, self.conflicts) {
@@ -50,9 +50,9 @@ impl Retry {
                 _ => Again::Failed,
             },
             preview: self.preview,
-            time_limit: self.engine.time_limit,
-            engine: self.engine.engine(),
-            terms: self.terms.terms(&self.answer),
+            time_limit: self.execution.time_limit,
+            execution: self.execution.execution(),
+            options: self.options.options(&self.answer),
         };
         let mut terminal = Terminal::new();
         let run = backend.retry(number, &request, &terminal.stop(), &mut terminal)?;

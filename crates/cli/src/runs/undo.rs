@@ -6,7 +6,7 @@ use rollcall_domain::Mode;
 
 use super::{Context, RunName};
 use crate::style::tell;
-use crate::terminal::{Answer, Terminal, TermsArgs, finish};
+use crate::terminal::{Answer, RunOptionsArgs, Terminal, finish};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -28,7 +28,7 @@ pub(crate) struct Undo {
     #[command(flatten)]
     answer: Answer,
     #[command(flatten)]
-    terms: TermsArgs,
+    options: RunOptionsArgs,
 }
 
 impl Undo {
@@ -36,7 +36,7 @@ impl Undo {
         let backend = context.backend()?;
         let number = self.run.find_to_act(&backend)?;
         if self.apply {
-            self.terms.check(&self.answer, "--apply")?;
+            self.options.check(&self.answer, "--apply")?;
         }
         let undone = backend.run(number)?;
         if let Some(by) = undone.standing.as_ref().and_then(|standing| standing.undone_by)
@@ -49,7 +49,7 @@ impl Undo {
         let request = UndoRequest {
             mode: if self.apply { Mode::Apply } else { Mode::Preview },
             user: self.user,
-            terms: self.terms.terms(&self.answer),
+            options: self.options.options(&self.answer),
         };
         let mut terminal = Terminal::new();
         let run = backend.undo(number, &request, &terminal.stop(), &mut terminal)?;

@@ -107,7 +107,7 @@ impl Import {
             literal: None,
             writer: None,
         };
-        let done = app.import_users(table, &wire::import_request(options, &shown), &mut watch);
+        let done = app.imports().apply(table, &wire::import_request(options, &shown), &mut watch);
         watch.meter.clear();
         let flushed = watch.writer.as_mut().map_or(Ok(()), BadRowsFile::flush);
         let groups = || watch.groups.groups().to_vec();

@@ -51,7 +51,7 @@ pub(super) struct Taken {
 }
 
 fn one_of(app: &App, name: &str) -> Result<Administrator, AppError> {
-    Ok(Administrator::of(&app.administrator(name)?, &organizations(app)?))
+    Ok(Administrator::of(&app.administrators().find(name)?, &organizations(app)?))
 }
 
 /// The administrators who can be seen, by number.
@@ -64,7 +64,7 @@ pub(super) async fn list(
     let wanted = part.read()?;
     let page = blocking(move || {
         let names = organizations(&app)?;
-        let found = app.administrators_after(wanted.after, wanted.look_for())?;
+        let found = app.administrators().list_after(wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |each| each.id, |each| Administrator::of(&each, &names)))
     });
     Ok(Json(page.await?))
@@ -86,9 +86,9 @@ pub(super) async fn add(
         let known = organizations(&app)?;
         let grants =
             grants.iter().map(|grant| contract::read(grant, &known)).collect::<Result<Vec<_>, _>>()?;
-        app.add_administrator(&name, &grants)?;
+        app.administrators().add(&name, &grants)?;
         if let Some(password) = password {
-            let (credentials, who) = app.credentials_of(&name)?;
+            let (credentials, who) = app.administrators().open_credentials(&name)?;
             credentials.set_password(&who, &password, None)?;
         }
         one_of(&app, &name)
@@ -110,7 +110,7 @@ pub(super) async fn one(
 #[utoipa::path(delete, path = "/administrators/{name}", tag = "administrators", params(("name" = String, Path)),
     responses((status = 204)))]
 pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_administrator(&name)).await?;
+    blocking(move || app.administrators().remove(&name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn grant(
     Body(grant): Body<Grant>,
 ) -> Result<Json<Administrator>, Problem> {
     let granted = blocking(move || {
-        app.grant(&name, &read(&grant, &organizations(&app)?)?)?;
+        app.administrators().grant_role(&name, &read(&grant, &organizations(&app)?)?)?;
         one_of(&app, &name)
     });
     Ok(Json(granted.await?))
@@ -142,7 +142,9 @@ pub(super) async fn revoke(
     Query(taken): Query<Taken>,
 ) -> Result<Json<Removed>, Problem> {
     let grant = Grant { role: taken.role, organization: taken.organization };
-    let removed = blocking(move || app.revoke(&name, &read(&grant, &organizations(&app)?)?)).await?;
+    let removed =
+        blocking(move || app.administrators().revoke_role(&name, &read(&grant, &organizations(&app)?)?))
+            .await?;
     Ok(Json(Removed { removed }))
 }
 

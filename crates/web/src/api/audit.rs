@@ -67,8 +67,8 @@ pub(super) async fn list(
         (wanted.oldest_first, page::Wanted::new(wanted.cursor.as_deref(), wanted.limit)?);
     let page = blocking(move || {
         let found = match oldest_first {
-            true => app.audit_after(&query, wanted.after, wanted.look_for())?,
-            false => app.audit_before(&query, wanted.after, wanted.look_for())?,
+            true => app.audit().list_after(&query, wanted.after, wanted.look_for())?,
+            false => app.audit().list_before(&query, wanted.after, wanted.look_for())?,
         };
         Ok(wanted.page(found, |entry| entry.number, Entry::from))
     });
@@ -78,7 +78,7 @@ pub(super) async fn list(
 /// The head of the log, to be kept elsewhere.
 #[utoipa::path(get, path = "/audit/head", tag = "audit", responses((status = 200, body = HeadNow)))]
 pub(super) async fn head(Caller(app): Caller) -> Result<Json<HeadNow>, Problem> {
-    let head = blocking(move || app.audit_head()).await?;
+    let head = blocking(move || app.audit().head()).await?;
     Ok(Json(HeadNow { head: head.to_string() }))
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn head(Caller(app): Caller) -> Result<Json<HeadNow>, Problem> 
     responses((status = 200, content_type = "application/jsonl", body = String)))]
 pub(super) async fn export(Caller(app): Caller, State(streams): State<Streams>) -> Result<Response, Problem> {
     let write = move |out: &mut Pieces| {
-        let (head, entries) = app.export_audit("the API")?;
+        let (head, entries) = app.audit().export("the API")?;
         for entry in entries {
             write_json(out, &entry?)?;
         }
@@ -105,7 +105,7 @@ pub(super) async fn check(Caller(app): Caller, Body(kept): Body<Kept>) -> Result
         kept.map_err(|why| Problem::invalid(why.to_string()).at(Fault::at("/head", why.to_string())))?;
     let verdict = blocking(move || {
         let mut rows = 0;
-        let found = app.verify_audit(kept.as_ref(), |read| rows = read)?;
+        let found = app.audit().verify(kept.as_ref(), |read| rows = read)?;
         Ok(Verdict::of(rows, &found))
     });
     Ok(Json(verdict.await?))

@@ -41,7 +41,7 @@ async fn with<T: Send + 'static>(
     work: impl FnOnce(&Credentials, &Administrator) -> Result<T, AppError> + Send + 'static,
 ) -> Result<T, Problem> {
     blocking(move || {
-        let (credentials, who) = app.credentials_of(&name)?;
+        let (credentials, who) = app.administrators().open_credentials(&name)?;
         work(&credentials, &who)
     })
     .await

@@ -56,7 +56,7 @@ struct Watched {
 
 async fn look(app: &App, run: RunId) -> Result<domain::Run, Problem> {
     let app = app.clone();
-    blocking(move || app.find_run(run)).await
+    blocking(move || app.runs().find(run)).await
 }
 
 /// What tells one place of a run from another.

@@ -55,7 +55,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Filter>>, Problem> {
     let wanted = part.read::<String>()?;
     let page = blocking(move || {
-        let found = app.saved_filters_after(wanted.after.as_deref(), wanted.look_for())?;
+        let found = app.filters().list_after(wanted.after.as_deref(), wanted.look_for())?;
         Ok(wanted.page(found, SavedFilter::full_name, Filter::from))
     });
     Ok(Json(page.await?))
@@ -65,7 +65,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
     responses((status = 200, body = Filter, headers(("ETag" = String, description = "of this state")))))]
 pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
-    let found = blocking(move || app.saved_filter(&name)).await.map_err(missing)?;
+    let found = blocking(move || app.filters().find(&name)).await.map_err(missing)?;
     Ok(answer(StatusCode::OK, found))
 }
 
@@ -80,7 +80,8 @@ pub(super) async fn save(
     seen: Seen,
     Body(condition): Body<Condition>,
 ) -> Result<Response, Problem> {
-    let (new, old) = blocking(move || app.replace_filter(&name, &condition.filter, seen.expected())).await?;
+    let (new, old) =
+        blocking(move || app.filters().save_if_match(&name, &condition.filter, seen.expected())).await?;
     Ok(answer(if old.is_some() { StatusCode::OK } else { StatusCode::CREATED }, new))
 }
 
@@ -93,7 +94,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     seen: Seen,
 ) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_filter_as(&name, seen.expected())).await.map_err(missing)?;
+    blocking(move || app.filters().remove_if_match(&name, seen.expected())).await.map_err(missing)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -114,11 +115,11 @@ pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Resu
         return Err(Problem::invalid(&why).at(Fault::at("/at_most", why)));
     }
     let count = blocking(move || {
-        let filter = asked.filter.as_deref().map(|text| app.filter(text)).transpose()?;
+        let filter = asked.filter.as_deref().map(|text| app.filters().parse(text)).transpose()?;
         let tree = filter.as_ref().map(|filter| &filter.tree);
         let Counted { users, more } = match asked.at_most {
-            Some(most) => app.count_users_to(tree, most)?,
-            None => Counted { users: app.count_users(tree)?, more: false },
+            Some(most) => app.users().count_up_to(tree, most)?,
+            None => Counted { users: app.users().count(tree)?, more: false },
         };
         Ok(Count { filter: filter.map(|filter| filter.text), users, more })
     });
@@ -133,7 +134,7 @@ pub(super) async fn tree(
     Caller(app): Caller,
     Body(condition): Body<Condition>,
 ) -> Result<Json<FilterTree>, Problem> {
-    let read = move || Ok(wire::filter_tree(app.check_filter(&condition.filter)?, app.zone()));
+    let read = move || Ok(wire::filter_tree(app.filters().check(&condition.filter)?, app.zone()));
     Ok(Json(blocking(read).await?))
 }
 

@@ -94,7 +94,7 @@ pub(super) async fn import_upload(
 ) -> Result<(StatusCode, Json<Imported>), Problem> {
     let options = form.options();
     let work = move || {
-        let name = app.find_upload(id)?.name;
+        let name = app.uploads().find(id)?.name;
         import_table(&app, table_of_upload(&app, id, &options)?, &name, &options)
     };
     Ok((StatusCode::CREATED, Json(aside(work).await?)))
@@ -102,7 +102,7 @@ pub(super) async fn import_upload(
 
 fn import_table(app: &App, table: Table, file: &str, options: &ImportOptions) -> Result<Imported, Problem> {
     let mut groups = Grouped::default();
-    let done = app.import_users(table, &wire::import_request(&options, file), &mut groups);
+    let done = app.imports().apply(table, &wire::import_request(&options, file), &mut groups);
     done.map(Imported::from).map_err(|error| {
         let problem = Problem::from(error);
         let faults: Vec<_> = groups.0.groups().iter().map(Fault::from).collect();
@@ -123,11 +123,11 @@ pub(super) async fn bad_rows(
     let options = form.options();
     let table_options = wire::table_options(&options.format)?;
     let write = move |out: &mut Pieces| {
-        let name = app.find_upload(id)?.name;
-        let table = Table::from_file(app.open_upload(id)?, &table_options)
+        let name = app.uploads().find(id)?.name;
+        let table = Table::from_file(app.uploads().open(id)?, &table_options)
             .map_err(|error| AppError::Table { file: name.clone(), error })?;
         let mut faulty = Faulty { out: Some(out), file: None };
-        match app.check_import(table, &wire::import_request(&options, &name), &mut faulty) {
+        match app.imports().check(table, &wire::import_request(&options, &name), &mut faulty) {
             Ok(_) | Err(AppError::BadRows { .. }) => {}
             Err(error) => return Err(error.into()),
         }

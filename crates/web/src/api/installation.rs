@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use rollcall_app::radius::Past;
+use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
 use rollcall_app::{Age, App, AppError};
 use rollcall_domain::{Above, Refusal, Zone};
@@ -40,7 +40,7 @@ enum Name {
     FourEyesAbove,
     StrictAttributes,
     TimeZone,
-    Kept(Past),
+    Kept(RadiusRecords),
 }
 
 impl Name {
@@ -49,8 +49,8 @@ impl Name {
         Self::FourEyesAbove,
         Self::StrictAttributes,
         Self::TimeZone,
-        Self::Kept(Past::Logins),
-        Self::Kept(Past::Sessions),
+        Self::Kept(RadiusRecords::Logins),
+        Self::Kept(RadiusRecords::Sessions),
     ];
 
     fn text(self) -> &'static str {
@@ -70,22 +70,28 @@ impl Name {
 
     fn get(self, app: &App) -> Result<Setting, AppError> {
         let value = match self {
-            Self::PruneAfter => app.prune_after()?.map(|age| age.to_string()),
-            Self::FourEyesAbove => app.four_eyes_above()?.map(|above| above.to_string()),
-            Self::StrictAttributes => app.is_strict()?.then(|| "yes".to_owned()),
-            Self::TimeZone => app.time_zone()?.map(|zone| zone.name().to_owned()),
-            Self::Kept(past) => app.kept_past(past)?.map(|age| age.to_string()),
+            Self::PruneAfter => app.settings().prune_after()?.map(|age| age.to_string()),
+            Self::FourEyesAbove => app.settings().four_eyes_above()?.map(|above| above.to_string()),
+            Self::StrictAttributes => app.settings().strict_attributes()?.then(|| "yes".to_owned()),
+            Self::TimeZone => app.settings().time_zone()?.map(|zone| zone.name().to_owned()),
+            Self::Kept(past) => app.settings().radius_retention(past)?.map(|age| age.to_string()),
         };
         Ok(Setting { name: self.text().to_owned(), value })
     }
 
     fn set(self, app: &App, value: Option<&str>) -> Result<Setting, AppError> {
         match self {
-            Self::PruneAfter => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
-            Self::Kept(past) => app.set_kept_past(past, value.map(str::parse::<Age>).transpose()?)?,
-            Self::FourEyesAbove => app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?,
-            Self::TimeZone => app.set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?,
-            Self::StrictAttributes => app.set_strict(match value {
+            Self::PruneAfter => app.settings().set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
+            Self::Kept(past) => {
+                app.settings().set_radius_retention(past, value.map(str::parse::<Age>).transpose()?)?
+            }
+            Self::FourEyesAbove => {
+                app.settings().set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?
+            }
+            Self::TimeZone => {
+                app.settings().set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?
+            }
+            Self::StrictAttributes => app.settings().set_strict_attributes(match value {
                 Some("yes") => true,
                 Some("no") | None => false,
                 Some(other) => {
@@ -127,7 +133,7 @@ pub(super) async fn unset(Caller(app): Caller, Path(name): Path<String>) -> Resu
 /// The processes that execute runs.
 #[utoipa::path(get, path = "/workers", tag = "installation", responses((status = 200, body = Page<Worker>)))]
 pub(super) async fn workers(Caller(app): Caller) -> Result<Json<Page<Worker>>, Problem> {
-    let workers = blocking(move || app.workers()).await?;
+    let workers = blocking(move || app.workers().list()).await?;
     Ok(Json(Page { items: workers.into_iter().map(Worker::from).collect(), next: None }))
 }
 
@@ -142,13 +148,19 @@ pub(super) async fn prune(Caller(app): Caller, Body(older): Body<Older>) -> Resu
     let pruned = blocking(move || {
         let unset = || Refusal::new("say how old: older_than, or the setting prune_after");
         let age = match age {
-            None => app.prune_after()?,
+            None => app.settings().prune_after()?,
             age => age,
         };
-        if age.is_none() && app.kept_past(Past::Logins)?.or(app.kept_past(Past::Sessions)?).is_none() {
+        if age.is_none()
+            && app
+                .settings()
+                .radius_retention(RadiusRecords::Logins)?
+                .or(app.settings().radius_retention(RadiusRecords::Sessions)?)
+                .is_none()
+        {
             return Err(unset().into());
         }
-        app.prune(age, &Stop::default(), |_| {})
+        app.maintenance().prune(age, &Stop::default(), |_| {})
     });
     Ok(Json(pruned.await?.into()))
 }

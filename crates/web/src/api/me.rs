@@ -59,10 +59,10 @@ pub(super) async fn begin(
     let signed_in = sign_in(server, origin, cookie::shown(&headers, https), proof).await?;
     let administrator = signed_in.administrator;
     let (names, zone) = {
-        let app = app.acting(rollcall_app::Actor::administrator(&administrator));
+        let app = app.with_actor(rollcall_app::Actor::administrator(&administrator));
         let told = move || {
             let names = organizations(&app).unwrap_or_default();
-            Ok((names, app.in_installation_zone()?.zone().clone()))
+            Ok((names, app.with_installation_zone()?.zone().clone()))
         };
         blocking(told).await?
     };

@@ -28,7 +28,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Organization>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
-        let found = app.organizations_after(wanted.after, wanted.look_for())?;
+        let found = app.organizations().list_after(wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |each| each.id, Organization::from))
     });
     Ok(Json(page.await?))
@@ -42,7 +42,7 @@ pub(super) async fn add(
     Body(new): Body<OrganizationName>,
 ) -> Result<(StatusCode, Json<Organization>), Problem> {
     let OrganizationName { name } = new;
-    let added = blocking(move || Ok(Organization { id: app.add_organization(&name)?, name })).await?;
+    let added = blocking(move || Ok(Organization { id: app.organizations().add(&name)?, name })).await?;
     Ok((StatusCode::CREATED, Json(added)))
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn rename(
     Path(name): Path<String>,
     Body(new): Body<OrganizationName>,
 ) -> Result<StatusCode, Problem> {
-    blocking(move || app.rename_organization(&name, &new.name)).await?;
+    blocking(move || app.organizations().rename(&name, &new.name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -62,6 +62,6 @@ pub(super) async fn rename(
 #[utoipa::path(delete, path = "/organizations/{name}", tag = "organizations", params(("name" = String, Path)),
     responses((status = 204)))]
 pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_organization(&name)).await?;
+    blocking(move || app.organizations().remove(&name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -69,8 +69,8 @@ pub(super) async fn list(
     let kind = outcome(wanted.outcome.as_deref())?;
     let wanted = page::Wanted::new(wanted.cursor.as_deref(), wanted.limit)?;
     let page = blocking(move || {
-        let run = app.find_run(run)?;
-        let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
+        let run = app.runs().find(run)?;
+        let found = app.runs().list_outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |outcome| outcome.target, |outcome| api::Outcome::new(outcome, &run)))
     });
     Ok(Json(page.await?))
@@ -80,7 +80,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/runs/{run}/troubles", tag = "outcomes", params(("run" = i64, Path)),
     responses((status = 200, body = Troubles)))]
 pub(super) async fn troubles(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Troubles>, Problem> {
-    Ok(Json(blocking(move || app.troubles(&app.find_run(run)?)).await?.into()))
+    Ok(Json(blocking(move || app.runs().group_problems(&app.runs().find(run)?)).await?.into()))
 }
 
 /// Which results are wanted.
@@ -101,7 +101,7 @@ pub(super) async fn result_columns(
     Query(of): Query<Of>,
 ) -> Result<Json<ResultColumns>, Problem> {
     let kind = outcome(of.outcome.as_deref())?;
-    let columns = blocking(move || app.result_columns(&app.find_run(run)?, kind)).await?;
+    let columns = blocking(move || app.runs().list_result_columns(&app.runs().find(run)?, kind)).await?;
     Ok(Json(columns.into()))
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn changes(
         groups @ 1..=2_000 => usize::from(groups),
         _ => return Err(Problem::invalid("groups: say how many, 1 to 2000")),
     };
-    let found = blocking(move || app.histogram(&app.find_run(run)?, groups)).await?;
+    let found = blocking(move || app.runs().group_changes(&app.runs().find(run)?, groups)).await?;
     Ok(Json(Page { items: found.into_iter().map(Group::from).collect(), next: None }))
 }
 
@@ -132,7 +132,7 @@ pub(super) async fn json_lines(
 ) -> Result<Response, Problem> {
     let kind = outcome(taken.outcome.as_deref())?;
     let write = move |out: &mut Pieces| {
-        wire::export_outcomes(&app, &app.find_run(run)?, kind, OutcomeFormat::Json, out)
+        wire::export_outcomes(&app, &app.runs().find(run)?, kind, OutcomeFormat::Json, out)
     };
     streams.answer("application/jsonl", Some(&format!("run-{run}.jsonl")), write).await
 }
@@ -148,7 +148,8 @@ pub(super) async fn csv(
 ) -> Result<Response, Problem> {
     let kind = outcome(taken.outcome.as_deref())?;
     let format = OutcomeFormat::Csv { raw: taken.raw };
-    let write = move |out: &mut Pieces| wire::export_outcomes(&app, &app.find_run(run)?, kind, format, out);
+    let write =
+        move |out: &mut Pieces| wire::export_outcomes(&app, &app.runs().find(run)?, kind, format, out);
     streams.answer("text/csv; charset=utf-8", Some(&format!("run-{run}.csv")), write).await
 }
 
@@ -165,7 +166,7 @@ pub(super) async fn workbook(
     const KIND: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
     let kind = outcome(taken.outcome.as_deref())?;
     let write = move |out: &mut Pieces| {
-        wire::export_outcomes(&app, &app.find_run(run)?, kind, OutcomeFormat::Xlsx, out)
+        wire::export_outcomes(&app, &app.runs().find(run)?, kind, OutcomeFormat::Xlsx, out)
     };
     streams.answer(KIND, Some(&format!("run-{run}.xlsx")), write).await
 }

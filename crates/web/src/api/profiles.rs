@@ -52,7 +52,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Profile>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
-        let found = app.profiles_after(wanted.after, wanted.look_for())?;
+        let found = app.profiles().list_after(wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |each| each.id, Profile::from))
     });
     Ok(Json(page.await?))
@@ -68,15 +68,15 @@ pub(super) async fn add(
     let (reply, check) =
         (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
     let added = blocking(move || {
-        app.add_profile(&new.short_name, new.organization.as_deref(), &reply, &check)?;
-        written(&app, app.profile(&new.short_name)?)
+        app.profiles().add(&new.short_name, new.organization.as_deref(), &reply, &check)?;
+        written(&app, app.profiles().find(&new.short_name)?)
     });
     Ok((StatusCode::CREATED, Json(added.await?)))
 }
 
 /// A profile as it was written.
 fn written(app: &App, profile: domain::Profile) -> Result<Written<Profile>, AppError> {
-    let warnings = app.warnings_of(profile.reply.iter().chain(&profile.check))?;
+    let warnings = app.radius().list_warnings(profile.reply.iter().chain(&profile.check))?;
     Ok(Written { now: profile.into(), warnings })
 }
 
@@ -84,7 +84,7 @@ fn written(app: &App, profile: domain::Profile) -> Result<Written<Profile>, AppE
 #[utoipa::path(get, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path)),
     responses((status = 200, body = Profile)))]
 pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
-    let profile = blocking(move || app.profile(&name)).await?;
+    let profile = blocking(move || app.profiles().find(&name)).await?;
     let state = revision(&profile);
     Ok(tagged(Json(Profile::from(profile)).into_response(), &state))
 }
@@ -102,7 +102,7 @@ pub(super) async fn edit(
     let (reply, check) =
         (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
     let edited = blocking(move || {
-        let profile = app.edit_profile(&name, &reply, &check, seen.expected())?;
+        let profile = app.profiles().edit(&name, &reply, &check, seen.expected())?;
         let state = revision(&profile);
         Ok((written(&app, profile)?, state))
     });
@@ -119,6 +119,6 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     seen: Seen,
 ) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_profile_as(&name, seen.expected())).await?;
+    blocking(move || app.profiles().remove_if_match(&name, seen.expected())).await?;
     Ok(StatusCode::NO_CONTENT)
 }

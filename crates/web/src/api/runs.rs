@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::runs::{
-    Again, ApplyRequest, Choice, Request, ResumeRequest, RetryRequest, Script, Stop, Terms, UndoRequest,
+    Again, ApplyRequest, Choice, ResumeRequest, RetryRequest, RunOptions, RunRequest, Script, Stop,
+    UndoRequest,
 };
 use rollcall_app::{UserSelection, wire};
 use rollcall_domain::{self as domain, Mode, RequestKey, RunId, RunQuery, RunState};
@@ -22,7 +23,7 @@ use crate::extract::{Body, Path, Query};
 use crate::problem::{Fault, Problem};
 use crate::shared::files::choose;
 use crate::shared::listing as page;
-use crate::shared::runs::{Nobody, engine, saved, seconds};
+use crate::shared::runs::{Nobody, execution, saved, seconds};
 use crate::{Server, aside, blocking};
 use rollcall_api::{
     Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, RowsOf, Run, Targets,
@@ -62,7 +63,7 @@ pub(super) async fn list(
     let query = RunQuery { state, script, mode, administrator };
     let wanted = page::Wanted::new(cursor.as_deref(), limit)?;
     let page = blocking(move || {
-        let found = app.runs_after(&query, wanted.after, wanted.look_for())?;
+        let found = app.runs().list_after(&query, wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |run| run.id, Run::from))
     });
     Ok(Json(page.await?))
@@ -73,7 +74,7 @@ pub(super) async fn list(
     responses((status = 200, body = Run)))]
 pub(super) async fn one(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
     let shown = blocking(move || {
-        let run = app.find_run(run)?;
+        let run = app.runs().find(run)?;
         wire::describe_run(&app, &run)
     });
     Ok(Json(shown.await?))
@@ -91,8 +92,8 @@ pub(super) async fn start(
     let key = once.key(&new)?;
     let listed = choice(new.targets)?;
     let params = params(new.params)?;
-    let terms = Terms { strict: new.strict, ..terms(new.brakes, new.canary, new.hold, key)? };
-    let engine = engine(&server, new.time_limit)?;
+    let options = RunOptions { strict: new.strict, ..options(new.brakes, new.canary, new.hold, key)? };
+    let execution = execution(&server, new.time_limit)?;
     let (name, source, mode, report) = (new.script, new.source, new.mode, new.report);
     let run = aside(move || {
         let script = match source {
@@ -103,8 +104,8 @@ pub(super) async fn start(
             Listed::Known(choice) => choice,
             Listed::Rows(rows) => Choice::Rows(Box::new(choose(&app, &rows, &script)?)),
         };
-        let request = Request { script, mode, report, choice, params, engine, terms };
-        Ok(app.run(&request, &Stop::default(), &mut Nobody)?)
+        let request = RunRequest { script, mode, report, choice, params, execution, options };
+        Ok(app.runs().create(&request, &Stop::default(), &mut Nobody)?)
     });
     made(async {
         run.await.map_err(|problem| {
@@ -129,8 +130,8 @@ pub(super) async fn apply(
 ) -> Result<Response, Problem> {
     let key = once.key(&wanted)?;
     let request =
-        ApplyRequest { plan: wanted.plan, terms: terms(wanted.brakes, wanted.canary, wanted.hold, key)? };
-    made(blocking(move || app.apply_preview(run, &request, &Stop::default(), &mut Nobody))).await
+        ApplyRequest { plan: wanted.plan, options: options(wanted.brakes, wanted.canary, wanted.hold, key)? };
+    made(blocking(move || app.runs().apply(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
 /// Takes back what a run has changed, wherever that is still as the run left it. It is a run of its own.
@@ -144,9 +145,9 @@ pub(super) async fn undo(
     Body(wanted): Body<Undoing>,
 ) -> Result<Response, Problem> {
     let key = once.key(&wanted)?;
-    let terms = terms(wanted.brakes, wanted.canary, wanted.hold, key)?;
-    let request = UndoRequest { mode: wanted.mode, user: wanted.user, terms };
-    made(blocking(move || app.undo(run, &request, &Stop::default(), &mut Nobody))).await
+    let options = options(wanted.brakes, wanted.canary, wanted.hold, key)?;
+    let request = UndoRequest { mode: wanted.mode, user: wanted.user, options };
+    made(blocking(move || app.runs().undo(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
 /// Executes a run again for some of its targets, as a new run.
@@ -168,11 +169,11 @@ pub(super) async fn retry(
             Which::NotRun => Again::NotRun,
         },
         preview: wanted.preview,
-        engine: engine(&server, None)?,
+        execution: execution(&server, None)?,
         time_limit: seconds(wanted.time_limit)?,
-        terms: terms(wanted.brakes, wanted.canary, wanted.hold, key)?,
+        options: options(wanted.brakes, wanted.canary, wanted.hold, key)?,
     };
-    made(blocking(move || app.retry(run, &request, &Stop::default(), &mut Nobody))).await
+    made(blocking(move || app.runs().retry(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
 /// Lets a run begin that was made with `hold`.
@@ -183,7 +184,7 @@ pub(super) async fn begin(
     Path(run): Path<RunId>,
     Body(wanted): Body<Beginning>,
 ) -> Result<Json<Run>, Problem> {
-    Ok(Json(blocking(move || app.begin(run, wanted.targets)).await?.into()))
+    Ok(Json(blocking(move || app.runs().start_held(run, wanted.targets)).await?.into()))
 }
 
 /// Leaves a run to workers whose process is gone or which has stopped: they go on from its first target without an
@@ -197,20 +198,20 @@ pub(super) async fn resume(
     Body(wanted): Body<Resuming>,
 ) -> Result<Json<Run>, Problem> {
     let request = ResumeRequest {
-        engine: engine(&server, None)?,
+        execution: execution(&server, None)?,
         time_limit: seconds(wanted.time_limit)?,
         brakes: wanted.brakes.into(),
         confirmed: true,
         queue: true,
     };
-    Ok(Json(blocking(move || app.resume(run, &request, &Stop::default(), &mut Nobody)).await?.into()))
+    Ok(Json(blocking(move || app.runs().resume(run, &request, &Stop::default(), &mut Nobody)).await?.into()))
 }
 
 /// Ends a run for good. What was written stays written.
 #[utoipa::path(post, path = "/runs/{run}/cancel", tag = "runs", params(("run" = i64, Path)),
     responses((status = 200, body = Run)))]
 pub(super) async fn cancel(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
-    Ok(Json(blocking(move || app.cancel(run)).await?.into()))
+    Ok(Json(blocking(move || app.runs().cancel(run)).await?.into()))
 }
 
 /// Says yes to the plan of a preview that somebody else has made.
@@ -222,9 +223,9 @@ pub(super) async fn approve(
     Body(wanted): Body<Plan>,
 ) -> Result<Json<Run>, Problem> {
     let approved = blocking(move || {
-        app.approve(run, wanted.plan.as_deref(), &mut |_| true)?;
-        let run = app.find_run(run)?;
-        Ok(Run::from(&run).approved(&app.approvals(&run)?))
+        app.runs().approve(run, wanted.plan.as_deref(), &mut |_| true)?;
+        let run = app.runs().find(run)?;
+        Ok(Run::from(&run).approved(&app.runs().list_approvals(&run)?))
     });
     Ok(Json(approved.await?))
 }
@@ -303,11 +304,16 @@ pub(super) fn params(given: BTreeMap<String, serde_json::Value>) -> Result<Vec<(
 }
 
 /// Nobody is asked: whoever sends a request has said yes with it.
-fn terms(brakes: Brakes, canary: Option<u64>, hold: bool, key: Option<RequestKey>) -> Result<Terms, Problem> {
+fn options(
+    brakes: Brakes,
+    canary: Option<u64>,
+    hold: bool,
+    key: Option<RequestKey>,
+) -> Result<RunOptions, Problem> {
     if canary == Some(0) {
         let why = "a canary is of at least one target";
         return Err(Problem::invalid(why).at(Fault::at("/canary", why)));
     }
     let brakes = brakes.into();
-    Ok(Terms { brakes, canary, confirmed: true, queue: true, hold, key, strict: false })
+    Ok(RunOptions { brakes, canary, confirmed: true, queue: true, hold, key, strict: false })
 }

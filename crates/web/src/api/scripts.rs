@@ -69,7 +69,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Script>>, Problem> {
     let wanted = part.read::<String>()?;
     let page = blocking(move || {
-        let found = app.scripts_after(wanted.after.as_deref(), wanted.look_for())?;
+        let found = app.scripts().list_after(wanted.after.as_deref(), wanted.look_for())?;
         Ok(wanted.page(found, ScriptVersion::full_name, wire::script))
     });
     Ok(Json(page.await?))
@@ -80,7 +80,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/scripts/{name}", tag = "scripts", params(("name" = String, Path)),
     responses((status = 200, body = Script, headers(("ETag" = String, description = "of this version")))))]
 pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
-    Ok(answer(StatusCode::OK, blocking(move || app.script(&name, None)).await?))
+    Ok(answer(StatusCode::OK, blocking(move || app.scripts().find_version(&name, None)).await?))
 }
 
 /// Saves a script as the next version of the one of that name, or as the first. A script with errors is refused, unless
@@ -98,8 +98,8 @@ pub(super) async fn save(
     let save = move || {
         let Text { source, note, draft } = text;
         match draft {
-            true => app.save_script_draft(&name, &source, &note, seen.expected()),
-            false => Ok(app.save_script_after(&name, &source, &note, seen.expected())?.0),
+            true => app.scripts().save_draft(&name, &source, &note, seen.expected()),
+            false => Ok(app.scripts().save_if_match(&name, &source, &note, seen.expected())?.0),
         }
     };
     let saved = blocking(save).await?;
@@ -115,7 +115,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     seen: Seen,
 ) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_script_as(&name, seen.expected())).await?;
+    blocking(move || app.scripts().remove_if_match(&name, seen.expected())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -129,7 +129,7 @@ pub(super) async fn versions(
 ) -> Result<Json<Page<Script>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
-        let found = app.script_history_after(&name, wanted.after, wanted.look_for())?;
+        let found = app.scripts().list_versions_after(&name, wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |version| version.version, wire::script))
     });
     Ok(Json(page.await?))
@@ -142,7 +142,7 @@ pub(super) async fn version(
     Caller(app): Caller,
     Path((name, version)): Path<(String, i64)>,
 ) -> Result<Response, Problem> {
-    Ok(answer(StatusCode::OK, blocking(move || app.script(&name, Some(version))).await?))
+    Ok(answer(StatusCode::OK, blocking(move || app.scripts().find_version(&name, Some(version))).await?))
 }
 
 /// Makes a new version that is the same as an earlier one.
@@ -154,7 +154,7 @@ pub(super) async fn restore(
     Path((name, version)): Path<(String, i64)>,
     Body(why): Body<Why>,
 ) -> Result<Response, Problem> {
-    let restored = blocking(move || app.restore_script(&name, version, &why.note)).await?;
+    let restored = blocking(move || app.scripts().restore_version(&name, version, &why.note)).await?;
     Ok(answer(StatusCode::CREATED, restored))
 }
 
@@ -167,8 +167,8 @@ pub(super) async fn diff(
     Query(between): Query<Between>,
 ) -> Result<String, Problem> {
     blocking(move || {
-        let new = app.script(&name, between.to)?;
-        let old = app.script(&name, Some(between.from.unwrap_or(new.version - 1)))?;
+        let new = app.scripts().find_version(&name, between.to)?;
+        let old = app.scripts().find_version(&name, Some(between.from.unwrap_or(new.version - 1)))?;
         let label = |version: &ScriptVersion| format!("{}@{}", version.full_name(), version.version);
         let diff = similar::TextDiff::from_lines(&old.source, &new.source);
         Ok(diff.unified_diff().header(&label(&old), &label(&new)).to_string())
@@ -180,7 +180,7 @@ pub(super) async fn diff(
 #[utoipa::path(post, path = "/script-checks", tag = "scripts", request_body = Draft,
     responses((status = 200, body = Checked)))]
 pub(super) async fn check(Caller(app): Caller, Body(draft): Body<Draft>) -> Result<Json<Checked>, Problem> {
-    let checked = blocking(move || match app.read_script("script", &draft.source) {
+    let checked = blocking(move || match app.scripts().parse("script", &draft.source) {
         Ok(read) => Ok(Checked::from(read)),
         Err(AppError::BadScript { faults, .. }) => Ok(Checked {
             title: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use rollcall_app::runs::{Script, TrialRequest};
+use rollcall_app::runs::{Script, ScriptTestRequest};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use super::runs::params;
 use crate::auth::Caller;
 use crate::extract::Body;
 use crate::problem::Problem;
-use crate::shared::runs::{engine, saved};
+use crate::shared::runs::{execution, saved};
 use crate::{Server, blocking};
 use rollcall_api::Outcome;
 
@@ -48,7 +48,7 @@ pub(super) async fn attempt(
     State(server): State<Server>,
     Body(trial): Body<Trial>,
 ) -> Result<Json<Outcome>, Problem> {
-    let (params, engine) = (params(trial.params)?, engine(&server, trial.time_limit)?);
+    let (params, execution) = (params(trial.params)?, execution(&server, trial.time_limit)?);
     let Trial { script: name, source, user: username, row, .. } = trial;
     let columns: Vec<_> = row.keys().cloned().collect();
     let row = row.into_iter().collect();
@@ -57,7 +57,7 @@ pub(super) async fn attempt(
             Some(source) => Script { name, version: None, source },
             None => saved(&app, &name)?,
         };
-        app.try_script(&TrialRequest { script, username, params, row, engine })
+        app.scripts().test(&ScriptTestRequest { script, username, params, row, execution })
     });
     let tried = tried.await?;
     let micros = Some(tried.micros);

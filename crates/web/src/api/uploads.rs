@@ -88,7 +88,7 @@ pub(super) async fn add(
     Query(called): Query<Called>,
     body: Stream,
 ) -> Result<(StatusCode, Json<Upload>), Problem> {
-    let mut uploading = blocking(move || app.begin_upload(&called.name)).await?;
+    let mut uploading = blocking(move || app.uploads().start(&called.name)).await?;
     let mut body = Incoming::new(body);
     while let Some(piece) = body.next().await? {
         uploading = blocking(move || {
@@ -109,7 +109,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Upload>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
-        let found = app.uploads_after(wanted.after, wanted.look_for())?;
+        let found = app.uploads().list_after(wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |upload| upload.id, Upload::from))
     });
     Ok(Json(page.await?))
@@ -119,14 +119,14 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
     responses((status = 200, body = Upload)))]
 pub(super) async fn one(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<Json<Upload>, Problem> {
-    Ok(Json(blocking(move || app.find_upload(id)).await?.into()))
+    Ok(Json(blocking(move || app.uploads().find(id)).await?.into()))
 }
 
 /// Removes a file. Runs that were made of it have all that they need.
 #[utoipa::path(delete, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
     responses((status = 204)))]
 pub(super) async fn remove(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<StatusCode, Problem> {
-    blocking(move || app.remove_upload(id)).await?;
+    blocking(move || app.uploads().remove(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -160,7 +160,7 @@ pub(super) async fn bad_rows(
     let options = wire::table_options(&rows.format())?;
     let write = move |out: &mut Pieces| {
         let mut written = Written { out: Some(out), file: None };
-        app.read_upload(id, &options, &request(&rows, read_columns.as_ref()), &mut written)?;
+        app.uploads().read_rows(id, &options, &request(&rows, read_columns.as_ref()), &mut written)?;
         if let Some(mut file) = written.file {
             file.flush()?;
         }

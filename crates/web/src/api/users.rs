@@ -82,7 +82,7 @@ pub(super) async fn list(
     let selection = selection(filter, search, ids.as_deref(), organization_id)?;
     let wanted = page::Wanted::<ListKey>::new(cursor.as_deref(), limit)?;
     let page = blocking(move || {
-        let found = app.select_users(&selection)?.list(wanted.after.as_ref(), wanted.look_for())?;
+        let found = app.users().select(&selection)?.list(wanted.after.as_ref(), wanted.look_for())?;
         Ok(wanted.page(found, |listed| listed.key.clone(), |listed| User::from(listed.user)))
     });
     Ok(Json(page.await?))
@@ -94,8 +94,8 @@ pub(super) async fn list(
 pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result<Response, Problem> {
     let new = new_user(new, app.zone())?;
     let added = blocking(move || {
-        let user = app.add_user(&new)?;
-        let warnings = app.warnings_of(new.attributes.iter().chain(&new.check_attributes))?;
+        let user = app.users().add(&new)?;
+        let warnings = app.radius().list_warnings(new.attributes.iter().chain(&new.check_attributes))?;
         Ok((user, warnings))
     });
     let (user, warnings) = added.await?;
@@ -123,8 +123,8 @@ pub(super) async fn edit(
             UserEdit::ItemAdd(_, item) => Some(item),
             _ => None,
         });
-        let warnings = app.warnings_of(added)?;
-        Ok((app.edit_user(&username, edits, expected)?.0, warnings))
+        let warnings = app.radius().list_warnings(added)?;
+        Ok((app.users().edit(&username, edits, expected)?.0, warnings))
     });
     let (user, warnings) = edited.await?;
     Ok(answer(user, |now| Written { now, warnings }))
@@ -134,7 +134,7 @@ pub(super) async fn edit(
 #[utoipa::path(get, path = "/users/{username}", tag = "users", params(("username" = String, Path)),
     responses((status = 200, body = User, headers(("ETag" = String, description = "of this state")))))]
 pub(super) async fn one(Caller(app): Caller, Path(username): Path<String>) -> Result<Response, Problem> {
-    Ok(answer(blocking(move || app.user(&username)).await?, |user| user))
+    Ok(answer(blocking(move || app.users().find(&username)).await?, |user| user))
 }
 
 /// What there is to be said of a user, with the name of its state.
@@ -153,7 +153,7 @@ pub(super) async fn remove(
     seen: Seen,
 ) -> Result<StatusCode, Problem> {
     let expected = seen.version()?;
-    blocking(move || app.delete_user(&username, expected)).await?;
+    blocking(move || app.users().remove(&username, expected)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -161,7 +161,7 @@ pub(super) async fn remove(
 #[utoipa::path(get, path = "/users/{username}/reply", tag = "users", params(("username" = String, Path)),
     responses((status = 200, body = Reply)))]
 pub(super) async fn reply(Caller(app): Caller, Path(username): Path<String>) -> Result<Json<Reply>, Problem> {
-    let reply = blocking(move || app.radius_reply(&app.user(&username)?));
+    let reply = blocking(move || app.radius().compute_reply(&app.users().find(&username)?));
     Ok(Json(reply.await?.into()))
 }
 
@@ -183,7 +183,8 @@ pub(super) async fn planned_reply(
     Path(username): Path<String>,
     Query(planned): Query<Planned>,
 ) -> Result<Json<PlannedReply>, Problem> {
-    let (before, after) = blocking(move || app.planned_reply_to(planned.preview, &username)).await?;
+    let (before, after) =
+        blocking(move || app.radius().compute_planned_replies_for(planned.preview, &username)).await?;
     Ok(Json(PlannedReply { before: before.into(), after: after.into() }))
 }
 
@@ -197,8 +198,8 @@ pub(super) async fn history(
 ) -> Result<Json<Page<Event>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
-        let user = app.user(&username)?;
-        let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
+        let user = app.users().find(&username)?;
+        let found = app.users().list_history_after(user.id, wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |event| event.key, Event::from))
     });
     Ok(Json(page.await?))
@@ -214,7 +215,7 @@ pub(super) async fn history_by_number(
 ) -> Result<Json<Page<Event>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
-        let found = app.history_after(id, wanted.after, wanted.look_for())?;
+        let found = app.users().list_history_after(id, wanted.after, wanted.look_for())?;
         Ok(wanted.page(found, |event| event.key, Event::from))
     });
     Ok(Json(page.await?))

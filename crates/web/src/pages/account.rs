@@ -114,9 +114,9 @@ impl Page {
 async fn show(visitor: Visitor, place: Place, shown: Option<Shown>) -> Result<Response, Problem> {
     let Place { name, own, session, done } = place;
     let page = move |app: &App, shell: Shell| {
-        let (credentials, who) = app.credentials_of(&name)?;
+        let (credentials, who) = app.administrators().open_credentials(&name)?;
         // Whoever may look at nothing is somebody, too.
-        let organizations = app.organizations().unwrap_or_default();
+        let organizations = app.organizations().list().unwrap_or_default();
         let at = |id: i64| {
             let known = organizations.iter().find(|each| each.id == id);
             known.map_or_else(|| messages::organization(id), |each| each.name.clone())
@@ -206,14 +206,14 @@ fn change_now(app: &App, name: &str, own: Option<&Session>, sent: &Sent) -> Resu
     let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
     let number = || text("id").parse().map_err(|_| Problem::invalid(messages::SAY_WHICH));
     match text("act") {
-        "grant" => app.grant(name, &grant(app, sent)?)?,
-        "revoke" => drop(app.revoke(name, &grant(app, sent)?)?),
+        "grant" => app.administrators().grant_role(name, &grant(app, sent)?)?,
+        "revoke" => drop(app.administrators().revoke_role(name, &grant(app, sent)?)?),
         "remove" => {
-            app.remove_administrator(name)?;
+            app.administrators().remove(name)?;
             return Ok(Done::Removed);
         }
         act => {
-            let (credentials, who) = app.credentials_of(name)?;
+            let (credentials, who) = app.administrators().open_credentials(name)?;
             match act {
                 "password" => {
                     let password = Secret::new(sent.get("password").cloned().unwrap_or_default());

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Form;
 use axum::response::Response;
-use rollcall_app::radius::Past;
+use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::WorkerInfo;
 use rollcall_app::{Age, App};
 use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, Zone, check_password};
@@ -30,7 +30,7 @@ struct Page {
     rows: Vec<Row>,
     prune_after: String,
     /// How long what FreeRADIUS writes is kept.
-    kept: Vec<(Past, String)>,
+    kept: Vec<(RadiusRecords, String)>,
     four_eyes_above: String,
     /// Whether attributes that FreeRADIUS would reject a user for are refused.
     strict: bool,
@@ -60,22 +60,29 @@ fn row(administrator: Administrator, organizations: &[Organization]) -> Row {
 
 async fn show(visitor: Visitor, sent: Sent) -> Result<Response, Problem> {
     let page = move |app: &App, shell: Shell| {
-        let organizations = app.organizations().unwrap_or_default();
-        let administrators = app.administrators()?;
+        let organizations = app.organizations().list().unwrap_or_default();
+        let administrators = app.administrators().list()?;
         let everywhere = app.actor().rights().cover(&Grant::EVERYTHING);
         let mut kept = Vec::new();
-        for past in Past::ALL {
-            kept.push((past, app.kept_past(past)?.map(|age| age.to_string()).unwrap_or_default()));
+        for past in RadiusRecords::ALL {
+            kept.push((
+                past,
+                app.settings().radius_retention(past)?.map(|age| age.to_string()).unwrap_or_default(),
+            ));
         }
         Ok(Page {
             rows: administrators.into_iter().map(|each| row(each, &organizations)).collect(),
-            prune_after: app.prune_after()?.map(|age| age.to_string()).unwrap_or_default(),
+            prune_after: app.settings().prune_after()?.map(|age| age.to_string()).unwrap_or_default(),
             kept,
-            four_eyes_above: app.four_eyes_above()?.map(|above| above.to_string()).unwrap_or_default(),
-            strict: app.is_strict()?,
-            time_zone: app.time_zone()?.map(|zone| zone.name().to_owned()).unwrap_or_default(),
+            four_eyes_above: app
+                .settings()
+                .four_eyes_above()?
+                .map(|above| above.to_string())
+                .unwrap_or_default(),
+            strict: app.settings().strict_attributes()?,
+            time_zone: app.settings().time_zone()?.map(|zone| zone.name().to_owned()).unwrap_or_default(),
             zones: if everywhere { Zone::names() } else { Vec::new() },
-            workers: app.workers()?,
+            workers: app.workers().list()?,
             organizations,
             everywhere,
             shell,
@@ -96,7 +103,7 @@ pub(super) fn grant(app: &App, sent: &Sent) -> Result<Grant, Problem> {
     let organization_id = match text("organization") {
         "" => None,
         name => {
-            let known = app.organizations()?;
+            let known = app.organizations().list()?;
             let found = known.iter().find(|each| each.name == name);
             let missing = || Problem::invalid(messages::no_organization(name));
             Some(found.ok_or_else(missing)?.id)
@@ -111,18 +118,24 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
         let text = |name: &str| typed.get(name).map(|text| text.trim()).unwrap_or_default();
         let value = Some(text("value")).filter(|value| !value.is_empty());
         match text("act") {
-            "prune_after" => app.set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
+            "prune_after" => app.settings().set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
             "prune_logins_after" => {
-                app.set_kept_past(Past::Logins, value.map(str::parse::<Age>).transpose()?)?;
+                app.settings()
+                    .set_radius_retention(RadiusRecords::Logins, value.map(str::parse::<Age>).transpose()?)?;
             }
             "prune_accounting_after" => {
-                app.set_kept_past(Past::Sessions, value.map(str::parse::<Age>).transpose()?)?;
+                app.settings().set_radius_retention(
+                    RadiusRecords::Sessions,
+                    value.map(str::parse::<Age>).transpose()?,
+                )?;
             }
             "four_eyes_above" => {
-                app.set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
+                app.settings().set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
             }
-            "time_zone" => app.set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?,
-            "strict_attributes" => app.set_strict(match value {
+            "time_zone" => {
+                app.settings().set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?
+            }
+            "strict_attributes" => app.settings().set_strict_attributes(match value {
                 Some("yes") => true,
                 Some("no") => false,
                 _ => return Err(Problem::invalid(messages::YES_OR_NO)),
@@ -131,8 +144,8 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
                 let name = text("name");
                 let password = Secret::new(typed.get("password").cloned().unwrap_or_default());
                 check_password(name, &password)?;
-                app.add_administrator(name, &[grant(&app, &typed)?])?;
-                let (credentials, who) = app.credentials_of(name)?;
+                app.administrators().add(name, &[grant(&app, &typed)?])?;
+                let (credentials, who) = app.administrators().open_credentials(name)?;
                 credentials.set_password(&who, &password, None)?;
                 return Ok(Some(name.to_owned()));
             }

@@ -80,13 +80,13 @@ async fn show(visitor: Visitor, asked: Asked, verify: Option<Option<Head>>) -> R
         };
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
-        let found = app.audit_before(&query, wanted.after, wanted.look_for())?;
+        let found = app.audit().list_before(&query, wanted.after, wanted.look_for())?;
         let part = wanted.page(found, |entry| entry.number, Row::from);
         let verdict = match verify {
             None => None,
             Some(kept) => {
                 let mut rows = 0;
-                let (head, flaw) = match app.verify_audit(kept.as_ref(), |read| rows = read)? {
+                let (head, flaw) = match app.audit().verify(kept.as_ref(), |read| rows = read)? {
                     Ok(head) => (head.to_string(), None),
                     Err(flaw) => (String::new(), Some(flaw.to_string())),
                 };
@@ -99,7 +99,7 @@ async fn show(visitor: Visitor, asked: Asked, verify: Option<Option<Head>>) -> R
             .with("since", &asked.since);
         let pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
         let actions = Action::ALL.iter().map(|action| action.name()).collect();
-        let head = app.audit_head()?;
+        let head = app.audit().head()?;
         Ok(Page { shell, asked, wrong, actions, entries: part.items, head, pager, verdict })
     };
     visitor.page("audit", page).await

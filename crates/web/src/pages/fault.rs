@@ -25,7 +25,7 @@ pub(super) fn read_filter(app: &App, text: &str) -> Result<Result<Option<ReadFil
     if text.trim().is_empty() {
         return Ok(Ok(None));
     }
-    Ok(match app.check_filter(text)? {
+    Ok(match app.filters().check(text)? {
         Ok(read) => Ok(Some(read)),
         Err(rollcall_app::FilterFault { at, message }) => {
             let mut rest = text.chars();
@@ -42,7 +42,7 @@ pub(super) fn select_users(
     app: &App,
     selection: &UserSelection,
 ) -> Result<Result<SelectedUsers, FilterFault>, Problem> {
-    match app.select_users(selection) {
+    match app.users().select(selection) {
         Ok(selected) => Ok(Ok(selected)),
         Err(error @ (AppError::Filter(_) | AppError::NoSuchFilter(_))) => {
             match read_filter(app, &selection.filter)? {

@@ -16,7 +16,7 @@ pub(super) async fn keep_file(app: App, mut parts: Multipart) -> Result<Option<U
             (Some("file"), Some(name)) if !name.is_empty() => name.to_owned(),
             _ => continue,
         };
-        let mut uploading = blocking(move || app.begin_upload(&name)).await?;
+        let mut uploading = blocking(move || app.uploads().start(&name)).await?;
         while let Some(piece) = part.chunk().await.map_err(wrong)? {
             uploading = blocking(move || {
                 uploading.append(&piece)?;

@@ -40,14 +40,14 @@ async fn show(visitor: Visitor, mut asked: Asked) -> Result<Response, Problem> {
     let page = move |app: &App, shell: Shell| {
         // Whoever follows a link to one edits it as it is; what was typed stays.
         if !asked.name.is_empty() && shell.problem.is_none() {
-            let saved = app.saved_filter(&asked.name)?;
+            let saved = app.filters().find(&asked.name)?;
             (asked.seen, asked.filter) = (revision(&saved), saved.filter);
         }
         let wrong = match shell.problem.is_some() {
             true => read_filter(app, &asked.filter)?.err(),
             false => None,
         };
-        Ok(Page { filters: app.saved_filters()?, wrong, shell, asked })
+        Ok(Page { filters: app.filters().list()?, wrong, shell, asked })
     };
     visitor.page("filters", page).await
 }
@@ -65,8 +65,8 @@ pub(super) async fn change(visitor: Visitor, Form(sent): Form<Sent>) -> Result<R
     let done = blocking(move || {
         let expected = if seen.is_empty() { Expected::Nothing } else { Expected::Revision(&seen) };
         match removes {
-            true => app.remove_filter_as(&name, expected),
-            false => app.replace_filter(&name, &filter, expected).map(drop),
+            true => app.filters().remove_if_match(&name, expected),
+            false => app.filters().save_if_match(&name, &filter, expected).map(drop),
         }
     });
     match done.await {

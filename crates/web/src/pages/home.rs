@@ -64,7 +64,7 @@ struct Page {
 
 fn count(app: &App, everyone: &SelectionQuery, filter: &str) -> Result<(Counted, String), Problem> {
     let selection = everyone.filtered(filter);
-    let counted = app.select_users(&selection.read()?)?.count_to(COUNTED)?;
+    let counted = app.users().select(&selection.read()?)?.count_to(COUNTED)?;
     Ok((counted, selection.list().text()))
 }
 
@@ -134,7 +134,7 @@ pub(super) async fn page(visitor: Visitor, Query(asked): Query<Asked>) -> Result
 /// Fills an empty installation with samples.
 pub(super) async fn fill(visitor: Visitor) -> Result<Response, Problem> {
     let app = visitor.app.clone();
-    match blocking(move || app.make_samples(SAMPLES, |_| {})).await {
+    match blocking(move || app.maintenance().add_sample_data(SAMPLES, |_| {})).await {
         Ok(()) => Ok(see("/?done=filled")),
         Err(problem) => show(visitor.told(problem), String::new()).await,
     }
@@ -144,15 +144,15 @@ async fn show(visitor: Visitor, done: String) -> Result<Response, Problem> {
     let page = move |all: &App, shell: Shell| {
         let app = &shell.narrowed(all);
         let everyone = SelectionQuery::default().narrowed(&shell);
-        let runs = all.runs_after(&RunQuery::default(), None, 5)?;
-        let is_empty = all.count_users_to(None, 1)?.users == 0 && all.profiles()?.is_empty();
+        let runs = all.runs().list_after(&RunQuery::default(), None, 5)?;
+        let is_empty = all.users().count_up_to(None, 1)?.users == 0 && all.profiles().list()?.is_empty();
         Ok(Page {
             done,
             samples: SAMPLES,
             fillable: is_empty && all.actor().rights().cover(&Grant::EVERYTHING),
             first: first(all),
-            has_scripts: !all.scripts_after(None, 1)?.is_empty(),
-            all: app.count_users_to(None, COUNTED)?,
+            has_scripts: !all.scripts().list_after(None, 1)?.is_empty(),
+            all: app.users().count_up_to(None, COUNTED)?,
             counts: counts(app, &everyone)?,
             months: months(app, &everyone)?,
             runs: runs.into_iter().map(Row::from).collect(),

@@ -102,11 +102,11 @@ impl Page {
 
 fn check(app: &App, asked: &Asked) -> Result<Option<Checked>, Problem> {
     let Some(id) = asked.upload() else { return Ok(None) };
-    let upload = app.find_upload(id)?;
+    let upload = app.uploads().find(id)?;
     let options = asked.options()?;
     let table = table_of_upload(app, id, &options)?;
     let mut groups = Grouped::default();
-    let would = match app.check_import(table, &wire::import_request(&options, &upload.name), &mut groups) {
+    let would = match app.imports().check(table, &wire::import_request(&options, &upload.name), &mut groups) {
         Ok(would) => Some(would),
         Err(AppError::BadRows { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -153,10 +153,10 @@ pub(super) async fn import(visitor: Visitor, Form(asked): Form<Asked>) -> Result
         let Some(id) = wanted.upload() else { return Ok(None) };
         let options = wanted.options()?;
         let table = table_of_upload(&app, id, &options)?;
-        let name = app.find_upload(id)?.name;
-        let done = app.import_users(table, &wire::import_request(&options, &name), &mut ())?;
+        let name = app.uploads().find(id)?.name;
+        let done = app.imports().apply(table, &wire::import_request(&options, &name), &mut ())?;
         // What was in it is here now.
-        app.remove_upload(id)?;
+        app.uploads().remove(id)?;
         Ok(Some(done))
     });
     match done.await {

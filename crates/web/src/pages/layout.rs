@@ -138,9 +138,9 @@ impl Places {
         asked: Option<OrganizationId>,
     ) -> Result<Self, AppError> {
         let Some(scope) = app.actor().rights().scope(Right::Look) else { return Ok(Self::default()) };
-        let mut offered = app.organizations_after(None, OFFERED + 1)?;
+        let mut offered = app.organizations().list_after(None, OFFERED + 1)?;
         let find = |id: OrganizationId| -> Result<_, AppError> {
-            let next = app.organizations_after(Some(id.saturating_sub(1)), 1)?.pop();
+            let next = app.organizations().list_after(Some(id.saturating_sub(1)), 1)?.pop();
             Ok(next.filter(|found| found.id == id))
         };
         let asked = match asked {
@@ -199,7 +199,7 @@ impl Shell {
     pub(super) fn narrowed(&self, app: &App) -> App {
         let Some(chosen) = &self.places.chosen else { return app.clone() };
         self.places.narrowed.set(true);
-        app.within(chosen.id)
+        app.within_organization(chosen.id)
     }
 
     /// Whether a right is held anywhere.
@@ -238,7 +238,7 @@ impl Visitor {
     /// Rollcall as it was when a form was shown: within the organization that the form names, whichever is chosen by now.
     pub(super) fn as_shown(&self, sent: &Sent) -> App {
         match sent.get("organization_id").and_then(|id| id.parse().ok()) {
-            Some(organization) => self.app.within(organization),
+            Some(organization) => self.app.within_organization(organization),
             None => self.app.clone(),
         }
     }
@@ -248,7 +248,7 @@ impl Visitor {
         let rights: Vec<_> = Right::ALL.into_iter().filter(|right| rights.scope(*right).is_some()).collect();
         let running = RunQuery { state: Some(RunState::Running), ..RunQuery::default() };
         let running = match rights.contains(&Right::Look) {
-            true => self.app.runs_after(&running, None, 1)?,
+            true => self.app.runs().list_after(&running, None, 1)?,
             false => Vec::new(),
         };
         let active = running

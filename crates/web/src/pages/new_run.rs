@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Multipart, State};
 use axum::response::Response;
-use rollcall_app::runs::{Choice, KEY_FIELDS, Request, Script, Stop, Terms};
+use rollcall_app::runs::{Choice, KEY_FIELDS, RunOptions, RunRequest, Script, Stop};
 use rollcall_app::scripts::Source;
 use rollcall_app::{App, SelectedUsers, UserSelection};
 use rollcall_domain::{Brakes, Mode, Outcome, Right, Upload};
@@ -28,7 +28,7 @@ use super::view::number;
 use crate::extract::Query;
 use crate::problem::Problem;
 use crate::shared::files::{choose, read};
-use crate::shared::runs::{Nobody, engine, saved};
+use crate::shared::runs::{Nobody, execution, saved};
 use crate::{Server, aside, log};
 use rollcall_api::{Duplicates, RowsOf};
 
@@ -308,7 +308,7 @@ fn count(app: &App, asked: &Asked, script: &Source, found: &mut Found) -> Result
             Ok(Some(Who { count, more: false, usable }))
         }
         "run" => {
-            let run = app.find_run(asked.run()?)?;
+            let run = app.runs().find(asked.run()?)?;
             let count = match asked.outcome()? {
                 None => run.targets,
                 Some(outcome) => run.final_tally().get(outcome),
@@ -320,7 +320,7 @@ fn count(app: &App, asked: &Asked, script: &Source, found: &mut Found) -> Result
 }
 
 async fn show(visitor: Visitor, server: &Server, mut asked: Asked, sent: Sent) -> Result<Response, Problem> {
-    let time_limit = server.engine.limits.time.as_secs_f64();
+    let time_limit = server.execution.limits.time.as_secs_f64();
     let visitor = visitor.asking_for(&asked.selection.organization_id)?;
     let page = move |app: &App, shell: Shell| {
         let app = &shell.narrowed(app);
@@ -331,13 +331,13 @@ async fn show(visitor: Visitor, server: &Server, mut asked: Asked, sent: Sent) -
         };
         let none = || Ok(Source::default());
         let read =
-            script.as_ref().map_or_else(none, |script| app.read_script(&script.name, &script.source))?;
+            script.as_ref().map_or_else(none, |script| app.scripts().parse(&script.name, &script.source))?;
         let found = find(app, &asked, &read)?;
         let told = found.who.as_ref().map(|who| {
             let (plus, s) = (if who.more { "+" } else { "" }, if who.count == 1 { "" } else { "s" });
             format!("{}{plus} user{s}", number(who.count))
         });
-        let scripts = app.scripts()?;
+        let scripts = app.scripts().list()?;
         let latest = script.as_ref().and_then(|script| {
             let latest = scripts.iter().find(|each| each.full_name() == script.name)?;
             Some((script.version? == latest.version, latest.version))
@@ -360,8 +360,8 @@ async fn show(visitor: Visitor, server: &Server, mut asked: Asked, sent: Sent) -
             scripts: scripts.iter().map(rollcall_domain::ScriptVersion::full_name).collect(),
             chosen,
             newer: latest.filter(|(is_latest, _)| !is_latest).map(|(_, version)| version),
-            filters: app.saved_filters()?.iter().map(rollcall_domain::SavedFilter::full_name).collect(),
-            uploads: app.uploads_after(None, 20)?,
+            filters: app.filters().list()?.iter().map(rollcall_domain::SavedFilter::full_name).collect(),
+            uploads: app.uploads().list_after(None, 20)?,
             wrong: found.wrong,
             fault: found.fault,
             who: found.who,
@@ -426,16 +426,16 @@ pub(super) async fn start(
             None => None,
             Some(text) => Some(text.parse().map_err(|_| Problem::invalid(messages::TIME_LIMIT))?),
         };
-        let request = Request {
+        let request = RunRequest {
             script,
             mode: Mode::Preview,
             report: given.contains_key("report"),
             choice,
             params: params::given(&given),
-            engine: engine(&here, time_limit)?,
-            terms: Terms { key: params::once("/runs/new", &given)?, ..terms(&given)? },
+            execution: execution(&here, time_limit)?,
+            options: RunOptions { key: params::once("/runs/new", &given)?, ..options(&given)? },
         };
-        Ok(app.run(&request, &Stop::default(), &mut Nobody)?)
+        Ok(app.runs().create(&request, &Stop::default(), &mut Nobody)?)
     });
     match started.await {
         Ok(run) => Ok(see(format!("/runs/{}", run.id))),
@@ -444,7 +444,7 @@ pub(super) async fn start(
 }
 
 /// What a form says of when a run stops by itself. Whoever sends it has said yes with it.
-pub(super) fn terms(sent: &Sent) -> Result<Terms, Problem> {
+pub(super) fn options(sent: &Sent) -> Result<RunOptions, Problem> {
     let number = |name: &str| match sent.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()) {
         None => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| Problem::invalid(messages::whole_number(name))),
@@ -455,5 +455,5 @@ pub(super) fn terms(sent: &Sent) -> Result<Terms, Problem> {
         max_deactivations: number("max_deactivations")?,
     };
     let canary = number("canary")?.filter(|canary| *canary > 0);
-    Ok(Terms { brakes, canary, confirmed: true, queue: true, hold: false, key: None, strict: false })
+    Ok(RunOptions { brakes, canary, confirmed: true, queue: true, hold: false, key: None, strict: false })
 }

@@ -20,7 +20,7 @@ struct Page {
 }
 
 pub(super) async fn page(visitor: Visitor) -> Result<Response, Problem> {
-    let page = |app: &App, shell| Ok(Page { shell, organizations: app.organizations()? });
+    let page = |app: &App, shell| Ok(Page { shell, organizations: app.organizations().list()? });
     visitor.page("organizations", page).await
 }
 
@@ -29,9 +29,9 @@ pub(super) async fn change(visitor: Visitor, Form(sent): Form<Sent>) -> Result<R
     let done = blocking(move || {
         let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
         match text("act") {
-            "rename" => app.rename_organization(text("name"), text("new")),
-            "remove" => app.remove_organization(text("name")),
-            _ => app.add_organization(text("new")).map(drop),
+            "rename" => app.organizations().rename(text("name"), text("new")),
+            "remove" => app.organizations().remove(text("name")),
+            _ => app.organizations().add(text("new")).map(drop),
         }
     });
     match done.await {

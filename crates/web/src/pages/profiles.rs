@@ -53,8 +53,8 @@ struct Page {
 
 async fn show_list(visitor: Visitor, done: String, sent: Sent) -> Result<Response, Problem> {
     let page = move |app: &App, shell| {
-        let organizations = app.organizations()?.into_iter().map(|each| each.name).collect();
-        Ok(ListPage { shell, done, profiles: app.profiles()?, organizations, sent })
+        let organizations = app.organizations().list()?.into_iter().map(|each| each.name).collect();
+        Ok(ListPage { shell, done, profiles: app.profiles().list()?, organizations, sent })
     };
     visitor.page("profiles", page).await
 }
@@ -88,8 +88,8 @@ pub(super) async fn add(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Resp
         let text = |name: &str| typed.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
         let name = text("short_name").unwrap_or_default();
         let (reply, check) = (items(&typed, ItemKind::Reply)?, items(&typed, ItemKind::Check)?);
-        app.add_profile(name, text("organization"), &reply, &check)?;
-        let warned = !app.warnings_of(reply.iter().chain(&check))?.is_empty();
+        app.profiles().add(name, text("organization"), &reply, &check)?;
+        let warned = !app.radius().list_warnings(reply.iter().chain(&check))?.is_empty();
         Ok(warned.then(|| Address::new(format!("/profiles/{}", segment(name))).with("done", "added").text()))
     });
     match added.await {
@@ -105,11 +105,11 @@ fn lines(items: &[Item]) -> String {
 
 async fn show(visitor: Visitor, name: String, done: String, sent: Sent) -> Result<Response, Problem> {
     let page = move |app: &App, shell| {
-        let profile = app.profile(&name)?;
+        let profile = app.profiles().find(&name)?;
         let typed = |name: &str, is: &[Item]| sent.get(name).cloned().unwrap_or_else(|| lines(is));
         let seen = sent.get("seen").cloned().unwrap_or_else(|| revision(&profile));
         let (reply, check) = (typed("reply", &profile.reply), typed("check", &profile.check));
-        let warnings = app.warnings_of(profile.reply.iter().chain(&profile.check))?;
+        let warnings = app.radius().list_warnings(profile.reply.iter().chain(&profile.check))?;
         Ok(Page { shell, done, seen, reply, check, profile, warnings })
     };
     visitor.page("profiles", page).await
@@ -133,10 +133,10 @@ pub(super) async fn change(
     let done = aside(move || {
         let seen = typed.get("seen").map(String::as_str).unwrap_or_default();
         if removes {
-            return Ok(app.remove_profile_as(&wanted, Expected::Revision(seen))?);
+            return Ok(app.profiles().remove_if_match(&wanted, Expected::Revision(seen))?);
         }
         let (reply, check) = (items(&typed, ItemKind::Reply)?, items(&typed, ItemKind::Check)?);
-        app.edit_profile(&wanted, &reply, &check, Expected::Revision(seen))?;
+        app.profiles().edit(&wanted, &reply, &check, Expected::Revision(seen))?;
         Ok(())
     });
     match done.await {

@@ -122,7 +122,7 @@ pub(super) async fn page(
     Path(run): Path<RunId>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    let run = blocking(move || visitor.app.find_run(run)).await?;
+    let run = blocking(move || visitor.app.runs().find(run)).await?;
     let page = Page {
         badge: Badge::of_run(&run),
         progress: Progress::of(&run),

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Form;
 use axum::response::Response;
-use rollcall_app::{App, Reverting};
+use rollcall_app::{App, RestorePlan};
 use rollcall_domain::EventKey;
 use serde::Deserialize;
 
@@ -34,7 +34,7 @@ impl Asked {
 #[template(path = "revert.html")]
 struct Page {
     shell: Shell,
-    plan: Reverting,
+    plan: RestorePlan,
     /// The address of the user's page.
     there: String,
     token: String,
@@ -46,7 +46,7 @@ struct Page {
 
 async fn show(visitor: Visitor, username: String, asked: Asked) -> Result<Response, Problem> {
     let page = move |app: &App, shell: Shell| {
-        let plan = app.plan_revert(&username, asked.key()?)?;
+        let plan = app.users().plan_restore(&username, asked.key()?)?;
         let (will, moved) = match &plan.changes {
             Ok(changes) => (Changes::of(changes, &shell.zone), Vec::new()),
             Err(moved) => (Changes::of(&[], &shell.zone), moved.iter().map(ToString::to_string).collect()),
@@ -79,7 +79,7 @@ pub(super) async fn revert(
 ) -> Result<Response, Problem> {
     let (app, name, key) = (visitor.app.clone(), username.clone(), asked.key()?);
     let version = asked.version;
-    match blocking(move || app.revert(&name, key, version)).await {
+    match blocking(move || app.users().restore(&name, key, version)).await {
         Ok((user, _)) => {
             let there = Address::new(format!("/users/{}", segment(&user.username)));
             Ok(see(there.with("tab", "history").with("done", "reverted").text()))

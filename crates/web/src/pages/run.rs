@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_app::App;
 use rollcall_app::runs::{
-    Again, ApplyRequest, Failure, Group, ResumeRequest, RetryRequest, Stop, Terms, Troubles, UndoRequest,
+    Again, ApplyRequest, Failure, Group, ResumeRequest, RetryRequest, RunOptions, Stop, Troubles, UndoRequest,
 };
 use rollcall_domain::{Approval, Entries, Mode, Outcome, Run, RunId, RunState, Scope, TargetOutcome, Zone};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use super::address::Address;
 use super::course::Course;
 use super::layout::{Shell, Visitor};
 use super::messages;
-use super::new_run::terms;
+use super::new_run::options;
 use super::params::once;
 use super::progress::{Counters, Progress};
 use super::see;
@@ -27,7 +27,7 @@ use crate::extract::{Path, Query};
 use crate::problem::Problem;
 use crate::shared::listing::Wanted;
 use crate::shared::organizations;
-use crate::shared::runs::{Nobody, engine};
+use crate::shared::runs::{Nobody, execution};
 use crate::{Server, aside, log};
 use rollcall_domain::Times;
 
@@ -209,11 +209,11 @@ pub(super) async fn page(
 
 async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Problem> {
     let page = move |app: &App, mut shell: Shell| {
-        let run = app.find_run(run)?;
+        let run = app.runs().find(run)?;
         let kind = asked.outcome.parse().ok();
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
-        let found = app.outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
+        let found = app.runs().list_outcomes_after(&run, kind, wanted.after, wanted.look_for())?;
         let mut part =
             wanted.page(found, |outcome| outcome.target, |outcome| row(outcome, &run, &shell.zone));
         for row in part.items.iter_mut().filter(|row| Some(row.outcome.target) == asked.reply) {
@@ -223,16 +223,16 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             .with("outcome", &asked.outcome)
             .with("groups", &asked.groups);
         let grouped = run.tally.total() <= GROUPED || !asked.groups.is_empty();
-        let mut groups = grouped.then(|| app.histogram(&run, GROUPS)).transpose()?;
+        let mut groups = grouped.then(|| app.runs().group_changes(&run, GROUPS)).transpose()?;
         let times = Times::for_people(&shell.zone);
         for text in groups.iter_mut().flatten().flat_map(|group| &mut group.changes) {
             *text = times.grouped_change(text);
         }
-        let troubles = grouped.then(|| app.troubles(&run)).transpose()?;
+        let troubles = grouped.then(|| app.runs().group_problems(&run)).transpose()?;
         let can_change = run.mode == Mode::Preview && run.state == RunState::Finished;
-        let refused = if can_change { app.refused_targets(&run)? } else { 0 };
+        let refused = if can_change { app.runs().count_refused_targets(&run)? } else { 0 };
         let course = match grouped && run.tally.total() > 1 {
-            true => Some(Course::of(&run, &app.course(&run, COURSE)?)),
+            true => Some(Course::of(&run, &app.runs().outcome_distribution(&run, COURSE)?)),
             false => None,
         };
         if !run.state.at_rest() && !run.is_held() {
@@ -259,15 +259,15 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
             troubles,
             refused,
             course,
-            timeline: app.timeline(&run, timeline::PARTS)?.as_ref().and_then(Timeline::of),
+            timeline: app.runs().outcome_timeline(&run, timeline::PARTS)?.as_ref().and_then(Timeline::of),
             rows: part.items,
             pager: Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref()),
-            applied_by: if preview { app.applied_by(run.id)? } else { None },
-            undone_by: if preview { None } else { app.undone_by(run.id)? },
-            approvals: app.approvals(&run)?,
+            applied_by: if preview { app.runs().find_applying(run.id)? } else { None },
+            undone_by: if preview { None } else { app.runs().find_undoing(run.id)? },
+            approvals: app.runs().list_approvals(&run)?,
             within: within(app, &run)?,
             unapproved: match preview && run.state == RunState::Finished {
-                true => app.unapproved(&run)?.map(|why| why.to_string()),
+                true => app.runs().find_missing_approval(&run)?.map(|why| why.to_string()),
                 false => None,
             },
             once: log::request_id().unwrap_or_default(),
@@ -298,7 +298,9 @@ fn row(outcome: TargetOutcome, run: &Run, zone: &Zone) -> Row {
 }
 
 fn around(app: &App, run: &Run, outcome: &TargetOutcome) -> Result<Around, Problem> {
-    let Some((before, after)) = app.replies_around(run, outcome)? else { return Ok(Around::Moved) };
+    let Some((before, after)) = app.radius().compute_replies_around(run, outcome)? else {
+        return Ok(Around::Moved);
+    };
     let (before, after) = (before.lines(), after.lines());
     if before == after {
         return Ok(Around::Same(after));
@@ -318,8 +320,8 @@ struct ScriptPage {
 /// The script as it was when the run was made, with lines to point at.
 pub(super) async fn script(visitor: Visitor, Path(run): Path<RunId>) -> Result<Response, Problem> {
     let page = move |app: &App, shell| {
-        let run = app.find_run(run)?;
-        Ok(ScriptPage { shell, source: app.source_of(&run)?, run })
+        let run = app.runs().find(run)?;
+        Ok(ScriptPage { shell, source: app.runs().load_source(&run)?, run })
     };
     visitor.page("runs", page).await
 }
@@ -336,19 +338,22 @@ pub(super) async fn act(
         match sent.get("act").map(String::as_str) {
             Some("begin") => {
                 let targets = sent.get("targets").and_then(|text| typed(text));
-                app.begin(run, targets.ok_or_else(|| Problem::invalid(messages::TYPE_TARGETS))?)?;
+                app.runs()
+                    .start_held(run, targets.ok_or_else(|| Problem::invalid(messages::TYPE_TARGETS))?)?;
             }
-            Some("cancel") => drop(app.cancel(run)?),
-            Some("approve") => drop(app.approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?),
+            Some("cancel") => drop(app.runs().cancel(run)?),
+            Some("approve") => {
+                drop(app.runs().approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?)
+            }
             Some("resume") => {
                 let request = ResumeRequest {
-                    engine: engine(&server, None)?,
+                    execution: execution(&server, None)?,
                     time_limit: None,
-                    brakes: terms(&sent)?.brakes,
+                    brakes: options(&sent)?.brakes,
                     confirmed: true,
                     queue: true,
                 };
-                app.resume(run, &request, &Stop::default(), &mut Nobody)?;
+                app.runs().resume(run, &request, &Stop::default(), &mut Nobody)?;
             }
             _ => return Err(Problem::invalid(messages::SAY_WHAT)),
         }
@@ -366,25 +371,25 @@ pub(super) async fn make(
 ) -> Result<Response, Problem> {
     let app = visitor.app.clone();
     let made = aside(move || {
-        let terms = Terms { key: once(&format!("/runs/{run}/{act}"), &sent)?, ..terms(&sent)? };
+        let options = RunOptions { key: once(&format!("/runs/{run}/{act}"), &sent)?, ..options(&sent)? };
         let (stop, nobody) = (Stop::default(), &mut Nobody);
         let made = match act.as_str() {
             "apply" => {
-                let preview = app.find_run(run)?;
+                let preview = app.runs().find(run)?;
                 let changes = preview.tally.get(Outcome::Changed);
                 if must_type(&preview) && sent.get("typed").and_then(|text| typed(text)) != Some(changes) {
                     return Err(Problem::invalid(messages::type_changes(changes)));
                 }
-                app.apply_preview(
+                app.runs().apply(
                     run,
-                    &ApplyRequest { plan: sent.get("plan").cloned(), terms },
+                    &ApplyRequest { plan: sent.get("plan").cloned(), options },
                     &stop,
                     nobody,
                 )?
             }
             "undo" => {
                 let user = sent.get("user").filter(|user| !user.is_empty()).cloned();
-                app.undo(run, &UndoRequest { mode: Mode::Preview, user, terms }, &stop, nobody)?
+                app.runs().undo(run, &UndoRequest { mode: Mode::Preview, user, options }, &stop, nobody)?
             }
             "retry" => {
                 let again = match sent.get("which").map(String::as_str) {
@@ -393,10 +398,10 @@ pub(super) async fn make(
                     _ => Again::Failed,
                 };
                 // What is left of a plan was previewed already.
-                let planned = app.find_run(run)?.replays().is_some() && again == Again::NotRun;
-                let engine = engine(&server, None)?;
-                let request = RetryRequest { again, preview: !planned, engine, time_limit: None, terms };
-                app.retry(run, &request, &stop, nobody)?
+                let planned = app.runs().find(run)?.replays().is_some() && again == Again::NotRun;
+                let execution = execution(&server, None)?;
+                let request = RetryRequest { again, preview: !planned, execution, time_limit: None, options };
+                app.runs().retry(run, &request, &stop, nobody)?
             }
             _ => {
                 return Err(Problem::new(axum::http::StatusCode::NOT_FOUND, messages::NOTHING_HERE));

@@ -57,7 +57,7 @@ pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result
         };
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
-        let found = app.runs_after(&query, wanted.after, wanted.look_for())?;
+        let found = app.runs().list_after(&query, wanted.after, wanted.look_for())?;
         let part = wanted.page(found, |run| run.id, Row::from);
         let base = Address::new("/runs")
             .with("state", &asked.state)

@@ -5,7 +5,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use rollcall_app::runs::{Script, TrialRequest};
+use rollcall_app::runs::{Script, ScriptTestRequest};
 use rollcall_app::scripts::{self, Fault, Name, Source};
 use rollcall_app::{App, AppError, Expected};
 use rollcall_domain::{TargetOutcome, User};
@@ -20,7 +20,7 @@ use super::users::Sent;
 use super::view::{Badge, Changes, DiffLine, diff_lines};
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
-use crate::shared::runs::engine;
+use crate::shared::runs::execution;
 use crate::{Server, aside, blocking};
 
 #[derive(Default, Deserialize)]
@@ -142,7 +142,7 @@ async fn show(visitor: Visitor, draft: Draft, done: String) -> Result<Response, 
             Err(_) if draft.source.is_empty() => (Source::default(), Vec::new()),
             Err(faults) => (Source::default(), faults),
         };
-        let some = app.users(None)?.take(20).collect::<Result<Vec<User>, AppError>>()?;
+        let some = app.users().list(None)?.take(20).collect::<Result<Vec<User>, AppError>>()?;
         Ok(Page {
             title: read.title.clone().unwrap_or_default(),
             // Nothing but a test needs them: they do not keep a script from being saved.
@@ -183,10 +183,10 @@ pub(super) async fn page(
 }
 
 fn draft(app: &App, name: &str, version: Option<i64>) -> Result<Draft, AppError> {
-    let latest = app.script(name, None)?;
+    let latest = app.scripts().find_version(name, None)?;
     let (full, number) = (latest.full_name(), latest.version);
     let shown = match version {
-        Some(version) if version != number => app.script(name, Some(version))?,
+        Some(version) if version != number => app.scripts().find_version(name, Some(version))?,
         _ => latest,
     };
     Ok(Draft {
@@ -253,7 +253,7 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
         }
         Some("remove") => {
             let latest = draft.latest.to_string();
-            match blocking(move || app.remove_script_as(&name, Expected::Revision(&latest))).await {
+            match blocking(move || app.scripts().remove_if_match(&name, Expected::Revision(&latest))).await {
                 Ok(()) => Ok(see("/scripts?done=removed")),
                 Err(problem) => show(visitor.told(problem), draft, String::new()).await,
             }
@@ -269,8 +269,8 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
             let save = move || {
                 let expected = if is_new { Expected::Nothing } else { Expected::Revision(&latest) };
                 match with_errors {
-                    true => app.save_script_draft(&name, &source, &note, expected),
-                    false => Ok(app.save_script_after(&name, &source, &note, expected)?.0),
+                    true => app.scripts().save_draft(&name, &source, &note, expected),
+                    false => Ok(app.scripts().save_if_match(&name, &source, &note, expected)?.0),
                 }
             };
             match blocking(save).await {
@@ -293,7 +293,7 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
 
 /// The latest version, and how it differs from what was typed.
 fn newer(app: &App, name: &str, typed: &str) -> Result<Newer, AppError> {
-    let latest = app.script(name, None)?;
+    let latest = app.scripts().find_version(name, None)?;
     let titles = (messages::version(latest.version), messages::YOUR_TEXT);
     Ok(Newer {
         version: latest.version,
@@ -309,16 +309,21 @@ async fn attempt(
     source: String,
     sent: Sent,
 ) -> Result<Trial, Problem> {
-    let engine = engine(server, None)?;
+    let execution = execution(server, None)?;
     aside(move || {
         let username = sent.get("user").map(|name| name.trim().to_owned()).unwrap_or_default();
         let row = sent.get("row").map(String::as_str).unwrap_or_default().lines();
         let row = row.filter_map(|line| line.split_once('='));
         let row = row.map(|(column, cell)| (column.trim().to_owned(), cell.trim().to_owned())).collect();
         let script = Script { name, version: None, source };
-        let request =
-            TrialRequest { script, username: username.clone(), params: params::given(&sent), row, engine };
-        let outcome = app.try_script(&request)?;
+        let request = ScriptTestRequest {
+            script,
+            username: username.clone(),
+            params: params::given(&sent),
+            row,
+            execution,
+        };
+        let outcome = app.scripts().test(&request)?;
         Ok(Trial {
             user: username,
             badge: Badge::of_outcome(outcome.outcome),

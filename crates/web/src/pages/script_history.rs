@@ -47,11 +47,11 @@ pub(super) async fn page(
     let page = move |app: &App, shell| {
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::new(cursor, Some(50))?;
-        let found = app.script_history_after(&name, wanted.after, wanted.look_for())?;
+        let found = app.scripts().list_versions_after(&name, wanted.after, wanted.look_for())?;
         let part = wanted.page(found, |version| version.version, |version| version);
-        let latest = app.script(&name, None)?;
+        let latest = app.scripts().find_version(&name, None)?;
         let to = match asked.to {
-            Some(version) => app.script(&name, Some(version))?,
+            Some(version) => app.scripts().find_version(&name, Some(version))?,
             None => latest.clone(),
         };
         let from = asked.from.unwrap_or(to.version - 1);
@@ -59,7 +59,7 @@ pub(super) async fn page(
             // Before the first version there was nothing.
             0 => diff_lines((messages::NOTHING, ""), (&messages::version(to.version), &to.source)),
             from => {
-                let old = app.script(&name, Some(from))?;
+                let old = app.scripts().find_version(&name, Some(from))?;
                 diff_lines(
                     (&messages::version(from), &old.source),
                     (&messages::version(to.version), &to.source),
@@ -95,6 +95,6 @@ pub(super) async fn restore(
     Form(Restored { version }): Form<Restored>,
 ) -> Result<Response, Problem> {
     let there = Address::new(format!("/scripts/{}", segment(&name)));
-    blocking(move || visitor.app.restore_script(&name, version, "")).await?;
+    blocking(move || visitor.app.scripts().restore_version(&name, version, "")).await?;
     Ok(see(there.with("done", "restored").text()))
 }

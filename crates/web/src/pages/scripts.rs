@@ -44,7 +44,7 @@ pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result
     let page = move |app: &rollcall_app::App, shell| {
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::<String>::new(cursor, Some(50))?;
-        let found = app.scripts_after(wanted.after.as_deref(), wanted.look_for())?;
+        let found = app.scripts().list_after(wanted.after.as_deref(), wanted.look_for())?;
         let row = |script: ScriptVersion| {
             let (title, faults, warnings) = match rollcall_app::scripts::read(&script.source, app.zone()) {
                 Ok(read) => (read.title.unwrap_or_default(), 0, read.warnings.len()),
@@ -54,7 +54,7 @@ pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result
         };
         let mut part = wanted.page(found, ScriptVersion::full_name, row);
         for row in &mut part.items {
-            row.last = app.last_run_of(&row.script.full_name())?.map(super::runs::Row::from);
+            row.last = app.runs().find_last_of_script(&row.script.full_name())?.map(super::runs::Row::from);
         }
         let pager = Pager::new(&Address::new("/scripts"), &asked.cursor, &asked.trail, part.next.as_deref());
         Ok(Page { shell, done: asked.done, rows: part.items, pager })

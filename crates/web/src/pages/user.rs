@@ -150,7 +150,7 @@ pub(super) async fn page(
 
 async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> Result<Response, Problem> {
     let page = move |app: &App, shell: Shell| {
-        let user = app.user(&username)?;
+        let user = app.users().find(&username)?;
         let tab = tab(&asked.tab);
         let wrong = |field: Field| {
             let problem = shell.problem.as_ref();
@@ -169,7 +169,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
         if tab == "history" {
             let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
             let wanted = Wanted::new(cursor, Some(50))?;
-            let found = app.history_after(user.id, wanted.after, wanted.look_for())?;
+            let found = app.users().list_history_after(user.id, wanted.after, wanted.look_for())?;
             let part = wanted.page(found, |event| event.key, |event| Past::new(event, &shell));
             pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
             events = part.items;
@@ -180,18 +180,18 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
             operation: row.operation,
             value: row.value.clone(),
         };
-        let warnings = app.warnings_of(&items.iter().map(plain).collect::<Vec<_>>())?;
+        let warnings = app.radius().list_warnings(&items.iter().map(plain).collect::<Vec<_>>())?;
         Ok(Page {
             tab,
             done: asked.done,
             state: Badge::of_user(user.status(SystemClock.now())),
             organization: organizations(app)?.get(&user.organization_id).cloned().unwrap_or_default(),
             inputs,
-            profiles: if tab == "profiles" { app.profiles()? } else { Vec::new() },
+            profiles: if tab == "profiles" { app.profiles().list()? } else { Vec::new() },
             kind,
             items,
             warnings,
-            reply: if tab == "reply" { Some(app.radius_reply(&user)?) } else { None },
+            reply: if tab == "reply" { Some(app.radius().compute_reply(&user)?) } else { None },
             events,
             pager,
             user,
@@ -282,11 +282,11 @@ pub(super) async fn change(
     let done = crate::aside(move || {
         let version = sent.get("version").and_then(|version| version.parse().ok());
         let version: i64 = version.ok_or_else(|| Problem::invalid(messages::SAY_VERSION))?;
-        let user = app.user(&name)?;
+        let user = app.users().find(&name)?;
         match read(&app, &user, &sent)? {
-            Asks::Edit(edits) => Ok(Some(app.edit_user(&name, edits, Some(version))?.0.username)),
+            Asks::Edit(edits) => Ok(Some(app.users().edit(&name, edits, Some(version))?.0.username)),
             Asks::Remove => {
-                app.delete_user(&name, Some(version))?;
+                app.users().remove(&name, Some(version))?;
                 Ok(None)
             }
         }

@@ -112,7 +112,7 @@ pub(super) async fn list(
             shell,
             wrong,
             text: filter.map(|filter| filter.text.clone()).unwrap_or_default(),
-            saved: app.saved_filters()?,
+            saved: app.filters().list()?,
             count,
             count_all: here.with("count", "all").text(),
             rows,
@@ -158,8 +158,8 @@ async fn adding(visitor: Visitor, typed: Typed) -> Result<Response, Problem> {
         let chosen = shell.organization().map(|each| each.name.clone()).unwrap_or_default();
         let organization = if typed.organization.is_empty() { chosen } else { typed.organization };
         let typed = Typed { organization, ..typed };
-        let organizations = app.organizations()?.into_iter().map(|each| each.name).collect();
-        let profiles = app.profiles()?.into_iter().map(|each| each.short_name).collect();
+        let organizations = app.organizations().list()?.into_iter().map(|each| each.name).collect();
+        let profiles = app.profiles().list()?.into_iter().map(|each| each.short_name).collect();
         Ok(AddPage { shell, typed, organizations, profiles })
     };
     visitor.page("users", page).await
@@ -168,7 +168,7 @@ async fn adding(visitor: Visitor, typed: Typed) -> Result<Response, Problem> {
 pub(super) async fn add(visitor: Visitor, Form(typed): Form<Typed>) -> Result<Response, Problem> {
     let (app, new) = (visitor.app.clone(), typed.clone());
     let added = match new_user(&app, new) {
-        Ok(new) => blocking(move || app.add_user(&new)).await,
+        Ok(new) => blocking(move || app.users().add(&new)).await,
         Err(problem) => Err(problem),
     };
     match added {

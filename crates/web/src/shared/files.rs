@@ -17,7 +17,7 @@ const TOLD: usize = 100;
 pub(crate) fn choose(app: &App, rows: &RowsOf, script: &Script) -> Result<ChosenRows, Problem> {
     let mut noted = Noted::default();
     // A script with syntax errors is refused when the run is created.
-    let source = app.read_script(&script.name, &script.source).unwrap_or_default();
+    let source = app.scripts().parse(&script.name, &script.source).unwrap_or_default();
     let read = read(app, rows, source.row_columns.as_ref(), &mut noted)?;
     let (bad, duplicate) = (read.report.bad(), read.report.duplicate);
     let in_the_way = if rows.skip_unmatched { read.report.faulty } else { bad };
@@ -63,7 +63,7 @@ pub(crate) fn read(
     observer: &mut dyn RowsObserver,
 ) -> Result<ReadRows, Problem> {
     let options = wire::table_options(&rows.format())?;
-    Ok(app.read_upload(rows.upload, &options, &request(rows, read_columns), observer)?)
+    Ok(app.uploads().read_rows(rows.upload, &options, &request(rows, read_columns), observer)?)
 }
 
 /// What is told of a file's rows.
@@ -102,8 +102,8 @@ impl RowsObserver for Noted {
 
 /// The rows of a file that was sent ahead.
 pub(crate) fn table_of_upload(app: &App, id: UploadId, options: &ImportOptions) -> Result<Table, Problem> {
-    let file = app.find_upload(id)?.name;
-    let table = Table::from_file(app.open_upload(id)?, &wire::table_options(&options.format)?);
+    let file = app.uploads().find(id)?.name;
+    let table = Table::from_file(app.uploads().open(id)?, &wire::table_options(&options.format)?);
     Ok(table.map_err(|error| AppError::Table { file, error })?)
 }
 

@@ -10,5 +10,5 @@ use rollcall_app::{App, AppError};
 
 /// The names of the organizations, by ID.
 pub(crate) fn organizations(app: &App) -> Result<HashMap<i64, String>, AppError> {
-    Ok(app.organizations()?.into_iter().map(|each| (each.id, each.name)).collect())
+    Ok(app.organizations().list()?.into_iter().map(|each| (each.id, each.name)).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollcall_app::runs::{Engine, Observer, Progress, Script};
+use rollcall_app::runs::{ExecutionConfig, Observer, Progress, Script};
 use rollcall_app::{App, AppError};
 use rollcall_domain::Run;
 
@@ -16,7 +16,7 @@ pub(crate) fn saved(app: &App, text: &str) -> Result<Script, AppError> {
         None => (text, None),
     };
     let name = if version.is_some() { name } else { text };
-    let found = app.script(name, version)?;
+    let found = app.scripts().find_version(name, version)?;
     Ok(Script { name: found.full_name(), version: Some(found.version), source: found.source })
 }
 
@@ -33,12 +33,12 @@ pub(crate) fn seconds(limit: Option<f64>) -> Result<Option<Duration>, Problem> {
 }
 
 /// One process is enough to see whether a script can be run.
-pub(crate) fn engine(server: &Server, time_limit: Option<f64>) -> Result<Engine, Problem> {
-    let mut engine = Engine { workers: 1, ..server.engine.clone() };
+pub(crate) fn execution(server: &Server, time_limit: Option<f64>) -> Result<ExecutionConfig, Problem> {
+    let mut execution = ExecutionConfig { workers: 1, ..server.execution.clone() };
     if let Some(time) = seconds(time_limit)? {
-        engine.limits.time = time;
+        execution.limits.time = time;
     }
-    Ok(engine)
+    Ok(execution)
 }
 
 /// Nobody waits for the end of a run here.

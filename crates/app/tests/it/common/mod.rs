@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_app::runs::{Choice, Engine, Request, Script, Terms};
+use rollcall_app::runs::{Choice, ExecutionConfig, RunOptions, RunRequest, Script};
 use rollcall_app::{Actor, App, UserSelection};
 use rollcall_domain::{Mode, Outcome, Run, TargetOutcome, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
@@ -26,7 +26,7 @@ pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
         Zone::utc(),
         Actor::account("cli:test".to_owned()),
     );
-    app.add_profile("basic", None, &[], &[]).unwrap();
+    app.profiles().add("basic", None, &[], &[]).unwrap();
     (database.open())
         .import(|import| {
             let organization = import.organization("default")?;
@@ -42,25 +42,25 @@ pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
     (database, app)
 }
 
-pub fn request(source: &str, mode: Mode) -> Request {
-    Request {
+pub fn request(source: &str, mode: Mode) -> RunRequest {
+    RunRequest {
         script: Script { version: None, name: "test.py".to_owned(), source: source.to_owned() },
         mode,
         report: false,
         choice: Choice::Users(UserSelection::default()),
         params: Vec::new(),
-        engine: Engine {
+        execution: ExecutionConfig {
             python: PathBuf::from("python3"),
             isolation: Isolation::Full,
             workers: 2,
             limits: Limits { time: Duration::from_secs(5), memory: 256 << 20, ..Limits::default() },
         },
-        terms: Terms::default(),
+        options: RunOptions::default(),
     }
 }
 
 pub fn outcomes(app: &App, run: &Run) -> Vec<TargetOutcome> {
-    app.outcomes(run, None).unwrap().map(Result::unwrap).collect()
+    app.runs().list_outcomes(run, None).unwrap().map(Result::unwrap).collect()
 }
 
 /// What holds for every run that has ended: one outcome a target, in order, and counters that are their sums.

@@ -1,48 +1,56 @@
-//! Taking back one thing that was done to a user, by hand. What a run has done to all its users is taken back by
-//! [`App::undo`].
+//! Restoring the values of one user before one history entry. [`RunOperations::undo`](crate::RunOperations::undo) undoes
+//! a run for all its users.
 
 use rollcall_domain::{Change, Field, Mismatch, Refusal, User, diff};
 use rollcall_domain::{Event, EventKey};
 use rollcall_store::{PasswordEdit, StoreError};
 
 use super::edit::check_version;
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::UserOperations;
 
-/// What comes of taking an event of a user's history back.
+/// A plan to restore the values of a user before one history entry.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reverting {
+pub struct RestorePlan {
     /// The user as they are, at the version that is to be seen.
     pub user: User,
-    /// What is to be taken back.
+    /// The history entry.
     pub event: Event,
-    /// What that changes now, nothing if it is back already; or everything that is not as the event has left it.
+    /// The changes that restore the values, none if they are back already; or all values that have changed since.
     pub changes: Result<Vec<Change>, Vec<Mismatch>>,
 }
 
-impl App {
-    /// What taking back the event with this key, of the history of a user, would change now.
-    pub fn plan_revert(&self, username: &str, key: EventKey) -> Result<Reverting, AppError> {
-        let user = self.user(username)?;
+impl UserOperations<'_> {
+    /// Plans the changes that would restore the values of a user before the history entry with this key.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; if there is no such user or entry.
+    pub fn plan_restore(self, username: &str, key: EventKey) -> Result<RestorePlan, AppError> {
+        let user = self.find(username)?;
         let (at, run, number) = key;
         // The first that comes after whatever is just before it.
-        let found = self.history_after(user.id, Some((at, run, number.saturating_add(1))), 1)?.pop();
+        let found = self.list_history_after(user.id, Some((at, run, number.saturating_add(1))), 1)?.pop();
         let event = found
             .filter(|event| event.key == key)
             .ok_or_else(|| StoreError::NoSuch(format!("event in the history of user {username:?}")))?;
         let changes = user.before(&event.changes).map(|before| diff(&user, &before));
-        Ok(Reverting { user, event, changes })
+        Ok(RestorePlan { user, event, changes })
     }
 
-    /// Takes one event of a user's history back, by hand; the user afterwards, and what changed. With `expected` only a
-    /// user at that version is edited: another one is [`AppError::Outdated`].
-    pub fn revert(
-        &self,
+    /// Restores the values of a user before one history entry, if the user is still at version `expected`: the user
+    /// afterwards and the changes.
+    ///
+    /// # Errors
+    /// [`AppError::Outdated`] if it is not; [`AppError::Conflict`] if the values have changed since;
+    /// [`AppError::Denied`]; if there is no such user or entry.
+    pub fn restore(
+        self,
         username: &str,
         key: EventKey,
         expected: Option<i64>,
     ) -> Result<(User, Vec<Change>), AppError> {
-        let (permit, _) = self.user_to_edit(username)?;
-        let Reverting { user, changes, .. } = self.plan_revert(username, key)?;
+        let (permit, _) = self.find_to_edit(username)?;
+        let RestorePlan { user, changes, .. } = self.plan_restore(username, key)?;
         check_version(&user, expected)?;
         let changes = changes.map_err(|moved| refused(&moved))?;
         if changes.is_empty() {
@@ -61,7 +69,7 @@ impl App {
             return Err(AppError::Conflict(Refusal::new(why)));
         }
         let mut after = user.after(&changes).map_err(|moved| refused(&moved))?;
-        let act = self.act();
+        let act = self.app.act();
         // An event that has set the date puts it back.
         let dated = changes.iter().any(|change| change.what() == Field::LastUpdate.name());
         if !dated {

@@ -1,22 +1,27 @@
-//! Whose a filter, a script or a profile is: an organization's or everybody's. A name may have an organization's before
-//! it, `North:gold`; without one it is the nearest.
+//! The owner of a filter, a script or a profile: an organization, or all of them. A name may start with an
+//! organization's, such as `North:gold`; without one it means the nearest item.
 
 use rollcall_domain::{Organization, OrganizationId, Refusal, Right, SavedName, Scope, nearest};
 use rollcall_store::StoreError;
 
 use crate::access::Permit;
-use crate::{App, AppError};
+use crate::app::App;
+use crate::error::AppError;
 
 impl App {
-    /// A permit to make or change something of this organization (empty: everybody's; none: theirs, if they have one),
-    /// and the organization.
-    pub(crate) fn may_own(
+    /// Decides whether the actor may make or change an item of this organization: the permit and the organization. An
+    /// empty name means an item of all organizations; none means the actor's own organization, if there is one.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`StoreError::NoSuch`] if they cannot see the organization; [`AppError::Refused`] if they
+    /// have several.
+    pub(crate) fn require_permission_as_owner(
         &self,
         right: Right,
         organization: Option<&str>,
     ) -> Result<(Permit<'_>, Option<Organization>), AppError> {
-        let permit = self.may(right)?;
-        let seen = self.organizations()?;
+        let permit = self.require_permission(right)?;
+        let seen = self.organizations().list()?;
         let find =
             |is: &dyn Fn(&Organization) -> bool| seen.iter().find(|organization| is(organization)).cloned();
         let owner = match (organization, &permit.scope) {
@@ -38,38 +43,43 @@ impl App {
                 return Err(Refusal::new(why).into());
             }
         };
-        self.must_own(&permit, right, owner.as_ref())?;
+        self.require_owner(&permit, right, owner.as_ref())?;
         Ok((permit, owner))
     }
 
-    /// A permit to change something that can be seen.
-    pub(crate) fn may_change(
+    /// Decides whether the actor may change an item of this organization, which they can see; none: of all
+    /// organizations.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub(crate) fn require_permission_to_change(
         &self,
         right: Right,
         owner: Option<&Organization>,
     ) -> Result<Permit<'_>, AppError> {
-        let permit = self.may(right)?;
-        self.must_own(&permit, right, owner)?;
+        let permit = self.require_permission(right)?;
+        self.require_owner(&permit, right, owner)?;
         Ok(permit)
     }
 
-    fn must_own(
+    fn require_owner(
         &self,
         permit: &Permit<'_>,
         right: Right,
         owner: Option<&Organization>,
     ) -> Result<(), AppError> {
-        if permit.scope.owns(id_of(owner)) { Ok(()) } else { Err(self.denied(right, true)) }
+        if permit.scope.owns(id_of(owner)) { Ok(()) } else { Err(self.permission_denied(right, true)) }
     }
 
-    /// Of things with one name, the one that is meant.
-    pub(crate) fn meant<T>(
+    /// Picks from items with one name the one that the actor means: the nearest, or that of the organization in the
+    /// name.
+    pub(crate) fn find_named<T>(
         &self,
         name: SavedName<'_>,
         found: Vec<T>,
         owner: fn(&T) -> Option<&Organization>,
     ) -> Result<Option<T>, AppError> {
-        let scope = self.may(Right::Look)?.scope;
+        let scope = self.require_permission(Right::Look)?.scope;
         let Some(organization) = name.organization else { return Ok(nearest(found, owner, &scope)?) };
         let is = |one: &T| {
             let owner = owner(one);

@@ -3,18 +3,19 @@ use std::collections::BTreeMap;
 
 use rollcall_domain::{Outcome, RefusedCall, Right, Run, ScriptError};
 
-use crate::{App, AppError};
+use crate::error::AppError;
+use crate::operations::RunOperations;
 
-/// So many warnings that differ are told by themselves.
+/// The most groups of warnings; others are counted together.
 const MOST_WARNINGS: usize = 20;
-/// The same of errors, of each outcome.
+/// The most groups of errors of one outcome; others are counted together.
 const MOST_ERRORS: usize = 100;
 
 /// What of a run an administrator should look at: what was odd and what went wrong, each in groups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Troubles {
-    /// Calls of the script that can never be right, of targets that changed or stayed unchanged all the same: nothing else
-    /// tells of these.
+    /// Calls of the script that can never be right, of targets that changed or stayed unchanged all the same: nothing
+    /// else tells of these.
     pub refused_calls: Vec<RefusedCalls>,
     /// The number of targets that these are about; one may have several such calls.
     pub refused_targets: u64,
@@ -61,15 +62,18 @@ pub struct Failure {
     pub example: String,
 }
 
-impl App {
-    /// What of a run an administrator should look at. Only a page of outcomes is in memory at any time.
-    pub fn troubles(&self, run: &Run) -> Result<Troubles, AppError> {
+impl RunOperations<'_> {
+    /// Groups the refused calls, warnings and failures of a run. Only a page of outcomes is in memory at any time.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn group_problems(self, run: &Run) -> Result<Troubles, AppError> {
         let mut printed = 0;
         let mut refused: BTreeMap<(Option<u32>, String), RefusedCalls> = BTreeMap::new();
         let mut refused_targets = 0;
         let mut warnings: BTreeMap<String, Warned> = BTreeMap::new();
         let mut failures: BTreeMap<(Outcome, String, Option<u32>), Failure> = BTreeMap::new();
-        for found in self.outcomes(run, None)? {
+        for found in self.list_outcomes(run, None)? {
             let found = found?;
             let example = || found.display_name();
             printed += u64::from(!found.output.is_empty());
@@ -112,8 +116,11 @@ impl App {
         Ok(Troubles { refused_calls, refused_targets, warnings, failures, printed })
     }
 
-    /// The number of targets of a run that changed or stayed unchanged although calls of the script were refused.
-    pub fn refused_targets(&self, run: &Run) -> Result<u64, AppError> {
-        Ok(self.may_with(Right::Look, run)?.count_refused(run.id)?)
+    /// Counts the targets of a run that changed or stayed unchanged although calls of the script were refused.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn count_refused_targets(self, run: &Run) -> Result<u64, AppError> {
+        Ok(self.app.require_permission_on(Right::Look, run)?.count_refused(run.id)?)
     }
 }

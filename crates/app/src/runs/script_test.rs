@@ -1,25 +1,27 @@
-//! Trying a script on one user. Nothing of it is kept: there is no run.
+//! Tests of a script on one user. They are no runs, and nothing of them is stored.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rollcall_domain::{Mode, Outcome, Refusal, Right, RunId, ScriptError, TargetOutcome};
 use rollcall_sandbox::{RunFacts, StartError, Target, Worker};
 use rollcall_store::StoreError;
 
+use super::config::ExecutionConfig;
 use super::evaluate::{Rules, planned_update};
-use super::{Engine, RunJob, Script};
-use crate::scripts::explained_syntax;
-use crate::{App, AppError};
+use super::job::RunJob;
+use super::request::Script;
+use crate::error::AppError;
+use crate::operations::ScriptOperations;
+use crate::scripts::hints::explained_syntax;
 
-/// What a script sees as the number of a run that is none.
+/// The number of the run that a script sees in a test.
 const NO_RUN: RunId = 0;
-/// So many trials at once in one process: each is a worker process of its own.
+/// The most tests at once in one process: each needs a sandboxed process of its own.
 const MOST: usize = 8;
 
-/// A script that is to be tried.
+/// A script to be tested.
 #[derive(Debug)]
-pub struct TrialRequest {
+pub struct ScriptTestRequest {
     /// The script, which need not be saved.
     pub script: Script,
     /// The name of the user it is tried on.
@@ -28,16 +30,16 @@ pub struct TrialRequest {
     pub params: Vec<(String, String)>,
     /// What the script finds in `row`: column and cell. If there is none, it has no row.
     pub row: Vec<(String, String)>,
-    /// How it is executed. The workers' number does not matter.
-    pub engine: Engine,
+    /// The configuration with which it is executed; the number of workers is ignored.
+    pub execution: ExecutionConfig,
 }
 
-/// Keeps a place among the trials of this process.
-struct Place(Arc<AtomicUsize>);
+/// A place among the tests of this process, until it is dropped.
+struct Place<'a>(&'a AtomicUsize);
 
-impl Place {
-    fn take(taken: &Arc<AtomicUsize>) -> Result<Self, AppError> {
-        let place = Self(Arc::clone(taken));
+impl<'a> Place<'a> {
+    fn take(taken: &'a AtomicUsize) -> Result<Self, AppError> {
+        let place = Self(taken);
         // Dropping the place gives it back in either case.
         if taken.fetch_add(1, Ordering::Relaxed) >= MOST {
             return Err(AppError::Limit { what: "script tests", most: MOST });
@@ -46,21 +48,26 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl App {
-    /// Runs a script for one user, as a preview would, and keeps nothing of it. It takes no longer than the start of a
-    /// worker and the script's time limit. Whoever may only report finds it failed if it changes something.
-    pub fn try_script(&self, request: &TrialRequest) -> Result<TargetOutcome, AppError> {
-        let permit = self.may_run(Mode::Preview)?;
-        let TrialRequest { script, username, engine, .. } = request;
-        let read = self.read_script(&script.name, &script.source);
+impl ScriptOperations<'_> {
+    /// Tests a script on one user, as a preview would, and stores nothing. It takes as long as the start of a sandboxed
+    /// process and the time limit of the script. An actor who may only report gets a failure if the script changes
+    /// something.
+    ///
+    /// # Errors
+    /// [`AppError::Syntax`], [`AppError::BadScript`] and [`AppError::Params`] for what is wrong in the request;
+    /// [`AppError::Limit`] if too many tests are under way; [`AppError::Denied`]; if there is no such user.
+    pub fn test(self, request: &ScriptTestRequest) -> Result<TargetOutcome, AppError> {
+        let permit = self.app.require_permission_to_run(Mode::Preview)?;
+        let ScriptTestRequest { script, username, execution, .. } = request;
+        let read = self.parse(&script.name, &script.source);
         let params = match &read {
-            Ok(read) => read.params.check(&request.params, &self.zone).map_err(AppError::Params)?,
+            Ok(read) => read.params.check(&request.params, self.app.zone()).map_err(AppError::Params)?,
             // The interpreter has the better words for what is wrong.
             Err(_) => rollcall_domain::ParamValues::default(),
         };
@@ -73,10 +80,11 @@ impl App {
         {
             return Err(Refusal::new(format!("the row has the column {twice:?} twice")).into());
         }
-        let _place = Place::take(&self.trials)?;
-        let sandbox = self.sandbox(engine)?;
-        let strict = self.strict_here()?;
-        let RunJob { job, dictionary } = self.job(script, params, &permit.scope, engine, strict)?;
+        let _place = Place::take(&self.app.shared.script_tests)?;
+        let sandbox = self.app.shared.warm_pool.sandbox(execution)?;
+        let strict = self.app.radius().refuses_unknown_attributes()?;
+        let RunJob { job, dictionary } =
+            self.app.runs().job(script, params, &permit.scope, execution, strict)?;
         let prepared = Worker::prepare(&sandbox, &job).map_err(|error| match error {
             StartError::Syntax(fault) => {
                 AppError::Syntax { name: script.name.clone(), fault: explained_syntax(fault) }
@@ -84,12 +92,12 @@ impl App {
             StartError::Broken(broken) => broken.into(),
         })?;
         read?;
-        let now = self.clock.now();
+        let now = self.app.now();
         let mut worker = prepared.begin(RunFacts {
             id: NO_RUN,
             now,
             preview: true,
-            administrator: self.actor.name().to_owned(),
+            administrator: self.app.actor().name().to_owned(),
             columns: columns.clone(),
         });
         let cells = (!columns.is_empty()).then_some(cells);
@@ -100,22 +108,23 @@ impl App {
                 break reported;
             }
         };
-        let reports = self.may(Right::Execute).is_err();
+        let reports = self.app.require_permission(Right::Execute).is_err();
         let rules = Rules { profiles: &job.profiles, keep: false, reports, dictionary: &dictionary, strict };
         let settled = rules.evaluate(target, report, planned_update(now)).settled;
         let outcome = TargetOutcome { cells, ..settled.outcome().clone() };
         match settled.after() {
             Some(after) if Some(&after.username) != outcome.username.as_ref() => {
-                self.refuse_taken(outcome, &after.username)
+                self.refuse_taken_name(outcome, &after.username)
             }
             _ => Ok(outcome),
         }
     }
 
-    /// The outcome, unless somebody has the name that it gives.
-    fn refuse_taken(&self, outcome: TargetOutcome, name: &str) -> Result<TargetOutcome, AppError> {
-        // Whoever has it: that a name is taken does not say by whom.
-        let holder = self.engine().user_by_name(name)?.filter(|holder| holder.id != outcome.user_id);
+    /// The outcome, unless another user has the name that it gives.
+    fn refuse_taken_name(self, outcome: TargetOutcome, name: &str) -> Result<TargetOutcome, AppError> {
+        // Of any organization: that a name is taken does not say by whom.
+        let holder =
+            self.app.store_unchecked().user_by_name(name)?.filter(|holder| holder.id != outcome.user_id);
         if holder.is_none() {
             return Ok(outcome);
         }

@@ -8,11 +8,16 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use rollcall_domain::{Right, Run, RunId, RunState, Timestamp};
 use rollcall_store::{Beat, Hold, RunEnd, StoreError};
 
+use super::config::ExecutionConfig;
 use super::crew::Crew;
 use super::guard::guarded;
 use super::ledger::{Ledger, Role};
-use super::{Engine, Nobody, Stop};
-use crate::{App, AppError, Pruned, holder};
+use super::observer::{Nobody, Stop};
+use crate::error::AppError;
+use crate::holder;
+use crate::operations::WorkerOperations;
+use crate::pause::pause;
+use crate::prune::Pruned;
 
 /// How often a worker says that it is alive.
 const BEAT: Duration = Duration::from_secs(2);
@@ -71,22 +76,25 @@ pub struct WorkerInfo {
     pub draining: bool,
 }
 
-impl App {
-    /// Executes whatever run is there, with whoever else does, until `drain` is set: then it puts down what it has, which
-    /// costs nobody anything. It survives a server that goes away for a while.
-    pub fn work(
-        &self,
-        engine: &Engine,
+impl<'a> WorkerOperations<'a> {
+    /// Executes runs together with other workers until `drain` is set; then it releases its chunks to them. It survives
+    /// the loss of the database server for a while.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Unavailable`] if scripts cannot be executed on this machine.
+    pub fn execute_runs(
+        self,
+        execution: &ExecutionConfig,
         drain: &Stop,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), AppError> {
         // Whatever run is there, whoever's.
-        self.may_everywhere(Right::Execute)?;
+        self.app.require_permission_everywhere(Right::Execute)?;
         // Better said now than at every run that it cannot be.
-        let kept = self.keep_warm(engine)?;
+        let kept = self.app.shared.warm_pool.keep_warm(execution)?;
         let id = holder::current();
         let at = AtomicI64::new(0);
-        self.beat(&id, engine, &at, 0, drain)?;
+        self.beat(&id, execution, &at, 0, drain)?;
         // Whoever was here before and is gone has left something at the moment when this one comes.
         self.free_the_dead()?;
         let (aside, told) = unbounded();
@@ -98,21 +106,21 @@ impl App {
             // These threads end when it is dropped, even by a panic.
             let going_on = going_on;
             let (id, at, over, aside) = (&id, &at, &over, &aside);
-            scope.spawn(|| keep_going("heartbeat", &|| self.keep_beating(id, engine, at, drain, over)));
+            scope.spawn(|| keep_going("heartbeat", &|| self.keep_beating(id, execution, at, drain, over)));
             scope.spawn(|| keep_going("listener", &|| self.listen(drain)));
             scope.spawn(|| keep_going("pruning", &|| self.keep_pruned(drain, over, aside)));
-            self.work_until(id, engine, at, drain, &told, tell);
+            self.execute_until(id, execution, at, drain, &told, tell);
             drop(going_on);
         });
         told.try_iter().for_each(tell);
         drop(kept);
-        Ok(self.engine().remove_worker(&id)?)
+        Ok(self.app.store_unchecked().remove_worker(&id)?)
     }
 
-    fn work_until(
-        &self,
+    fn execute_until(
+        self,
         id: &str,
-        engine: &Engine,
+        execution: &ExecutionConfig,
         at: &AtomicI64,
         drain: &Stop,
         told: &Receiver<Event<'static>>,
@@ -128,17 +136,17 @@ impl App {
                 Ok(Some(run)) => {
                     tell(Event::Joins(&run));
                     at.store(run.id, Ordering::Relaxed);
-                    let before = self.committed.load(Ordering::Relaxed);
+                    let before = self.app.shared.committed.load(Ordering::Relaxed);
                     let avoid = avoided.keys().copied().collect();
                     let helped = guarded("worker", || {
                         fail::fail_point!("thread.worker_loop");
-                        self.help(&run, engine, drain, avoid)
+                        self.help(&run, execution, drain, avoid)
                     });
                     if let Err(error @ AppError::Panicked { .. }) = &helped {
-                        self.stop(&run, &error.to_string());
+                        self.stop_run(&run, &error.to_string());
                     }
                     at.store(0, Ordering::Relaxed);
-                    tell(Event::Leaves(&run, self.committed.load(Ordering::Relaxed) - before));
+                    tell(Event::Leaves(&run, self.app.shared.committed.load(Ordering::Relaxed) - before));
                     if let Err(error) = &helped
                         && !is_disconnection(error)
                     {
@@ -155,7 +163,7 @@ impl App {
                         tell(Event::Recovered);
                     }
                     if !worked {
-                        self.news.wait(&mut heard, LOOK);
+                        self.app.shared.news.wait(&mut heard, LOOK);
                     }
                 }
                 Err(error) => {
@@ -163,24 +171,30 @@ impl App {
                         tell(Event::Trouble(error.to_string()));
                     }
                     ailing = is_disconnection(&error);
-                    Self::pause(RETRY);
+                    pause(RETRY);
                     // What it had when it was cut off may be had by anybody, itself first.
-                    let _ = self.engine().free_chunks_of(id);
+                    let _ = self.app.store_unchecked().free_chunks_of(id);
                 }
             }
         }
     }
 
     /// The run that needs a worker most.
-    fn next_run(&self, avoided: impl Fn(RunId) -> bool) -> Result<Option<Run>, AppError> {
-        let to_do = self.engine().runs_to_do(CANDIDATES)?;
+    fn next_run(self, avoided: impl Fn(RunId) -> bool) -> Result<Option<Run>, AppError> {
+        let to_do = self.app.store_unchecked().runs_to_do(CANDIDATES)?;
         let Some(id) = to_do.into_iter().find(|run| !avoided(*run)) else { return Ok(None) };
-        Ok(self.engine().run(id)?.filter(|run| run.state == RunState::Running))
+        Ok(self.app.store_unchecked().run(id)?.filter(|run| run.state == RunState::Running))
     }
 
     /// Executes chunks of a run, as long as there are some to be had and no other run waits, but for those `avoided`.
-    fn help(&self, run: &Run, engine: &Engine, drain: &Stop, avoided: Vec<RunId>) -> Result<(), AppError> {
-        if !self.is_still_allowed(run)? {
+    fn help(
+        self,
+        run: &Run,
+        execution: &ExecutionConfig,
+        drain: &Stop,
+        avoided: Vec<RunId>,
+    ) -> Result<(), AppError> {
+        if !self.app.is_still_allowed(run)? {
             let note = format!(
                 "{} may no longer do what this run does: somebody who may can resume it",
                 run.administrator
@@ -188,80 +202,92 @@ impl App {
             let end = RunEnd {
                 state: RunState::Stopped,
                 note: Some(&note),
-                ended_at: self.clock.now(),
+                ended_at: self.app.now(),
                 millis: run.millis,
             };
-            self.engine().end_run(Hold { run: run.id, token: run.token }, &end)?;
+            self.app.store_unchecked().end_run(Hold { run: run.id, token: run.token }, &end)?;
             return Ok(());
         }
         let mut observer = Nobody;
-        let ledger = Ledger::new(self, run, Role::Helper, drain, &mut observer).in_turns(avoided);
-        let nothing_left = self.engine().glance(run.id)?.chunks == 0;
+        let ledger = Ledger::new(self.app, run, Role::Helper, drain, &mut observer).in_turns(avoided);
+        let nothing_left = self.app.store_unchecked().glance(run.id)?.chunks == 0;
         if run.replays().is_some() || nothing_left {
-            self.take_part(run, None, drain, ledger)?;
+            self.app.runs().take_part(run, None, drain, ledger)?;
             return Ok(());
         }
-        let (sandbox, job) = self.prepare(run, &engine.limited(run.settings.time_limit))?;
+        let (sandbox, job) = self.app.runs().prepare(run, &execution.limited(run.settings.time_limit))?;
         std::thread::scope(|scope| {
-            let crew = Crew::hire(scope, &sandbox, &job, engine.workers.max(1))?;
-            self.take_part(run, Some(&crew), drain, ledger)?;
+            let crew = Crew::hire(scope, &sandbox, &job, execution.workers.max(1))?;
+            self.app.runs().take_part(run, Some(&crew), drain, ledger)?;
             Ok(())
         })
     }
 
     /// Stops a run that has met an internal error here, which it would meet again: an administrator can resume it. It
     /// may have ended meanwhile.
-    fn stop(&self, run: &Run, reason: &str) {
+    fn stop_run(self, run: &Run, reason: &str) {
         let end = RunEnd {
             state: RunState::Stopped,
             note: Some(reason),
-            ended_at: self.clock.now(),
+            ended_at: self.app.now(),
             millis: run.millis,
         };
-        let _ = self.engine().end_run(Hold { run: run.id, token: run.token }, &end);
+        let _ = self.app.store_unchecked().end_run(Hold { run: run.id, token: run.token }, &end);
     }
 
     fn beat(
-        &self,
+        self,
         id: &str,
-        engine: &Engine,
+        execution: &ExecutionConfig,
         at: &AtomicI64,
         speed: u64,
         drain: &Stop,
     ) -> Result<(), StoreError> {
         let run = at.load(Ordering::Relaxed);
-        self.engine().beat(&Beat {
+        self.app.store_unchecked().beat(&Beat {
             id,
-            crew: u32::try_from(engine.workers.max(1)).unwrap_or(u32::MAX),
+            crew: u32::try_from(execution.workers.max(1)).unwrap_or(u32::MAX),
             run: (run > 0).then_some(run),
-            committed: self.committed.load(Ordering::Relaxed),
+            committed: self.app.shared.committed.load(Ordering::Relaxed),
             speed,
             draining: drain.load(Ordering::Relaxed),
         })
     }
 
-    /// Says now and then that this worker is alive, and frees what dead processes of this machine had: nobody else can tell
-    /// that they are.
-    fn keep_beating(&self, id: &str, engine: &Engine, at: &AtomicI64, drain: &Stop, over: &Receiver<()>) {
+    /// Says now and then that this worker is alive, and frees what dead processes of this machine had: nobody else can
+    /// tell that they are.
+    fn keep_beating(
+        self,
+        id: &str,
+        execution: &ExecutionConfig,
+        at: &AtomicI64,
+        drain: &Stop,
+        over: &Receiver<()>,
+    ) {
         fail::fail_point!("thread.heartbeat");
-        let mut last = (Instant::now(), self.committed.load(Ordering::Relaxed));
+        let mut last = (Instant::now(), self.app.shared.committed.load(Ordering::Relaxed));
         while over.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-            let committed = self.committed.load(Ordering::Relaxed);
+            let committed = self.app.shared.committed.load(Ordering::Relaxed);
             let millis = u64::try_from(last.0.elapsed().as_millis()).unwrap_or(u64::MAX);
             let speed = (committed - last.1) * 1_000 / millis.max(1);
             last = (Instant::now(), committed);
             // A server that does not answer is the concern of whoever needs an answer.
-            let _ = self.beat(id, engine, at, speed, drain);
+            let _ = self.beat(id, execution, at, speed, drain);
             let _ = self.free_the_dead();
         }
     }
 
-    /// Removes what is old now and then: what is kept for a day only, and if the setting wants that and no other process
-    /// does it, what it names.
-    fn keep_pruned(&self, drain: &Stop, over: &Receiver<()>, told: &Sender<Event<'static>>) {
+    /// Removes what is old now and then: what is kept for a day only, and if the setting wants that and no other
+    /// process does it, what it names.
+    fn keep_pruned(self, drain: &Stop, over: &Receiver<()>, told: &Sender<Event<'static>>) {
         fail::fail_point!("thread.pruning");
         loop {
-            match self.sweep(drain).and_then(|()| self.prune_by_setting(PRUNE, drain)) {
+            match self
+                .app
+                .maintenance()
+                .remove_expired(drain)
+                .and_then(|()| self.app.maintenance().prune_by_settings(PRUNE, drain))
+            {
                 Ok(None) => {}
                 Ok(Some(pruned)) => drop(told.send(Event::Pruned(pruned))),
                 // A server that is gone is told of by whoever works.
@@ -277,54 +303,64 @@ impl App {
         }
     }
 
-    fn free_the_dead(&self) -> Result<(), StoreError> {
-        for dead in self.engine().chunk_holders()?.iter().filter(|holder| holder::is_dead(holder)) {
-            self.engine().free_chunks_of(dead)?;
+    fn free_the_dead(self) -> Result<(), StoreError> {
+        for dead in
+            self.app.store_unchecked().chunk_holders()?.iter().filter(|holder| holder::is_dead(holder))
+        {
+            self.app.store_unchecked().free_chunks_of(dead)?;
         }
-        for worker in self.engine().workers()?.iter().filter(|worker| holder::is_dead(&worker.id)) {
-            self.engine().remove_worker(&worker.id)?;
+        for worker in
+            self.app.store_unchecked().workers()?.iter().filter(|worker| holder::is_dead(&worker.id))
+        {
+            self.app.store_unchecked().remove_worker(&worker.id)?;
         }
         Ok(())
     }
 
     /// Listens to the server, if it is one, until `over` is set.
-    fn listen(&self, over: &Stop) {
+    fn listen(self, over: &Stop) {
         fail::fail_point!("thread.listener");
         let over = || over.load(Ordering::Relaxed);
         while !over() {
-            let heard = self.engine().watch().and_then(|mut watch| {
-                self.news.listen(true);
+            let heard = self.app.store_unchecked().watch().and_then(|mut watch| {
+                self.app.shared.news.listen(true);
                 while !over() {
                     match watch.wait(LOOK)? {
-                        Some(true) => self.news.tell(),
+                        Some(true) => self.app.shared.news.tell(),
                         Some(false) => {}
                         None => return Ok(false),
                     }
                 }
                 Ok(true)
             });
-            self.news.listen(false);
+            self.app.shared.news.listen(false);
             match heard {
                 Ok(false) => return,
                 Ok(true) => {}
-                Err(_) => Self::pause(RETRY),
+                Err(_) => pause(RETRY),
             }
         }
     }
 
-    /// Whether a worker is there who will take what is to be done.
-    pub fn has_workers(&self) -> Result<bool, AppError> {
-        self.may(Right::Look)?;
-        Ok(self.known_workers()?.iter().any(|worker| worker.alive && !worker.draining))
+    /// Whether a worker is online that takes new runs.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn any_available(self) -> Result<bool, AppError> {
+        self.app.require_permission(Right::Look)?;
+        Ok(self.known()?.iter().any(|worker| worker.alive && !worker.draining))
     }
 
-    /// The workers that have not said farewell, in the order in which they began.
-    pub fn workers(&self) -> Result<Vec<WorkerInfo>, AppError> {
-        self.may_everywhere(Right::Look)?;
-        self.known_workers()
+    /// Lists the worker processes and their status, in the order of their starts.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]
+    pub fn list(self) -> Result<Vec<WorkerInfo>, AppError> {
+        self.app.require_permission_everywhere(Right::Look)?;
+        self.known()
     }
 
-    fn known_workers(&self) -> Result<Vec<WorkerInfo>, AppError> {
+    fn known(self) -> Result<Vec<WorkerInfo>, AppError> {
         let info = |worker: rollcall_store::WorkerRow| {
             let (host, pid) = holder::parts(&worker.id).unwrap_or_default();
             WorkerInfo {
@@ -340,7 +376,7 @@ impl App {
                 draining: worker.draining,
             }
         };
-        Ok(self.engine().workers()?.into_iter().map(info).collect())
+        Ok(self.app.store_unchecked().workers()?.into_iter().map(info).collect())
     }
 }
 

@@ -1,0 +1,76 @@
+//! Sandboxed processes that a worker keeps started, so that a run need not wait for them.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rollcall_sandbox::{Isolation, Sandbox};
+
+use super::config::ExecutionConfig;
+use crate::error::AppError;
+
+/// The most processes that wait for a script: as many as a script test and a small run need.
+const WARM: usize = 2;
+
+/// The sandbox that this process keeps warm, if it is a worker.
+#[derive(Default)]
+pub(crate) struct WarmPool(Mutex<Option<WarmSandbox>>);
+
+/// A sandbox, and what it was made for.
+struct WarmSandbox {
+    python: PathBuf,
+    isolation: Isolation,
+    warm: usize,
+    sandbox: Arc<Sandbox>,
+}
+
+impl WarmSandbox {
+    fn new(execution: &ExecutionConfig, warm: usize) -> Result<Self, AppError> {
+        let sandbox = Arc::new(Sandbox::new(&execution.python, execution.isolation)?);
+        sandbox.keep_warm(warm);
+        Ok(Self { python: execution.python.clone(), isolation: execution.isolation, warm, sandbox })
+    }
+
+    fn fits(&self, execution: &ExecutionConfig) -> bool {
+        self.python == execution.python && self.isolation == execution.isolation
+    }
+}
+
+/// Ends the processes of the pool when it is dropped.
+pub(super) struct KeepsWarm<'a>(&'a WarmPool);
+
+impl Drop for KeepsWarm<'_> {
+    fn drop(&mut self) {
+        drop(self.0.lock().take());
+    }
+}
+
+impl WarmPool {
+    fn lock(&self) -> MutexGuard<'_, Option<WarmSandbox>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps processes started for the next scripts, until what it returns is dropped.
+    pub(super) fn keep_warm(&self, execution: &ExecutionConfig) -> Result<KeepsWarm<'_>, AppError> {
+        let sandbox = WarmSandbox::new(execution, execution.workers.clamp(1, WARM))?;
+        *self.lock() = Some(sandbox);
+        Ok(KeepsWarm(self))
+    }
+
+    /// The sandbox for scripts with this configuration: the one that is kept warm, or a new one.
+    pub(super) fn sandbox(&self, execution: &ExecutionConfig) -> Result<Arc<Sandbox>, AppError> {
+        let mut warm = self.lock();
+        match warm.as_mut().filter(|warm| warm.fits(execution)) {
+            Some(warm) => {
+                // The system's Python was upgraded meanwhile.
+                if !warm.sandbox.interpreter().is_current() {
+                    *warm = WarmSandbox::new(execution, warm.warm)?;
+                }
+                Ok(Arc::clone(&warm.sandbox))
+            }
+            None => {
+                drop(warm);
+                Ok(Arc::new(Sandbox::new(&execution.python, execution.isolation)?))
+            }
+        }
+    }
+}
