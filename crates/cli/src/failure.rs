@@ -79,7 +79,10 @@ pub(crate) fn unless_closed_pipe(printed: anyhow::Result<()>) -> anyhow::Result<
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>();
+        let io = match cause.downcast_ref() {
+            Some(Error::Local(io)) => Some(io),
+            _ => cause.downcast_ref::<std::io::Error>(),
+        };
         io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     })
 }
