@@ -57,6 +57,27 @@ fn interleaved(count: usize, users: usize) -> String {
 
 const APPEND: &str = "user.description += '|' + row['n']";
 
+/// Appends, and counts in a field, an attribute and the result, which each row must find as the one before left them.
+const APPEND_AND_COUNT: &str = "
+user.description += '|' + row['n']
+n = int(user.klass or 0) + 1
+user.klass = str(n)
+user.attribute_add('Session-Timeout', n, ':=')
+result['n'] = n
+";
+
+/// Checks that the user has what the last of `count` rows left.
+#[track_caller]
+fn check_counted(app: &App, user: &str, count: usize) {
+    let user = app.user(user).unwrap();
+    let values: Vec<_> = user.attributes.iter().map(|row| row.value.as_str()).collect();
+    assert_eq!((user.klass, values), (count.to_string(), vec![count.to_string().as_str()]));
+}
+
+fn results(outcomes: &[TargetOutcome]) -> Vec<&str> {
+    outcomes.iter().map(|outcome| outcome.result.as_deref().unwrap_or_default()).collect()
+}
+
 fn descriptions(app: &App) -> Vec<String> {
     (1..=3).map(|n| app.users().find(&format!("user{n}")).unwrap().description).collect()
 }
@@ -69,13 +90,22 @@ fn expected(count: usize) -> Vec<String> {
 fn each_row_sees_what_the_one_before_did() {
     let (_database, app) = site(50);
     let text = interleaved(3_000, 50);
-    let preview = run(&app, APPEND, Mode::Preview, &text);
+    let preview = run(&app, APPEND_AND_COUNT, Mode::Preview, &text);
     assert_eq!(descriptions(&app), ["", "", ""], "a preview changes no user");
-    let applied = run(&app, APPEND, Mode::Apply, &text);
+    let applied = run(&app, APPEND_AND_COUNT, Mode::Apply, &text);
     assert_eq!(applied.tally.get(Outcome::Changed), 3_047);
     assert_eq!(descriptions(&app), expected(3_000));
-    let changes = |run| outcomes(&app, run).into_iter().map(|outcome| outcome.changes).collect::<Vec<_>>();
-    assert_eq!(changes(&preview), changes(&applied));
+    let (previewed, all) = (outcomes(&app, &preview), outcomes(&app, &applied));
+    let counted: Vec<_> =
+        (0..3_047).map(|at| format!("{{\"n\":{}}}", if at < 3_000 { at / 3 + 1 } else { 1 })).collect();
+    assert_eq!(results(&previewed), counted);
+    assert_eq!(results(&all), counted);
+    let changes =
+        |outcomes: Vec<TargetOutcome>| outcomes.into_iter().map(|one| one.changes).collect::<Vec<_>>();
+    assert_eq!(changes(previewed), changes(all));
+    for n in 1..=3 {
+        check_counted(&app, &format!("user{n}"), 1_000);
+    }
 }
 
 #[test]
@@ -85,8 +115,11 @@ fn rows_of_one_user_may_lie_further_apart_than_what_is_in_memory() {
     let between: String = (3..=13_000).map(|n| format!("user{n},x\n")).collect();
     let text = format!("username,n\n{first}{between}user1,c\nuser2,d\nuser1,e\n");
     for mode in [Mode::Preview, Mode::Apply] {
-        let run = run(&app, APPEND, mode, &text);
-        let last: Vec<_> = outcomes(&app, &run).split_off(13_000);
+        let run = run(&app, APPEND_AND_COUNT, mode, &text);
+        let mut last = outcomes(&app, &run).split_off(13_000);
+        assert_eq!(results(&last), [r#"{"n":2}"#, r#"{"n":2}"#, r#"{"n":3}"#], "{mode:?}");
+        let is_text = |change: &Change| matches!(change, Change::Set(set) if set.field == Field::Description);
+        last.iter_mut().for_each(|outcome| outcome.changes.retain(is_text));
         let set = |before: &str, after: &str| {
             vec![Change::Set(FieldChange {
                 field: Field::Description,
@@ -96,6 +129,63 @@ fn rows_of_one_user_may_lie_further_apart_than_what_is_in_memory() {
         };
         let changes: Vec<_> = last.into_iter().map(|outcome| outcome.changes).collect();
         assert_eq!(changes, [set("|a", "|a|c"), set("|b", "|b|d"), set("|a|c", "|a|c|e")], "{mode:?}");
+    }
+    check_counted(&app, "user1", 3);
+    check_counted(&app, "user2", 2);
+    check_counted(&app, "user3", 1);
+}
+
+/// Keeps the rows that were matched.
+#[derive(Default)]
+struct Matches(Vec<(String, Vec<String>)>);
+
+impl RowsObserver for Matches {
+    fn columns(&mut self, _: &[String], _: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn bad_row(&mut self, bad: &BadRow<'_>) -> std::io::Result<()> {
+        panic!("{bad:?}")
+    }
+    fn matched(&mut self, matched: &Matched<'_>) -> Result<(), AppError> {
+        self.0 = matched.first(10)?.into_iter().map(|row| (row.username, row.cells)).collect();
+        Ok(())
+    }
+    fn progress(&mut self, _: u64) {}
+}
+
+#[test]
+fn column_that_names_the_users_is_guessed_or_given() {
+    let (_database, app) = site(3);
+    for (n, email) in [(1, "ann@example.com"), (2, "bob@example.com"), (3, "shared@example.org")] {
+        let fields = [format!("external_id=X{n}"), format!("email={email}")];
+        app.set_user(&format!("user{n}"), &fields).unwrap();
+    }
+    let table: [(&str, Option<&str>, &str, Field); 13] = [
+        ("username,klass\nuser2,a\n", None, "username", Field::Username),
+        ("klass,User Name\na,user2\n", None, "User Name", Field::Username),
+        ("klass,External ID\na,X2\n", None, "External ID", Field::ExternalId),
+        ("klass,E-Mail\na,bob@example.com\n", None, "E-Mail", Field::Email),
+        ("klass,obj_id\na,2\n", None, "obj_id", Field::ObjId),
+        ("email,username,klass\nann@example.com,user2,a\n", None, "username", Field::Username),
+        ("email,username,klass\nbob@example.com,user1,a\n", Some("email"), "email", Field::Email),
+        ("external_id,klass\nX2,a\n", Some("external_id"), "external_id", Field::ExternalId),
+        ("Kunde,klass\nX2,a\n", Some("Kunde=external_id"), "Kunde", Field::ExternalId),
+        ("Kunde,klass\nuser2,a\n", Some("Kunde=username"), "Kunde", Field::Username),
+        ("Kunde,klass\nbob@example.com,a\n", Some("Kunde=email"), "Kunde", Field::Email),
+        ("Kunde,klass\n 2 ,a\n", Some("kunde=obj_id"), "Kunde", Field::ObjId),
+        ("username,klass\nX2,a\n", Some("username=external_id"), "username", Field::ExternalId),
+    ];
+    for (text, key, column, field) in table {
+        let table = Table::read(std::io::Cursor::new(text), &TableOptions::default()).unwrap();
+        let wanted = RowsRequest { file: "rows.csv", key, ..RowsRequest::default() };
+        let mut matches = Matches::default();
+        let read = app.read_rows(table, &wanted, &mut matches).unwrap();
+        let report = &read.report;
+        assert_eq!((report.key.as_str(), report.field), (column, field), "{text}");
+        assert_eq!((report.matched, report.bad(), report.duplicate), (1, 0, 0), "{text}");
+        assert!(read.chosen.is_some(), "{text}");
+        let [(username, cells)] = &matches.0[..] else { panic!("{text}: {:?}", matches.0) };
+        assert!(username == "user2" && cells.iter().any(|cell| cell == "a"), "{text}: {cells:?}");
     }
 }
 

