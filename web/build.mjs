@@ -1,6 +1,6 @@
 // Makes what the binary embeds: crates/web/assets. The same sources and versions give the same bytes.
 
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -37,7 +37,8 @@ async function licence(name) {
   const folder = join(here, "node_modules", name);
   const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
-  if (!file || !license) throw new Error(`${name} says nothing of its licence: look at ${relative(here, folder)}${sep}`);
+  if (!file || !license)
+    throw new Error(`${name} says nothing of its licence: look at ${relative(here, folder)}${sep}`);
   const text = await readFile(join(folder, file), "utf8");
   return `${name} ${version} (${license})\n\n${text.trim()}\n`;
 }

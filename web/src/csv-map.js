@@ -1,12 +1,17 @@
 // `<csv-map data-upload="7">`: a column of the sample is chosen by pressing its head, and how many rows would match is
 // known at once. The selects `column` and `field` in it are what its form sends.
 
-import { Refused, matchRows } from "./api.js";
+import { matchRows, Refused } from "./api.js";
 import { make, pressable } from "./make.js";
 
 /** So soon after a choice it is looked at. */
 const DELAY = 150;
-const DELIMITERS = new Map([["comma", ","], ["semicolon", ";"], ["tab", "\t"], ["pipe", "|"]]);
+const DELIMITERS = new Map([
+  ["comma", ","],
+  ["semicolon", ";"],
+  ["tab", "\t"],
+  ["pipe", "|"],
+]);
 
 const number = new Intl.NumberFormat("en");
 
@@ -74,7 +79,8 @@ export class CsvMap extends HTMLElement {
     }
     for (const row of this.querySelectorAll("tbody tr")) {
       // The first cell is the number of the line.
-      for (const [index, cell] of [...row.children].entries()) cell.classList.toggle("key", at >= 0 && index === at + 1);
+      for (const [index, cell] of [...row.children].entries())
+        cell.classList.toggle("key", at >= 0 && index === at + 1);
     }
   }
 
@@ -88,14 +94,16 @@ export class CsvMap extends HTMLElement {
     const delimiter = DELIMITERS.get(this.#value("delimiter"));
     if (column) form.set("key", field ? `${column}=${field}` : column);
     if (delimiter) form.set("delimiter", delimiter);
-    for (const name of ["encoding", "sheet", "header_row", "hidden"]) if (this.#value(name)) form.set(name, this.#value(name));
+    for (const name of ["encoding", "sheet", "header_row", "hidden"])
+      if (this.#value(name)) form.set(name, this.#value(name));
     this.#status.textContent = "Matching…";
     try {
       const { rows, matched } = await matchRows(upload, form, signal);
       this.#status.textContent = `${number.format(matched)} of ${number.format(rows)} rows would match.`;
     } catch (error) {
       if (signal.aborted) return;
-      const said = error instanceof Refused && error.status < 500 ? error.message : "Not matched: the server does not answer.";
+      const said =
+        error instanceof Refused && error.status < 500 ? error.message : "Not matched: the server does not answer.";
       this.#status.textContent = said.endsWith("?") ? `${said} Choose it above.` : said;
     }
   }

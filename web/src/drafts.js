@@ -30,7 +30,7 @@ const TELLS_APART = ["act", "tab", "kind", "id", "name", "script", "event"];
 const SHOWN = ["done", "cursor", "trail", "groups", "reply", "outcome"];
 
 /** @type {WeakMap<HTMLFormElement, Known>} */
-let known = new WeakMap();
+const known = new WeakMap();
 /** Forms whose text is to be kept soon. @type {Set<HTMLFormElement>} */
 const changed = new Set();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -75,7 +75,7 @@ const isBox = (field) => field instanceof HTMLInputElement && ["checkbox", "radi
 const isText = (field) => field instanceof HTMLTextAreaElement || (field instanceof HTMLInputElement && !isBox(field));
 
 /** @param {Field} field */
-function valueOf(field) {
+function fieldValue(field) {
   if (field instanceof HTMLInputElement && isBox(field)) return field.checked ? "on" : "";
   return field.value;
 }
@@ -144,7 +144,9 @@ function keys(who) {
 function write(key, all) {
   if (!all.length) return localStorage.removeItem(key);
   const age = (/** @type {string} */ each) => drafts(each)[0]?.at ?? 0;
-  const others = keys().filter((each) => each !== key).sort((a, b) => age(b) - age(a));
+  const others = keys()
+    .filter((each) => each !== key)
+    .sort((a, b) => age(b) - age(a));
   for (const each of others.splice(FORMS - 1)) localStorage.removeItem(each);
   for (;;) {
     try {
@@ -160,7 +162,10 @@ function write(key, all) {
 
 /** @param {string} key @param {string} id */
 function drop(key, id) {
-  write(key, drafts(key).filter((each) => each.id !== id));
+  write(
+    key,
+    drafts(key).filter((each) => each.id !== id),
+  );
 }
 
 /** @param {HTMLFormElement} form */
@@ -179,7 +184,7 @@ function know(form) {
 function keep(form) {
   const at = know(form);
   if (!at || !form.isConnected) return;
-  const fields = read(form, valueOf);
+  const fields = read(form, fieldValue);
   const others = drafts(at.key).filter(({ id }) => id !== at.id);
   const untouched = !at.keep && isSame(fields, read(form, valueAtFirst));
   const size = Object.values(fields).reduce((sum, text) => sum + text.length, 0);
@@ -210,7 +215,7 @@ function typed({ target }) {
 function restore(form, draft) {
   for (const [name, field] of fieldsOf(form)) {
     const text = draft.fields[name];
-    if (text === undefined || valueOf(field) === text) continue;
+    if (text === undefined || fieldValue(field) === text) continue;
     const editor = field.closest("script-editor");
     if (field instanceof HTMLInputElement && isBox(field)) field.checked = text === "on";
     else if (editor && "value" in editor) editor.value = text;
@@ -231,7 +236,7 @@ function moment(at) {
 function offer(form) {
   const at = know(form);
   if (!at || at.offered) return;
-  const now = read(form, valueOf);
+  const now = read(form, fieldValue);
   const all = drafts(at.key).filter(({ id }) => id !== at.id);
   const same = all.find(({ fields }) => isSame(fields, now));
   // The page shows a draft already, as it does when the server has refused it.
@@ -320,7 +325,7 @@ function finish() {
   const answered = location.pathname === sent.path && !document.querySelector("main [role=alert]");
   const draft = drafts(sent.key).find(({ id }) => id === sent.id);
   const shows = [...document.forms].some(
-    (form) => draft && keyOf(form) === sent.key && isSame(draft.fields, read(form, valueOf)),
+    (form) => draft && keyOf(form) === sent.key && isSame(draft.fields, read(form, fieldValue)),
   );
   if (led || (answered && !shows)) drop(sent.key, sent.id);
 }

@@ -1,7 +1,7 @@
 // `<filter-builder>` shows the filter of the field `filter` in it as rows, both ways, and how many users it selects. What
 // is sent is the field. What it means, and where it is wrong, the server says.
 
-import { Refused, countUsers, filterFields, readFilter } from "./api.js";
+import { countUsers, filterFields, Refused, readFilter } from "./api.js";
 import { group, groupOf, pieceAt, pieces, row } from "./filter-model.js";
 import { FilterRows } from "./filter-rows.js";
 import { make, pressable } from "./make.js";
@@ -140,7 +140,8 @@ export class FilterBuilder extends HTMLElement {
     if (!rows.element.isConnected) this.#panel.append(rows.element);
     let note = "";
     if (!this.#ours) {
-      const kindOf = (/** @type {string | null} */ list, /** @type {string} */ name) => rows.field(list, name)?.kind ?? "text";
+      const kindOf = (/** @type {string | null} */ list, /** @type {string} */ name) =>
+        rows.field(list, name)?.kind ?? "text";
       const shown = !read ? group({ terms: [row()] }) : read.tree && groupOf(read.tree, kindOf);
       if (read?.fault) note = "The rows come back as soon as the text can be read.";
       else if (!shown) note = "This filter is too long for rows: it stays text.";
@@ -156,7 +157,9 @@ export class FilterBuilder extends HTMLElement {
   /** Writes the rows into the field. */
   #write() {
     if (!this.#text || !this.#rows || this.#rows.element.inert) return;
-    this.#text.value = this.#pieces().map(({ text }) => text).join("");
+    this.#text.value = this.#pieces()
+      .map(({ text }) => text)
+      .join("");
     this.#written(true);
     // For whoever else looks at the field; here it is known.
     this.#text.dispatchEvent(new CustomEvent("rewritten", { bubbles: true }));
@@ -188,10 +191,16 @@ export class FilterBuilder extends HTMLElement {
     const at = fault.column - 1;
     const before = all.slice(0, at).join("");
     const message = make("p", { textContent: `${fault.message} ` });
-    message.append(pressable(`Go to column ${fault.column}`, () => {
-      text.focus();
-      text.setSelectionRange(before.length, before.length + (all[at]?.length ?? 0));
-    }, "quiet"));
+    message.append(
+      pressable(
+        `Go to column ${fault.column}`,
+        () => {
+          text.focus();
+          text.setSelectionRange(before.length, before.length + (all[at]?.length ?? 0));
+        },
+        "quiet",
+      ),
+    );
     const shown = make("p", { className: "mono filter-text" });
     shown.append(before, make("mark", { textContent: all[at] ?? " " }), all.slice(at + 1).join(""));
     this.#fault.replaceChildren(message, shown);

@@ -32,7 +32,14 @@ export const group = (given = {}) => ({ is: "group", not: false, list: null, joi
  * @param {Partial<Row>} [given]
  * @returns {Row}
  */
-export const row = (given = {}) => ({ is: "row", not: false, field: "username", comparison: "eq", value: "", ...given });
+export const row = (given = {}) => ({
+  is: "row",
+  not: false,
+  field: "username",
+  comparison: "eq",
+  value: "",
+  ...given,
+});
 
 /**
  * A tree as a group of rows. Null: it is too long to be shown so.
@@ -69,7 +76,9 @@ function termOf(node, list, depth, kindOf) {
     const inner = termOf(node.term, list, depth, kindOf);
     if (inner.is !== "text" && !inner.not) return { ...inner, not: true };
     // What is denied twice takes a group around it, so that it is written as it was.
-    return depth < DEPTH ? group({ not: true, terms: [inner] }) : { is: "text", text: `not (${write(inner, list, kindOf)})` };
+    return depth < DEPTH
+      ? group({ not: true, terms: [inner] })
+      : { is: "text", text: `not (${write(inner, list, kindOf)})` };
   }
   const whole = group();
   /** @type {string | null} */
@@ -114,7 +123,9 @@ function piecesAlone(term, list, kindOf) {
     return [{ text, of: term }];
   }
   const within = term.list ?? list;
-  const written = term.terms.map((each) => ({ each, all: pieces(each, within, kindOf) })).filter(({ all }) => all.length);
+  const written = term.terms
+    .map((each) => ({ each, all: pieces(each, within, kindOf) }))
+    .filter(({ all }) => all.length);
   const word = term.join === "any" ? " or " : " and ";
   const several = written.length > 1;
   const inner = written.flatMap(({ each, all }, at) => {
@@ -144,7 +155,9 @@ function needsBrackets(term) {
  * @param {KindOf} kindOf
  */
 export function write(term, list, kindOf) {
-  return pieces(term, list, kindOf).map(({ text }) => text).join("");
+  return pieces(term, list, kindOf)
+    .map(({ text }) => text)
+    .join("");
 }
 
 /**

@@ -1,8 +1,8 @@
 // The rows of `<filter-builder>`: what is seen of a filter that is read.
 
-import { group, row } from "./filter-model.js";
-import { OF_GROUPS, OF_LISTS, comparisons } from "./filter-words.js";
 import { knownNames } from "./api.js";
+import { group, row } from "./filter-model.js";
+import { comparisons, OF_GROUPS, OF_LISTS } from "./filter-words.js";
 import { make, pressable, selectOf } from "./make.js";
 
 /** @typedef {import("./api.js").FilterField} FilterField */
@@ -81,7 +81,9 @@ export class FilterRows {
     this.#shown.clear();
     this.#place.replaceChildren(this.#group(this.#root, null, null, 1));
     if (!focus) return;
-    const at = this.#shown.get(focus.term)?.querySelector(`:scope > [data-${focus.what}], :scope > .filter-head > [data-${focus.what}]`);
+    const at = this.#shown
+      .get(focus.term)
+      ?.querySelector(`:scope > [data-${focus.what}], :scope > .filter-head > [data-${focus.what}]`);
     if (at instanceof HTMLElement) at.focus();
   }
 
@@ -143,7 +145,12 @@ export class FilterRows {
     const number = parent.terms.indexOf(term) + 1;
     const line = make("div", { className: "filter-row", role: "group", ariaLabel: `Condition ${number}` });
     if (term.is === "text") {
-      const text = make("input", { value: term.text, ariaLabel: "Condition as text", className: "mono", spellcheck: false });
+      const text = make("input", {
+        value: term.text,
+        ariaLabel: "Condition as text",
+        className: "mono",
+        spellcheck: false,
+      });
       text.dataset.value = "";
       text.addEventListener("input", () => {
         term.text = text.value;
@@ -256,7 +263,11 @@ export class FilterRows {
    */
   #value(term, kind) {
     if (kind === "bool") {
-      const value = selectOf("Value", ["true", "false"].map((text) => ({ value: text, text })), term.value);
+      const value = selectOf(
+        "Value",
+        ["true", "false"].map((text) => ({ value: text, text })),
+        term.value,
+      );
       value.dataset.value = "";
       value.addEventListener("change", () => {
         term.value = value.value;
@@ -274,9 +285,11 @@ export class FilterRows {
     });
     const known = NAMES[/** @type {keyof typeof NAMES} */ (term.field)];
     if (kind !== "time" && !known) return [value];
-    const list = make("datalist", { id: `filter-values-${(this.#lists += 1)}` });
+    this.#lists += 1;
+    const list = make("datalist", { id: `filter-values-${this.#lists}` });
     value.setAttribute("list", list.id);
-    const offer = (/** @type {string[]} */ names) => list.replaceChildren(...names.map((each) => new Option(each, each)));
+    const offer = (/** @type {string[]} */ names) =>
+      list.replaceChildren(...names.map((each) => new Option(each, each)));
     if (kind === "time") offer(TIMES);
     // Whoever is not told of names types them.
     else knownNames(/** @type {"organizations" | "profiles"} */ (known)).then(offer, () => {});
@@ -289,13 +302,18 @@ export class FilterRows {
    * @param {string} label
    */
   #remover(term, parent, label) {
-    const remove = pressable("✕", () => {
-      const at = parent.terms.indexOf(term);
-      parent.terms.splice(at, 1);
-      const next = parent.terms[Math.min(at, parent.terms.length - 1)];
-      this.#redraw(next ? { term: next, what: "remove" } : undefined);
-      if (!next) /** @type {HTMLElement | null} */ (this.#shown.get(parent)?.querySelector(".filter-add button"))?.focus();
-    }, "quiet filter-remove");
+    const remove = pressable(
+      "✕",
+      () => {
+        const at = parent.terms.indexOf(term);
+        parent.terms.splice(at, 1);
+        const next = parent.terms[Math.min(at, parent.terms.length - 1)];
+        this.#redraw(next ? { term: next, what: "remove" } : undefined);
+        if (!next)
+          /** @type {HTMLElement | null} */ (this.#shown.get(parent)?.querySelector(".filter-add button"))?.focus();
+      },
+      "quiet filter-remove",
+    );
     remove.ariaLabel = label;
     remove.title = label;
     remove.dataset.remove = "";

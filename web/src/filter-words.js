@@ -3,8 +3,15 @@
 /** @type {Record<string, Record<string, string>>} */
 const WORDS = {
   text: {
-    eq: "is", ne: "is not", co: "contains", sw: "starts with", ew: "ends with",
-    gt: "sorts after", ge: "sorts after or is", lt: "sorts before", le: "sorts before or is",
+    eq: "is",
+    ne: "is not",
+    co: "contains",
+    sw: "starts with",
+    ew: "ends with",
+    gt: "sorts after",
+    ge: "sorts after or is",
+    lt: "sorts before",
+    le: "sorts before or is",
   },
   int: { eq: "is", ne: "is not", gt: "is more than", ge: "is at least", lt: "is less than", le: "is at most" },
   time: { eq: "is", ne: "is not", lt: "is before", le: "is at or before", gt: "is after", ge: "is at or after" },

@@ -7,7 +7,10 @@ const TOGETHER = 1_500;
 function isWritten(target) {
   const [inner] = target instanceof Element ? [target] : [];
   const field = inner?.closest("input, textarea, select, [contenteditable]:not([contenteditable=false])");
-  return Boolean(field) && !(field instanceof HTMLInputElement && ["checkbox", "radio", "button", "submit"].includes(field.type));
+  return (
+    Boolean(field) &&
+    !(field instanceof HTMLInputElement && ["checkbox", "radio", "button", "submit"].includes(field.type))
+  );
 }
 
 /** Sends the form of a text. @param {KeyboardEvent} event */

@@ -62,7 +62,10 @@ const look = EditorView.theme({
   },
   ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "inherit", minWidth: "16rem" },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "2px 8px", lineHeight: "24px" },
-  ".cm-tooltip-autocomplete ul li[aria-selected]": { color: "var(--on-act, light-dark(#fff, #10151c))", background: act },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": {
+    color: "var(--on-act, light-dark(#fff, #10151c))",
+    background: act,
+  },
   ".cm-completionDetail": { fontStyle: "normal", opacity: "0.8", marginLeft: "1rem" },
   ".cm-tooltip .about, .cm-completionInfo .about": { padding: "6px 10px", maxWidth: "26rem", whiteSpace: "normal" },
   ".about p": { margin: "4px 0 0" },

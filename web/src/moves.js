@@ -104,7 +104,8 @@ function keepWhatIsTheSame(old, next) {
       const before = kept.querySelector(".row");
       if (beside && before) keepField(before, beside);
       place.replaceWith(kept);
-      if (focused instanceof HTMLElement && kept.contains(focused)) queueMicrotask(() => focused.focus({ preventScroll: true }));
+      if (focused instanceof HTMLElement && kept.contains(focused))
+        queueMicrotask(() => focused.focus({ preventScroll: true }));
     }
   }
 }
@@ -186,7 +187,8 @@ async function go(url, { push = true, scrolled, top = false } = {}) {
 
 /** @param {MouseEvent} event */
 function clicked(event) {
-  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+    return;
   const link = event.target instanceof Element ? event.target.closest("main a[href]") : null;
   if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
   const url = new URL(link.href);

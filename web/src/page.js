@@ -37,8 +37,10 @@ export function makeSame(old, next) {
   for (const [at, node] of nodes.entries()) {
     const before = old.childNodes[at];
     if (!before) old.append(document.importNode(node, true));
-    else if (before instanceof Element && node instanceof Element && before.localName === node.localName) makeSame(before, node);
-    else if (before.nodeType !== node.nodeType || before instanceof Element) before.replaceWith(document.importNode(node, true));
+    else if (before instanceof Element && node instanceof Element && before.localName === node.localName)
+      makeSame(before, node);
+    else if (before.nodeType !== node.nodeType || before instanceof Element)
+      before.replaceWith(document.importNode(node, true));
     else if (before.nodeValue !== node.nodeValue) before.nodeValue = node.nodeValue;
   }
   while (old.childNodes.length > nodes.length) old.lastChild?.remove();

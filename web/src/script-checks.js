@@ -2,7 +2,7 @@
 
 import { linter } from "@codemirror/lint";
 
-import { Refused, checkScript } from "./api.js";
+import { checkScript, Refused } from "./api.js";
 
 /** @typedef {import("./api.js").Fault} Fault */
 /** @typedef {import("@codemirror/lint").Diagnostic} Diagnostic */
@@ -20,7 +20,9 @@ const NAME = /^[\p{L}\p{N}_]+/u;
 export function placeOf(doc, { line: number, column }) {
   const line = doc.line(Math.min(Math.max(number, 1), doc.lines));
   // The server counts characters, an editor the 16-bit units that they take.
-  const before = Array.from(line.text).slice(0, column - 1).join("");
+  const before = Array.from(line.text)
+    .slice(0, column - 1)
+    .join("");
   const from = line.from + before.length;
   const [name = ""] = NAME.exec(line.text.slice(before.length)) ?? [];
   return { from, to: Math.min(from + Math.max(name.length, 1), line.to) };
@@ -43,7 +45,10 @@ export function checks(tell) {
         const diagnostic = (severity) => (fault) => ({ ...placeOf(doc, fault), severity, message: fault.message });
         return [...checked.faults.map(diagnostic("error")), ...checked.warnings.map(diagnostic("warning"))];
       } catch (error) {
-        tell(null, error instanceof Refused && error.status === 401 ? "Sign in again to have it checked." : "Not checked.");
+        tell(
+          null,
+          error instanceof Refused && error.status === 401 ? "Sign in again to have it checked." : "Not checked.",
+        );
         return [];
       }
     },

@@ -130,7 +130,9 @@ async function send(form, by, act) {
   form.setAttribute("aria-busy", "true");
   say(ACTS[act]);
   const fields = [...form.elements].filter(
-    (each) => (each instanceof HTMLTextAreaElement || each instanceof HTMLInputElement) && ["source", "note"].includes(each.name),
+    (each) =>
+      (each instanceof HTMLTextAreaElement || each instanceof HTMLInputElement) &&
+      ["source", "note"].includes(each.name),
   );
   const sent = new Map(/** @type {HTMLInputElement[]} */ (fields).map((each) => [each, each.value]));
   const pairs = [...new FormData(form)].flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : []));

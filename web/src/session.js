@@ -56,13 +56,23 @@ function ask() {
   wrong.setAttribute("role", "alert");
   const form = make("form", { method: "dialog" });
   const known = account();
-  const name = field("Name", "sign-in-name", { value: known, readOnly: Boolean(known), required: true, autocomplete: "username" });
+  const name = field("Name", "sign-in-name", {
+    value: known,
+    readOnly: Boolean(known),
+    required: true,
+    autocomplete: "username",
+  });
   const password = field("Password", "sign-in-password", {
     type: "password",
     required: true,
     autocomplete: "current-password",
   });
-  const code = field("Code", "sign-in-code", { autocomplete: "one-time-code" }, "from your authenticator, or a recovery code");
+  const code = field(
+    "Code",
+    "sign-in-code",
+    { autocomplete: "one-time-code" },
+    "from your authenticator, or a recovery code",
+  );
   const send = make("button", { textContent: "Sign in" });
   const cancel = make("button", { type: "button", textContent: "Cancel", className: "quiet" });
   const acts = make("p", { className: "acts" });

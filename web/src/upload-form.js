@@ -42,7 +42,8 @@ export class UploadForm extends HTMLElement {
       const percent = total ? Math.floor((loaded * 100) / total) : 0;
       this.#bar.value = percent;
       // Whoever listens is told every tenth.
-      if (percent % 10 === 0) this.#status.textContent = percent < 100 ? `${percent} % sent` : "Sent. It is being kept…";
+      if (percent % 10 === 0)
+        this.#status.textContent = percent < 100 ? `${percent} % sent` : "Sent. It is being kept…";
     });
     request.addEventListener("load", () => {
       if (request.status === 401) return this.#signIn(form, file);

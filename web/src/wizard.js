@@ -10,7 +10,7 @@ function changed({ target }) {
   const next = wizard.querySelector("form[method=post][action='/runs/new']");
   if (!(next instanceof HTMLFormElement) || next.inert) return;
   next.inert = true;
-  const button = form.querySelector("button:not([type=button])")?.textContent ?? "Continue";
+  const button = form.querySelector("button:not([type=button])")?.textContent?.trim() ?? "Continue";
   const text = `The list or the script was changed. Press “${button}” to go on with it.`;
   const note = make("p", { className: "note warn", textContent: text });
   note.setAttribute("role", "status");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { PASSWORD, Site, faults, until } from "./site.mjs";
+import { faults, PASSWORD, Site, until } from "./site.mjs";
 
 /** @type {Site} */
 let site;
@@ -37,7 +37,9 @@ test("a script that was left is offered, and given back only when asked for", as
   await kept(page, "user.klass = 'left'");
   await leave(page, `${site.at}/users`);
   await page.goto(`${site.at}/new-script`);
-  await note(page).getByText(/^You have an unsaved draft from/).waitFor();
+  await note(page)
+    .getByText(/^You have an unsaved draft from/)
+    .waitFor();
   assert.equal(await source(page).inputValue(), "");
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
@@ -102,7 +104,9 @@ test("another account on the same browser sees no draft, and signing out removes
   await page.goto(`${site.at}/new-script`);
   await write(page, "user.klass = 'secret'\n");
   await kept(page, "'secret'");
-  const signedIn = await context.request.post(`${site.at}/api/v1/sessions`, { data: { name: "olga", password: PASSWORD } });
+  const signedIn = await context.request.post(`${site.at}/api/v1/sessions`, {
+    data: { name: "olga", password: PASSWORD },
+  });
   assert.equal(signedIn.status(), 201);
   await leave(page, `${site.at}/new-script`);
   await page.getByRole("textbox", { name: "Python" }).waitFor();

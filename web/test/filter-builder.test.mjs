@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Site, faults, until } from "./site.mjs";
+import { faults, Site, until } from "./site.mjs";
 
 /** @type {Site} */
 let site;
@@ -87,8 +87,15 @@ test("a text comes back from the rows with the same meaning", async () => {
     await until(`the rows of ${filter}`, () => rows.evaluate((each) => !each.hidden && !each.inert));
     // A condition that is added and removed again changes nothing; until then nothing is written.
     const settled = page.waitForResponse((answer) => answer.url().endsWith("/filter-checks"));
-    await page.locator(".filter-rows > .filter-group > .filter-add").getByRole("button", { name: "Add a condition" }).click();
-    await page.locator(".filter-rows > .filter-group > .filter-row").last().getByRole("button", { name: /^Remove/ }).click();
+    await page
+      .locator(".filter-rows > .filter-group > .filter-add")
+      .getByRole("button", { name: "Add a condition" })
+      .click();
+    await page
+      .locator(".filter-rows > .filter-group > .filter-row")
+      .last()
+      .getByRole("button", { name: /^Remove/ })
+      .click();
     await settled;
     assert.deepEqual(await tree(context, await text.inputValue()), before, `${filter}: ${await text.inputValue()}`);
   }
@@ -113,7 +120,10 @@ test("rows that are older than the text write nothing", async () => {
   });
   assert.equal(await text.inputValue(), 'klass eq "plus" or email pr');
   release();
-  await until("the rows are new", async () => (await rows.getByLabel("How the conditions join").inputValue()) === "any");
+  await until(
+    "the rows are new",
+    async () => (await rows.getByLabel("How the conditions join").inputValue()) === "any",
+  );
   assert.deepEqual(wrong, []);
 });
 
@@ -131,8 +141,14 @@ test("a mistake is told in its place, in the text and in the row, and the rows s
   await text.fill('klass eq "gold"');
   await until("the rows are back", () => rows.isVisible());
   await rows.getByLabel("Field", { exact: true }).selectOption("obj_id");
-  await until("the row is marked", async () => (await rows.getByLabel("Value", { exact: true }).getAttribute("aria-invalid")) === "true");
-  assert.equal(await rows.getByLabel("Value", { exact: true }).getAttribute("aria-describedby"), await fault.getAttribute("id"));
+  await until(
+    "the row is marked",
+    async () => (await rows.getByLabel("Value", { exact: true }).getAttribute("aria-invalid")) === "true",
+  );
+  assert.equal(
+    await rows.getByLabel("Value", { exact: true }).getAttribute("aria-describedby"),
+    await fault.getAttribute("id"),
+  );
   await rows.getByLabel("Value", { exact: true }).fill("3");
   await until("it is right", async () => (await count.textContent()) === "1 user");
   assert.ok(!(await fault.isVisible()));
@@ -156,7 +172,10 @@ test("rows are in a new run and in saved filters, too", async () => {
   await rows.getByLabel("Value", { exact: true }).fill("silver");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.").waitFor();
-  assert.equal(JSON.parse(site.rollcall(["filters", "show", "golden", "--format", "json"])).filter, 'klass eq "silver"');
+  assert.equal(
+    JSON.parse(site.rollcall(["filters", "show", "golden", "--format", "json"])).filter,
+    'klass eq "silver"',
+  );
   site.rollcall(["filters", "save", "golden", 'klass eq "gold"']);
   assert.deepEqual(wrong, []);
 });

@@ -44,7 +44,11 @@ async function apply(page, users) {
   await press(page, `Preview for ${users} users`);
   await page.getByRole("button", { name: new RegExp(`^Change ${users} users`) }).click();
   await page.getByRole("heading", { name: /^Run \d+: [^,]*$/ }).waitFor();
-  await page.getByRole("main").getByText(/^(\S+ )?finished$/).first().waitFor();
+  await page
+    .getByRole("main")
+    .getByText(/^(\S+ )?finished$/)
+    .first()
+    .waitFor();
   await page.getByRole("link", { name: new RegExp(`changed.* ${users}$`) }).waitFor();
 }
 
@@ -62,14 +66,23 @@ test("the first sample of the gallery becomes an applied run", async () => {
   await page.getByText("A row of a file").click();
   await page.getByLabel(/^Row\b/).fill("Framed-IP-Address=10.0.0.7");
   await press(page, "Test");
-  await result(page).getByText(/On ann:/).waitFor();
-  await result(page).getByText(/10\.0\.0\.7/).waitFor();
+  await result(page)
+    .getByText(/On ann:/)
+    .waitFor();
+  await result(page)
+    .getByText(/10\.0\.0\.7/)
+    .waitFor();
   await page.getByRole("link", { name: "Run", exact: true }).click();
   await page.getByLabel("Those in the rows of a file").check();
   const rows = "username,Framed-IP-Address\nann,10.0.0.7\nben,10.0.0.8\n";
-  await page.getByLabel(/^CSV or Excel/).setInputFiles({ name: "rows.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+  await page
+    .getByLabel(/^CSV or Excel/)
+    .setInputFiles({ name: "rows.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
   await press(page, "Send");
-  await page.getByText(/2 matched/).first().waitFor();
+  await page
+    .getByText(/2 matched/)
+    .first()
+    .waitFor();
   if (await page.getByRole("button", { name: "Continue" }).count()) await press(page, "Continue");
   await apply(page, 2);
   assert.match(JSON.stringify(site.user("ben")), /10\.0\.0\.8/);
@@ -86,7 +99,9 @@ for (const [how, save] of [
     await page.getByLabel(/^User\b/).fill("ann");
     await page.getByLabel(/^days\b/).fill("30");
     await press(page, "Test");
-    await result(page).getByText(/On ann:/).waitFor();
+    await result(page)
+      .getByText(/On ann:/)
+      .waitFor();
     const before = site.user("ann").expiration;
     assert.match(await result(page).textContent(), /expiration/);
     assert.equal(await page.getByLabel(/^days\b/).inputValue(), "30");
@@ -135,7 +150,10 @@ test("saving and testing keep the page, the focus, the cursor and what can be un
   assert.equal(await page.evaluate(() => globalThis.sameDocument), true);
   assert.equal(new URL(page.url()).pathname, "/scripts/kept");
   // That a text was refused, the browser tells by itself.
-  assert.deepEqual(wrong.filter((text) => !/status of 422/.test(text)), []);
+  assert.deepEqual(
+    wrong.filter((text) => !/status of 422/.test(text)),
+    [],
+  );
 });
 
 test("somebody else's version is not overwritten, and the text stays", async () => {
@@ -169,7 +187,9 @@ test("a script with a syntax error is saved as a draft, which cannot run", async
   assert.equal(await other.page.locator("textarea#source").inputValue(), "if user.klass ==\n");
   assert.equal(await other.page.getByRole("link", { name: "Run", exact: true }).count(), 0);
   // No run takes it.
-  const run = await context.request.post(`${site.at}/api/v1/runs`, { data: { script: "unfinished", targets: { all: true } } });
+  const run = await context.request.post(`${site.at}/api/v1/runs`, {
+    data: { script: "unfinished", targets: { all: true } },
+  });
   assert.equal(run.status(), 422);
   assert.match(await run.text(), /SyntaxError/);
   // Mended, it is a script.
@@ -184,7 +204,7 @@ test("without JavaScript, a test and a refused save show the typed text again", 
   const plain = await site.browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
   const page = await plain.newPage();
   await page.goto(`${site.at}/new-script?sample=extend-by-days`);
-  const text = (await page.getByLabel("Python").inputValue()) + "\n# typed\n";
+  const text = `${await page.getByLabel("Python").inputValue()}\n# typed\n`;
   await page.getByLabel("Python").fill(text);
   await page.getByLabel(/^User\b/).fill("ann");
   await page.getByLabel(/^days\b/).fill("3");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Site, faults, until } from "./site.mjs";
+import { faults, Site, until } from "./site.mjs";
 
 /** @type {Site} */
 let site;
@@ -76,7 +76,10 @@ test("the outcomes of a run are looked at in place", async () => {
   await page.goto(`${site.at}/runs/${run}`);
   const table = page.getByRole("region", { name: "Targets" });
   assert.equal(await table.locator("tbody tr").count(), 3);
-  await page.getByRole("link", { name: /skipped/ }).first().click();
+  await page
+    .getByRole("link", { name: /skipped/ })
+    .first()
+    .click();
   await until("the one that was skipped", async () => (await table.locator("tbody tr").count()) === 1);
   assert.match(await table.textContent(), /not this one/);
   assert.match(page.url(), /outcome=skipped/);
@@ -97,7 +100,10 @@ test("what cannot take the place of the page is loaded by the browser", async ()
   await page.getByRole("button", { name: "Sign in" }).waitFor();
   assert.match(page.url(), /\/login\?next=%2Fusers/);
   // What a browser is told of that is not for this test.
-  assert.deepEqual(wrong.filter((text) => !text.includes("401")), []);
+  assert.deepEqual(
+    wrong.filter((text) => !text.includes("401")),
+    [],
+  );
 });
 
 test("where no answer comes, the browser asks once more", async () => {
@@ -110,7 +116,10 @@ test("where no answer comes, the browser asks once more", async () => {
   await page.getByRole("link", { name: "Next" }).click();
   await until("the next part", async () => (await first(page).textContent()) === "u101");
   assert.deepEqual([refused, loads.length], [2, 2]);
-  assert.deepEqual(wrong.filter((text) => !text.includes("ERR_FAILED")), []);
+  assert.deepEqual(
+    wrong.filter((text) => !text.includes("ERR_FAILED")),
+    [],
+  );
 });
 
 test("columns are chosen and kept", async () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Site, faults, until } from "./site.mjs";
+import { faults, line, Site, until } from "./site.mjs";
 
 /** @type {Site} */
 let site;
@@ -36,7 +36,10 @@ for (const colorScheme of ["light", "dark"]) {
     assert.equal(await page.getByLabel("Column", { exact: true }).inputValue(), "who");
     assert.equal(await sample.getByRole("button", { name: "who" }).getAttribute("aria-pressed"), "true");
     const status = page.locator("csv-map").getByRole("status");
-    await until("it asks which field that is", async () => (await status.textContent()) === 'which field does the column "who" hold? Choose it above.');
+    await until(
+      "it asks which field that is",
+      async () => (await status.textContent()) === 'which field does the column "who" hold? Choose it above.',
+    );
     await page.getByLabel("It holds the users'").selectOption("username");
     await until("it is known how many match", async () => (await status.textContent()) === "3 of 5 rows would match.");
     await page.getByRole("button", { name: "Match by this" }).click();
@@ -51,17 +54,25 @@ for (const colorScheme of ["light", "dark"]) {
     assert.deepEqual(await faults(page), []);
     await rows.getByRole("link", { name: "duplicate" }).click();
     await until("the duplicates", async () => /named by line 2, too/.test(await rows.locator("tbody").textContent()));
-    const bad = await context.request.get(new URL(await rows.getByRole("link", { name: "Take away the 2 bad rows" }).getAttribute("href"), site.at).href);
+    const bad = await context.request.get(
+      new URL(await rows.getByRole("link", { name: "Take away the 2 bad rows" }).getAttribute("href"), site.at).href,
+    );
     assert.match(await bad.text(), /nobody/);
     await rows.getByRole("link", { name: "Leave out 2 rows" }).click();
     await page.getByRole("button", { name: "Preview for 2 users" }).waitFor();
-    assert.equal(await page.locator(".steps [aria-current]").textContent(), "2 Parameters");
-    assert.equal(await page.locator(".steps-for").textContent(), "2 users · all organizations · set@1");
+    assert.equal(await line(page.locator(".steps [aria-current]")), "2 Parameters");
+    assert.equal(await line(page.locator(".steps-for")), "2 users · all organizations · set@1");
     await page.getByRole("button", { name: "Preview for 2 users" }).click();
-    await page.getByRole("heading", { name: /preview/i }).first().waitFor();
+    await page
+      .getByRole("heading", { name: /preview/i })
+      .first()
+      .waitFor();
     assert.match(await page.locator(".steps [aria-current]").textContent(), /Preview/);
     // That a column alone is not enough, the browser tells, too.
-    assert.deepEqual(wrong.filter((text) => !text.includes("422")), []);
+    assert.deepEqual(
+      wrong.filter((text) => !text.includes("422")),
+      [],
+    );
   });
 }
 
@@ -72,14 +83,21 @@ test("a file that the server does not take is told, and can be sent again", asyn
   await page.route("**/api/v1/uploads?*", (route) => {
     times += 1;
     if (times > 1) return route.continue();
-    return route.fulfill({ status: 503, contentType: "application/problem+json", body: '{"detail": "the database is busy."}' });
+    return route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      body: '{"detail": "the database is busy."}',
+    });
   });
   await page.getByLabel(/^CSV or Excel/).setInputFiles(FILE);
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByText("the database is busy. Send it again.").waitFor();
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByRole("heading", { name: "Which column names the users" }).waitFor();
-  assert.deepEqual(wrong.filter((text) => !text.includes("503")), []);
+  assert.deepEqual(
+    wrong.filter((text) => !text.includes("503")),
+    [],
+  );
 });
 
 test("whoever changes the list sees it before they go on", async () => {

@@ -66,7 +66,10 @@ async function follow(prepare = async () => {}) {
   assert.match(counters, /unchanged \d+ .*skipped \d+/);
   assert.equal(loads, 1);
   await end(context, run);
-  await page.getByText(/^(\S+ )?cancelled$/).first().waitFor();
+  await page
+    .getByText(/^(\S+ )?cancelled$/)
+    .first()
+    .waitFor();
   await until("the page is loaded once more", () => loads === 2);
   assert.equal(await page.locator("run-progress").count(), 0);
   return { said, wrong, run };
@@ -78,8 +81,14 @@ test("a run is followed by its events until it ends, and then its page is loaded
   // Each tenth at most once, in order.
   const tenths = said.flatMap((text) => /^Run \d+: (\d+) % done$/.exec(text)?.slice(1) ?? []).map(Number);
   assert.ok(tenths.length > 0 && tenths.every((each) => each % 10 === 0), `${said}`);
-  assert.ok(tenths.every((each, at) => at === 0 || each > tenths[at - 1]), `${said}`);
-  assert.ok(said.every((text) => text.startsWith(`Run ${run}: `)), `${said}`);
+  assert.ok(
+    tenths.every((each, at) => at === 0 || each > tenths[at - 1]),
+    `${said}`,
+  );
+  assert.ok(
+    said.every((text) => text.startsWith(`Run ${run}: `)),
+    `${said}`,
+  );
 });
 
 test("where no events come, the page asks", async () => {
@@ -92,7 +101,10 @@ test("where no events come, the page asks", async () => {
   );
   assert.equal(refused, 1);
   // That events were refused, the browser tells by itself.
-  assert.ok(wrong.every((text) => text.includes("503")), `${wrong}`);
+  assert.ok(
+    wrong.every((text) => text.includes("503")),
+    `${wrong}`,
+  );
 });
 
 test("with JavaScript a page shows what it shows without, at the same state", async () => {
@@ -103,7 +115,10 @@ test("with JavaScript a page shows what it shows without, at the same state", as
   const at = `${site.at}/runs/${run}`;
   await page.goto(at);
   const began = (await shown(page))[2];
-  await until("it has moved by itself", async () => (await shown(page))[2] !== began && /left/.test((await shown(page))[2]));
+  await until(
+    "it has moved by itself",
+    async () => (await shown(page))[2] !== began && /left/.test((await shown(page))[2]),
+  );
   let same = false;
   await until("both show the same", async () => {
     await without.goto(at);

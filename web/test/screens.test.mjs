@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { Site, faults, until } from "./site.mjs";
+import { faults, Site, until } from "./site.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const pictures = join(root, "target/screens");
@@ -53,7 +53,9 @@ const SCREENS = [
     name: "import-users-faults",
     before: async (page) => {
       const rows = "username,expiration,profiles\nnew.one,2027-13-01,\nyusuf.gruber1,,basic\nnew.two,,golden\n";
-      await page.getByLabel(/^CSV or Excel file/).setInputFiles({ name: "new.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+      await page
+        .getByLabel(/^CSV or Excel file/)
+        .setInputFiles({ name: "new.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
       await button(page, "Look at the file").click();
       await page.getByText(/wrong in new\.csv/).waitFor();
     },
@@ -69,7 +71,10 @@ const SCREENS = [
     name: "user-revert",
     at: "/users/yusuf.gruber1?tab=history",
     before: async (page) => {
-      await page.getByRole("link", { name: /^Take back/ }).first().click();
+      await page
+        .getByRole("link", { name: /^Take back/ })
+        .first()
+        .click();
       await page.waitForURL(/\/revert\?/);
     },
   },
@@ -83,7 +88,10 @@ const SCREENS = [
       await page.locator("script-editor").getByRole("textbox").click();
       await page.keyboard.insertText(MISTAKES);
       await button(page, "Check").click();
-      await page.getByText(/did you mean/).first().waitFor();
+      await page
+        .getByText(/did you mean/)
+        .first()
+        .waitFor();
     },
   },
   {
@@ -102,7 +110,11 @@ const SCREENS = [
   { route: "/scripts/{name}/history", name: "script-history", at: "/scripts/move-plan/history" },
   { route: "/runs", name: "runs", main: true },
   { route: "/runs/new", name: "new-run", main: true },
-  { route: "/runs/new", name: "new-run-told", at: '/runs/new?who=filter&filter=klass eq "student"&script=extend-by-days' },
+  {
+    route: "/runs/new",
+    name: "new-run-told",
+    at: '/runs/new?who=filter&filter=klass eq "student"&script=extend-by-days',
+  },
   {
     route: "/runs/new",
     name: "new-run-rows",
@@ -113,7 +125,10 @@ const SCREENS = [
       await page.getByLabel("Those in the rows of a file").check();
       await page.getByLabel(/^CSV or Excel/).setInputFiles(file);
       await button(page, "Send").click();
-      await page.getByText(/1 unmatched/).first().waitFor();
+      await page
+        .getByText(/1 unmatched/)
+        .first()
+        .waitFor();
     },
   },
   { route: "/runs/{run}", name: "run-preview", at: "/runs/4", main: true },
@@ -158,7 +173,10 @@ const SCREENS = [
     before: async (page) => {
       await page.getByText(/^The chain: /).click();
       await page.getByRole("button", { name: /^Verify/ }).click();
-      await page.getByText(/verified/).first().waitFor();
+      await page
+        .getByText(/verified/)
+        .first()
+        .waitFor();
     },
   },
   { route: "a page that is not there", name: "not-there", at: "/users/nobody", status: 404 },
@@ -278,5 +296,8 @@ test("each route of a page is looked at", () => {
   assert.ok(found.length > 20);
   const pages = found.filter(([, , method]) => method === "get").map(([, route]) => route);
   const looked = [...SCREENS, ...OUTSIDE].map(({ route }) => route).concat(NO_PAGES);
-  assert.deepEqual(pages.filter((route) => !looked.includes(route)), []);
+  assert.deepEqual(
+    pages.filter((route) => !looked.includes(route)),
+    [],
+  );
 });

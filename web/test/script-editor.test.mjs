@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Site, faults, until } from "./site.mjs";
+import { faults, Site, until } from "./site.mjs";
 
 /** @type {Site} */
 let site;
@@ -53,12 +53,17 @@ for (const colorScheme of ["light", "dark"]) {
     await page.locator("script-editor .cm-line span", { hasText: /^12$/ }).waitFor();
     const colours = await Promise.all(places.map((each) => colour(page, each)));
     const ground = await page.evaluate(
-      () => getComputedStyle(document.querySelector("script-editor").shadowRoot.querySelector(".cm-editor")).backgroundColor,
+      () =>
+        getComputedStyle(document.querySelector("script-editor").shadowRoot.querySelector(".cm-editor"))
+          .backgroundColor,
     );
     assert.equal(new Set([...colours, ground]).size, 5, `${colours} on ${ground}`);
     for (const each of colours) assert.ok(contrast(each, ground) >= 4.5, `${each} on ${ground}`);
     assert.deepEqual(await page.locator("script-editor .cm-lineNumbers .cm-gutterElement:visible").allTextContents(), [
-      "1", "2", "3", "4",
+      "1",
+      "2",
+      "3",
+      "4",
     ]);
     assert.ok(!(await page.locator("textarea").isVisible()));
     assert.deepEqual(wrong, []);
@@ -68,7 +73,11 @@ for (const colorScheme of ["light", "dark"]) {
 /** By WCAG 2.2. */
 function contrast(one, other) {
   const light = (colour) => {
-    const parts = /\(([\d., ]+)\)/.exec(colour)[1].split(",").slice(0, 3).map((part) => Number(part) / 255);
+    const parts = /\(([\d., ]+)\)/
+      .exec(colour)[1]
+      .split(",")
+      .slice(0, 3)
+      .map((part) => Number(part) / 255);
     const [r, g, b] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
@@ -80,9 +89,16 @@ test("completions are what the server documents", async () => {
   const { page, wrong, context, text, textarea } = await editor("PARAMS = {'days': int}\n");
   const { items } = await (await context.request.get(`${site.at}/api/v1/script-api`)).json();
   const labels = () => page.locator("script-editor .cm-completionLabel").allTextContents();
-  for (const [typed, of] of [["user.", "User"], ["obj.", "User"], ["run.", "Run"]]) {
+  for (const [typed, of] of [
+    ["user.", "User"],
+    ["obj.", "User"],
+    ["run.", "Run"],
+  ]) {
     await type(page, text, typed);
-    const documented = items.filter((each) => each.of === of).map((each) => each.name).sort();
+    const documented = items
+      .filter((each) => each.of === of)
+      .map((each) => each.name)
+      .sort();
     assert.ok(documented.length > 3);
     await until(`those of ${typed}`, async () => String((await labels()).sort()) === String(documented));
     await page.keyboard.press("Escape");
@@ -159,7 +175,10 @@ test("keys press the form's buttons, and the form sends what was written", async
   await page.getByRole("button", { name: "Save" }).click();
   await until("clicked", () => sent.length === 3);
   const source = "a = 1\r\nb = 'ä<&'";
-  assert.deepEqual(sent, ["try", "save", "save"].map((act) => ({ act, source })));
+  assert.deepEqual(
+    sent,
+    ["try", "save", "save"].map((act) => ({ act, source })),
+  );
   assert.deepEqual(wrong, []);
 });
 
@@ -245,7 +264,9 @@ test("nothing moves for whoever wants it so", async () => {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing, ${colorScheme}`, async () => {
-    const { page, wrong, text } = await editor("# why\nif user.usernam:\n    skip('x')\n", { options: { colorScheme } });
+    const { page, wrong, text } = await editor("# why\nif user.usernam:\n    skip('x')\n", {
+      options: { colorScheme },
+    });
     await page.locator("script-editor .cm-lintRange-warning").first().waitFor();
     await type(page, text, "user.pro");
     await page.locator("script-editor .cm-completionInfo").waitFor();

@@ -42,13 +42,23 @@ export async function until(what, so) {
   throw new Error(`not within a minute: ${what}`);
 }
 
+/** The text of an element on one line: how its template is laid out does not matter. */
+export async function line(locator) {
+  return (await locator.textContent()).trim().split(/\s+/).join(" ");
+}
+
 /** What axe finds on a page, by the rules of WCAG 2.2 AA. */
 export async function faults(page) {
   if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe.source);
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
   const only = { type: "tag", values: tags };
-  const { violations } = await page.evaluate((runOnly) => globalThis.axe.run({ runOnly, resultTypes: ["violations"] }), only);
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
+  const { violations } = await page.evaluate(
+    (runOnly) => globalThis.axe.run({ runOnly, resultTypes: ["violations"] }),
+    only,
+  );
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+  );
 }
 
 export class Site {
@@ -73,7 +83,7 @@ export class Site {
     await site.serve();
     // What pages may load, as the server says it.
     site.policy = (await fetch(`${site.at}/login`)).headers.get("content-security-policy");
-    if (administrators.length === 0) site.link = (await site.told(/^  http/)).trim();
+    if (administrators.length === 0) site.link = (await site.told(/^ {2}http/)).trim();
     site.browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER, timeout: 120_000 });
     return site;
   }
@@ -86,7 +96,10 @@ export class Site {
   /** Starts the server, where it was before if it was there already. */
   async serve() {
     const listen = this.at ? new URL(this.at).host : "127.0.0.1:0";
-    this.process = spawn(ROLLCALL, ["serve", "--listen", listen], { ...this.here(), stdio: ["ignore", "ignore", "pipe"] });
+    this.process = spawn(ROLLCALL, ["serve", "--listen", listen], {
+      ...this.here(),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     this.lines = createInterface(this.process.stderr)[Symbol.asyncIterator]();
     this.at = (await this.told(/^Rollcall listens on /)).replace(/^Rollcall listens on /, "");
   }

@@ -112,7 +112,10 @@ test("from the first start to a run that is taken back", async () => {
   // It is saved.
   await hand.write(/^Name\b/, "longer");
   await hand.press("Save");
-  await page.getByRole("status").getByText(/Saved as version 1/).waitFor();
+  await page
+    .getByRole("status")
+    .getByText(/Saved as version 1/)
+    .waitFor();
   await heading(page, "longer").waitFor();
 
   // Its preview says what it would change.
@@ -132,7 +135,10 @@ test("from the first start to a run that is taken back", async () => {
   const preview = page.url();
   await hand.write(/^Type 4,990/, "4,989");
   await hand.press("Change 4,990 users");
-  await page.getByRole("alert").getByText(/type their number: 4,990/).waitFor();
+  await page
+    .getByRole("alert")
+    .getByText(/type their number: 4,990/)
+    .waitFor();
   await hand.write(/^Type 4,990/, "4,990");
   await hand.press("Change 4,990 users");
   await heading(page, "Run 2").waitFor();
@@ -173,7 +179,10 @@ test("from the first start to a run that is taken back", async () => {
   await row(page, /2030-01-01.*2030-01-31/).waitFor();
 
   // That a form was refused, the browser tells by itself.
-  assert.deepEqual(wrong.filter((text) => !/status of 422/.test(text)), []);
+  assert.deepEqual(
+    wrong.filter((text) => !/status of 422/.test(text)),
+    [],
+  );
 });
 
 test("a sample is previewed for all 10,000 users with few clicks", async (t) => {
@@ -207,13 +216,18 @@ test("without scripts, too, a run is started, watched, and cancelled", async () 
   await signIn(page);
   await page.getByRole("link", { name: "New script" }).click();
   await page.getByLabel(/^Name\b/).fill("slow");
-  await page.getByLabel("Python").fill("import time\ntime.sleep(0.05)\nuser.description = params.text\nPARAMS = {'text': str}\n");
+  await page
+    .getByLabel("Python")
+    .fill("import time\ntime.sleep(0.05)\nuser.description = params.text\nPARAMS = {'text': str}\n");
   // A mistake is told, and nothing that was typed is gone.
   await page.getByRole("button", { name: "Check" }).click();
   assert.match(await page.getByLabel("Python").inputValue(), /time\.sleep\(0\.05\)/);
   assert.equal(await page.getByLabel(/^Name\b/).inputValue(), "slow");
   await page.getByLabel(/^User\b/).fill("basic1");
-  await page.getByLabel(/^text\b/).first().fill("seen");
+  await page
+    .getByLabel(/^text\b/)
+    .first()
+    .fill("seen");
   await page.getByRole("button", { name: "Test", exact: true }).click();
   await page.getByRole("status").filter({ hasText: "basic1" }).getByText("seen").waitFor();
   await page.getByRole("button", { name: "Save" }).click();

@@ -10,6 +10,7 @@ const SCRIPT = "<script>hurt=1</script>";
 const IMAGE = "<img src=x onerror=hurt=2>";
 const SVG = '"><svg onload=hurt=3>';
 const TEXTAREA = "</textarea></title></style><script>hurt=4</script><b>&lt<i>";
+// biome-ignore lint/suspicious/noTemplateCurlyInString: an attack on templates of every kind.
 const QUOTE = "' autofocus onfocus=hurt=5 x='{{7*7}}${7*7}<%=7*7%>";
 const ADDRESS = "javascript:hurt=6";
 const RIGHT_TO_LEFT = "\u202Eevil";
@@ -48,10 +49,24 @@ let site;
 before(async () => {
   const fields = ["first_name", "last_name", "email", "external_id", "klass", "avatar_url", "description"];
   const header = ["username", "organization", ...fields, "attributes", "check_attributes"];
-  const user = (text) => [nameOf(text), text, ...fields.map(() => text), `Reply-Message = ${text}`, `NAS-Identifier == ${text}`];
+  const user = (text) => [
+    nameOf(text),
+    text,
+    ...fields.map(() => text),
+    `Reply-Message = ${text}`,
+    `NAS-Identifier == ${text}`,
+  ];
   site = await Site.start({ csv: table(header, ...HOSTILE.map(user)) });
   for (const text of HOSTILE) {
-    site.rollcall(["profiles", "add", text, "--reply", `Reply-Message := ${text}`, "--check", `NAS-Identifier == ${text}`]);
+    site.rollcall([
+      "profiles",
+      "add",
+      text,
+      "--reply",
+      `Reply-Message := ${text}`,
+      "--check",
+      `NAS-Identifier == ${text}`,
+    ]);
   }
   site.write("says.py", SAYS);
   site.write("gives.py", `user.profile_add(short_name=user.first_name)\nuser.klass += ' ${IMAGE}'\n`);
@@ -61,9 +76,14 @@ before(async () => {
   site.rollcall(["scripts", "save", `${TEXTAREA}:theirs`, "says.py"]);
   site.rollcall(["filters", "save", `${SVG}:theirs`, `klass eq ${JSON.stringify(IMAGE)}`]);
   site.rollcall(["run", "gives.py", "--all", "--apply", "--yes"]);
-  site.write("rows.csv", table(["username", ...HOSTILE], ...HOSTILE.map((text) => [nameOf(text), ...HOSTILE.map(() => text)])));
+  site.write(
+    "rows.csv",
+    table(["username", ...HOSTILE], ...HOSTILE.map((text) => [nameOf(text), ...HOSTILE.map(() => text)])),
+  );
   for (const kind of ["change", "skip", "fail", "raise"]) {
-    site.rollcall(["run", "says", "--csv", "rows.csv", "--param", `kind=${kind}`], "", { status: kind === "change" || kind === "skip" ? 0 : 3 });
+    site.rollcall(["run", "says", "--csv", "rows.csv", "--param", `kind=${kind}`], "", {
+      status: kind === "change" || kind === "skip" ? 0 : 3,
+    });
   }
 });
 after(() => site?.end());
@@ -90,7 +110,8 @@ async function read(page, wrong) {
     const walk = (root) => {
       for (const each of root.querySelectorAll("*")) {
         for (const { name, value } of each.attributes) {
-          const runs = name.startsWith("on") || (/^(href|src|action|formaction)$/.test(name) && /^\s*javascript:/i.test(value));
+          const runs =
+            name.startsWith("on") || (/^(href|src|action|formaction)$/.test(name) && /^\s*javascript:/i.test(value));
           if (runs) acting.push(each.outerHTML);
         }
         const ours = each.localName !== "script" || (each.hasAttribute("src") && each.textContent === "");
@@ -118,13 +139,13 @@ test("every page that links lead to shows it, and executes nothing", async (t) =
   const waiting = ["/", "/add-user", "/new-script", "/samples", "/runs/new", "/account"];
   const shown = new Map();
   const kinds = new Set(waiting);
-  for (let path; (path = waiting.shift()) !== undefined; ) {
+  for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
     const answer = await page.goto(site.at + path);
     assert.equal(answer.status(), 200, path);
     shown.set(decodeURIComponent(path), await read(page, wrong));
-    const links = await page.locator("a[href]").evaluateAll((all) =>
-      all.map((each) => new URL(each.getAttribute("href"), document.baseURI).href),
-    );
+    const links = await page
+      .locator("a[href]")
+      .evaluateAll((all) => all.map((each) => new URL(each.getAttribute("href"), document.baseURI).href));
     for (const link of links.map((each) => new URL(each)).filter((each) => each.origin === site.at)) {
       const next = link.pathname + link.search;
       // What is hostile by itself is looked at wherever it is, of the others one of each kind. Programs have no pages.
@@ -138,7 +159,8 @@ test("every page that links lead to shows it, and executes nothing", async (t) =
   t.diagnostic(`${shown.size} pages`);
   assert.deepEqual(wrong, []);
 
-  const on = (path) => shown.get(decodeURIComponent(path)) ?? assert.fail(`no link leads to ${path}: ${[...shown.keys()].join("\n")}`);
+  const on = (path) =>
+    shown.get(decodeURIComponent(path)) ?? assert.fail(`no link leads to ${path}: ${[...shown.keys()].join("\n")}`);
   for (const path of ["/users", "/profiles", "/organizations"]) verbatim(on(path), HOSTILE, path);
   for (const text of HOSTILE) {
     const user = on(at("users", nameOf(text)));
@@ -169,7 +191,12 @@ test("what is typed comes back as it was, and so does what is wrong with it", as
   const shows = async (hostile, where) => verbatim(await read(page, wrong), hostile, where);
   for (const text of [SCRIPT, SVG, TEXTAREA, QUOTE, RIGHT_TO_LEFT]) {
     const query = encodeURIComponent(text);
-    for (const path of [`/users?search=${query}`, `/users?filter=${query}`, `/runs?script=${query}`, `/audit?who=${query}`]) {
+    for (const path of [
+      `/users?search=${query}`,
+      `/users?filter=${query}`,
+      `/runs?script=${query}`,
+      `/audit?who=${query}`,
+    ]) {
       await page.goto(site.at + path);
       await shows([text], path);
     }
@@ -184,7 +211,10 @@ test("what is typed comes back as it was, and so does what is wrong with it", as
     await shows([text], "a refused form");
   }
   // That pages were refused, the browser tells by itself.
-  assert.deepEqual(wrong.filter((each) => !/status of 4\d\d/.test(each)), []);
+  assert.deepEqual(
+    wrong.filter((each) => !/status of 4\d\d/.test(each)),
+    [],
+  );
 });
 
 test("a file is hostile in its header and in its cells", async () => {
@@ -195,7 +225,10 @@ test("a file is hostile in its header and in its cells", async () => {
   await page.getByLabel("Those in the rows of a file").check();
   await page.getByLabel(/^CSV or Excel/).setInputFiles({ name: `${IMAGE}.csv`, mimeType: "text/csv", buffer });
   await page.getByRole("button", { name: "Send" }).click();
-  await page.getByText(/7 unmatched/).first().waitFor();
+  await page
+    .getByText(/7 unmatched/)
+    .first()
+    .waitFor();
   const texts = await read(page, wrong);
   verbatim(texts, [...HOSTILE, `${IMAGE}.csv`], "rows that cannot be used");
   assert.deepEqual(wrong, []);
@@ -204,13 +237,25 @@ test("a file is hostile in its header and in its cells", async () => {
 test("what a script says to its author is text", async () => {
   const { page, wrong } = await open();
   await page.goto(`${site.at}/scripts/says`);
-  for (const [kind, text] of [["change", SCRIPT], ["fail", IMAGE], ["raise", SVG], ["skip", TEXTAREA]]) {
+  for (const [kind, text] of [
+    ["change", SCRIPT],
+    ["fail", IMAGE],
+    ["raise", SVG],
+    ["skip", TEXTAREA],
+  ]) {
     await page.getByLabel(/^User\b/).fill(text);
     await page.getByLabel(/^kind\b/).selectOption(kind);
     await page.getByRole("button", { name: "Test", exact: true }).click();
-    await page.getByRole("status").filter({ hasText: `On ${text}` }).getByText("Output").waitFor();
+    await page
+      .getByRole("status")
+      .filter({ hasText: `On ${text}` })
+      .getByText("Output")
+      .waitFor();
     const texts = await read(page, wrong);
-    assert.ok(texts.some((each) => each.includes(`${text} ${SCRIPT}`)), `the output of ${kind} for ${text}`);
+    assert.ok(
+      texts.some((each) => each.includes(`${text} ${SCRIPT}`)),
+      `the output of ${kind} for ${text}`,
+    );
     assert.equal(await page.getByLabel(/^User\b/).inputValue(), text);
   }
   assert.deepEqual(wrong, []);

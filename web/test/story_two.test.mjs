@@ -11,7 +11,12 @@ const LONG = { timeout: 60_000 };
 
 const slow = (text) => `import time\ntime.sleep(0.1)\nuser.description = "${text}"\n`;
 const button = (page, name) => page.getByRole("button", { name, exact: true });
-const finished = (page) => page.getByRole("main").getByText(/^(\S+ )?finished$/).first().waitFor(LONG);
+const finished = (page) =>
+  page
+    .getByRole("main")
+    .getByText(/^(\S+ )?finished$/)
+    .first()
+    .waitFor(LONG);
 
 /** @type {Site} */
 let site;
@@ -51,7 +56,11 @@ test("of two who edit a user the second is told, and nothing of either is lost",
   await ben.getByLabel("email").fill("ben@example.net");
   await ben.getByLabel("description").fill("written at length\nby ben");
   await button(ben, "Save").click();
-  await ben.getByRole("alert").getByText(/changed|meanwhile/).first().waitFor();
+  await ben
+    .getByRole("alert")
+    .getByText(/changed|meanwhile/)
+    .first()
+    .waitFor();
   assert.equal(site.user("u1").last_name, "");
   assert.equal(await ben.getByLabel("last_name").inputValue(), "Berg");
   assert.equal(await ben.getByLabel("description").inputValue(), "written at length\nby ben");
@@ -77,10 +86,17 @@ test("of two who apply a preview one does, and the other is told", async () => {
   await button(ana, apply).click();
   await finished(ana);
   await button(ben, apply).click();
-  await ben.getByRole("alert").getByText(/applied/).first().waitFor();
+  await ben
+    .getByRole("alert")
+    .getByText(/applied/)
+    .first()
+    .waitFor();
   assert.equal(await button(ben, apply).count(), 0);
   // The other one finds the way to what was done.
-  await ben.getByRole("link", { name: /^run \d+$/ }).first().click();
+  await ben
+    .getByRole("link", { name: /^run \d+$/ })
+    .first()
+    .click();
   await ben.getByRole("heading", { level: 1, name: /^Run \d+: quick/ }).waitFor();
   assert.equal(ben.url(), ana.url());
   assert.deepEqual(wrong(), []);

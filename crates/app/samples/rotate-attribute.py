@@ -1,5 +1,7 @@
 """Set a reply attribute to a new value, in place of all earlier ones.
 
+Users who have the new value, and no other, stay as they are.
+
     rollcall run rotate-attribute --filter 'klass eq "gold"' --param attr=Session-Timeout --param value=7200
 """
 

@@ -7,17 +7,23 @@ Standard output: marshal of the facts below.
 The file: 8 bytes (little endian) length of the index, marshal of the index {name: (offset, size, kind)}, contents.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import marshal
 import os
 import sys
 import sysconfig
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LEFT_OUT = {"__pycache__", "site-packages", "dist-packages", "lib-dynload", "test", "tests", "idle_test"}
 CODE, SOURCE, ZONE, PACKAGE = 1, 2, 4, 8
 
 
-def module_files(top):
+def module_files(top: str) -> Iterator[tuple[str, str, int]]:
     for folder, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name not in LEFT_OUT and not name.startswith("config-")]
         parts = os.path.relpath(folder, top).split(os.sep) if folder != top else []
@@ -32,7 +38,7 @@ def module_files(top):
             yield name, os.path.join(folder, file), package
 
 
-def cached_code(path):
+def cached_code(path: str) -> bytes | None:
     """The marshalled code of `path` where the interpreter has an up-to-date one, else None."""
     try:
         with open(importlib.util.cache_from_source(path), "rb") as file:
@@ -45,7 +51,7 @@ def cached_code(path):
     return data[16:] if data[:4] == importlib.util.MAGIC_NUMBER and flags == 0 and fresh else None
 
 
-def contents(zones):
+def contents(zones: dict[str, bytes]) -> Iterator[tuple[str, bytes, int]]:
     paths = sysconfig.get_paths()
     for top in dict.fromkeys((paths["stdlib"], paths["platstdlib"])):
         for name, path, package in module_files(top):
@@ -62,7 +68,7 @@ def contents(zones):
         yield name, data, ZONE
 
 
-def library_folders():
+def library_folders() -> list[str]:
     """Where the interpreter and what it links to were loaded from."""
     found = [path for path in sys.path if os.path.isdir(path)]
     with open("/proc/self/maps", encoding="utf-8") as maps:
@@ -73,8 +79,10 @@ def library_folders():
     return list(dict.fromkeys(found))
 
 
-def main():
-    index, chunks, offset = {}, [], 0
+def main() -> None:
+    index: dict[str, tuple[int, int, int]] = {}
+    chunks: list[bytes] = []
+    offset = 0
     for name, data, kind in contents(marshal.loads(sys.stdin.buffer.read())):
         if name not in index:
             index[name] = (offset, len(data), kind)

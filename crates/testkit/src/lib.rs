@@ -1,7 +1,8 @@
 //! Helpers that the tests of several crates share: a clock that stands still, databases that are removed with their test,
-//! and a process of its own for a test that needs one.
+//! a process of its own for a test that needs one, pages without the white space of their templates.
 
 mod database;
+mod html;
 mod process;
 mod template;
 
@@ -11,6 +12,8 @@ use rollcall_domain::{Clock, Timestamp, Zone};
 
 pub use database::{PgDatabase, TestDatabase, migrated_file};
 pub use process::in_own_process;
+
+pub use html::compact_html;
 
 /// A moment, from its RFC 3339 form.
 #[must_use]

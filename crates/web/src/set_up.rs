@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::pages::html;
 use super::problem::Problem;
 use super::{Server, blocking};
+use crate::pages::template::routes;
 
 /// Who the first administrator is to be.
 #[derive(Deserialize)]

@@ -11,11 +11,28 @@ encodings.cp1252 encodings.utf_16 encodings.ascii
 
 # Compiled modules can only be loaded from their files, so all of them are loaded now, but for those that belong
 # to a terminal, a database file or the interpreter's own tests, and _asyncio, which asyncio can do without.
-UNWANTED = ("_test", "_xx", "xx", "_ctypes", "_tkinter", "_curses", "readline", "nis", "spwd", "ossaudiodev", "_dbm",
-            "_gdbm", "_asyncio", "_ssl", "_multiprocessing", "_posixshmem", "_crypt")
+UNWANTED = (
+    "_test",
+    "_xx",
+    "xx",
+    "_ctypes",
+    "_tkinter",
+    "_curses",
+    "readline",
+    "nis",
+    "spwd",
+    "ossaudiodev",
+    "_dbm",
+    "_gdbm",
+    "_asyncio",
+    "_ssl",
+    "_multiprocessing",
+    "_posixshmem",
+    "_crypt",
+)
 
 
-def load_library():
+def load_library() -> None:
     import warnings
 
     with warnings.catch_warnings():
@@ -64,13 +81,13 @@ index_end = 8 + int.from_bytes(image[:8], "little")
 index = marshal.loads(image[8:index_end])
 
 
-def from_image(entry):
+def from_image(entry: tuple[int, int, int]) -> bytes:
     offset, size, _ = entry
     return image[index_end + offset : index_end + offset + size]
 
 
-def forbidden(what):
-    def refuse(*args, **kwargs):
+def forbidden(what: str) -> Callable[..., Any]:
+    def refuse(*args: object, **kwargs: object) -> None:
         raise PermissionError(f"a script cannot {what}")
 
     return refuse
@@ -79,21 +96,21 @@ def forbidden(what):
 class StandInType(type):
     """A class that imports, subclasses and catches like any other, and refuses to be used."""
 
-    def __call__(cls, *args, **kwargs):
+    def __call__(cls, *args: object, **kwargs: object) -> Any:
         raise PermissionError(f"a script cannot use {cls.__module__}.{cls.__name__}")
 
-    def __getattr__(cls, name):
+    def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return cls
 
 
-def stand_in(name):
+def stand_in(name: str) -> ModuleType:
     """A module for what scripts have no use for: importing works, using it raises PermissionError."""
     module = types.ModuleType(name, f"Stands in for {name}, which scripts cannot use.")
     module.__path__ = []
 
-    def attribute(wanted):
+    def attribute(wanted: str) -> StandInType:
         if wanted.startswith("__"):
             raise AttributeError(wanted)
         base = OSError if wanted.endswith(("Error", "Exception")) else object
@@ -101,7 +118,7 @@ def stand_in(name):
         setattr(module, wanted, made)
         return made
 
-    module.__getattr__ = attribute
+    module.__getattr__ = attribute  # type: ignore[method-assign]
     return module
 
 
@@ -111,23 +128,24 @@ STAND_INS = {"ssl", "_ssl", "ctypes", "_ctypes", "_multiprocessing", "_posixshme
 class ImageFinder:
     """Imports from memory; every module that came into being by an import counts as genuine (see Integrity)."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         entry = index.get(name)
+        loader: Any = self  # has all that is asked of one, and does not inherit it
         if name in STAND_INS or name.partition(".")[0] in STAND_INS:
-            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+            return importlib.machinery.ModuleSpec(name, loader, is_package=True)
         if entry is not None and not entry[2] & ZONE:
-            return importlib.machinery.ModuleSpec(name, self, is_package=bool(entry[2] & PACKAGE))
+            return importlib.machinery.ModuleSpec(name, loader, is_package=bool(entry[2] & PACKAGE))
         if name in compiled:
-            return importlib.machinery.ModuleSpec(name, self)
+            return importlib.machinery.ModuleSpec(name, loader)
         return None
 
-    def create_module(self, spec):
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         if spec.name.partition(".")[0] in STAND_INS:
             return stand_in(spec.name)
         return compiled.get(spec.name)
 
-    def exec_module(self, module):
-        name = module.__spec__.name
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__spec__.name  # type: ignore[union-attr]  # an import gives it one
         entry = index.get(name)
         if name.partition(".")[0] in STAND_INS or entry is None:
             integrity.approve({name})
@@ -143,48 +161,71 @@ class ImageFinder:
         integrity.approve(set(sys.modules) - before)
 
 
-def zone_data(key):
+def zone_data(key: str) -> io.BytesIO:
     entry = index.get(key)
     if entry is None or not entry[2] & ZONE:
         raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {key}")
     return io.BytesIO(from_image(entry))
 
 
-def serve_library_from_memory():
+def serve_library_from_memory() -> None:
     sys.path[:] = []
     sys.path_hooks[:] = []
     sys.path_importer_cache.clear()
     sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, ImageFinder()]
     zoneinfo.reset_tzpath(to=())
-    zoneinfo._common.load_tzdata = zone_data
+    zoneinfo._common.load_tzdata = zone_data  # type: ignore[assignment]
     zones = frozenset(name for name, entry in index.items() if entry[2] & ZONE)
     zoneinfo.available_timezones = lambda: set(zones)
 
 
-def say_what_is_forbidden():
+def say_what_is_forbidden() -> None:
     """The kernel refuses all of this too; here it says so in words."""
     network = forbidden("use the network")
     processes = forbidden("start, signal or talk to processes")
-    socket = sys.modules.get("_socket")
+    socket: Any = sys.modules.get("_socket")
     if socket is not None:
-        for name in ("getaddrinfo", "getnameinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "socketpair",
-                     "gethostname", "sethostname", "if_nameindex"):
+        for name in (
+            "getaddrinfo",
+            "getnameinfo",
+            "gethostbyname",
+            "gethostbyname_ex",
+            "gethostbyaddr",
+            "socketpair",
+            "gethostname",
+            "sethostname",
+            "if_nameindex",
+        ):
             if hasattr(socket, name):
                 setattr(socket, name, network)
-        socket.socket = type("socket", (socket.socket,), {"__slots__": (), "__init__": network, "__module__": "_socket"})
+        socket.socket = type(
+            "socket", (socket.socket,), {"__slots__": (), "__init__": network, "__module__": "_socket"}
+        )
         socket.SocketType = socket.socket
-    spawner = sys.modules.get("_posixsubprocess")
+    spawner: Any = sys.modules.get("_posixsubprocess")
     if spawner is not None:
         spawner.fork_exec = processes
     for module in (os, sys.modules["posix"]):
-        for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "execv", "execve", "system", "kill", "killpg",
-                     "pipe", "pipe2", "openpty"):
+        for name in (
+            "fork",
+            "forkpty",
+            "posix_spawn",
+            "posix_spawnp",
+            "execv",
+            "execve",
+            "system",
+            "kill",
+            "killpg",
+            "pipe",
+            "pipe2",
+            "openpty",
+        ):
             if hasattr(module, name):
                 setattr(module, name, processes)
     sys.addaudithook = forbidden("watch the interpreter")
 
 
-def lock_down(program):
+def lock_down(program: bytes) -> None:
     """Installs the allow-list of system calls that the parent compiled, and makes sure that it holds."""
     import ctypes
 

@@ -9,13 +9,13 @@ reserve = []  # given up when memory runs out, so that the error can still be de
 RESERVE = 4 << 20
 
 
-def on_alarm(signum, frame):
+def on_alarm(signum: int, frame: FrameType | None) -> None:
     """The parent found the current target over its time limit."""
     if started[1] and clock() - started[0] >= LIMIT_NS:
         raise TimeLimit(f"ran over the time limit of {LIMIT_NS / 1e9:g} s")
 
 
-def run_target(record):
+def run_target(record: Record) -> bytes:
     """Runs the script for one target: the report that the parent gets, marshalled."""
     ordinal = record.pop()
     counter[0] = ordinal
@@ -28,10 +28,18 @@ def run_target(record):
     modules["__main__"] = module
     user = new_user(User)
     set_record(user, record)
-    result = {}
+    result: dict[Any, Any] = {}
     names.update(
-        user=user, obj=user, row=Row(zip(columns, record[ROW] or ())), params=Params(params), result=result, run=run, skip=skip,
-        fail=fail, log=log, __builtins__=builtins,
+        user=user,
+        obj=user,
+        row=Row(zip(columns, record[ROW] or (), strict=False)),
+        params=Params(params),
+        result=result,
+        run=run,
+        skip=skip,
+        fail=fail,
+        log=log,
+        __builtins__=builtins,
     )
     output.start()
     ending, text, error, reason = RAN_THROUGH, None, None, None
@@ -72,7 +80,7 @@ def run_target(record):
         return dumps((ordinal, FAILED, micros, None, None, None, "", None, error, []))
 
 
-def memory_left():
+def memory_left() -> bool:
     """Whether the next script finds about as much memory as the first one did."""
     try:
         if not reserve:
@@ -84,7 +92,7 @@ def memory_left():
     return True
 
 
-def run_carefully(records):
+def run_carefully(records: Iterable[Record]) -> list[bytes]:
     """Runs each target of a window again, with a look after it."""
     reports = []
     for record in records:
@@ -99,7 +107,7 @@ def run_carefully(records):
     return reports
 
 
-def run_targets(records):
+def run_targets(records: list[Record]) -> None:
     window, reports, volume, since = [], [], 0, clock()
     last = len(records) - 1
     for at, record in enumerate(records):
@@ -125,7 +133,7 @@ def run_targets(records):
             window, reports, volume, since = [], [], 0, clock()
 
 
-def main():
+def main() -> None:
     while True:
         records = receive()
         if records is None:
@@ -133,7 +141,7 @@ def main():
         run_targets(records)
 
 
-def compile_script():
+def compile_script() -> tuple[CodeType, None] | tuple[None, tuple[Any, ...]]:
     """The script's code, or what the parent shows its author."""
     try:
         return compile(script_text, script_name, "exec", dont_inherit=True, optimize=0), None
@@ -179,12 +187,13 @@ linecache.cache[script_name] = (len(script_text), None, [line + "\n" for line in
 del job
 send(TAKEN, b"")
 receive()
-script, fault = compile_script()
-if script is None:
+code, fault = compile_script()
+if code is None:
     send(REJECTED, dumps(fault))
     os._exit(0)
-sys.stdin = sys.__stdin__ = None
-sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = output
+script = code
+sys.stdin = sys.__stdin__ = None  # type: ignore[misc]
+sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = output  # type: ignore[misc, assignment]
 set_signal(SIGALRM, on_alarm)
 send(READY, b"")
 facts = receive()

@@ -4,7 +4,7 @@ UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def load_zone(name):
+def load_zone(name: str) -> tzinfo:
     """The installation's time zone, for the script's datetimes and for the C library's local time alike."""
     if name == "UTC":
         return UTC
@@ -15,10 +15,10 @@ def load_zone(name):
     return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
 
 
-ZONE_OF_INSTALLATION = UTC  # until the job says which
+ZONE_OF_INSTALLATION: tzinfo = UTC  # until the job says which
 
 
-def to_datetime(micros):
+def to_datetime(micros: int | None) -> datetime | None:
     if micros is None:
         return None
     moment = EPOCH + timedelta(0, 0, micros)
@@ -33,7 +33,7 @@ def to_datetime(micros):
 EARLIEST, LATEST = settings["earliest"], settings["latest"]
 
 
-def to_micros(moment):
+def to_micros(moment: datetime) -> int:
     """Microseconds since 1970; OverflowError outside the years 1 to 9999 in UTC."""
     since = datetime.__sub__(moment, EPOCH)  # not of a subclass, which may have redefined it
     micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
@@ -42,12 +42,12 @@ def to_micros(moment):
     return micros
 
 
-def exact_text(value):
+def exact_text(value: str) -> str:
     """A plain str of a str or of an instance of a subclass, which may have redefined everything."""
     return value if type(value) is str else str.__str__(value)
 
 
-def encodable(text):
+def encodable(text: str) -> bool:
     if text.isascii():
         return True
     try:
@@ -57,12 +57,12 @@ def encodable(text):
     return True
 
 
-def printable(text):
+def printable(text: str) -> str:
     """`text` in the form that the parent can read: lone surrogates become question marks."""
     return text if encodable(text) else text.encode("utf-8", "replace").decode()
 
 
-def kind_of(value):
+def kind_of(value: object) -> str:
     return type(value).__name__
 
 
@@ -79,7 +79,9 @@ PROFILE_ADD, PROFILE_REMOVE, ITEM_ADD, ITEM_REMOVE, CHECK_ADD, CHECK_REMOVE = ra
 NAME_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0`\"'\s]").search
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
-INVISIBLE = re.compile("[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in settings["invisible"]) + "]").search
+INVISIBLE = re.compile(
+    "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in settings["invisible"]) + "]"
+).search
 CHARACTER_NAMES = {
     " ": "a space",
     "\xa0": "a no-break space",
@@ -90,11 +92,14 @@ CHARACTER_NAMES = {
     "\ufeff": "a byte order mark",
 }
 
-profile_names, profile_ids, profile_owners = {}, {}, {}  # come with the job
+# These come with the job.
+profile_names: dict[int, str] = {}
+profile_ids: dict[str, int] = {}
+profile_owners: dict[int, int] = {}
 ORGANIZATION = [name for name, *_ in FIELDS].index("organization_id")
 
 
-def text_value(name, value):
+def text_value(name: str, value: object) -> str:
     if value is None:
         value = ""
     elif isinstance(value, str):
@@ -116,7 +121,7 @@ def text_value(name, value):
     return value
 
 
-def username_fault(name):
+def username_fault(name: str) -> str | None:
     """Why a user must not be given this name, or None. The parent has the same rule."""
     hidden = INVISIBLE(name)
     if hidden:
@@ -128,7 +133,7 @@ def username_fault(name):
     return None
 
 
-def character_name(character):
+def character_name(character: str) -> str:
     """What a character is that cannot be seen."""
     kind = CHARACTER_NAMES.get(character)
     if kind is None and CONTROL(character):
@@ -138,7 +143,7 @@ def character_name(character):
     return f"{kind} (U+{ord(character):04X})"
 
 
-def int_value(name, value):
+def int_value(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} takes an int, not {kind_of(value)}")
     value = int.__index__(value)
@@ -147,7 +152,7 @@ def int_value(name, value):
     return value
 
 
-def bool_value(name, value):
+def bool_value(name: str, value: object) -> bool:
     if type(value) is not bool:
         raise TypeError(f"{name} takes True or False, not {kind_of(value)}")
     return value
@@ -157,7 +162,7 @@ def bool_value(name, value):
 DAY_END = re.compile(r"(\d{4}-\d\d-\d\d.)24((?::00){0,2}(?:[.,]0+)?(?:[Zz+-].*)?)", re.ASCII).fullmatch
 
 
-def time_value(name, value):
+def time_value(name: str, value: object) -> int:
     if isinstance(value, str):
         text = exact_text(value).strip()
         end = DAY_END(text)
@@ -181,16 +186,16 @@ def time_value(name, value):
         raise ValueError(f"{name} must lie in the years 1 to 9999, in UTC") from None
 
 
-def nullable_time_value(name, value):
+def nullable_time_value(name: str, value: object) -> int | None:
     return None if value is None else time_value(name, value)
 
 
-def closest(name, names, prefix="user."):
+def closest(name: str, names: Iterable[str], prefix: str = "user.") -> str:
     close = difflib.get_close_matches(name, names, 1)
     return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
-def item_text(value):
+def item_text(value: object) -> str | None:
     """The text under which an attribute's value is stored, or None if it cannot be one."""
     if isinstance(value, str):
         return exact_text(value)
@@ -213,7 +218,7 @@ def item_text(value):
     return None
 
 
-def item_fault(attr, value):
+def item_fault(attr: str, value: str) -> str | None:
     """Why FreeRADIUS must not see this attribute or value, or None. The parent has the same rule."""
     if not attr or NAME_UNSAFE(attr) or not encodable(attr) or len(attr.encode()) > MAX_ITEM:
         return f"{attr!r} cannot be the name of an attribute"
@@ -229,25 +234,27 @@ def item_fault(attr, value):
     return None
 
 
-dictionary = {}  # comes with the job, if it is to be obeyed
-nearest = {}  # what unknown names were probably meant to be: few, and slow to find
+dictionary: dict[str, tuple[str, str, str, list[str]]] = {}  # comes with the job, if it is to be obeyed
+nearest: dict[str, str] = {}  # what unknown names were probably meant to be: few, and slow to find
 ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII).fullmatch
 NUMBER = re.compile(r"0x[0-9A-Fa-f]+|\d+", re.ASCII).fullmatch
 SIGNED = re.compile(r"[+-]?\d+", re.ASCII).fullmatch
 OCTETS = re.compile(r"0x(?:[0-9A-Fa-f]{2})*").fullmatch
 ETHER = re.compile(r"(?:[0-9A-Fa-f]{1,2}(?::(?!$)|$)){6}").fullmatch
 IFID = re.compile(r"(?:[0-9A-Fa-f]{1,4}(?::(?!$)|$)){4}").fullmatch
-DATE = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\S*\s+(\d+),*\s+(\d+)(?:\s.*)?", re.ASCII | re.I).fullmatch
+DATE = re.compile(
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\S*\s+(\d+),*\s+(\d+)(?:\s.*)?", re.ASCII | re.I
+).fullmatch
 TAGGED = re.compile(r"(.*):(\d{1,3})", re.ASCII).fullmatch
 BY_NUMBER = re.compile(r"Attr-[\d.]*", re.ASCII).fullmatch
 BITS = {"byte": 8, "short": 16, "integer": 32, "integer64": 64}
 
 
-def is_unsigned(text, bits):
+def is_unsigned(text: str, bits: int) -> bool:
     return bool(NUMBER(text)) and len(text) <= 24 and int(text, 16 if text[:2] == "0x" else 10) < 1 << bits
 
 
-def is_address(text, version):
+def is_address(text: str, version: int) -> bool:
     if version == 4:
         return bool(ADDRESS(text))
     try:
@@ -257,21 +264,25 @@ def is_address(text, version):
     return "%" not in text
 
 
-def named(value, choices):
+def named(value: str, choices: Iterable[str]) -> bool:
     return value.lower() in [choice.lower() for choice in choices]
 
 
-def is_network(text, version, longest):
+def is_network(text: str, version: int, longest: int) -> bool:
     address, slash, length = text.partition("/")
-    return is_address(address, version) and (not slash or is_unsigned(length, 16) and length[:2] != "0x" and int(length) <= longest)
+    return is_address(address, version) and (
+        not slash or (is_unsigned(length, 16) and length[:2] != "0x" and int(length) <= longest)
+    )
 
 
-def is_date(text):
+def is_date(text: str) -> bool:
     found = DATE(text.strip())
-    return bool(found) and len(found[1]) < 9 and len(found[2]) < 9 and 1 <= int(found[1]) <= 31 and 1970 <= int(found[2]) <= 2105
+    if found is None or len(found[1]) > 8 or len(found[2]) > 8:
+        return False
+    return 1 <= int(found[1]) <= 31 and 1970 <= int(found[2]) <= 2105
 
 
-FITS = {
+FITS: dict[str, Callable[[str], bool]] = {
     "octets": lambda text: text[:2] != "0x" or bool(OCTETS(text)),
     "signed": lambda text: bool(SIGNED(text)) and len(text) <= 24 and -(1 << 31) <= int(text) < 1 << 31,
     "date": lambda text: is_unsigned(text, 32) or is_date(text),
@@ -285,7 +296,7 @@ FITS = {
 }
 
 
-def misfit(attr, operation, value):
+def misfit(attr: str, operation: str, value: str) -> str | None:
     """Why FreeRADIUS would reject whoever has this item, or None. The parent has the same rule."""
     tagged = TAGGED(attr)
     entry = dictionary.get(attr.lower()) or (tagged and int(tagged[2]) < 32 and dictionary.get(tagged[1].lower()))
@@ -301,7 +312,7 @@ def misfit(attr, operation, value):
     if kind in BITS:
         fits = is_unsigned(value, BITS[kind]) or named(value, choices)
     else:
-        fits = kind not in FITS or FITS[kind](value) or kind == "signed" and named(value, choices)
+        fits = kind not in FITS or FITS[kind](value) or (kind == "signed" and named(value, choices))
     if fits:
         return None
     if choices:
@@ -309,18 +320,18 @@ def misfit(attr, operation, value):
     return f"{attr} takes {noun}; FreeRADIUS rejects whoever has it with {value!r}, or takes that for something else"
 
 
-class Profile(tuple):
+class Profile(tuple):  # type: ignore[type-arg]
     """A profile of the user: `id` and `short_name`."""
 
     __slots__ = ()
     id = property(itemgetter(0))
     short_name = property(itemgetter(1))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Profile(id={self[0]!r}, short_name={self[1]!r})"
 
 
-class Attribute(tuple):
+class Attribute(tuple):  # type: ignore[type-arg]
     """An attribute or check attribute of the user: `attr`, `operation` and `value`."""
 
     __slots__ = ()
@@ -328,17 +339,17 @@ class Attribute(tuple):
     operation = property(itemgetter(1))
     value = property(itemgetter(2))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Attribute(attr={self[0]!r}, operation={self[1]!r}, value={self[2]!r})"
 
 
-def mistaken(record, why):
+def mistaken(record: Record, why: str) -> Answer:
     """Refuses a call that is a mistake for every user. The reason is kept with the line of the call, since a
     script may not look at its answers. That something is there already, or not there, is no mistake."""
     refused = record[REFUSED]
     told = printable(why[:MAX_WARNING])
     if len(refused) < MAX_WARNINGS and all(told != known for known, _ in refused):
-        frame = current_frame()
+        frame: FrameType | None = current_frame()
         while frame is not None and frame.f_code.co_filename != script_name:
             frame = frame.f_back
         refused.append((told, frame and frame.f_lineno))
@@ -352,7 +363,7 @@ MAX_WARNINGS, MAX_WARNING = 10, 500
 TOO_MANY = f"a script makes at most {MAX_EDITS} changes to the profiles and attributes of one user"
 
 
-def add_item(user, where, edit, noun, attr, value, operation):
+def add_item(user: User, where: int, edit: int, noun: str, attr: object, value: object, operation: object) -> Answer:
     record = user._record
     text = item_text(value)
     if not isinstance(attr, str):
@@ -366,7 +377,7 @@ def add_item(user, where, edit, noun, attr, value, operation):
     if operation not in accepted:
         why = f"the operator {operation!r} cannot be used for {noun}: use one of {' '.join(accepted)}"
         return mistaken(record, why)
-    fault = item_fault(attr, text) or dictionary and misfit(attr, operation, text)
+    fault = item_fault(attr, text) or (dictionary and misfit(attr, operation, text))
     if fault:
         return mistaken(record, fault)
     row = (attr, operation, text)
@@ -391,7 +402,7 @@ def add_item(user, where, edit, noun, attr, value, operation):
     return True, f"{attr} {operation} {text} {message}"
 
 
-def remove_item(user, where, edit, noun, attr, value, operation):
+def remove_item(user: User, where: int, edit: int, noun: str, attr: object, value: object, operation: object) -> Answer:
     record = user._record
     text = item_text(value)
     if not isinstance(attr, str) or text is None or not isinstance(operation, (str, type(None))):
@@ -411,8 +422,8 @@ def remove_item(user, where, edit, noun, attr, value, operation):
     return True, f"{attr} {text} removed" if removed == 1 else f"{attr} {text} removed {removed} times"
 
 
-def find_profile(id, short_name):
-    """The profile's number, or None and why not."""
+def find_profile(id: object, short_name: object) -> tuple[int | None, str]:
+    """The profile's number and nothing, or None and why not."""
     if (id is None) == (short_name is None):
         return None, "give either the id or the short_name of a profile"
     if id is not None:
@@ -421,14 +432,14 @@ def find_profile(id, short_name):
             return None, f"the id of a profile is an int, not {kind_of(id)}{name}"
         if id not in profile_names:
             return None, f"there is no profile with id {int.__index__(id) if abs(id) < 1 << 64 else 'so large'}"
-        return int.__index__(id), None
+        return int.__index__(id), ""
     if not isinstance(short_name, str):
         return None, f"the short_name of a profile is a str, not {kind_of(short_name)}"
     number = profile_ids.get(exact_text(short_name))
     if number is None:
         short_name = exact_text(short_name)
         return None, f"there is no profile called {short_name!r}{closest(short_name, profile_ids, '')}"
-    return number, None
+    return number, ""
 
 
 class User:
@@ -436,7 +447,7 @@ class User:
 
     __slots__ = ("_record",)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: object) -> None:
         setter = setters.get(name)
         if setter is None:
             if name in PUBLIC:
@@ -444,33 +455,33 @@ class User:
             raise AttributeError(f"a user has no field {name!r}{closest(name, WRITABLE)}")
         setter(self._record, value)
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a user's {name} cannot be deleted")
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(f"a user has no field {name!r}{closest(name, PUBLIC)}")
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         raise TypeError("a user cannot be copied or pickled; take what you need from its fields")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<User {self.obj_id} {self.username!r}>"
 
     @property
-    def profiles(self):
+    def profiles(self) -> tuple[Profile, ...]:
         return tuple([Profile(profile) for profile in self._record[PROFILES]])
 
     @property
-    def attributes(self):
+    def attributes(self) -> tuple[Attribute, ...]:
         return tuple([Attribute(row) for row in self._record[ITEMS]])
 
     @property
-    def check_attributes(self):
+    def check_attributes(self) -> tuple[Attribute, ...]:
         return tuple([Attribute(row) for row in self._record[CHECKS]])
 
-    def profile_add(self, id=None, short_name=None):
+    def profile_add(self, id: object = None, short_name: object = None) -> Answer:
         record = self._record
         number, why = find_profile(id, short_name)
         if number is None:
@@ -487,7 +498,7 @@ class User:
         record[EDITS].append((PROFILE_ADD, number))
         return True, f"profile {name} added"
 
-    def profile_remove(self, id=None, short_name=None):
+    def profile_remove(self, id: object = None, short_name: object = None) -> Answer:
         record = self._record
         number, why = find_profile(id, short_name)
         if number is None:
@@ -502,32 +513,32 @@ class User:
         record[EDITS].append((PROFILE_REMOVE, number))
         return True, f"profile {name} removed"
 
-    def attribute_add(self, attr=None, value=None, operation="="):
+    def attribute_add(self, attr: object = None, value: object = None, operation: object = "=") -> Answer:
         return add_item(self, ITEMS, ITEM_ADD, "an attribute", attr, value, operation)
 
-    def attribute_remove(self, attr=None, value=None, operation=None):
+    def attribute_remove(self, attr: object = None, value: object = None, operation: object = None) -> Answer:
         return remove_item(self, ITEMS, ITEM_REMOVE, "an attribute", attr, value, operation)
 
-    def check_attribute_add(self, attr=None, value=None, operation="=="):
+    def check_attribute_add(self, attr: object = None, value: object = None, operation: object = "==") -> Answer:
         return add_item(self, CHECKS, CHECK_ADD, "a check attribute", attr, value, operation)
 
-    def check_attribute_remove(self, attr=None, value=None, operation=None):
+    def check_attribute_remove(self, attr: object = None, value: object = None, operation: object = None) -> Answer:
         return remove_item(self, CHECKS, CHECK_REMOVE, "a check attribute", attr, value, operation)
 
 
-setters = {}
+setters: dict[str, Callable[[Record, object], None]] = {}
 
 
-def define_field(at, name, kind, writable, nullable):
+def define_field(at: int, name: str, kind: int, writable: bool, nullable: bool) -> None:
     if kind == TIME:
         setattr(User, name, property(lambda user: to_datetime(user._record[at])))
     else:
         setattr(User, name, property(lambda user: user._record[at]))
     if writable:
-        check = {INT: int_value, TEXT: text_value, BOOL: bool_value}.get(kind)
-        check = check or (nullable_time_value if nullable else time_value)
+        checks: dict[int, Reader] = {INT: int_value, TEXT: text_value, BOOL: bool_value}
+        check = checks.get(kind) or (nullable_time_value if nullable else time_value)
 
-        def assign(record, value):
+        def assign(record: Record, value: Any) -> None:
             value = check(name, value)
             if name == "username" and value != record[at]:  # a name that the user has already stays allowed
                 fault = username_fault(value)
@@ -545,5 +556,5 @@ def define_field(at, name, kind, writable, nullable):
 for at, field in enumerate(FIELDS):
     define_field(at, *field)
 PUBLIC = [name for name in dir(User) if not name.startswith("_")]
-set_record = User._record.__set__
+set_record: Callable[[User, Record], None] = vars(User)["_record"].__set__
 new_user = User.__new__

@@ -1,5 +1,6 @@
 //! The description of the API as a page for people.
 
+use crate::pages::template::routes;
 use askama::Template;
 use serde_json::{Map, Value};
 

@@ -13,12 +13,13 @@ use rollcall_domain::{
 };
 use serde::Deserialize;
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::administration::grant;
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::qr::Qr;
 use super::see;
+use super::template::{filters, routes};
 use super::users::Sent;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
@@ -92,8 +93,7 @@ impl Place {
     }
 
     fn address(&self, done: &str) -> String {
-        let page =
-            if self.own { "/account".to_owned() } else { format!("/administrators/{}", segment(&self.name)) };
+        let page = if self.own { routes::ACCOUNT.to_owned() } else { routes::administrator(&self.name) };
         Address::new(page).with("done", done).text()
     }
 }
@@ -195,7 +195,7 @@ async fn work(visitor: Visitor, place: Place, sent: Sent) -> Result<Response, Pr
     match aside(move || change_now(&app, &name, session.as_ref(), &sent)).await {
         Ok(Done::Shown(shown)) => show(visitor, place, Some(shown)).await,
         Ok(Done::Here(done)) => Ok(see(place.address(done))),
-        Ok(Done::Removed) => Ok(see("/administration")),
+        Ok(Done::Removed) => Ok(see(routes::ADMINISTRATION)),
         Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),
         Err(problem) => show(visitor.told(problem), place, None).await,
     }

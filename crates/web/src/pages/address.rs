@@ -4,18 +4,11 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What needs no encoding anywhere in an address.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use super::template::routes::segment;
 
 /// Pages before this one that can be gone back to.
 const TRAIL: usize = 50;
-
-/// A name as a part of an address.
-pub(super) fn segment(name: &str) -> String {
-    utf8_percent_encode(name, ENCODED).to_string()
-}
 
 /// An address that is put together.
 #[derive(Debug, Clone)]

@@ -8,10 +8,11 @@ use rollcall_app::runs::WorkerInfo;
 use rollcall_app::{Age, App};
 use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, Zone, check_password};
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
+use super::template::{filters, routes};
 use super::users::Sent;
 use crate::aside;
 use crate::problem::Problem;
@@ -153,8 +154,8 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
         Ok(None)
     });
     match done.await {
-        Ok(Some(name)) => Ok(see(Address::new(format!("/administrators/{}", segment(&name))).text())),
-        Ok(None) => Ok(see("/administration")),
+        Ok(Some(name)) => Ok(see(Address::new(routes::administrator(&name)).text())),
+        Ok(None) => Ok(see(routes::ADMINISTRATION)),
         Err(problem) => {
             sent.remove("password");
             show(visitor.told(problem), sent).await

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::layout::{Shell, Visitor};
+use super::template::{filters, routes};
 use super::view::Pager;
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -93,7 +94,7 @@ async fn show(visitor: Visitor, asked: Asked, verify: Option<Option<Head>>) -> R
                 Some(Verdict { rows, head, flaw })
             }
         };
-        let base = Address::new("/audit")
+        let base = Address::new(routes::AUDIT)
             .with("who", &asked.who)
             .with("action", &asked.action)
             .with("since", &asked.since);

@@ -1,5 +1,6 @@
 //! The outcomes of a run along its list as a picture, and in words for whoever does not see it.
 
+use super::template::filters;
 use askama::Template;
 use askama::filters::HtmlSafe;
 use rollcall_app::runs::CoursePart;

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::address::Address;
 use super::layout::Theme;
+use super::template::routes;
 use super::{html, see};
 use crate::problem::Problem;
 
@@ -31,7 +32,7 @@ pub(crate) async fn show_problems(request: Request, next: Next) -> Response {
     let Some(problem) = answer.extensions_mut().remove::<Problem>() else { return answer };
     if problem.status() == StatusCode::UNAUTHORIZED && !is_api {
         let next = if reads && here != "/" { here.as_str() } else { "" };
-        return see(Address::new("/login").with("next", next).text());
+        return see(Address::new(routes::LOGIN).with("next", next).text());
     }
     let mut page = html(problem.status(), &Page { theme, problem }).into_response();
     if let Some(wait) = answer.headers_mut().remove(header::RETRY_AFTER) {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::fault::{FilterFault, read_filter};
 use super::layout::{Shell, Visitor};
 use super::see;
+use super::template::{filters, routes};
 use super::users::Sent;
 use crate::blocking;
 use crate::extract::Query;

@@ -12,6 +12,7 @@ use super::layout::{Shell, Visitor};
 use super::runs::Row;
 use super::see;
 use super::selection::SelectionQuery;
+use super::template::{filters, routes};
 use crate::blocking;
 use crate::extract::Query;
 use crate::problem::Problem;

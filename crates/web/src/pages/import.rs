@@ -14,6 +14,7 @@ use super::file_fields::FileFields;
 use super::files::keep_file;
 use super::layout::{Shell, Visitor};
 use super::see;
+use super::template::{filters, routes};
 use crate::aside;
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -142,7 +143,7 @@ pub(super) async fn file(
     parts: Multipart,
 ) -> Result<Response, Problem> {
     match keep_file(visitor.app.clone(), parts).await? {
-        Some(kept) => Ok(see(Address::new("/import-users").with("upload", &kept.id.to_string()).text())),
+        Some(kept) => Ok(see(Address::new(routes::IMPORT_USERS).with("upload", &kept.id.to_string()).text())),
         None => show(visitor, asked).await,
     }
 }

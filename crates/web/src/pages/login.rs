@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::address::{Address, ours};
 use super::layout::{ORGANIZATION, Theme, keep};
+use super::template::routes;
 use super::{html, see};
 use crate::auth::Caller;
 use crate::extract::Query;
@@ -93,7 +94,7 @@ pub(super) async fn sign_out(
     if let Some(token) = cookie::shown(&headers, https) {
         blocking(move || server.credentials.sign_out(&token)).await?;
     }
-    let mut answer = see(Address::new("/login").text());
+    let mut answer = see(Address::new(routes::LOGIN).text());
     cookie::set(&mut answer, https, "", 0);
     keep(&mut answer, ORGANIZATION, "", 0);
     Ok(answer)

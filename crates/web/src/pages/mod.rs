@@ -32,6 +32,7 @@ mod script_history;
 mod scripts;
 mod selection;
 mod steps;
+pub(super) mod template;
 mod timeline;
 mod user;
 mod users;
@@ -52,7 +53,23 @@ use super::problem::Problem;
 use super::{Server, limits};
 pub(super) use errors::show_problems;
 
-const STYLE: &str = include_str!("../../templates/style.css");
+/// The styles of all pages: tokens first, then a file a component. Later ones win over earlier ones of equal weight.
+const STYLE: &str = concat!(
+    include_str!("../../templates/styles/tokens.css"),
+    include_str!("../../templates/styles/base.css"),
+    include_str!("../../templates/styles/forms.css"),
+    include_str!("../../templates/styles/layout.css"),
+    include_str!("../../templates/styles/cards.css"),
+    include_str!("../../templates/styles/tables.css"),
+    include_str!("../../templates/styles/lists.css"),
+    include_str!("../../templates/styles/badges.css"),
+    include_str!("../../templates/styles/code.css"),
+    include_str!("../../templates/styles/charts.css"),
+    include_str!("../../templates/styles/filters.css"),
+    include_str!("../../templates/styles/runs.css"),
+    include_str!("../../templates/styles/reference.css"),
+    include_str!("../../templates/styles/dialogs.css"),
+);
 const FAVICON: &str = include_str!("../../templates/favicon.svg");
 /// What pages may load: nothing but what this server has, and no script or style that stands in them. Their script makes
 /// no markup of text: nothing there may, not even by a policy (Trusted Types).

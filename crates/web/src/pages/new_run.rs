@@ -19,10 +19,11 @@ use super::files::keep_file;
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::params::{self, Params};
-use super::rows::{FileRows, Tab};
+use super::rows::{FileRows, SHOWN, Tab};
 use super::see;
 use super::selection::SelectionQuery;
 use super::steps::Steps;
+use super::template::{filters, routes};
 use super::users::Sent;
 use super::view::number;
 use crate::extract::Query;
@@ -108,7 +109,7 @@ impl Asked {
 
     /// The same page, with everything that was said of the file.
     fn address(&self) -> Address {
-        let address = Address::new("/runs/new").with("script", &self.script).with("who", &self.who);
+        let address = Address::new(routes::NEW_RUN).with("script", &self.script).with("who", &self.who);
         let address = address.with("upload", &self.upload).with("column", &self.column);
         let address = address.with("field", &self.field).with("key", &self.key);
         let address = self.format.on(address).with("skip", &self.skip).with("duplicates", &self.duplicates);
@@ -396,7 +397,7 @@ pub(super) async fn file(
     parts: Multipart,
 ) -> Result<Response, Problem> {
     if let Some(kept) = keep_file(visitor.app.clone(), parts).await? {
-        let there = Address::new("/runs/new").with("script", &asked.script).with("who", "rows");
+        let there = Address::new(routes::NEW_RUN).with("script", &asked.script).with("who", "rows");
         return Ok(see(there.with("upload", &kept.id.to_string()).text()));
     }
     asked.who = "rows".to_owned();
@@ -433,12 +434,12 @@ pub(super) async fn start(
             choice,
             params: params::given(&given),
             execution: execution(&here, time_limit)?,
-            options: RunOptions { key: params::once("/runs/new", &given)?, ..options(&given)? },
+            options: RunOptions { key: params::once(routes::NEW_RUN, &given)?, ..options(&given)? },
         };
         Ok(app.runs().create(&request, &Stop::default(), &mut Nobody)?)
     });
     match started.await {
-        Ok(run) => Ok(see(format!("/runs/{}", run.id))),
+        Ok(run) => Ok(see(routes::run(run.id))),
         Err(problem) => show(visitor.told(problem), &server, asked, sent).await,
     }
 }

@@ -8,6 +8,7 @@ use rollcall_domain::Organization;
 
 use super::layout::{Shell, Visitor};
 use super::see;
+use super::template::routes;
 use super::users::Sent;
 use crate::blocking;
 use crate::problem::Problem;
@@ -35,7 +36,7 @@ pub(super) async fn change(visitor: Visitor, Form(sent): Form<Sent>) -> Result<R
         }
     });
     match done.await {
-        Ok(()) => Ok(see("/organizations")),
+        Ok(()) => Ok(see(routes::ORGANIZATIONS)),
         Err(problem) => page(visitor.told(problem)).await,
     }
 }

@@ -7,10 +7,11 @@ use rollcall_app::{App, Expected, revision};
 use rollcall_domain::{Item, ItemKind, Profile};
 use serde::Deserialize;
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
+use super::template::routes;
 use super::users::Sent;
 use crate::aside;
 use crate::extract::{Path, Query};
@@ -90,7 +91,7 @@ pub(super) async fn add(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Resp
         let (reply, check) = (items(&typed, ItemKind::Reply)?, items(&typed, ItemKind::Check)?);
         app.profiles().add(name, text("organization"), &reply, &check)?;
         let warned = !app.radius().list_warnings(reply.iter().chain(&check))?.is_empty();
-        Ok(warned.then(|| Address::new(format!("/profiles/{}", segment(name))).with("done", "added").text()))
+        Ok(warned.then(|| Address::new(routes::profile(name)).with("done", "added").text()))
     });
     match added.await {
         // What FreeRADIUS would say to it is told on its own page.
@@ -140,8 +141,8 @@ pub(super) async fn change(
         Ok(())
     });
     match done.await {
-        Ok(()) if removes => Ok(see("/profiles?done=removed")),
-        Ok(()) => Ok(see(Address::new(format!("/profiles/{}", segment(&name))).with("done", "saved").text())),
+        Ok(()) if removes => Ok(see(Address::new(routes::PROFILES).with("done", "removed").text())),
+        Ok(()) => Ok(see(Address::new(routes::profile(&name)).with("done", "saved").text())),
         Err(problem) => show(visitor.told(problem), name, String::new(), sent).await,
     }
 }

@@ -9,6 +9,7 @@ use rollcall_domain::{Outcome, Run, RunId, RunState};
 use serde::Deserialize;
 
 use super::layout::Visitor;
+use super::template::{filters, routes};
 use super::view::{Badge, Bar};
 use super::{html, messages};
 use crate::blocking;

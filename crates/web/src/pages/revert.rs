@@ -7,9 +7,10 @@ use rollcall_app::{App, RestorePlan};
 use rollcall_domain::EventKey;
 use serde::Deserialize;
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::layout::{Shell, Visitor};
 use super::see;
+use super::template::{filters, routes};
 use super::view::Changes;
 use crate::blocking;
 use crate::extract::{Path, Query};
@@ -52,7 +53,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked) -> Result<Respon
             Err(moved) => (Changes::of(&[], &shell.zone), moved.iter().map(ToString::to_string).collect()),
         };
         Ok(Page {
-            there: format!("/users/{}", segment(&plan.user.username)),
+            there: routes::user(&plan.user.username),
             token: asked.event,
             was: Changes::of(&plan.event.changes, &shell.zone),
             will,
@@ -81,7 +82,7 @@ pub(super) async fn revert(
     let version = asked.version;
     match blocking(move || app.users().restore(&name, key, version)).await {
         Ok((user, _)) => {
-            let there = Address::new(format!("/users/{}", segment(&user.username)));
+            let there = Address::new(routes::user(&user.username));
             Ok(see(there.with("tab", "history").with("done", "reverted").text()))
         }
         Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),

@@ -20,6 +20,7 @@ use super::params::once;
 use super::progress::{Counters, Progress};
 use super::see;
 use super::steps::Steps;
+use super::template::{filters, routes};
 use super::timeline::{self, Timeline};
 use super::users::Sent;
 use super::view::{Badge, Changes, DiffLine, Pager, diff_all, number};
@@ -112,7 +113,7 @@ struct Page {
 impl Page {
     /// The address of this part of the targets, with the answer to one of them.
     fn reply_to(&self, target: &i64) -> String {
-        Address::new(format!("/runs/{}", self.run.id))
+        Address::new(routes::run(self.run.id))
             .with("outcome", &self.asked.outcome)
             .with("groups", &self.asked.groups)
             .with("cursor", &self.asked.cursor)
@@ -219,9 +220,8 @@ async fn show(visitor: Visitor, run: RunId, asked: Asked) -> Result<Response, Pr
         for row in part.items.iter_mut().filter(|row| Some(row.outcome.target) == asked.reply) {
             row.reply = Some(around(app, &run, &row.outcome)?);
         }
-        let base = Address::new(format!("/runs/{}", run.id))
-            .with("outcome", &asked.outcome)
-            .with("groups", &asked.groups);
+        let base =
+            Address::new(routes::run(run.id)).with("outcome", &asked.outcome).with("groups", &asked.groups);
         let grouped = run.tally.total() <= GROUPED || !asked.groups.is_empty();
         let mut groups = grouped.then(|| app.runs().group_changes(&run, GROUPS)).transpose()?;
         let times = Times::for_people(&shell.zone);
@@ -371,7 +371,7 @@ pub(super) async fn make(
 ) -> Result<Response, Problem> {
     let app = visitor.app.clone();
     let made = aside(move || {
-        let options = RunOptions { key: once(&format!("/runs/{run}/{act}"), &sent)?, ..options(&sent)? };
+        let options = RunOptions { key: once(&routes::run_act(run, &act), &sent)?, ..options(&sent)? };
         let (stop, nobody) = (Stop::default(), &mut Nobody);
         let made = match act.as_str() {
             "apply" => {
@@ -419,7 +419,7 @@ fn typed(text: &str) -> Option<u64> {
 
 async fn answer(visitor: Visitor, run: RunId, done: Result<RunId, Problem>) -> Result<Response, Problem> {
     match done {
-        Ok(there) => Ok(see(format!("/runs/{there}"))),
+        Ok(there) => Ok(see(routes::run(there))),
         Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),
         Err(problem) => show(visitor.told(problem), run, Asked::default()).await,
     }

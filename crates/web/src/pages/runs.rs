@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::layout::{Shell, Visitor};
+use super::template::{filters, routes};
 use super::view::{Badge, Bar, Pager};
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -59,7 +60,7 @@ pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result
         let wanted = Wanted::new(cursor, Some(50))?;
         let found = app.runs().list_after(&query, wanted.after, wanted.look_for())?;
         let part = wanted.page(found, |run| run.id, Row::from);
-        let base = Address::new("/runs")
+        let base = Address::new(routes::RUNS)
             .with("state", &asked.state)
             .with("script", &asked.script)
             .with("mode", &asked.mode)

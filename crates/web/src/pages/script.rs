@@ -11,11 +11,12 @@ use rollcall_app::{App, AppError, Expected};
 use rollcall_domain::{TargetOutcome, User};
 use serde::Deserialize;
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::params::{self, Params};
 use super::see;
+use super::template::{filters, routes};
 use super::users::Sent;
 use super::view::{Badge, Changes, DiffLine, diff_lines};
 use crate::extract::{Path, Query};
@@ -254,7 +255,7 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
         Some("remove") => {
             let latest = draft.latest.to_string();
             match blocking(move || app.scripts().remove_if_match(&name, Expected::Revision(&latest))).await {
-                Ok(()) => Ok(see("/scripts?done=removed")),
+                Ok(()) => Ok(see(Address::new(routes::SCRIPTS).with("done", "removed").text())),
                 Err(problem) => show(visitor.told(problem), draft, String::new()).await,
             }
         }
@@ -275,7 +276,7 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
             };
             match blocking(save).await {
                 Ok(saved) => {
-                    let there = Address::new(format!("/scripts/{}", segment(&saved.full_name())));
+                    let there = Address::new(routes::script(saved.full_name()));
                     Ok(see(there.with("done", "saved").text()))
                 }
                 Err(problem) if problem.status() == StatusCode::PRECONDITION_FAILED && !is_new => {

@@ -7,10 +7,11 @@ use rollcall_app::App;
 use rollcall_domain::ScriptVersion;
 use serde::Deserialize;
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
+use super::template::{filters, routes};
 use super::view::{DiffLine, Pager, diff_lines};
 use crate::blocking;
 use crate::extract::{Path, Query};
@@ -66,7 +67,7 @@ pub(super) async fn page(
                 )
             }
         };
-        let base = Address::new(format!("/scripts/{}/history", segment(&name)));
+        let base = Address::new(routes::script_history(&name));
         let pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());
         let versions = part.items;
         Ok(Page {
@@ -94,7 +95,7 @@ pub(super) async fn restore(
     Path(name): Path<String>,
     Form(Restored { version }): Form<Restored>,
 ) -> Result<Response, Problem> {
-    let there = Address::new(format!("/scripts/{}", segment(&name)));
+    let there = Address::new(routes::script(&name));
     blocking(move || visitor.app.scripts().restore_version(&name, version, "")).await?;
     Ok(see(there.with("done", "restored").text()))
 }

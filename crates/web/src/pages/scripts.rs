@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::layout::{Shell, Visitor};
+use super::template::{filters, routes};
 use super::view::Pager;
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -56,7 +57,8 @@ pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result
         for row in &mut part.items {
             row.last = app.runs().find_last_of_script(&row.script.full_name())?.map(super::runs::Row::from);
         }
-        let pager = Pager::new(&Address::new("/scripts"), &asked.cursor, &asked.trail, part.next.as_deref());
+        let pager =
+            Pager::new(&Address::new(routes::SCRIPTS), &asked.cursor, &asked.trail, part.next.as_deref());
         Ok(Page { shell, done: asked.done, rows: part.items, pager })
     };
     visitor.page("scripts", page).await

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::address::Address;
 use super::layout::Shell;
 use super::messages;
+use super::template::routes;
 use super::users::Sent;
 use crate::problem::Problem;
 
@@ -95,7 +96,7 @@ impl SelectionQuery {
 
     /// The list of its users.
     pub(super) fn list(&self) -> Address {
-        self.on(Address::new("/users"))
+        self.on(Address::new(routes::USERS))
     }
 
     /// Its users as a CSV file.
@@ -106,6 +107,6 @@ impl SelectionQuery {
     /// A new run for its users.
     pub(super) fn run(&self) -> Address {
         let who = if self.is_everyone() { "all" } else { "filter" };
-        self.on(Address::new("/runs/new").with("who", who))
+        self.on(Address::new(routes::NEW_RUN).with("who", who))
     }
 }

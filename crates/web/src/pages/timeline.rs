@@ -6,6 +6,7 @@ use rollcall_app::runs;
 use rollcall_domain::Tally;
 
 use super::course::{HEIGHT, Piece, WIDTH, pile};
+use super::template::filters;
 use super::view::number;
 
 /// As many parts as are told apart at a glance.

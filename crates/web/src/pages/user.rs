@@ -11,11 +11,12 @@ use rollcall_domain::{
 };
 use serde::Deserialize;
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
 use super::selection::SelectionQuery;
+use super::template::{filters, routes};
 use super::users::{Sent, read_fields};
 use super::view::{Badge, Changes, Pager};
 use crate::extract::{Path, Query};
@@ -164,7 +165,7 @@ async fn show(visitor: Visitor, username: String, asked: Asked, typed: Sent) -> 
         };
         let inputs = EDITABLE.map(input).into();
         let kind = if tab == "check-attributes" { ItemKind::Check } else { ItemKind::Reply };
-        let base = Address::new(format!("/users/{}", segment(&user.username))).with("tab", tab);
+        let base = Address::new(routes::user(&user.username)).with("tab", tab);
         let (mut events, mut pager) = (Vec::new(), Pager::default());
         if tab == "history" {
             let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
@@ -293,10 +294,10 @@ pub(super) async fn change(
     });
     match done.await {
         Ok(Some(name)) => {
-            let there = Address::new(format!("/users/{}", segment(&name)));
+            let there = Address::new(routes::user(&name));
             Ok(see(there.with("tab", tab(&asked.tab)).with("done", "saved").text()))
         }
-        Ok(None) => Ok(see("/users?done=removed")),
+        Ok(None) => Ok(see(Address::new(routes::USERS).with("done", "removed").text())),
         Err(problem) if problem.status() == axum::http::StatusCode::NOT_FOUND => Err(problem),
         Err(problem) => show(visitor.told(problem), username, asked, typed).await,
     }

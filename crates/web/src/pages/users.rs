@@ -10,12 +10,13 @@ use rollcall_app::{App, Counted, ListKey, NewUser, SelectedUsers};
 use rollcall_domain::{Clock, Field, SavedFilter, Secret, SystemClock, User};
 use serde::Deserialize;
 
-use super::address::{Address, segment};
+use super::address::Address;
 use super::columns::{self, Cell, Column};
 use super::fault::{FilterFault, select_users};
 use super::layout::{Shell, Visitor};
 use super::see;
 use super::selection::SelectionQuery;
+use super::template::{filters, routes};
 use super::view::Pager;
 use crate::blocking;
 use crate::extract::Query;
@@ -172,9 +173,7 @@ pub(super) async fn add(visitor: Visitor, Form(typed): Form<Typed>) -> Result<Re
         Err(problem) => Err(problem),
     };
     match added {
-        Ok(user) => {
-            Ok(see(Address::new(format!("/users/{}", segment(&user.username))).with("done", "added").text()))
-        }
+        Ok(user) => Ok(see(Address::new(routes::user(&user.username)).with("done", "added").text())),
         Err(problem) => adding(visitor.told(problem), Typed { password: String::new(), ..typed }).await,
     }
 }

@@ -91,6 +91,8 @@ impl Server {
         let text = String::from_utf8_lossy(&answer.body_mut().read_to_vec().unwrap()).into_owned();
         keep_secrets(&text);
         let (parts, _) = answer.into_parts();
+        let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let text = if kind.starts_with("text/html") { rollcall_testkit::compact_html(&text) } else { text };
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
