@@ -1,3 +1,5 @@
+//! Administrators with their roles, sessions, tokens and authenticators.
+
 use std::collections::HashMap;
 
 use rollcall_domain::{self as domain, ApiToken, Right, Role, Timestamp};
@@ -208,7 +210,11 @@ pub struct Removed {
     pub removed: bool,
 }
 
-/// Reads a role and an organization by its name.
+/// Reads a role and an organization by their names.
+///
+/// # Errors
+///
+/// The role is unknown, or the organization is not among `organizations`.
 pub fn read(grant: &Grant, organizations: &HashMap<i64, String>) -> Result<domain::Grant, domain::Refusal> {
     let role: Role = grant.role.parse()?;
     let Some(name) = &grant.organization else { return Ok(domain::Grant { role, organization_id: None }) };

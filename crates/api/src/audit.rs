@@ -1,3 +1,5 @@
+//! The audit log.
+
 use rollcall_domain::{self as domain, AuditEntry, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

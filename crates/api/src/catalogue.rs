@@ -1,3 +1,5 @@
+//! Organizations, profiles, filters, scripts, settings and workers.
+
 use rollcall_domain::{self as domain, ItemRow, Operator, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

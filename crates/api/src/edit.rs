@@ -1,4 +1,4 @@
-//! How users are added and changed.
+//! Requests that add and change users.
 
 use rollcall_domain::Operator;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! How a file of rows is read.
+//! Options of files of rows.
 
 use std::num::NonZeroU64;
 

@@ -1,3 +1,5 @@
+//! Filters as trees, and the fields that they can test.
+
 use rollcall_domain::filter::{self, Expr, Literal, PartTest, Subject, Test, UserTest};
 use rollcall_domain::{Kind, Zone};
 use serde::{Deserialize, Serialize};

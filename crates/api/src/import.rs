@@ -1,4 +1,4 @@
-//! How users are imported from a file.
+//! Imports of users from a file.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -3,6 +3,53 @@
 //! `rollcall-client`.
 //!
 //! The types are made from those of the domain (`From`); nothing here knows a database, a server or a terminal.
+//!
+//! # Examples
+//!
+//! The body of `POST /api/v1/runs`; everything else has its default.
+//!
+//! ```
+//! use rollcall_api::NewRun;
+//! use rollcall_domain::Mode;
+//!
+//! # fn main() -> serde_json::Result<()> {
+//! let run: NewRun = serde_json::from_str(
+//!     r#"{
+//!         "script": "extend-by-days@3",
+//!         "targets": { "filter": "klass eq \"gold\"" },
+//!         "params": { "days": 30 },
+//!         "brakes": { "max_changes": 1000 }
+//!     }"#,
+//! )?;
+//! assert_eq!(run.mode, Mode::Preview);
+//! assert_eq!(run.brakes.max_changes, Some(1_000));
+//!
+//! // A misspelt member is an error, not a default.
+//! assert!(serde_json::from_str::<NewRun>(r#"{ "script": "x", "target": { "all": true } }"#).is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A problem document, and the fault at one place of the body.
+//!
+//! ```
+//! use rollcall_api::Problem;
+//!
+//! # fn main() -> serde_json::Result<()> {
+//! let problem: Problem = serde_json::from_str(
+//!     r#"{
+//!         "type": "about:blank",
+//!         "title": "Unprocessable Entity",
+//!         "status": 422,
+//!         "detail": "a time limit is of 0.01 to 3600 seconds",
+//!         "errors": [{ "pointer": "/time_limit", "detail": "a time limit is of 0.01 to 3600 seconds" }]
+//!     }"#,
+//! )?;
+//! assert_eq!(problem.status, 422);
+//! assert!(problem.at_place("/time_limit").is_some());
+//! # Ok(())
+//! # }
+//! ```
 
 mod access;
 mod audit;
@@ -69,6 +116,17 @@ pub const TIME_ZONE: &str = "time-zone";
 ///
 /// # Errors
 /// If `out` cannot be written.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let mut out = Vec::new();
+/// rollcall_api::write_json(&mut out, &rollcall_api::Brakes { max_failures: Some(5), ..Default::default() })?;
+/// assert_eq!(out, b"{\"max_failures\":5}\n");
+/// # Ok(())
+/// # }
+/// ```
 pub fn write_json(out: &mut impl io::Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")

@@ -1,3 +1,5 @@
+//! Outcomes of targets: changes, errors and their groups.
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Why a request was not done, as RFC 9457 has it: the status gives the kind, `detail` is the sentence that the command
-//! line prints, and `errors` are all places where something is wrong.
+//! Problem documents of RFC 9457: the status gives the kind, `detail` is the sentence that the command line prints, and
+//! `errors` has every place where something is wrong.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

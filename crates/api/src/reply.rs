@@ -1,3 +1,5 @@
+//! Replies of FreeRADIUS to users.
+
 use std::borrow::Cow;
 
 use rollcall_domain as domain;

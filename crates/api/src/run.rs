@@ -1,3 +1,5 @@
+//! Runs and their standing.
+
 use rollcall_domain::{self as domain, Mode, RunState, Scope, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

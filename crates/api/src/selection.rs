@@ -1,3 +1,5 @@
+//! The selection of users that a run was created for.
+
 use std::fmt;
 
 use rollcall_domain::{self as domain, Field, Outcome};

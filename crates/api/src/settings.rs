@@ -1,3 +1,5 @@
+//! Settings that a run keeps.
+
 use rollcall_domain as domain;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

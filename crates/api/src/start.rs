@@ -1,4 +1,4 @@
-//! What runs are started with.
+//! Requests that create, start and resume runs.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;

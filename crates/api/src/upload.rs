@@ -1,3 +1,5 @@
+//! Uploads and the reports on their rows.
+
 use rollcall_domain::{self as domain, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,3 +1,5 @@
+//! Users and entries of their history.
+
 use rollcall_domain::{self as domain, Field, ItemKind, Status, Timestamp, ValueRef};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,5 +1,4 @@
-//! Lines on standard error. A server has a thread that writes them, so that nobody waits for whoever reads them, or reads
-//! no more.
+//! Lines on standard error. In a server a thread writes them, so that a stalled reader of them delays no request.
 
 use std::io::{self, Write as _};
 use std::sync::OnceLock;

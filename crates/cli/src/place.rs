@@ -1,4 +1,4 @@
-//! Where commands are done: on a database, or by a server.
+//! The choice of the backend: a database or a server.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;

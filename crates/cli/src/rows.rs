@@ -1,4 +1,4 @@
-//! The rows of a file as a run's list: `--csv` and what goes with it.
+//! The rows of a file as targets of a run: `--csv` and its options.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};

@@ -1,4 +1,4 @@
-//! What every command that makes a run has in common: how it is asked for, watched, stopped and told about.
+//! The options, the question, the progress and the report that all commands share which create a run.
 
 use std::process::ExitCode;
 

@@ -1,3 +1,5 @@
+//! Requests about administrators, their roles and credentials.
+
 use std::cmp::Reverse;
 
 use rollcall_api::{

@@ -1,3 +1,5 @@
+//! The address of a server.
+
 use std::fmt::Display;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

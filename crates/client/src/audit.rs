@@ -1,3 +1,5 @@
+//! Requests about the audit log.
+
 use std::io::Write;
 
 use rollcall_api::{Entry, HeadNow, Verdict};

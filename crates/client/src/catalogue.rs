@@ -1,3 +1,5 @@
+//! Requests about organizations, profiles and saved filters.
+
 use rollcall_api::{Count, Filter, Item, Organization, Profile, Written};
 use serde_json::json;
 use ureq::http::{HeaderMap, Method};

@@ -1,3 +1,5 @@
+//! Errors of requests: refused by the server, or without an answer.
+
 use std::io;
 
 use rollcall_api::{Problem, ProblemFault};

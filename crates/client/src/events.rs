@@ -1,3 +1,5 @@
+//! The events of a run, as Server-Sent Events.
+
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -52,6 +54,27 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rollcall_client::{Client, Error, Heard};
+    ///
+    /// /// Prints the state of a run at each of its events.
+    /// fn follow(client: &Client, run: i64) -> Result<(), Error> {
+    ///     let events = client.events(run, None)?;
+    ///     while let Ok(heard) = events.next(Duration::from_secs(60)) {
+    ///         match heard {
+    ///             Heard::Event(event) => println!("{:?}", event.run.state),
+    ///             Heard::Alive => {}
+    ///             Heard::Failed(why) => eprintln!("{why}"),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn events(&self, id: i64, after: Option<&str>) -> Result<Events, Error> {
         let after = after.and_then(|after| HeaderValue::from_str(after).ok());
         let headers: HeaderMap = after.into_iter().map(|after| (LAST_EVENT_ID, after)).collect();

@@ -1,3 +1,5 @@
+//! Requests with files: uploads and imports.
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 

@@ -1,3 +1,5 @@
+//! Requests about settings, pruning and workers.
+
 use rollcall_api::{Page, Pruned, Setting, Worker};
 use serde_json::json;
 use ureq::http::Method;

@@ -1,3 +1,5 @@
+//! Requests about runs and their outcomes.
+
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -68,6 +70,26 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::Unreachable`] if it is not known whether the run was created.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::AtomicBool;
+    ///
+    /// use rollcall_api::NewRun;
+    /// use rollcall_client::{Client, Error};
+    ///
+    /// /// Previews a saved script for the gold users, and waits for nothing.
+    /// fn preview(client: &Client) -> Result<i64, Error> {
+    ///     let run: NewRun = serde_json::from_value(serde_json::json!({
+    ///         "script": "extend-by-days",
+    ///         "targets": { "filter": "klass eq \"gold\"" },
+    ///         "params": { "days": 30 },
+    ///     }))
+    ///     .expect("the body of a new run");
+    ///     Ok(client.create_run(&run, &AtomicBool::new(false))?.run)
+    /// }
+    /// ```
     pub fn create_run(&self, run: &NewRun, stop: &AtomicBool) -> Result<Run, Error> {
         self.create(&Address::of(&["runs"]), run, stop)
     }

@@ -1,3 +1,5 @@
+//! Requests about scripts.
+
 use std::collections::BTreeMap;
 
 use rollcall_api::{Outcome, Script};

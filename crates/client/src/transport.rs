@@ -1,3 +1,5 @@
+//! The HTTP client below all requests: tokens, retries under one idempotency key, listings part after part, streams.
+
 use std::cell::OnceCell;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;

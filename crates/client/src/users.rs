@@ -1,3 +1,5 @@
+//! Requests about users.
+
 use std::io::Write;
 use std::ops::Deref;
 

@@ -1,4 +1,5 @@
-//! Four eyes: above a number of targets a run writes only what somebody else than its maker has approved.
+//! Approval by a second administrator: above a number of targets a run writes only the plan that another administrator
+//! than its creator has approved.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,8 +93,12 @@ pub enum Missing {
 }
 
 impl Missing {
-    /// What `preview` lacks, as it is now; nothing if one approval counts. `rights` says what whoever approved may do
-    /// now: nothing once they were removed.
+    /// Says what the approvals of `preview` lack; none if one of them is valid. `rights` gives the current rights of an
+    /// approver: those of a removed administrator are empty.
+    ///
+    /// # Errors
+    ///
+    /// The error of `rights`.
     pub fn of<E>(
         preview: &Run,
         approvals: &[Approval],

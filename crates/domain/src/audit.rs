@@ -379,7 +379,11 @@ impl<'a> Chain<'a> {
         Self { kept, last: Head::start() }
     }
 
-    /// Looks at the next row.
+    /// Checks the next row against the rows before it.
+    ///
+    /// # Errors
+    ///
+    /// The first row that is missing, altered, moved or not linked to the one before it.
     pub fn add(&mut self, entry: &AuditEntry) -> Result<(), Flaw> {
         let (number, next) = (entry.number, self.last.number + 1);
         if number > next {

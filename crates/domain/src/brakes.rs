@@ -1,3 +1,5 @@
+//! Limits at which a run stops by itself, and the settings that a run keeps.
+
 use std::ops::{AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
@@ -137,6 +139,24 @@ pub struct Tripped {
 impl Brakes {
     /// Lets one more target pass: `one` is counted into `counts`, unless it has to stay out. What may be harm that is
     /// to be limited (changes) is stopped before, what is already harmless (failures) is kept to be looked at.
+    ///
+    /// # Errors
+    ///
+    /// The brake that trips. [`Tripped::included`] says whether the target is counted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rollcall_domain::{Brakes, Counts, Outcome};
+    ///
+    /// let brakes = Brakes { max_failures: Some(1), ..Brakes::default() };
+    /// let mut counts = Counts::default();
+    /// let failed = Counts::one(Outcome::Failed, &[]);
+    /// assert!(brakes.pass(&mut counts, failed).is_ok());
+    /// let tripped = brakes.pass(&mut counts, failed).unwrap_err();
+    /// assert!(tripped.included);
+    /// assert_eq!(counts.failed, 2);
+    /// ```
     pub fn pass(&self, counts: &mut Counts, one: Counts) -> Result<(), Tripped> {
         let over = |limit: Option<u64>, so_far: u64, one: u64| limit.filter(|limit| so_far + one > *limit);
         if let Some(limit) = over(self.max_changes, counts.changed, one.changed) {

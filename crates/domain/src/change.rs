@@ -1,3 +1,7 @@
+//! Changes of a user: the difference of two states, with its inverse. Positions of items are never used twice, so that
+//! a removed item can return to its place. Applying changes, or undoing them, gives the other state or lists everything
+//! that is not as expected.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Assignment, Field, ItemKind, ItemRow, User, Value, ValueRef};
@@ -112,6 +116,25 @@ pub fn inverse(changes: &[Change]) -> Vec<Change> {
 
 /// The changes that lead from `before` to `after`, two states of one user: fields first, then profiles,
 /// attributes and check attributes, what is removed before what is added.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use rollcall_domain::{Field, Timestamp, User, Value, Zone, diff, inverse};
+///
+/// let now = Timestamp::parse("2026-12-01", &Zone::utc())?;
+/// let before = User::new(7, "ana.berg", 1, now);
+/// let mut after = before.clone();
+/// after.put(Field::Klass, Value::Text("gold".to_owned()))?;
+///
+/// let changes = diff(&before, &after);
+/// assert_eq!(changes.len(), 1);
+/// assert_eq!(before.after(&changes).expect("nothing else has changed"), after);
+/// assert_eq!(after.after(&inverse(&changes)).expect("nothing else has changed"), before);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub fn diff(before: &User, after: &User) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -146,8 +169,11 @@ fn difference<T: PartialEq>(before: &[T], after: &[T], mut report: impl FnMut(&T
 }
 
 impl User {
-    /// Applies one change, provided that the user is where the change starts from; otherwise the user stays as
-    /// it is.
+    /// Applies one change.
+    ///
+    /// # Errors
+    ///
+    /// The user is not where the change starts from. It stays as it is.
     pub fn apply(&mut self, change: &Change) -> Result<(), Mismatch> {
         match change {
             Change::Set(FieldChange { field, before, after }) => {
@@ -170,8 +196,12 @@ impl User {
         }
     }
 
-    /// The user after all of `changes`, or everything that is not as they expect it. What `last_update` was does not
-    /// matter: it follows every change, so nobody else's change of something else may stand in the way.
+    /// Returns the user after all of `changes`. The earlier value of `last_update` does not matter: it follows every
+    /// change, so other changes may have moved it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is not as the changes expect.
     pub fn after(&self, changes: &[Change]) -> Result<Self, Vec<Mismatch>> {
         let mut user = self.clone();
         let mut mismatches = Vec::new();
@@ -188,10 +218,37 @@ impl User {
         if mismatches.is_empty() { Ok(user) } else { Err(mismatches) }
     }
 
-    /// The user as it was before `changes`, provided that all they touched is still as they left it; otherwise
-    /// everything that is not. A user who is back where they started from already stays as it is.
+    /// Returns the user as it was before `changes`. A user who has the earlier values already is returned as it is. A
+    /// `last_update` that the changes assigned is restored if it still stands; other changes may have moved it.
     ///
-    /// A `last_update` that the changes assigned is put back if it still stands; other changes may have moved it on.
+    /// # Errors
+    ///
+    /// Everything that was changed again since.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use rollcall_domain::{Field, Timestamp, User, Value, Zone, diff};
+    ///
+    /// let now = Timestamp::parse("2026-12-01", &Zone::utc())?;
+    /// let before = User::new(7, "ana.berg", 1, now);
+    /// let mut after = before.clone();
+    /// after.put(Field::Klass, Value::Text("gold".to_owned()))?;
+    /// let changes = diff(&before, &after);
+    ///
+    /// // Another field was edited since: the change can still be undone.
+    /// after.put(Field::Email, Value::Text("ana@example.net".to_owned()))?;
+    /// let undone = after.before(&changes).expect("klass is as the changes left it");
+    /// assert_eq!((undone.klass.as_str(), undone.email.as_str()), ("", "ana@example.net"));
+    ///
+    /// // The same field was edited since: that is a conflict.
+    /// after.put(Field::Klass, Value::Text("silver".to_owned()))?;
+    /// let mismatches = after.before(&changes).unwrap_err();
+    /// assert_eq!(mismatches[0].subject, "klass");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn before(&self, changes: &[Change]) -> Result<Self, Vec<Mismatch>> {
         let is_date =
             |change: &Change| matches!(change, Change::Set(FieldChange { field: Field::LastUpdate, .. }));

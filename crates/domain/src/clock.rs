@@ -1,3 +1,5 @@
+//! The current time as a parameter, so that tests choose it.
+
 use crate::Timestamp;
 
 /// Where "now" comes from. A parameter of everything that has a rule about time, so that tests choose it.

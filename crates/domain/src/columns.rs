@@ -1,3 +1,5 @@
+//! The hash of columns, by which copies are compared and rows of the audit log are chained.
+
 use sha2::{Digest, Sha256};
 
 /// So many bytes are hashed at once.

@@ -1,4 +1,4 @@
-//! How administrators prove who they are: the rules for passwords, failed attempts, sessions and tokens.
+//! Credentials of administrators: the rules for passwords, failed attempts, sessions and tokens.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -64,8 +64,11 @@ const MIN_PASSWORD: usize = 12;
 /// The longest password, in bytes.
 pub const MAX_PASSWORD_BYTES: usize = 1_024;
 
-/// Refuses what is no password for the administrator `name`. Which characters it has is nobody's business: length is
-/// what makes guessing hard.
+/// Checks a new password of the administrator `name`. Only its length counts: length makes guessing hard.
+///
+/// # Errors
+///
+/// The password is too short, too long, or is the name.
 pub fn check_password(name: &str, password: &Secret) -> Result<(), Refusal> {
     let password = password.reveal();
     if password.chars().count() < MIN_PASSWORD {
@@ -176,7 +179,11 @@ pub const NOTED_EVERY: Duration = Duration::from_secs(60);
 pub struct Scopes(BTreeSet<Right>);
 
 impl Scopes {
-    /// These rights, of which there must be one.
+    /// Collects rights, of which there must be one.
+    ///
+    /// # Errors
+    ///
+    /// There is no right.
     pub fn new(rights: impl IntoIterator<Item = Right>) -> Result<Self, Refusal> {
         let rights = BTreeSet::from_iter(rights);
         if rights.is_empty() {
@@ -247,7 +254,11 @@ impl ApiToken {
         self.revoked_at.is_none() && now < self.expires_at
     }
 
-    /// Refuses what cannot be the name of a token.
+    /// Checks the name of a new token.
+    ///
+    /// # Errors
+    ///
+    /// The name is empty, too long, or has control characters.
     pub fn check_name(name: &str) -> Result<(), Refusal> {
         let length = name.chars().count();
         if (1..=Self::MAX_NAME).contains(&length) && !name.chars().any(char::is_control) {

@@ -1,5 +1,5 @@
-//! Which RADIUS attributes there are, and which values fit them. FreeRADIUS rejects a user who has an item with a name that
-//! its dictionary lacks, or with a value that it cannot read as the attribute's type.
+//! The dictionary of RADIUS attributes and their value types. FreeRADIUS rejects a user who has an item with a name
+//! that its dictionary lacks, or with a value that it cannot read as the type of the attribute.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -292,7 +292,11 @@ impl Dictionary {
         found
     }
 
-    /// Says why FreeRADIUS would reject whoever has this item.
+    /// Checks an item against the dictionary.
+    ///
+    /// # Errors
+    ///
+    /// The reason why FreeRADIUS would reject a user with this item.
     pub fn check_item(&self, item: &Item) -> Result<(), Refusal> {
         use Operator::{Absent, Match, NotMatch, Present};
         // A pattern is none of the attribute's values, and where one only has to be there it does not matter.
@@ -300,8 +304,12 @@ impl Dictionary {
         self.check(&item.attr, (!any).then_some(item.value.as_str()))
     }
 
-    /// The same, where an unknown name is no fault as long as vendors' are not known here: unless it looks like a known
-    /// one that is written in another way.
+    /// Checks an item like [`Dictionary::check_item`], but accepts unknown names while the dictionary lacks those of
+    /// vendors, unless the name resembles a known one.
+    ///
+    /// # Errors
+    ///
+    /// The reason for a warning.
     pub fn warn_of(&self, item: &Item) -> Result<(), Refusal> {
         let unknown = || self.source == DictionarySource::BuiltIn && self.entry(&item.attr).is_none();
         let resembles = |near: String| strsim::jaro_winkler(&item.attr, &near) > RESEMBLES;

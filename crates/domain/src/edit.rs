@@ -1,3 +1,5 @@
+//! Edits that a script, a file or an administrator may ask for.
+
 use crate::{
     Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Operator, ProfileId, Refusal, User, Value,
     check_username,
@@ -33,7 +35,11 @@ pub enum Edit {
 }
 
 impl User {
-    /// Does what `edit` asks. A refusal says why not, and leaves the user untouched.
+    /// Carries out an edit.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the edit is not allowed. The user stays as it is.
     pub fn edit(&mut self, edit: Edit, profiles: &Catalogue) -> Result<(), Refusal> {
         match edit {
             Edit::Set(field, value) => {

@@ -1,3 +1,5 @@
+//! JSON objects whose entries keep their order.
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};

@@ -1,3 +1,5 @@
+//! The fields of a user with their types, and how their values are read from text and from JSON.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -129,8 +131,12 @@ impl Field {
         matches!(self, Self::FirstLogin | Self::LastLogin | Self::Expiration)
     }
 
-    /// Reads a value of this field as an administrator or a file writes it; an empty text is "none" for the
-    /// fields that may have none.
+    /// Reads a value of this field as administrators and files write it. An empty text means no value for the fields
+    /// that may have none.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a value of the type of this field.
     pub fn parse(self, text: &str, zone: &Zone) -> Result<Value, Refusal> {
         let wrong = |expected: &str| Refusal::new(format!("{}: {text:?} is not {expected}", self.name()));
         match self.kind() {
@@ -152,7 +158,26 @@ impl Field {
 }
 
 impl Field {
-    /// Reads what is typed to assign a field: `FIELD=VALUE`; times without an offset are in `zone`.
+    /// Reads an assignment, `FIELD=VALUE`. Times without an offset are in `zone`.
+    ///
+    /// # Errors
+    ///
+    /// The text is no assignment, the field is unknown or read-only, or the value is not of its type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// use rollcall_domain::{Field, Value, Zone};
+    ///
+    /// let assigned = Field::assignment("klass=gold", &Zone::utc())?;
+    /// assert_eq!(assigned, (Field::Klass, Value::Text("gold".to_owned())));
+    ///
+    /// let refusal = Field::assignment("klas=gold", &Zone::utc()).unwrap_err();
+    /// assert!(refusal.to_string().contains("did you mean klass?"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn assignment(text: &str, zone: &Zone) -> Result<(Self, Value), Refusal> {
         let Some((name, value)) = text.split_once('=') else {
             return Err(Refusal::new(format!(
@@ -168,6 +193,10 @@ impl Field {
 
     /// Reads a value of this field as a program writes it, in JSON. As in scripts, a text field takes whole numbers as
     /// their text and `null` as no text; times without an offset are in `zone`.
+    ///
+    /// # Errors
+    ///
+    /// The JSON value is not one of the type of this field.
     pub fn read_json(self, json: &serde_json::Value, zone: &Zone) -> Result<Value, Refusal> {
         use serde_json::Value as Json;
         let value = match (self.kind(), json) {
@@ -212,6 +241,15 @@ impl FromStr for Field {
 }
 
 /// The candidate that `name` was probably meant to be, if any is close.
+///
+/// # Examples
+///
+/// ```
+/// use rollcall_domain::did_you_mean;
+///
+/// assert_eq!(did_you_mean("expration", ["email", "expiration"]), Some("expiration"));
+/// assert_eq!(did_you_mean("colour", ["email", "expiration"]), None);
+/// ```
 #[must_use]
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates

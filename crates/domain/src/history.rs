@@ -1,3 +1,5 @@
+//! Entries of the history of one user.
+
 use crate::{Change, RunId, Timestamp};
 
 /// Changes of one user that were written together.

@@ -1,3 +1,5 @@
+//! RADIUS items: a name, an operator and a value.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -136,7 +138,11 @@ impl Operator {
         Self::ALL.into_iter().find(|operator| operator.as_str() == text)
     }
 
-    /// Reads an operator that `kind` accepts.
+    /// Reads an operator of the list `kind`.
+    ///
+    /// # Errors
+    ///
+    /// The text is not an operator, or not one of this list.
     pub fn parse_for(kind: ItemKind, text: &str) -> Result<Self, Refusal> {
         Self::parse(text).filter(|operator| kind.operators().contains(operator)).ok_or_else(|| {
             let accepted: Vec<_> = kind.operators().iter().map(|operator| operator.as_str()).collect();
@@ -168,9 +174,12 @@ pub struct Item {
 }
 
 impl Item {
-    /// An item for the list `kind`, refused when FreeRADIUS would execute, drop or choke on it whatever its
-    /// dictionary says (an operator of the other list, a value in backquotes, control characters, over 253
-    /// bytes).
+    /// Creates an item of the list `kind`.
+    ///
+    /// # Errors
+    ///
+    /// FreeRADIUS would execute, drop or reject the item whatever its dictionary says: an operator of the other list, a
+    /// value in backquotes, control characters, over 253 bytes.
     pub fn new(kind: ItemKind, attr: &str, operation: &str, value: &str) -> Result<Self, Refusal> {
         check_attr(attr)?;
         let operation = Operator::parse_for(kind, operation)?;
@@ -178,7 +187,27 @@ impl Item {
         Ok(Self { attr: attr.to_owned(), operation, value: value.to_owned() })
     }
 
-    /// Reads `Attr := value`, as FreeRADIUS's own files write it; quotes around the value are taken off.
+    /// Reads `Attr := value`, as the files of FreeRADIUS write it. Quotation marks around the value are removed.
+    ///
+    /// # Errors
+    ///
+    /// The text has another form, or [`Item::new`] rejects its parts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// use rollcall_domain::{Item, ItemKind, Operator};
+    ///
+    /// let item = Item::parse(ItemKind::Reply, "Session-Timeout := 3600")?;
+    /// assert_eq!((item.attr.as_str(), item.operation, item.value.as_str()), ("Session-Timeout", Operator::Set, "3600"));
+    /// assert_eq!(item.to_string(), "Session-Timeout := 3600");
+    ///
+    /// // An operator of check attributes.
+    /// assert!(Item::parse(ItemKind::Reply, "NAS-Port == 3").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn parse(kind: ItemKind, text: &str) -> Result<Self, Refusal> {
         let mut words = text.trim().splitn(3, char::is_whitespace);
         let (Some(attr), Some(operation), Some(value)) = (words.next(), words.next(), words.next()) else {

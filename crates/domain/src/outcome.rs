@@ -1,3 +1,5 @@
+//! Outcomes of targets, and their counts.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;

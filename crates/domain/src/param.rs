@@ -1,3 +1,5 @@
+//! Parameters: those that a script declares, and typed values for them.
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;

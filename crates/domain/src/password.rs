@@ -1,3 +1,5 @@
+//! Passwords of users in the schemes that FreeRADIUS checks.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -112,8 +114,25 @@ pub struct UserPassword {
 }
 
 impl UserPassword {
-    /// Reads a password as LDAP and FreeRADIUS write it: `{SSHA512}…`, and the password itself where no scheme stands
-    /// before it. One that begins like that itself has `{clear}` before it.
+    /// Reads a password as LDAP and FreeRADIUS write it: `{SSHA512}…`, or the password itself without a scheme. A
+    /// password that begins like a scheme has `{clear}` before it.
+    ///
+    /// # Errors
+    ///
+    /// The scheme is unknown, or the value does not fit it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// use rollcall_domain::{PasswordScheme, UserPassword};
+    ///
+    /// assert_eq!(UserPassword::parse("rosebud")?.scheme(), PasswordScheme::Cleartext);
+    /// assert_eq!(UserPassword::parse("{clear}{x}rosebud")?.value(), "{x}rosebud");
+    /// assert!(UserPassword::parse("{ssha521}AAAA").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let named = text.strip_prefix('{').and_then(|rest| rest.split_once('}'));
         let known = named.and_then(|(name, rest)| {
@@ -137,7 +156,12 @@ impl UserPassword {
         Self::new(scheme, value)
     }
 
-    /// What is kept of a password in `scheme`. Digests are in hexadecimal digits or base64, with their salt after them.
+    /// Creates a password from its value in `scheme`. Digests are in hexadecimal digits or base64, with their salt
+    /// after them.
+    ///
+    /// # Errors
+    ///
+    /// The value does not fit the scheme, or is longer than an attribute can carry.
     pub fn new(scheme: PasswordScheme, value: &str) -> Result<Self, Refusal> {
         let value = match scheme.form() {
             Form::Clear => clear(value)?.to_owned(),
@@ -152,7 +176,11 @@ impl UserPassword {
         Ok(Self { scheme, value: Secret::new(value) })
     }
 
-    /// The same of what somebody has typed or sent; nothing is no password.
+    /// Reads a password as [`UserPassword::parse`] does; an empty text is no password.
+    ///
+    /// # Errors
+    ///
+    /// See [`UserPassword::parse`].
     pub fn read(given: &Secret) -> Result<Option<Self>, Refusal> {
         if given.reveal().is_empty() { Ok(None) } else { Self::parse(given.reveal()).map(Some) }
     }

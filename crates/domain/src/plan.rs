@@ -1,3 +1,5 @@
+//! The hash that identifies the plan of a preview.
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};

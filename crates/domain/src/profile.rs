@@ -1,3 +1,5 @@
+//! Profiles and organizations, and the assignment of profiles to users.
+
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -38,7 +40,11 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// Refuses a name that no organization may have.
+    /// Checks the name of an organization.
+    ///
+    /// # Errors
+    ///
+    /// The name is empty, too long, or has characters that names may not have.
     pub fn check_name(name: &str) -> Result<(), Refusal> {
         check_name("an organization", name)
     }
@@ -60,7 +66,11 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Refuses a name that no profile may have.
+    /// Checks the short name of a profile.
+    ///
+    /// # Errors
+    ///
+    /// The name is empty, too long, or has characters that names may not have.
     pub fn check_name(short_name: &str) -> Result<(), Refusal> {
         check_name("a profile", short_name)
     }
@@ -106,7 +116,11 @@ impl Catalogue {
         self.ids.get(short_name).copied()
     }
 
-    /// The name of profile `id`, if users of this organization may be given it, or why not.
+    /// Returns the name of profile `id`, if users of this organization may have it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such profile for them.
     pub fn offer(&self, id: ProfileId, organization: OrganizationId) -> Result<&str, Refusal> {
         match self.profiles.get(&id) {
             None => Err(Refusal::new(format!("there is no profile with id {id}"))),

@@ -1,3 +1,5 @@
+//! The error of the rules in this crate: a sentence for people.
+
 use std::fmt;
 
 /// Why something asked for may not be done: one sentence for the person who asked, in their words. What does about it is told

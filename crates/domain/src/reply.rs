@@ -1,4 +1,4 @@
-//! What FreeRADIUS answers when a user comes with the right password: the user's own items and those of the profiles, one
+//! The reply of FreeRADIUS to a user with the right password: the user's own items and those of the profiles, one
 //! source after the other, by their operators.
 
 use std::borrow::Cow;

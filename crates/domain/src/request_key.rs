@@ -1,3 +1,5 @@
+//! Idempotency keys: they tell requests apart that are sent more than once.
+
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +16,24 @@ pub struct RequestKey {
 impl RequestKey {
     const LONGEST: usize = 255;
 
-    /// The key of a request whose bytes are these: all that makes it another one when it differs.
+    /// Creates the key of a request. `request` has all bytes that make another request when they differ.
+    ///
+    /// # Errors
+    ///
+    /// The key is empty, longer than 255 characters, or not printable ASCII.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// use rollcall_domain::RequestKey;
+    ///
+    /// let key = "6ee1c8a0-9d7f-4b0e-a8f5-2f3c1d9b7a11";
+    /// assert_eq!(RequestKey::new(key, b"{}")?, RequestKey::new(key, b"{}")?);
+    /// assert_ne!(RequestKey::new(key, b"{}")?, RequestKey::new(key, b"[]")?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(key: &str, request: &[u8]) -> Result<Self, Refusal> {
         if key.is_empty() || key.len() > Self::LONGEST || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Refusal::new(format!(

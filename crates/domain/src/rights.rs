@@ -1,4 +1,4 @@
-//! Who may do what, and to whose users. Everything that is not granted is denied.
+//! Rights of administrators and the organizations in which they apply. Everything that is not granted is denied.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,8 +11,12 @@ pub type AdministratorId = i64;
 
 const MAX_NAME: usize = 64;
 
-/// Refuses what cannot be the name of an administrator: 1 to 64 letters, digits and `-_.@+`, of which the first is a letter
-/// or digit. So none looks like the account of an operating system (`cli:maria`), or like another one.
+/// Checks the name of a new administrator: 1 to 64 letters, digits and `-_.@+`, of which the first is a letter or
+/// digit. So no name looks like an account of an operating system (`cli:maria`), or like another name.
+///
+/// # Errors
+///
+/// The name has another form.
 pub fn check_administrator_name(name: &str) -> Result<(), Refusal> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -315,6 +319,18 @@ impl Rights {
     }
 
     /// Whether whoever has these rights may give or take `grant`: to administer there, and to have what it gives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rollcall_domain::{Grant, Rights, Role};
+    ///
+    /// let grant = |role, organization_id| Grant { role, organization_id };
+    /// let north = Rights::from_iter([grant(Role::Admin, Some(1))]);
+    /// assert!(north.may_grant(&grant(Role::Operator, Some(1))));
+    /// assert!(!north.may_grant(&grant(Role::Operator, Some(2))));
+    /// assert!(!north.may_grant(&grant(Role::Admin, None)));
+    /// ```
     #[must_use]
     pub fn may_grant(&self, grant: &Grant) -> bool {
         self.reach(Right::Administer, &grant.scope()) && self.cover(grant)

@@ -1,3 +1,5 @@
+//! Runs: their modes, states and selections.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -74,7 +76,11 @@ impl RunState {
         }
     }
 
-    /// Reads a name.
+    /// Reads the name of a state.
+    ///
+    /// # Errors
+    ///
+    /// There is no such state.
     pub fn parse(name: &str) -> Result<Self, Refusal> {
         Self::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! What administrators keep under a name: filters and scripts.
+//! Filters and scripts that administrators save under a name.
 
 use serde::Serialize;
 
@@ -60,7 +60,11 @@ impl ScriptVersion {
         full_name(self.organization.as_ref(), &self.script)
     }
 
-    /// Refuses what is too long to be a note, or would break a line of a listing.
+    /// Checks the note of a saved version.
+    ///
+    /// # Errors
+    ///
+    /// The note is too long, or would break a line of a listing.
     pub fn check_note(note: &str) -> Result<(), Refusal> {
         if note.len() > MAX_NOTE_BYTES {
             return Err(Refusal::new(format!("a note has at most {MAX_NOTE_BYTES} bytes")));
@@ -99,9 +103,12 @@ pub fn full_name(organization: Option<&Organization>, name: &str) -> String {
     organization.map_or_else(|| name.to_owned(), |organization| format!("{}:{name}", organization.name))
 }
 
-/// Of things with one name, by whose they are, the one that is meant by it: for whoever sees everything what is
-/// everybody's, for others what is their own, and the other way round only if there is none. An error if it could be
-/// that of several organizations.
+/// Chooses one of several things with one name, by their owners. In the scope of all organizations it is the one that
+/// belongs to all; in others it is their own one. The other kind is chosen only if there is none.
+///
+/// # Errors
+///
+/// The name is that of things of several organizations.
 pub fn nearest<T>(
     found: Vec<T>,
     owner: fn(&T) -> Option<&Organization>,
@@ -135,7 +142,11 @@ pub fn is_saved_name(text: &str) -> bool {
         && text.chars().count() <= MAX_NAME
 }
 
-/// Refuses what [`is_saved_name`] does not allow; `what` is "a filter" or "a script".
+/// Checks a name by [`is_saved_name`]; `what` is "a filter" or "a script".
+///
+/// # Errors
+///
+/// The name is not allowed.
 pub fn check_saved_name(what: &str, name: &str) -> Result<(), Refusal> {
     if is_saved_name(name) {
         return Ok(());

@@ -1,3 +1,5 @@
+//! The status of a user: whether they can sign in, by FreeRADIUS's rule.
+
 use std::fmt;
 
 use crate::{Timestamp, User};
@@ -18,6 +20,20 @@ impl Status {
     pub const ALL: [Self; 3] = [Self::Active, Self::Expired, Self::Inactive];
 
     /// The status of a user with these fields at the moment `now`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// use rollcall_domain::{Status, Timestamp, Zone};
+    ///
+    /// let now = Timestamp::parse("2026-12-01T12:00", &Zone::utc())?;
+    /// assert_eq!(Status::of(true, None, now), Status::Active);
+    /// assert_eq!(Status::of(true, Some(now), now), Status::Expired);
+    /// assert_eq!(Status::of(false, Some(now), now), Status::Inactive);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn of(is_active: bool, expiration: Option<Timestamp>, now: Timestamp) -> Self {
         match expiration {

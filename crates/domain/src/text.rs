@@ -31,6 +31,16 @@ pub fn counted(n: u64, noun: &str) -> String {
 }
 
 /// A rate per second, `1,234` or `0.4`; none where that would be 0.
+///
+/// # Examples
+///
+/// ```
+/// use rollcall_domain::per_second;
+///
+/// assert_eq!(per_second(1_234.4).as_deref(), Some("1,234"));
+/// assert_eq!(per_second(0.42).as_deref(), Some("0.4"));
+/// assert_eq!(per_second(0.01), None);
+/// ```
 #[must_use]
 pub fn per_second(rate: f64) -> Option<String> {
     match rate {
@@ -48,6 +58,16 @@ fn is_formula(text: &str) -> bool {
 /// formula and may execute it, so such a text gets an apostrophe in front, which spreadsheets take for "this is text".
 ///
 /// Source: OWASP, "CSV Injection".
+///
+/// # Examples
+///
+/// ```
+/// use rollcall_domain::{defuse, restore};
+///
+/// assert_eq!(defuse("=1+1"), "'=1+1");
+/// assert_eq!(restore(&defuse("=1+1")), "=1+1");
+/// assert_eq!(defuse("gold"), "gold");
+/// ```
 #[must_use]
 pub fn defuse(text: &str) -> Cow<'_, str> {
     if is_formula(text) { format!("'{text}").into() } else { text.into() }

@@ -1,3 +1,5 @@
+//! Moments from year 1 to 9999 in microseconds, as in Python. They are read and shown in a time zone.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
@@ -52,9 +54,28 @@ impl Timestamp {
     }
 
     /// Reads RFC 3339 / ISO 8601: `2026-12-01T00:00:00Z`, with any offset, a space for the `T`, without seconds, or a
-    /// date alone, which is its first moment. `2026-12-01 24:00` is the end of that day: the next one's first moment.
-    /// Without an offset the time is in `zone`; one that a change of clocks skips or repeats is read with the offset before
-    /// the change.
+    /// date alone, which is its first moment. `2026-12-01 24:00` is the end of that day: the first moment of the next
+    /// one. Without an offset the time is in `zone`; one that a change of clocks skips or repeats is read with the
+    /// offset before the change.
+    ///
+    /// # Errors
+    ///
+    /// The text has another form, or the moment lies outside the years 1 to 9999.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// use rollcall_domain::{Timestamp, Zone};
+    ///
+    /// let berlin: Zone = "Europe/Berlin".parse()?;
+    /// let new_year = Timestamp::parse("2027-01-01", &berlin)?;
+    /// assert_eq!(new_year, Timestamp::parse("2026-12-31T23:00:00Z", &Zone::utc())?);
+    /// assert_eq!(new_year, Timestamp::parse("2026-12-31 24:00", &berlin)?);
+    /// assert_eq!(berlin.show(new_year), "2027-01-01 00:00 CET");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn parse(text: &str, zone: &Zone) -> Result<Self, Refusal> {
         let wrong = || {
             Refusal::new(format!(

@@ -1,3 +1,5 @@
+//! Formats of moments in a zone, for people and for programs.
+
 use crate::{Field, Kind, Timestamp, ValueRef, Zone};
 
 /// The format of moments: their zone, and whether people or programs read them.

@@ -1,3 +1,5 @@
+//! Uploads: files that are sent before they are used.
+
 use serde::Serialize;
 
 use crate::{AdministratorId, Refusal, Scope, Timestamp};
@@ -37,7 +39,11 @@ impl Upload {
     pub const MOST: u64 = 4 << 30;
     const LONGEST_NAME: usize = 255;
 
-    /// Refuses what cannot be the name of a file.
+    /// Checks the name of a file.
+    ///
+    /// # Errors
+    ///
+    /// The name is empty, too long, or has control characters.
     pub fn check_name(name: &str) -> Result<(), Refusal> {
         if !name.trim().is_empty() && name.len() <= Self::LONGEST_NAME && !name.contains(char::is_control) {
             return Ok(());

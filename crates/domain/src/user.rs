@@ -1,3 +1,5 @@
+//! Users: subscribers with their fields, profiles and items.
+
 use serde::Serialize;
 
 use crate::{Assignment, Field, ItemKind, ItemRow, OrganizationId, Refusal, Timestamp, Value, ValueRef};
@@ -96,8 +98,12 @@ impl User {
         }
     }
 
-    /// Gives `field` a value of its own type, by the rules of that field alone: whether the field is writable
-    /// is the caller's question. Refuses a value that breaks a rule.
+    /// Assigns a value of its own type to `field`, by the rules of that field alone. The caller checks whether the
+    /// field is writable.
+    ///
+    /// # Errors
+    ///
+    /// The value breaks a rule of the field, or is of another type.
     pub fn put(&mut self, field: Field, value: Value) -> Result<(), Refusal> {
         if let Value::Text(text) = &value {
             check_text(field, text)?;

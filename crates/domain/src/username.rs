@@ -1,4 +1,4 @@
-//! Names by which users are found: how a key is compared, and which names a user may be given.
+//! Usernames: the rules for new ones, and how a key that names a user is compared.
 
 use crate::Refusal;
 
@@ -47,6 +47,16 @@ pub fn normalize_key(key: &str) -> &str {
 /// # Errors
 ///
 /// If the name has such a character; the refusal names the character.
+///
+/// # Examples
+///
+/// ```
+/// use rollcall_domain::check_username;
+///
+/// assert!(check_username("ana.berg").is_ok());
+/// let refusal = check_username("ana.berg ").unwrap_err();
+/// assert!(refusal.to_string().contains("a space (U+0020)"));
+/// ```
 pub fn check_username(name: &str) -> Result<(), Refusal> {
     if let Some(hidden) = name.chars().find(|c| is_invisible(*c)) {
         return Err(Refusal::new(format!("username {name:?} contains {}: remove it", describe(hidden))));

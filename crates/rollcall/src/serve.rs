@@ -1,3 +1,5 @@
+//! `rollcall serve`: the HTTP server with the web UI and a built-in worker.
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,3 +1,6 @@
+//! A CPython that was checked once (`probe.py`): its pure-Python library and the time zones are packed into a sealed
+//! memory file, from which locked-down processes import.
+
 use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};

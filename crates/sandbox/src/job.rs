@@ -1,3 +1,5 @@
+//! Jobs: everything that a worker process gets.
+
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the kernel keeps a worker from, in two stages.
+//! The two stages in which the kernel locks a worker process down.
 //!
 //! The first is put on between fork and exec, before any Python runs, and leaves only what starting an interpreter
 //! needs: reading and executing its own files. The second is put on by the worker itself once its library is in

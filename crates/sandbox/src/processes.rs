@@ -1,4 +1,4 @@
-//! How many processes there were, for whoever watches.
+//! Counts of worker processes, for monitoring.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

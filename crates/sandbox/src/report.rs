@@ -1,3 +1,5 @@
+//! Reports of worker processes, checked for form and size.
+
 use rollcall_domain::{
     Edit, Field, Item, ItemKind, Kind, Operator, RefusedCall, ScriptError, Timestamp, Value as FieldValue,
 };

@@ -1,3 +1,5 @@
+//! A worker drives one script over many targets, whatever happens to its process.
+
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! What pages load besides their style: the elements of `web/`, built before and compiled in. Its address names its bytes,
-//! so that browsers keep it for good and no page meets one of another version.
+//! Assets that pages load besides their style: the elements of `web/`, built before and compiled in. Its address names
+//! its bytes, so that browsers keep it for good and no page meets one of another version.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! Who somebody is: a program with a token, or a browser with a session. And that no other page speaks for a browser.
+//! Authentication of requests: a program by its token, a browser by its session. Pages of other sites cannot use the
+//! session of a browser.
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;

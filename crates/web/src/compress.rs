@@ -1,5 +1,5 @@
-//! Text is sent compressed to whoever takes it so. News that come bit by bit are not, since compressing keeps them back; nor
-//! what is short, or is compressed already.
+//! Compression of text for clients that accept it. Events are not compressed, since that would delay them, nor is
+//! anything that is short or compressed already.
 
 use axum::body::HttpBody;
 use axum::http::{Response, header};

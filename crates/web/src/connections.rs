@@ -1,4 +1,4 @@
-//! The connections: who comes in, how many at a time, how long they may stay, and how they end.
+//! Connections: their acceptance, number, duration and end.
 
 use std::collections::HashMap;
 use std::io;

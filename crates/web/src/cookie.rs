@@ -1,4 +1,4 @@
-//! The cookie of a session. By HTTPS its name is one that browsers let nobody set but this server, for itself alone.
+//! The cookie of a session. Over HTTPS its name is one that browsers let only this server set, for itself alone.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! What requests bring along, read so that whatever is wrong with it is told as a [`Problem`], with the place.
+//! Extractors of requests. Everything that is wrong is reported as a [`Problem`] with its place.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;

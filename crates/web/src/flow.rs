@@ -1,4 +1,4 @@
-//! Answers that come bit by bit: as long as somebody reads them, and as long as the server runs.
+//! Answers that come bit by bit: they last as long as the client reads and the server runs.
 
 use std::pin::Pin;
 use std::sync::Arc;

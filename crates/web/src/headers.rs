@@ -1,4 +1,4 @@
-//! What browsers are told about every answer.
+//! Headers of every answer to a browser.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};

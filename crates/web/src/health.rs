@@ -1,3 +1,5 @@
+//! Answers to probes: whether the process and its database are available.
+
 use axum::extract::State;
 
 use super::problem::Problem;

@@ -1,5 +1,5 @@
-//! By which name a server is asked. A page may let its own name lead to another machine, and then a browser lets it read
-//! what comes from there (DNS rebinding); but it still says by which name it asks.
+//! The names to which this server answers. A page can let its own name lead to another machine, and then a browser lets
+//! it read what comes from there (DNS rebinding). The request still names the host that the page meant.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! How long, how much, how many: whoever is slow or wants too much is in nobody's way.
+//! Limits of times, sizes and numbers, so that slow and greedy clients do not harm others.
 
 use std::io;
 use std::pin::Pin;

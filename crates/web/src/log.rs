@@ -1,5 +1,5 @@
-//! A line for every request, once it is over. It names what was asked by its route and not by its address, and nothing that
-//! was sent or answered: links, queries and bodies may hold secrets.
+//! A log line for every request, once it has ended. It has the route and not the address, and nothing that was sent or
+//! answered: links, queries and bodies may hold secrets.
 
 use std::net::IpAddr;
 use std::pin::Pin;

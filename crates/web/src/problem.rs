@@ -1,5 +1,5 @@
-//! What goes wrong, as RFC 9457 wants it: the status says of which kind it is, `detail` is the sentence that the command
-//! line prints, and `errors` are the places where something is wrong, all of them.
+//! Problem documents of RFC 9457: the status gives the kind, `detail` is the sentence that the command line prints, and
+//! `errors` has every place where something is wrong.
 
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};

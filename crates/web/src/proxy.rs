@@ -1,4 +1,4 @@
-//! Who asks, and over what: the other end of the connection, or what a proxy that is believed says of its own.
+//! The peer of a request: the other end of the connection, or the client that a trusted proxy names.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! What signing in takes, for programs and for pages.
+//! Signing in, for programs and for pages.
 
 use std::convert::Infallible;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! The first administrator: a link that counts once, which the server prints where nobody can sign in yet.
+//! The first administrator: a link that works once. The server prints it while no administrator can sign in.
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;

@@ -1,4 +1,4 @@
-//! Where this server stands: behind which proxies, under which name, for how many.
+//! The surroundings of this server: trusted proxies, its name and its limits.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! Bodies that are files: kept in a temporary file while they come, so that whoever sends slowly holds neither a thread
-//! nor a lock of the database.
+//! Bodies that are files: kept in a temporary file while they arrive, so that a slow sender holds neither a thread nor
+//! a lock of the database.
 
 use std::fs::File;
 use std::io::{Seek, Write};

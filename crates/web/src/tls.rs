@@ -1,4 +1,4 @@
-//! HTTPS: a certificate and its key, read from files, and again when somebody says that they are others now.
+//! HTTPS: the certificate and its key are read from files, and read again on a signal.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,4 +1,4 @@
-//! Runs, as they are read, approved, started and ended.
+//! Reading, approving, starting and ending runs.
 
 use std::io::Write;
 

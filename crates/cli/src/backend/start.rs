@@ -1,5 +1,5 @@
-//! Runs, as they are created. A server freezes the list and keeps the run waiting; the administrator at the terminal is
-//! asked with the number of its targets, and with that number it is started. Then it is followed.
+//! Creating runs. A server freezes the list and keeps the run on hold; the administrator at the terminal is asked with
+//! the number of its targets, and with that number it is started. Then its events are followed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `rollcall runs`: one file a subcommand; [`report`] tells people about a run, whoever made it.
+//! `rollcall runs`: one file a subcommand. [`report`] describes a run to people.
 
 mod apply;
 mod approve;

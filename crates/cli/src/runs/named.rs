@@ -1,4 +1,4 @@
-//! How commands are told which run they are about.
+//! The argument that names a run.
 
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! The parser of filters.
+
 use std::fmt;
 
 use super::{Comparison, Expr, Filter, List, Literal, Moment, Part, PartTest, Test, UserTest, item_number};
@@ -53,7 +55,33 @@ impl fmt::Display for ParseError {
     }
 }
 
-/// Reads a filter. Times without an offset are in `zone`; `now` is what relative ones are relative to.
+/// Reads a filter. Times without an offset are in `zone`, and relative ones are relative to `now`.
+///
+/// # Errors
+///
+/// The text is not a filter. The error has the column of the fault.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use rollcall_domain::filter::parse;
+/// use rollcall_domain::{Timestamp, User, Zone};
+///
+/// let zone = Zone::utc();
+/// let now = Timestamp::parse("2026-12-01", &zone)?;
+/// let filter = parse(r#"klass eq "gold" and expiration lt now+30d"#, &zone, now)?;
+///
+/// let mut user = User::new(7, "ana.berg", 1, now);
+/// user.klass = "gold".to_owned();
+/// user.expiration = Some(Timestamp::parse("2026-12-24", &zone)?);
+/// assert!(filter.matches(&user, "North"));
+///
+/// let error = parse(r#"klas eq "gold""#, &zone, now).unwrap_err();
+/// assert_eq!(error.column(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub fn parse(text: &str, zone: &Zone, now: Timestamp) -> Result<Filter, ParseError> {
     let mut parser = Parser { text, at: 0, zone, now, terms: 0, depth: 0 };
     if text.len() > MAX_BYTES {

@@ -1,3 +1,5 @@
+//! Moments relative to now, such as `now+30d`.
+
 use std::fmt;
 
 use jiff::Span;

@@ -1,3 +1,5 @@
+//! Filters as text that the parser reads.
+
 use std::fmt;
 
 use super::{Expr, Filter, Literal, PartTest, Test, UserTest};

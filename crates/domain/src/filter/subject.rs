@@ -1,3 +1,5 @@
+//! Everything that a filter can test.
+
 use super::{Comparison, List};
 use crate::{Field, Kind};
 

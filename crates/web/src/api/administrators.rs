@@ -1,4 +1,4 @@
-//! Who works with Rollcall, and what they may do.
+//! Administrators and their roles.
 
 use std::collections::HashMap;
 

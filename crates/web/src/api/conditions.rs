@@ -1,4 +1,4 @@
-//! Under which conditions a request is to be done: on what was seen, and once.
+//! Conditions of requests: the version that an edit was based on, and idempotency keys.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

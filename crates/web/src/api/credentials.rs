@@ -1,4 +1,4 @@
-//! What administrators prove themselves with.
+//! Credentials of administrators: passwords, sessions, tokens and authenticators.
 
 use std::time::Duration;
 

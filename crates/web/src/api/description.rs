@@ -1,4 +1,4 @@
-//! What the API says of itself: OpenAPI 3.1 for programs, and the same as a page for people.
+//! The description of the API: OpenAPI 3.1 for programs, and a page for people.
 
 use std::sync::Arc;
 

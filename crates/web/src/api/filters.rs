@@ -1,4 +1,4 @@
-//! Conditions under names.
+//! Saved filters.
 
 use axum::Json;
 use axum::http::StatusCode;

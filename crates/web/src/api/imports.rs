@@ -1,4 +1,4 @@
-//! Users from a file.
+//! Imports of users from files.
 
 use std::io;
 use std::num::NonZeroU64;

@@ -1,4 +1,4 @@
-//! What holds for all of it.
+//! Settings, workers and pruning.
 
 use axum::Json;
 use axum::http::StatusCode;

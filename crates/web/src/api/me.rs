@@ -1,4 +1,4 @@
-//! Who asks: signing in and out, and the first administrator.
+//! The administrator of a request: signing in and out, and the first administrator.
 
 use axum::Json;
 use axum::extract::State;

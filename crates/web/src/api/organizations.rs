@@ -1,4 +1,4 @@
-//! The tenants.
+//! Organizations.
 
 use axum::Json;
 use axum::http::StatusCode;

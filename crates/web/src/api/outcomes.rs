@@ -1,4 +1,4 @@
-//! What happened to the targets of a run.
+//! Outcomes of the targets of a run.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! What requests bring, as the domain wants it; everything that is wrong is told with its place.
+//! Reads bodies of requests as types of the domain. Everything that is wrong is reported with its place.
 
 use rollcall_app::UserEdit;
 use rollcall_domain::{self as domain, Field, ItemKind, Secret, UserPassword, Zone};

@@ -1,4 +1,4 @@
-//! Scripts to start from.
+//! Sample scripts.
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! Scripts under names, with every version.
+//! Saved scripts with every version.
 
 use axum::Json;
 use axum::http::StatusCode;

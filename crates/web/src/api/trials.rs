@@ -1,4 +1,4 @@
-//! Trying a script on one user.
+//! Tests of a script on one user.
 
 use std::collections::BTreeMap;
 

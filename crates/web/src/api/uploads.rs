@@ -1,4 +1,4 @@
-//! Files that are sent ahead of the runs over their rows.
+//! Uploads: files that are sent before the runs over their rows.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,4 +1,4 @@
-//! One administrator: what they may do and what they prove themselves with. Whoever is signed in has such a page, too.
+//! The page of one administrator: rights and credentials. Signed-in administrators see their own here, too.
 
 use std::time::Duration;
 

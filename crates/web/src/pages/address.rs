@@ -1,4 +1,4 @@
-//! Addresses of pages, with what stands behind the question mark.
+//! Addresses of pages with their query. Listings go forward only, so the way back is in the address.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Who works with Rollcall and what they may do, what holds for all of it, and the processes that execute runs.
+//! Administrators, settings and workers.
 
 use askama::Template;
 use axum::Form;

@@ -1,4 +1,4 @@
-//! Which columns the list of users has for whom: a browser keeps that.
+//! Columns of the list of users, which the browser keeps.
 
 use axum::Form;
 use axum::http::{HeaderMap, HeaderValue, header};

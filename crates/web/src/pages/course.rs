@@ -1,4 +1,4 @@
-//! The outcomes of a run along its list as a picture, and in words for whoever does not see it.
+//! The outcome distribution of a run along its targets as a picture, with a text alternative.
 
 use super::template::filters;
 use askama::Template;

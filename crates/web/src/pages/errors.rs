@@ -1,4 +1,4 @@
-//! What goes wrong, as a page for whoever wants one: programs get the problem itself.
+//! Problems as pages, for clients that accept HTML. Requests without a session lead to the sign-in page and back.
 
 use askama::Template;
 use axum::extract::Request;

@@ -1,4 +1,4 @@
-//! What is wrong with a filter that somebody has written, in words and in the text.
+//! A fault of a filter that was typed, in words and marked in the text.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

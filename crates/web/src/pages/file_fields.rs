@@ -1,4 +1,4 @@
-//! How a file of rows is read, as fields of a form.
+//! Options of a file of rows as fields of a form.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

@@ -1,4 +1,4 @@
-//! Conditions under names.
+//! Saved filters.
 
 use askama::Template;
 use axum::Form;

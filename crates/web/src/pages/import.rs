@@ -1,4 +1,4 @@
-//! Users from a file: first everything that is wrong with it, then all of them or none.
+//! Import of users from a file: it is checked first, then all users are added or none.
 
 use askama::Template;
 use axum::Form;

@@ -1,4 +1,5 @@
-//! What all pages have around them, and who looks at them.
+//! The layout of all pages, with the visitor and the chosen organization. Pages that list, count or select users are
+//! limited to that organization: rights are removed, and none are given.
 
 use std::borrow::Borrow;
 use std::cell::Cell;

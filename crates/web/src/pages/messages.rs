@@ -1,5 +1,5 @@
-//! What pages say that is in no template: why a form was not done, and the words of what is drawn. Everything else that
-//! people read stands in the templates.
+//! Texts of pages that are in no template: reasons of rejected forms, and descriptions of pictures. A test finds texts
+//! elsewhere.
 
 use super::view::number;
 

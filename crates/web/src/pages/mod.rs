@@ -1,5 +1,7 @@
-//! The pages: what people see. A file a screen; each handler reads what was asked, asks [`App`](rollcall_app::App), and
-//! answers with a template. All of it works with links and forms alone.
+//! The pages: a file a screen. Each handler reads the request, calls [`App`](rollcall_app::App) and answers with a
+//! template. Links and forms alone do everything. A finished form leads to a page (303); a rejected one shows what was
+//! typed and what is wrong with it. Forms carry the version that was shown, and those that create runs an idempotency
+//! key.
 
 mod account;
 mod address;

@@ -1,4 +1,4 @@
-//! A new run: for whom, what the script is told, and then its preview.
+//! A new run: its selection and parameters, and then its preview.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The tenants.
+//! Organizations.
 
 use askama::Template;
 use axum::Form;

@@ -1,4 +1,4 @@
-//! What a script wants to be told, as parts of a form.
+//! Parameters of a script as fields of a form.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

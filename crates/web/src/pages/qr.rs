@@ -1,4 +1,4 @@
-//! A text as a square that telephones read.
+//! QR codes.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

@@ -1,4 +1,4 @@
-//! Taking one change of a user back: first it is shown what that does.
+//! Restoring the values of a user before one entry of the history, after a preview.
 
 use askama::Template;
 use axum::Form;

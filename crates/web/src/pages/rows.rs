@@ -1,4 +1,4 @@
-//! The rows of a file on their way to a run: how it begins, and which of its rows name whom.
+//! Rows of a file that become the targets of a run: the beginning of the file, and which rows match which users.
 
 use std::io;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! One run: how it goes, what came of it, and what can follow.
+//! One run: its progress, its outcomes and the actions that can follow.
 
 use askama::Template;
 use axum::Form;

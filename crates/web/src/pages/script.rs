@@ -1,4 +1,4 @@
-//! One script: its text, what is wrong with it, and what it would do to one user.
+//! One script: its text, its problems, and a test on one user.
 
 use askama::Template;
 use axum::Form;

@@ -1,4 +1,4 @@
-//! The versions of a script, and what has changed between them.
+//! Versions of a script and their differences.
 
 use askama::Template;
 use axum::Form;

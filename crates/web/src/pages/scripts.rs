@@ -1,4 +1,4 @@
-//! The list of scripts, and the samples to start from.
+//! The list of scripts, and the samples.
 
 use askama::Template;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! The way from a list to changed users, in four steps, with for whom it is.
+//! The four steps from a selection to changed users.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

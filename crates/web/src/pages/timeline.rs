@@ -1,4 +1,4 @@
-//! The outcomes of a run over time as a picture, and in words for whoever does not see it.
+//! The outcomes of a run over time as a picture, with a text alternative.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

@@ -1,4 +1,4 @@
-//! One user, and what can be changed of them.
+//! One user, and the forms that change it.
 
 use askama::Template;
 use axum::Form;

@@ -1,4 +1,4 @@
-//! Small parts that several pages show.
+//! Parts that several pages show.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

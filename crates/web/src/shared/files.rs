@@ -1,4 +1,4 @@
-//! Files that were sent ahead: as the targets of a run and as users to import.
+//! Uploads as the targets of a run and as users to import.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,4 +1,4 @@
-//! Parts of listings: each says with what the next one is asked for.
+//! Pages of listings: each has the cursor of the next one.
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::de::DeserializeOwned;

@@ -1,4 +1,4 @@
-//! The parts that requests of the API and forms of pages have in common.
+//! Code that requests of the API and forms of pages share.
 
 pub(crate) mod files;
 pub(crate) mod listing;
