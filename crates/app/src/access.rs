@@ -154,7 +154,9 @@ impl App {
                 None => return Ok(true),
             },
         };
-        let Some(administrator) = self.store_unchecked().administrator_by_id(id)? else { return Ok(false) };
+        let Some(administrator) = self.store_unchecked().administrators().by_id(id)? else {
+            return Ok(false);
+        };
         let by = self.with_actor(Actor::administrator(&administrator));
         Ok(by.require_permission_to_continue(run).is_ok())
     }
@@ -164,7 +166,7 @@ impl App {
     /// # Errors
     /// [`AppError::Denied`]; [`StoreError::NoSuch`] if there is no such administrator.
     pub fn acting_as(&self, name: &str) -> Result<Self, AppError> {
-        let found = self.require_permission_everywhere(Right::Administer)?.administrator(name)?;
+        let found = self.require_permission_everywhere(Right::Administer)?.administrators().by_name(name)?;
         let found = found.ok_or_else(|| StoreError::NoSuch(format!("administrator {name:?}")))?;
         let actor = Actor::administrator(&found).acting_from(self.actor().name().to_owned());
         Ok(self.with_actor(actor))

@@ -19,7 +19,7 @@ impl AdministratorOperations<'_> {
             return Err(AppError::Ungranted);
         }
         self.check_grants(grants)?;
-        Ok(permit.add_administrator(name, grants, &self.app.act())?)
+        Ok(permit.administrators().add(name, grants, &self.app.act())?)
     }
 
     /// Lists the administrators whose roles lie where the actor administers.
@@ -28,7 +28,7 @@ impl AdministratorOperations<'_> {
     /// [`AppError::Denied`]
     pub fn list(self) -> Result<Vec<Administrator>, AppError> {
         let permit = self.app.require_permission(Right::Administer)?;
-        let all = permit.administrators()?;
+        let all = permit.administrators().all()?;
         Ok(all.into_iter().filter(|each| is_within(each, &permit.scope)).collect())
     }
 
@@ -42,7 +42,7 @@ impl AdministratorOperations<'_> {
         limit: u32,
     ) -> Result<Vec<Administrator>, AppError> {
         let permit = self.app.require_permission(Right::Administer)?;
-        let page = |after| Ok(permit.administrators_page(after, limit)?);
+        let page = |after| Ok(permit.administrators().page(after, limit)?);
         let all = pages(after.unwrap_or(0), page, |administrator: &Administrator| administrator.id);
         first(all.filter(|each| each.as_ref().map_or(true, |each| is_within(each, &permit.scope))), limit)
     }
@@ -53,7 +53,7 @@ impl AdministratorOperations<'_> {
     /// [`AppError::Denied`]; if the actor can see no such administrator.
     pub fn find(self, name: &str) -> Result<Administrator, AppError> {
         let permit = self.app.require_permission(Right::Administer)?;
-        let found = permit.administrator(name)?.filter(|found| is_within(found, &permit.scope));
+        let found = permit.administrators().by_name(name)?.filter(|found| is_within(found, &permit.scope));
         Ok(found.ok_or_else(|| StoreError::NoSuch(format!("administrator {name:?}")))?)
     }
 
@@ -65,7 +65,11 @@ impl AdministratorOperations<'_> {
     pub fn grant_role(self, name: &str, grant: &Grant) -> Result<(), AppError> {
         let to = self.find(name)?;
         self.check_grants(std::slice::from_ref(grant))?;
-        Ok(self.app.require_permission(Right::Administer)?.grant(&to, grant, &self.app.act())?)
+        Ok(self.app.require_permission(Right::Administer)?.administrators().grant(
+            &to,
+            grant,
+            &self.app.act(),
+        )?)
     }
 
     /// Revokes a role of an administrator; `false` if they did not have it.
@@ -76,7 +80,11 @@ impl AdministratorOperations<'_> {
     pub fn revoke_role(self, name: &str, grant: &Grant) -> Result<bool, AppError> {
         let from = self.find(name)?;
         self.check_grants(std::slice::from_ref(grant))?;
-        Ok(self.app.require_permission(Right::Administer)?.revoke(&from, grant, &self.app.act())?)
+        Ok(self.app.require_permission(Right::Administer)?.administrators().revoke(
+            &from,
+            grant,
+            &self.app.act(),
+        )?)
     }
 
     /// Removes an administrator. The audit log and the runs keep their name.
@@ -87,7 +95,7 @@ impl AdministratorOperations<'_> {
     pub fn remove(self, name: &str) -> Result<(), AppError> {
         let who = self.find(name)?;
         self.check_grants(&who.rights.grants().collect::<Vec<_>>())?;
-        Ok(self.app.require_permission(Right::Administer)?.remove_administrator(&who, &self.app.act())?)
+        Ok(self.app.require_permission(Right::Administer)?.administrators().remove(&who, &self.app.act())?)
     }
 
     /// Whether there is an administrator; otherwise the first one is still to be made. It needs no permission.
@@ -95,7 +103,7 @@ impl AdministratorOperations<'_> {
     /// # Errors
     /// If the database cannot be read.
     pub fn has_any(self) -> Result<bool, AppError> {
-        Ok(!self.app.store_unchecked().administrators()?.is_empty())
+        Ok(!self.app.store_unchecked().administrators().all()?.is_empty())
     }
 
     /// Gives the credentials of the administrator `name`, to be changed: to that administrator, and to an actor who

@@ -90,7 +90,7 @@ impl App {
     /// # Errors
     /// If the database cannot be read.
     pub fn with_installation_zone(&self) -> Result<Self, AppError> {
-        let set = self.store_unchecked().setting(TIME_ZONE)?;
+        let set = self.store_unchecked().installation().setting(TIME_ZONE)?;
         let installation_zone = set.map_or_else(|| Ok(Zone::utc()), |name| name.parse())?;
         let zone = if self.is_zone_chosen { self.zone.clone() } else { installation_zone.clone() };
         Ok(Self { zone, installation_zone, ..self.clone() })

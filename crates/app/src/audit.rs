@@ -18,7 +18,7 @@ impl<'a> AuditOperations<'a> {
         query: &'a AuditQuery,
     ) -> Result<impl Iterator<Item = Result<AuditEntry, AppError>> + 'a, AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        let page = move |before| Ok(permit.audit_page(query, before, PAGE)?);
+        let page = move |before| Ok(permit.audit().page(query, before, PAGE)?);
         Ok(pages(i64::MAX, page, |entry: &AuditEntry| entry.number))
     }
 
@@ -33,7 +33,7 @@ impl<'a> AuditOperations<'a> {
         limit: u32,
     ) -> Result<Vec<AuditEntry>, AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        Ok(permit.audit_after(query, after.unwrap_or(0), limit)?)
+        Ok(permit.audit().after(query, after.unwrap_or(0), limit)?)
     }
 
     /// Lists at most `limit` entries before number `before`, newest first.
@@ -47,7 +47,7 @@ impl<'a> AuditOperations<'a> {
         limit: u32,
     ) -> Result<Vec<AuditEntry>, AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        Ok(permit.audit_page(query, before.unwrap_or(i64::MAX), limit)?)
+        Ok(permit.audit().page(query, before.unwrap_or(i64::MAX), limit)?)
     }
 
     /// Gives the head of the audit log, to be stored elsewhere and verified later.
@@ -55,7 +55,7 @@ impl<'a> AuditOperations<'a> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn head(self) -> Result<Head, AppError> {
-        Ok(self.app.require_permission_everywhere(Right::Administer)?.audit_head()?)
+        Ok(self.app.require_permission_everywhere(Right::Administer)?.audit().head()?)
     }
 
     /// Verifies the hash chain of the audit log, and that it contains `kept`, a head of earlier. `progress` gets the
@@ -64,7 +64,7 @@ impl<'a> AuditOperations<'a> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn verify(self, kept: Option<&Head>, progress: impl FnMut(u64)) -> Result<Verdict, AppError> {
-        Ok(self.app.require_permission_everywhere(Right::Administer)?.verify_audit(kept, progress)?)
+        Ok(self.app.require_permission_everywhere(Right::Administer)?.audit().verify(kept, progress)?)
     }
 
     /// Exports the audit log, oldest first, and its head. Its last entry records this export and its destination `to`.
@@ -76,10 +76,12 @@ impl<'a> AuditOperations<'a> {
         to: &str,
     ) -> Result<(Head, impl Iterator<Item = Result<AuditEntry, AppError>> + use<'a>), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        permit.record(&self.app.act(), &Deed::new(Action::AuditExport, "audit log").with("to", to))?;
+        permit
+            .audit()
+            .record(&self.app.act(), &Deed::new(Action::AuditExport, "audit log").with("to", to))?;
         let head = self.head()?;
         let last = head.number;
-        let page = move |after| Ok(permit.audit_after(&AuditQuery::default(), after, PAGE)?);
+        let page = move |after| Ok(permit.audit().after(&AuditQuery::default(), after, PAGE)?);
         let entries = pages(0, page, |entry: &AuditEntry| entry.number);
         Ok((head, entries.take_while(move |entry| !matches!(entry, Ok(entry) if entry.number > last))))
     }

@@ -201,7 +201,6 @@ impl AppError {
                 | StoreError::Stale(_)
                 | StoreError::RunLost(_)
                 | StoreError::AlreadyApplied { .. }
-                | StoreError::AlreadyMade(_)
                 | StoreError::Unapproved(_)
                 | StoreError::Pruned(_) => Kind::Conflict,
                 StoreError::KeyReused(_) => Kind::Reused,

@@ -28,6 +28,15 @@ pub struct FilterFault {
     pub message: String,
 }
 
+/// The result of reading a text as a filter.
+#[derive(Debug, Clone)]
+pub enum FilterCheck {
+    /// The text is a filter.
+    Valid(ReadFilter),
+    /// The text is no filter.
+    Faulty(FilterFault),
+}
+
 impl<'a> FilterOperations<'a> {
     /// Reads a filter: its text, or the name of a saved one.
     ///
@@ -42,17 +51,19 @@ impl<'a> FilterOperations<'a> {
     ///
     /// # Errors
     /// [`AppError::Denied`]
-    pub fn check(self, text: &str) -> Result<Result<ReadFilter, FilterFault>, AppError> {
+    pub fn check(self, text: &str) -> Result<FilterCheck, AppError> {
         self.app.require_permission(Right::Look)?;
         let blanks = text.chars().take_while(|c| c.is_whitespace()).count();
         match self.parse(text) {
-            Ok(read) => Ok(Ok(read)),
+            Ok(read) => Ok(FilterCheck::Valid(read)),
             Err(AppError::Filter(error)) => {
                 let (at, message) = (blanks + error.column() - 1, error.message().to_owned());
-                Ok(Err(FilterFault { at, message }))
+                Ok(FilterCheck::Faulty(FilterFault { at, message }))
             }
             // A single word.
-            Err(AppError::NoSuchFilter(message)) => Ok(Err(FilterFault { at: blanks, message })),
+            Err(AppError::NoSuchFilter(message)) => {
+                Ok(FilterCheck::Faulty(FilterFault { at: blanks, message }))
+            }
             Err(error) => Err(error),
         }
     }
@@ -120,12 +131,12 @@ impl<'a> FilterOperations<'a> {
         };
         let what = format!("filter {:?}", new.full_name());
         let find = || -> Result<_, AppError> {
-            let named = permit.filters_named(name)?;
+            let named = permit.filters().named(name)?;
             Ok(named.into_iter().find(|filter| filter.organization == new.organization))
         };
         let found = find()?;
         let seen = expected.seen(&what, found.as_ref(), revision)?;
-        match permit.save_filter(&new, seen, &self.app.act()) {
+        match permit.filters().save(&new, seen, &self.app.act()) {
             Err(error @ StoreError::Stale(_)) => {
                 expected.seen(&what, find()?.as_ref(), revision)?;
                 Err(error.into())
@@ -140,7 +151,7 @@ impl<'a> FilterOperations<'a> {
     /// [`AppError::NoSuchFilter`], [`AppError::Denied`]
     pub fn find(self, name: &str) -> Result<SavedFilter, AppError> {
         let read = SavedName::read(name);
-        let found = self.app.require_permission(Right::Look)?.filters_named(read.name)?;
+        let found = self.app.require_permission(Right::Look)?.filters().named(read.name)?;
         let meant = self.app.find_named(read, found, |filter| filter.organization.as_ref())?;
         meant.ok_or_else(|| self.not_found(name))
     }
@@ -164,7 +175,7 @@ impl<'a> FilterOperations<'a> {
     /// [`AppError::Denied`]
     pub fn list(self) -> Result<Vec<SavedFilter>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let all = permit.saved_filters()?.into_iter();
+        let all = permit.filters().all()?.into_iter();
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
@@ -174,7 +185,7 @@ impl<'a> FilterOperations<'a> {
     /// [`AppError::Denied`]
     pub fn list_after(self, after: Option<&str>, limit: u32) -> Result<Vec<SavedFilter>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        Ok(permit.saved_filters_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
+        Ok(permit.filters().page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
     }
 
     /// Removes a saved filter. Runs keep the text that they were started with.
@@ -195,6 +206,6 @@ impl<'a> FilterOperations<'a> {
         expected.seen(&format!("filter {:?}", filter.full_name()), Some(&filter), revision)?;
         let permit =
             self.app.require_permission_to_change(Right::EditScripts, filter.organization.as_ref())?;
-        if permit.remove_filter(&filter, &self.app.act())? { Ok(()) } else { Err(self.not_found(name)) }
+        if permit.filters().remove(&filter, &self.app.act())? { Ok(()) } else { Err(self.not_found(name)) }
     }
 }

@@ -6,7 +6,7 @@ use rollcall_domain::{
     Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal,
     Right, Scope, Timestamp, User, UserId, UserPassword, Zone, check_username, did_you_mean, normalize_key,
 };
-use rollcall_store::{Added, Import, Newcomer, StoreError};
+use rollcall_store::{Added, Decision, Import, Newcomer, StoreError};
 
 use crate::csv_text::formula_text;
 use crate::error::AppError;
@@ -184,7 +184,7 @@ impl<'a> ImportOperations<'a> {
         observer: &mut dyn ImportObserver,
     ) -> Result<Imported, AppError> {
         let permit = self.app.require_permission(Right::EditUsers)?;
-        let own: BTreeMap<_, _> = (permit.organizations()?.into_iter())
+        let own: BTreeMap<_, _> = (permit.organizations().all()?.into_iter())
             .filter(|each| permit.scope.has(each.id))
             .map(|each| (each.name, each.id))
             .collect();
@@ -194,7 +194,7 @@ impl<'a> ImportOperations<'a> {
             (self.app.radius().known_attributes()?, self.app.radius().refuses_unknown_attributes()?);
         let literal = table.columns().iter().position(|name| Column::parse(name) == Ok(Column::Password));
         table.keep_apostrophes(literal);
-        let done = permit.import(|import| {
+        let done = permit.users().import(|import| {
             let mut rows = Rows {
                 catalogue: import.catalogue().clone().within(&permit.scope),
                 waiting: Vec::new(),
@@ -217,49 +217,61 @@ impl<'a> ImportOperations<'a> {
                 rows: 0,
                 left_out: 0,
             };
-            match rows.read(&mut table, literal)? {
-                Ok(()) if rows.faults == 0 => {
-                    let users = rows.rows - rows.left_out;
-                    if !rehearse {
-                        rows.import.record(&self.app.act(), users)?;
-                    }
-                    let imported = Imported {
-                        users,
-                        left_out: rows.left_out,
-                        organizations: rows.import.made_organizations().to_vec(),
-                        warnings: rows.warnings.iter().map(warning).collect(),
-                        notes: table.notes().iter().cloned().chain(rows.trimmed.map(trimmed)).collect(),
-                    };
-                    Ok(if rehearse { Err(TakenBack::Rehearsed(imported)) } else { Ok(imported) })
-                }
-                Ok(()) => Ok(Err(TakenBack::Faulty { faults: rows.faults, rows: rows.rows })),
-                Err(unread) => Ok(Err(unread)),
+            rows.read(&mut table, literal)?;
+            if rows.faults > 0 {
+                return Err(NotImported::Faulty { faults: rows.faults, rows: rows.rows });
             }
-        })?;
-        match done {
-            Ok(done) | Err(TakenBack::Rehearsed(done)) => Ok(done),
-            Err(TakenBack::Unread(error)) => Err(AppError::Table { file: request.file.to_owned(), error }),
-            Err(TakenBack::Unwritable(error)) => {
-                Err(AppError::File { what: "the bad rows cannot be written".to_owned(), error })
+            let users = rows.rows - rows.left_out;
+            if !rehearse {
+                rows.import.record(&self.app.act(), users)?;
             }
-            Err(TakenBack::Faulty { faults, rows }) => {
+            let imported = Imported {
+                users,
+                left_out: rows.left_out,
+                organizations: rows.import.made_organizations().to_vec(),
+                warnings: rows.warnings.iter().map(warning).collect(),
+                notes: table.notes().iter().cloned().chain(rows.trimmed.map(trimmed)).collect(),
+            };
+            Ok(if rehearse { Decision::RollBack(imported) } else { Decision::Commit(imported) })
+        });
+        done.map_err(|error| match error {
+            NotImported::Store(error) => error.into(),
+            NotImported::Unread(error) => AppError::Table { file: request.file.to_owned(), error },
+            NotImported::Unwritable(error) => {
+                AppError::File { what: "the bad rows cannot be written".to_owned(), error }
+            }
+            NotImported::Faulty { faults, rows } => {
                 let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
-                Err(AppError::BadRows { faults: counted(faults, "fault"), rows: counted(rows, "row") })
+                AppError::BadRows { faults: counted(faults, "fault"), rows: counted(rows, "row") }
             }
-        }
+        })
     }
 }
 
-/// Why nothing of a file stays.
-enum TakenBack {
-    /// Nothing was to stay.
-    Rehearsed(Imported),
+/// Why nothing of a file is imported.
+enum NotImported {
+    /// The database failed.
+    Store(StoreError),
     /// Some of it is wrong.
     Faulty { faults: u64, rows: u64 },
     /// The file could not be read to its end.
     Unread(TableError),
     /// The observer could not write what it was told.
     Unwritable(std::io::Error),
+}
+
+impl From<StoreError> for NotImported {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The organization of a user who is to be imported.
+enum OrganizationFound {
+    /// It is this one.
+    Id(OrganizationId),
+    /// There is none: why.
+    Fault(FaultKind, String),
 }
 
 struct Rows<'a, 'b> {
@@ -385,47 +397,39 @@ impl Rows<'_, '_> {
         self.untold.push(Fault { line, kind, column: column.map(str::to_owned), message: message.into() });
     }
 
-    /// The outer error is the database's, the inner one the file's or the observer's.
-    fn read(
-        &mut self,
-        table: &mut Table,
-        literal: Option<usize>,
-    ) -> Result<Result<(), TakenBack>, StoreError> {
+    fn read(&mut self, table: &mut Table, literal: Option<usize>) -> Result<(), NotImported> {
         let names = table.columns().to_vec();
-        if let Err(error) = self.observer.columns(&names, literal) {
-            return Ok(Err(TakenBack::Unwritable(error)));
-        }
+        self.observer.columns(&names, literal).map_err(NotImported::Unwritable)?;
         let read = match self.header(table.header_line(), &names) {
-            Some(columns) => self.read_rows(table, &columns)?,
+            Some(columns) => self.read_rows(table, &columns),
             None => Ok(()),
         };
-        let added = self.add_waiting()?;
-        Ok(read.and(added.map_err(TakenBack::Unwritable)))
+        // The faults of the rows before are told, even if the file cannot be read to its end.
+        if let Ok(()) | Err(NotImported::Unread(_)) = read {
+            let added = self.add_waiting();
+            return read.and(added);
+        }
+        read
     }
 
     fn read_rows(
         &mut self,
         table: &mut Table,
         columns: &[(String, Option<Column>)],
-    ) -> Result<Result<(), TakenBack>, StoreError> {
+    ) -> Result<(), NotImported> {
         while let Some(row) = table.next() {
-            let row = match row {
-                Ok(row) => row,
-                Err(error) => return Ok(Err(TakenBack::Unread(error))),
-            };
+            let row = row.map_err(NotImported::Unread)?;
             self.rows += 1;
             self.weight += row.cells.iter().map(String::len).sum::<usize>();
             let content = self.row(columns, &row)?;
             let Row { line, cells, fault } = row;
             self.waiting.push(Waiting { line, cells, unreadable: fault.is_some(), content });
             if self.waiting.len() >= TOGETHER || self.weight >= WEIGHT {
-                if let Err(error) = self.add_waiting()? {
-                    return Ok(Err(TakenBack::Unwritable(error)));
-                }
+                self.add_waiting()?;
                 self.observer.progress(table.bytes_read());
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// The columns; those that are wrong are reported and left out. None if rows make no sense without them.
@@ -618,8 +622,8 @@ impl Rows<'_, '_> {
                 return Ok(None);
             }
             (name, _) => match self.organization(name.as_deref())? {
-                Ok(id) => id,
-                Err((kind, why)) => {
+                OrganizationFound::Id(id) => id,
+                OrganizationFound::Fault(kind, why) => {
                     self.fault(line, kind, Some("organization"), why);
                     return Ok(None);
                 }
@@ -640,37 +644,34 @@ impl Rows<'_, '_> {
     }
 
     /// The organization of this name. Without a name it is `default`, or the only one that users may be imported into.
-    fn organization(
-        &mut self,
-        name: Option<&str>,
-    ) -> Result<Result<OrganizationId, (FaultKind, String)>, StoreError> {
+    fn organization(&mut self, name: Option<&str>) -> Result<OrganizationFound, StoreError> {
         let default = |name: &&str| self.bound || *name != DEFAULT_ORGANIZATION;
         let Some(name) = name.filter(default) else {
             let mut own = self.organizations.values();
             return match (self.bound, own.next(), own.next()) {
-                (false, ..) => self.import.organization(DEFAULT_ORGANIZATION).map(Ok),
-                (true, Some(id), None) => Ok(Ok(*id)),
+                (false, ..) => self.import.organization(DEFAULT_ORGANIZATION).map(OrganizationFound::Id),
+                (true, Some(id), None) => Ok(OrganizationFound::Id(*id)),
                 (true, ..) => {
                     let why = "say to which organization the user belongs: there are several of yours";
-                    Ok(Err((FaultKind::Value, why.to_owned())))
+                    Ok(OrganizationFound::Fault(FaultKind::Value, why.to_owned()))
                 }
             };
         };
         if let Some(id) = self.organizations.get(name) {
-            return Ok(Ok(*id));
+            return Ok(OrganizationFound::Id(*id));
         }
         if self.request.create_organizations && !self.bound {
-            return self.import.organization(name).map(Ok);
+            return self.import.organization(name).map(OrganizationFound::Id);
         }
         let known = self.organizations.keys().map(String::as_str);
         let hint = self.near_names.hint(FaultKind::UnknownOrganization, name, known);
         let yours = if self.bound { " of yours" } else { "" };
         let why = format!("there is no organization {name:?}{yours}{hint}");
-        Ok(Err((FaultKind::UnknownOrganization, why)))
+        Ok(OrganizationFound::Fault(FaultKind::UnknownOrganization, why))
     }
 
-    /// Adds the rows that wait, and reports their faults. The inner error is the observer's.
-    fn add_waiting(&mut self) -> Result<std::io::Result<()>, StoreError> {
+    /// Adds the rows that wait, and reports their faults.
+    fn add_waiting(&mut self) -> Result<(), NotImported> {
         let waiting = std::mem::take(&mut self.waiting);
         self.weight = 0;
         let comers: Vec<&Waiting> = waiting.iter().filter(|row| row.newcomer().is_some()).collect();
@@ -697,11 +698,9 @@ impl Rows<'_, '_> {
             let reason = reasons.join("; ");
             let Waiting { line, cells, unreadable, .. } = row;
             let faulty = FaultyRow { line: *line, cells, reason: &reason, unreadable: *unreadable };
-            if let Err(error) = self.observer.faulty_row(faulty) {
-                return Ok(Err(error));
-            }
+            self.observer.faulty_row(faulty).map_err(NotImported::Unwritable)?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     fn tell_taken(&mut self, row: &Waiting, added: Added) {

@@ -44,7 +44,7 @@ pub use age::Age;
 pub use app::{App, LEASE};
 pub use error::{AppError, Kind};
 pub use expected::{Expected, revision};
-pub use filters::{FilterFault, ReadFilter};
+pub use filters::{FilterCheck, FilterFault, ReadFilter};
 pub use import::{FaultyRow, ImportDuplicates, ImportObserver, ImportRequest, Imported};
 pub use import_faults::{Fault, FaultGroup, FaultGroups, FaultKind};
 pub use operations::{

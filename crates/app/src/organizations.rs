@@ -11,7 +11,7 @@ impl OrganizationOperations<'_> {
     pub fn add(&self, name: &str) -> Result<OrganizationId, AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
         Organization::check_name(name)?;
-        Ok(permit.add_organization(name, &self.app.act())?)
+        Ok(permit.organizations().add(name, &self.app.act())?)
     }
 
     /// Lists the organizations whose users the actor can see, by number.
@@ -20,7 +20,7 @@ impl OrganizationOperations<'_> {
     /// [`AppError::Denied`]
     pub fn list(self) -> Result<Vec<Organization>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let all = permit.organizations()?;
+        let all = permit.organizations().all()?;
         Ok(all.into_iter().filter(|each| permit.scope.has(each.id)).collect())
     }
 
@@ -34,7 +34,7 @@ impl OrganizationOperations<'_> {
         limit: u32,
     ) -> Result<Vec<Organization>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        Ok(permit.organizations_page(&permit.scope, after.unwrap_or(0), limit)?)
+        Ok(permit.organizations().page(&permit.scope, after.unwrap_or(0), limit)?)
     }
 
     /// Renames an organization.
@@ -44,7 +44,7 @@ impl OrganizationOperations<'_> {
     pub fn rename(self, name: &str, new: &str) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
         Organization::check_name(new)?;
-        Ok(permit.rename_organization(name, new, &self.app.act())?)
+        Ok(permit.organizations().rename(name, new, &self.app.act())?)
     }
 
     /// Removes an organization that has no users or other items.
@@ -55,6 +55,7 @@ impl OrganizationOperations<'_> {
         Ok(self
             .app
             .require_permission_everywhere(Right::Administer)?
-            .remove_organization(name, &self.app.act())?)
+            .organizations()
+            .remove(name, &self.app.act())?)
     }
 }

@@ -23,7 +23,7 @@ impl<'a> ProfileOperations<'a> {
         Profile::check_name(short_name)?;
         self.app.radius().check_attributes(reply.iter().chain(check))?;
         let owner = organization.map(|organization| organization.id);
-        Ok(permit.add_profile(short_name, owner, [reply, check], &self.app.act())?)
+        Ok(permit.profiles().add(short_name, owner, [reply, check], &self.app.act())?)
     }
 
     /// Lists the profiles that the actor can see, by number.
@@ -32,7 +32,7 @@ impl<'a> ProfileOperations<'a> {
     /// [`AppError::Denied`]
     pub fn list(self) -> Result<Vec<Profile>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let all = permit.profiles()?.into_iter();
+        let all = permit.profiles().all()?.into_iter();
         Ok(all.filter(|profile| permit.shows(profile.organization.as_ref())).collect())
     }
 
@@ -42,7 +42,7 @@ impl<'a> ProfileOperations<'a> {
     /// [`AppError::Denied`]
     pub fn list_after(self, after: Option<ProfileId>, limit: u32) -> Result<Vec<Profile>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        Ok(permit.profiles_page(&permit.scope, after.unwrap_or(0), limit)?)
+        Ok(permit.profiles().page(&permit.scope, after.unwrap_or(0), limit)?)
     }
 
     /// Finds the profile of this name.
@@ -51,7 +51,7 @@ impl<'a> ProfileOperations<'a> {
     /// [`AppError::Denied`]; if the actor can see no such profile.
     pub fn find(self, short_name: &str) -> Result<Profile, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let found = permit.profile(short_name)?;
+        let found = permit.profiles().by_name(short_name)?;
         let seen = found.filter(|profile| permit.shows(profile.organization.as_ref()));
         Ok(seen.ok_or_else(|| StoreError::NoSuch(format!("profile {short_name:?}")))?)
     }
@@ -75,7 +75,7 @@ impl<'a> ProfileOperations<'a> {
             self.app.require_permission_to_change(Right::Administer, profile.organization.as_ref())?;
         expected.seen(&format!("profile {short_name:?}"), Some(&profile), revision)?;
         self.app.radius().check_attributes(reply.iter().chain(check))?;
-        permit.edit_profile(&profile, [reply, check], &self.app.act())?;
+        permit.profiles().edit(&profile, [reply, check], &self.app.act())?;
         Ok(Profile { reply: reply.to_vec(), check: check.to_vec(), ..profile })
     }
 
@@ -97,6 +97,6 @@ impl<'a> ProfileOperations<'a> {
         expected.seen(&format!("profile {short_name:?}"), Some(&profile), revision)?;
         let permit =
             self.app.require_permission_to_change(Right::Administer, profile.organization.as_ref())?;
-        Ok(permit.remove_profile(&profile, &self.app.act())?)
+        Ok(permit.profiles().remove(&profile, &self.app.act())?)
     }
 }

@@ -66,14 +66,14 @@ impl<'a> MaintenanceOperations<'a> {
         let Ok(permit) = self.app.require_permission_everywhere(Right::Administer) else { return Ok(None) };
         let cutoff = self.app.settings().prune_after()?.map(|age| self.moment_before(age)).transpose()?;
         let cutoff = match cutoff {
-            Some(cutoff) if permit.is_anything_to_prune(cutoff)? => Some(cutoff),
+            Some(cutoff) if permit.pruning().is_anything_left(cutoff)? => Some(cutoff),
             _ => None,
         };
         let kept = [
             self.app.settings().radius_retention(RadiusRecords::Logins)?,
             self.app.settings().radius_retention(RadiusRecords::Sessions)?,
         ];
-        if cutoff.is_none() && kept == [None; 2] || !permit.claim_pruning(every)? {
+        if cutoff.is_none() && kept == [None; 2] || !permit.pruning().claim(every)? {
             return Ok(None);
         }
         let pruned = match cutoff {
@@ -99,18 +99,18 @@ impl<'a> MaintenanceOperations<'a> {
         stop: &Stop,
         mut progress: impl FnMut(u64),
     ) -> Result<Pruned, AppError> {
-        let (runs, kept) = permit.mark_pruned(cutoff, setting, &self.app.act())?;
+        let (runs, kept) = permit.pruning().mark(cutoff, setting, &self.app.act())?;
         let mut pruned = Pruned { runs, kept, ..Pruned::default() };
         let mut count = |removed: u64, pruned: &mut Pruned| {
             pruned.rows += removed;
             progress(pruned.rows);
             removed > 0 && !stop.load(Ordering::Relaxed)
         };
-        while count(permit.prune_edits(cutoff, STEP)?, &mut pruned) {}
-        while let Some(run) = permit.next_to_prune()?
+        while count(permit.pruning().edits(cutoff, STEP)?, &mut pruned) {}
+        while let Some(run) = permit.pruning().next()?
             && !stop.load(Ordering::Relaxed)
         {
-            while let Some(removed) = permit.prune_run(run, STEP)? {
+            while let Some(removed) = permit.pruning().run(run, STEP)? {
                 count(removed, &mut pruned);
                 if stop.load(Ordering::Relaxed) {
                     break;
@@ -124,7 +124,7 @@ impl<'a> MaintenanceOperations<'a> {
     /// Removes what is kept for a day only: files that were sent ahead, and which requests have made a run.
     pub(crate) fn remove_expired(self, stop: &Stop) -> Result<(), AppError> {
         let now = self.app.now();
-        while self.app.store_unchecked().forget_run_keys(now)? > 0 && !stop.load(Ordering::Relaxed) {}
+        while self.app.store_unchecked().runs().forget_keys(now)? > 0 && !stop.load(Ordering::Relaxed) {}
         self.app.uploads().remove_expired(&mut |_| !stop.load(Ordering::Relaxed))
     }
 }

@@ -1,7 +1,7 @@
 //! Sample subscribers: plausible, and for one seed and number always the same but for the day they are counted from.
 
 use rollcall_domain::{Assignment, Item, ItemKind, ItemRow, Right, Timestamp, User, UserPassword};
-use rollcall_store::{Newcomer, StoreError};
+use rollcall_store::{Decision, Newcomer, StoreError};
 
 use crate::error::{AppError, conflict};
 use crate::operations::MaintenanceOperations;
@@ -79,7 +79,7 @@ impl MaintenanceOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn has_sample_data(self) -> Result<bool, AppError> {
-        Ok(self.app.require_permission(Right::Look)?.installation_fact(SAMPLE_FACT)?.is_some())
+        Ok(self.app.require_permission(Right::Look)?.installation().fact(SAMPLE_FACT)?.is_some())
     }
 
     /// Fills a new installation with `count` sample users, three organizations and five profiles. `progress` gets the
@@ -89,19 +89,20 @@ impl MaintenanceOperations<'_> {
     /// [`AppError::Conflict`] if there are users or profiles; [`AppError::Denied`]
     pub fn add_sample_data(self, count: u64, mut progress: impl FnMut(u64)) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        if permit.count_users_to(None, 1)? > 0 || !permit.profiles()?.is_empty() {
+        if permit.users().count_to(None, 1)? > 0 || !permit.profiles().all()?.is_empty() {
             return conflict(
                 "there are users or profiles here already: samples are for an installation without any",
             );
         }
-        permit.set_installation_fact(SAMPLE_FACT, "true")?;
+        permit.installation().set_fact(SAMPLE_FACT, "true")?;
         for (name, reply) in PROFILES {
             let item = Item::parse(ItemKind::Reply, reply)?;
-            permit.add_profile(name, None, [&[item], &[]], &self.app.act())?;
+            permit.profiles().add(name, None, [&[item], &[]], &self.app.act())?;
         }
         let midnight = self.app.now().as_micros() / DAY * DAY;
         let mut dice = fastrand::Rng::with_seed(SEED);
         permit
+            .users()
             .import(|import| {
                 let mut organizations = Vec::new();
                 for name in ORGANIZATIONS {
@@ -129,8 +130,8 @@ impl MaintenanceOperations<'_> {
                     progress(last);
                 }
                 import.record(&self.app.act(), count)?;
-                Ok(Ok::<(), StoreError>(()))
-            })?
+                Ok::<_, StoreError>(Decision::Commit(()))
+            })
             .map_err(AppError::from)
     }
 }

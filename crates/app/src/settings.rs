@@ -23,7 +23,7 @@ impl SettingOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn four_eyes_above(self) -> Result<Option<Above>, AppError> {
-        let text = self.app.require_permission(Right::Look)?.setting(FOUR_EYES_ABOVE)?;
+        let text = self.app.require_permission(Right::Look)?.installation().setting(FOUR_EYES_ABOVE)?;
         Ok(text.map(|text| text.parse()).transpose()?)
     }
 
@@ -34,7 +34,7 @@ impl SettingOperations<'_> {
     pub fn set_four_eyes_above(self, above: Option<Above>) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
         let text = above.map(|above| above.to_string());
-        Ok(permit.set_setting(FOUR_EYES_ABOVE, text.as_deref(), &self.app.act())?)
+        Ok(permit.installation().set_setting(FOUR_EYES_ABOVE, text.as_deref(), &self.app.act())?)
     }
 
     /// The age at which runs are pruned; none: never.
@@ -42,7 +42,7 @@ impl SettingOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn prune_after(self) -> Result<Option<Age>, AppError> {
-        let text = self.app.require_permission(Right::Look)?.setting(PRUNE_AFTER)?;
+        let text = self.app.require_permission(Right::Look)?.installation().setting(PRUNE_AFTER)?;
         Ok(text.map(|text| text.parse()).transpose()?)
     }
 
@@ -53,7 +53,7 @@ impl SettingOperations<'_> {
     pub fn set_prune_after(self, age: Option<Age>) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
         let text = age.map(|age| age.to_string());
-        Ok(permit.set_setting(PRUNE_AFTER, text.as_deref(), &self.app.act())?)
+        Ok(permit.installation().set_setting(PRUNE_AFTER, text.as_deref(), &self.app.act())?)
     }
 
     /// The time for which records of FreeRADIUS are kept; none: for ever.
@@ -61,7 +61,7 @@ impl SettingOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn radius_retention(self, records: RadiusRecords) -> Result<Option<Age>, AppError> {
-        let text = self.app.require_permission(Right::Look)?.setting(records.setting())?;
+        let text = self.app.require_permission(Right::Look)?.installation().setting(records.setting())?;
         Ok(text.map(|text| text.parse()).transpose()?)
     }
 
@@ -80,7 +80,7 @@ impl SettingOperations<'_> {
             return Err(Refusal::new(why).into());
         }
         let text = age.map(|age| age.to_string());
-        Ok(permit.set_setting(records.setting(), text.as_deref(), &self.app.act())?)
+        Ok(permit.installation().set_setting(records.setting(), text.as_deref(), &self.app.act())?)
     }
 
     /// Whether attributes that FreeRADIUS would reject a user for are refused everywhere, instead of warned of.
@@ -98,7 +98,7 @@ impl SettingOperations<'_> {
     /// [`AppError::Denied`]
     pub fn set_strict_attributes(self, strict: bool) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        Ok(permit.set_setting(STRICT_ATTRIBUTES, strict.then_some("yes"), &self.app.act())?)
+        Ok(permit.installation().set_setting(STRICT_ATTRIBUTES, strict.then_some("yes"), &self.app.act())?)
     }
 
     /// The time zone that the installation is set to; none: UTC.
@@ -106,7 +106,7 @@ impl SettingOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn time_zone(self) -> Result<Option<Zone>, AppError> {
-        let set = self.app.require_permission(Right::Look)?.setting(TIME_ZONE)?;
+        let set = self.app.require_permission(Right::Look)?.installation().setting(TIME_ZONE)?;
         Ok(set.map(|name| name.parse()).transpose()?)
     }
 
@@ -116,6 +116,6 @@ impl SettingOperations<'_> {
     /// [`AppError::Denied`]
     pub fn set_time_zone(self, zone: Option<&Zone>) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        Ok(permit.set_setting(TIME_ZONE, zone.map(Zone::name), &self.app.act())?)
+        Ok(permit.installation().set_setting(TIME_ZONE, zone.map(Zone::name), &self.app.act())?)
     }
 }

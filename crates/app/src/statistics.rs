@@ -36,7 +36,7 @@ impl MaintenanceOperations<'_> {
     pub fn collect_statistics(self) -> Result<Statistics, AppError> {
         let permit = self.app.require_permission_everywhere(Right::Look)?;
         let now = self.app.now();
-        let RunStates { ended, begun } = permit.run_states()?;
+        let RunStates { ended, begun } = permit.runs().states()?;
         let begun: Vec<_> = begun.into_iter().map(|run| as_it_stands(run, now)).collect();
         let count = |state: RunState| {
             let is = |found: &&(RunState, u64)| found.0 == state;

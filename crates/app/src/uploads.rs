@@ -63,14 +63,14 @@ impl Uploading {
             self.put()?;
         }
         let sha256 = HEXLOWER.encode(&std::mem::take(&mut self.hash).finalize());
-        let upload = self.app.store_unchecked().finish_upload(self.id, &sha256, &self.app.act())?;
+        let upload = self.app.store_unchecked().uploads().finish(self.id, &sha256, &self.app.act())?;
         self.finished = true;
         Ok(upload)
     }
 
     fn put(&mut self) -> Result<(), AppError> {
         self.parts += 1;
-        self.app.store_unchecked().append_upload(self.id, self.parts, &self.rest)?;
+        self.app.store_unchecked().uploads().append(self.id, self.parts, &self.rest)?;
         self.rest.clear();
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Drop for Uploading {
     fn drop(&mut self) {
         if !self.finished {
             // If that does not work, it expires.
-            drop(self.app.store_unchecked().drop_upload(self.id));
+            drop(self.app.store_unchecked().uploads().abandon(self.id));
         }
     }
 }
@@ -104,12 +104,12 @@ impl<'a> UploadOperations<'a> {
         Upload::check_name(name)?;
         self.remove_expired(&mut |_| true)?;
         let act = self.app.act();
-        if permit.uploaded_by(&act)? >= Upload::MOST {
+        if permit.uploads().size_of(&act)? >= Upload::MOST {
             let most = Upload::MOST >> 30;
             let why = format!("{} has {most} GiB of files here: remove some of them first", act.who);
             return Err(Refusal::new(why).into());
         }
-        let id = permit.begin_upload(name, &permit.scope, act.at.plus(LIFE), &act)?;
+        let id = permit.uploads().begin(name, &permit.scope, act.at.plus(LIFE), &act)?;
         let (rest, hash) = (Vec::with_capacity(PART), Sha256::new());
         Ok(Uploading { app: self.app.clone(), id, rest, parts: 0, size: 0, hash, finished: false })
     }
@@ -143,7 +143,7 @@ impl<'a> UploadOperations<'a> {
     pub fn list_after(self, after: Option<UploadId>, limit: u32) -> Result<Vec<Upload>, AppError> {
         let permit = self.require_permission()?;
         let before = after.unwrap_or(UploadId::MAX);
-        Ok(permit.uploads_page(&permit.scope, before, self.app.now(), limit)?)
+        Ok(permit.uploads().page(&permit.scope, before, self.app.now(), limit)?)
     }
 
     /// Finds upload `id`.
@@ -152,7 +152,7 @@ impl<'a> UploadOperations<'a> {
     /// [`AppError::Denied`]; if the actor can see no such upload.
     pub fn find(self, id: UploadId) -> Result<Upload, AppError> {
         let permit = self.require_permission()?;
-        let found = permit.upload(id, self.app.now())?;
+        let found = permit.uploads().by_id(id, self.app.now())?;
         let found = found.filter(|upload| permit.scope.covers(&upload.scope));
         Ok(found.ok_or_else(|| StoreError::NoSuch(format!("upload {id}")))?)
     }
@@ -163,7 +163,7 @@ impl<'a> UploadOperations<'a> {
     /// [`AppError::Denied`]; if there is no such upload.
     pub fn remove(self, id: UploadId) -> Result<(), AppError> {
         let upload = self.find(id)?;
-        Ok(self.require_permission()?.remove_upload(&upload, &self.app.act())?)
+        Ok(self.require_permission()?.uploads().remove(&upload, &self.app.act())?)
     }
 
     /// Opens a temporary copy of an upload, which is then stored for another day.
@@ -173,13 +173,13 @@ impl<'a> UploadOperations<'a> {
     pub fn open(self, id: UploadId) -> Result<File, AppError> {
         let upload = self.find(id)?;
         let permit = self.require_permission()?;
-        permit.keep_upload(id, self.app.now().plus(LIFE))?;
+        permit.uploads().keep(id, self.app.now().plus(LIFE))?;
         let unwritable =
             |error| AppError::File { what: "no temporary file can be written".to_owned(), error };
         let mut file = tempfile::tempfile().map_err(unwritable)?;
         let mut size = 0;
         for number in 1.. {
-            let Some(part) = permit.upload_part(id, number)? else { break };
+            let Some(part) = permit.uploads().part(id, number)? else { break };
             file.write_all(&part).map_err(unwritable)?;
             size += part.len() as u64;
         }
@@ -213,7 +213,7 @@ impl<'a> UploadOperations<'a> {
     /// which is told how many parts each step has removed.
     pub(crate) fn remove_expired(self, go_on: &mut dyn FnMut(u64) -> bool) -> Result<(), AppError> {
         loop {
-            let removed = self.app.store_unchecked().sweep_uploads(self.app.now(), STEP)?;
+            let removed = self.app.store_unchecked().uploads().sweep(self.app.now(), STEP)?;
             if removed == 0 || !go_on(removed) {
                 return Ok(());
             }

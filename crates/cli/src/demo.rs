@@ -162,7 +162,7 @@ fn on_server(location: &Location) -> anyhow::Result<()> {
     match Store::open(location) {
         Err(StoreError::Empty(_)) => Ok(()),
         Err(error) => Err(error.into()),
-        Ok(store) if store.count_users(None)? == 0 => Ok(()),
+        Ok(store) if store.users().count(None)? == 0 => Ok(()),
         Ok(_) => {
             let why = format!(
                 "{location} has users: a demo takes an empty database, such as a new one from 'createdb'"

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
-use crate::progress::{above_bar, end_bar};
+use crate::bar::{above_bar, end_bar};
 
 /// Lines that wait to be written. If there are more, the server goes on without.
 const WAITING: usize = 10_000;

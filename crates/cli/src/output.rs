@@ -6,7 +6,7 @@ use rollcall_api::write_json;
 use rollcall_domain::one_line;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::progress::end_bar;
+use crate::bar::end_bar;
 use crate::style;
 
 /// How a listing is written.

@@ -56,7 +56,7 @@ pub fn log_event(event: &Event<'_>) {
                 let (runs, rows) = (counted(pruned.runs, "run"), counted(pruned.rows, "row"));
                 tell(format_args!("{runs} pruned, as the setting prune_after wants: {rows} removed"));
             }
-            super::prune::tell_of_past(&pruned.clone().into());
+            super::prune::tell_of_past(&(*pruned).into());
         }
         Event::Recovered => tell(format_args!("the database is there again")),
     }

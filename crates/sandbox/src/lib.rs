@@ -13,6 +13,7 @@ mod marshal;
 mod process;
 mod processes;
 mod report;
+mod unavailable;
 mod warm;
 mod worker;
 
@@ -23,6 +24,7 @@ pub use interpreter::Interpreter;
 pub use job::{Job, Limits, RunFacts, Target};
 pub use processes::{Processes, processes};
 pub use report::{Ending, Report};
+pub use unavailable::Unavailable;
 pub use worker::{Broken, Prepared, StartError, SyntaxFault, Worker};
 
 use lockdown::Lockdown;
@@ -37,25 +39,6 @@ pub enum Isolation {
     /// None at all: for a development machine whose kernel cannot do better. A script then has every right of the
     /// account that runs it.
     None,
-}
-
-/// Why scripts cannot be run on this machine, and what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum Unavailable {
-    /// No usable interpreter.
-    #[error("{0}")]
-    Interpreter(String),
-    /// The kernel cannot lock a worker down.
-    #[error(
-        "scripts cannot be locked down on this machine: {missing}. Nothing was run. {advice}, or accept scripts \
-         without any protection with --sandbox=none (development only)"
-    )]
-    Lockdown {
-        /// What the kernel lacks.
-        missing: String,
-        /// How to get it.
-        advice: &'static str,
-    },
 }
 
 /// An interpreter, and what locks it down.

@@ -17,8 +17,8 @@ use rollcall_domain::{
     Settings, SystemClock, TargetOutcome, Value, Zone, diff,
 };
 use rollcall_store::{
-    Beat, Chunk, Commit, Hold, Lessee, List, Loaded, Location, NewRun, RunEnd, Settled, Store, StoreError,
-    Stretch, Watch,
+    Beat, Chunk, Commit, Creation, Hold, Lessee, List, Loaded, Location, NewRun, RunEnd, Settled, Store,
+    StoreError, Stretch, Watch,
 };
 
 /// What the application has under these names.
@@ -140,7 +140,13 @@ impl<'a> Worker<'a> {
         while !self.over.load(Ordering::Relaxed) {
             self.beat();
             self.seen.looks += 1;
-            let run = self.store.runs_to_do(20).unwrap().first().and_then(|id| self.store.run(*id).unwrap());
+            let run = self
+                .store
+                .workers()
+                .runs_to_do(20)
+                .unwrap()
+                .first()
+                .and_then(|id| self.store.runs().by_id(*id).unwrap());
             match run.filter(|run| run.state == RunState::Running) {
                 Some(run) => self.help(&run),
                 None => drop(self.watch.wait(LOOK).unwrap()),
@@ -156,9 +162,9 @@ impl<'a> Worker<'a> {
             self.beaten = Instant::now();
             let (id, committed) = (&self.id, self.committed);
             let beat = Beat { id, crew: 1, run: Some(1), committed, speed: 0, draining: false };
-            self.store.beat(&beat).unwrap();
-            self.store.chunk_holders().unwrap();
-            self.store.workers().unwrap();
+            self.store.workers().beat(&beat).unwrap();
+            self.store.chunks().holders().unwrap();
+            self.store.workers().all().unwrap();
         }
     }
 
@@ -168,13 +174,13 @@ impl<'a> Worker<'a> {
         let mut in_vain = 0;
         loop {
             self.seen.looks += 1;
-            let glance = self.store.glance(run.id).unwrap();
+            let glance = self.store.chunks().glance(run.id).unwrap();
             if glance.state != RunState::Running {
                 return;
             }
             if glance.chunks == 0 {
                 let (state, note, ended_at, millis) = (RunState::Finished, None, SystemClock.now(), 0);
-                match self.store.end_run(hold, &RunEnd { state, note, ended_at, millis }) {
+                match self.store.runs().end(hold, &RunEnd { state, note, ended_at, millis }) {
                     Ok(_) | Err(StoreError::RunLost(_)) => self.over.store(true, Ordering::Relaxed),
                     Err(error) => panic!("{error}"),
                 }
@@ -184,7 +190,7 @@ impl<'a> Worker<'a> {
                 return;
             }
             let lessee = Lessee { holder: &self.id, lease: LEASE, leased_until: SystemClock.now() };
-            let leased = timed(&mut self.seen.leases, || self.store.lease_chunk(hold, &lessee));
+            let leased = timed(&mut self.seen.leases, || self.store.chunks().lease(hold, &lessee));
             match leased {
                 Ok(Some(chunk)) => {
                     self.seen.idle += self.without_work.elapsed();
@@ -215,7 +221,7 @@ impl<'a> Worker<'a> {
             }
             if loaded.is_empty() && up_to < held.last {
                 let next = (up_to + PART).min(held.last);
-                loaded.extend(self.store.load_chunk(run.id, up_to, next).unwrap());
+                loaded.extend(self.store.chunks().load(run.id, up_to, next).unwrap());
                 up_to = next;
             }
             if let Some(target) = loaded.pop_front() {
@@ -231,7 +237,7 @@ impl<'a> Worker<'a> {
             if self.looked.elapsed() >= PATIENCE {
                 self.looked = Instant::now();
                 self.seen.looks += 1;
-                self.store.glance(run.id).unwrap();
+                self.store.chunks().glance(run.id).unwrap();
             }
         }
     }
@@ -284,7 +290,7 @@ impl<'a> Worker<'a> {
                 pace: i64::try_from(started.elapsed().as_micros()).unwrap() / (last - first).max(1),
             };
             let start = Instant::now();
-            let done = self.store.commit_chunk(&of, settled);
+            let done = self.store.chunks().commit(&of, settled);
             self.seen.commits.push(start.elapsed());
             match done {
                 Ok(Commit::Done { .. }) => {
@@ -310,7 +316,7 @@ impl<'a> Worker<'a> {
                 // Who was faster with the end of the chunk has written its users.
                 Ok(Commit::Stale(_)) => {
                     self.seen.stolen += settled.len();
-                    let anew = self.store.load_chunk(run.id, held.done, last).unwrap();
+                    let anew = self.store.chunks().load(run.id, held.done, last).unwrap();
                     *settled = anew.iter().map(|target| self.settle(run, target)).collect();
                 }
                 Err(StoreError::Busy) => self.seen.busy += 1,
@@ -350,7 +356,10 @@ fn make_run(store: &Store, load: Load, targets: i64) -> Run {
         leased_until: SystemClock.now(),
         key: None,
     };
-    store.create_run(&new).unwrap()
+    match store.runs().create(&new).unwrap() {
+        Creation::New(run) => *run,
+        Creation::Existing(run) => panic!("run {run} was there before"),
+    }
 }
 
 /// Users, by the quickest way there is.
@@ -424,12 +433,12 @@ fn measure(url: &str, load: Load, workers: usize, users: i64) {
     let location: Location = url.parse().unwrap();
     let mut client = Client::connect(url, NoTls).unwrap();
     let store = Store::open(&location).unwrap();
-    let catalogue = store.catalogue().unwrap();
+    let catalogue = store.profiles().catalogue().unwrap();
     let over = AtomicBool::new(false);
     // What an earlier measurement has left behind would be executed first.
-    for run in store.runs_to_do(20).unwrap() {
+    for run in store.workers().runs_to_do(20).unwrap() {
         let act = Act { at: SystemClock.now(), who: "cli:test", administrator_id: None, address: None };
-        store.cancel_run(run, "left over", &act).unwrap();
+        store.runs().cancel(run, "left over", &act).unwrap();
     }
     let versions = number(&mut client, "SELECT CAST(sum(version) AS BIGINT) FROM users");
     let sum = Mutex::new(Measured::default());
@@ -451,7 +460,7 @@ fn measure(url: &str, load: Load, workers: usize, users: i64) {
         }
     });
     let took = started.elapsed();
-    check(&mut client, &store.run(id).unwrap().unwrap(), versions);
+    check(&mut client, &store.runs().by_id(id).unwrap().unwrap(), versions);
     let all = took.as_secs_f64() * workers as f64;
     let Measured { mut leases, in_vain, mut commits, shortened, busy, stolen, looks, idle } =
         sum.into_inner().unwrap();

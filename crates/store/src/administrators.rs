@@ -1,17 +1,23 @@
 use rollcall_domain::{
-    Act, Action, Administrator, AdministratorId, Deed, Grant, OrganizationId, Rights, Role, Timestamp,
+    Act, Action, Administrator, AdministratorId, Deed, Grant, OrganizationId, Rights, Timestamp,
 };
 use serde_json::json;
 
-use crate::db::{Row, Tx, args};
-use crate::{Store, StoreError, audit, credentials, sql};
+use crate::areas::Administrators;
+use crate::columns::{Columns, at, read};
+use crate::db::{Row, Tx, args, only};
+use crate::sql::{sql, text};
+use crate::{StoreError, audit, credentials};
+
+/// The columns of an administrator, as [`read_row`] reads them.
+const ADMINISTRATOR: Columns = Columns("id, name, created_at");
 
 sql! {
     INSERT = "INSERT INTO administrators (name, created_at) VALUES (?1, ?2) RETURNING id";
-    LIST = "SELECT id, name, created_at FROM administrators WHERE removed_at IS NULL ORDER BY id";
-    PAGE = "SELECT id, name, created_at FROM administrators WHERE removed_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
-    BY_ID = "SELECT id, name, created_at FROM administrators WHERE id = ?1 AND removed_at IS NULL";
-    BY_NAME = "SELECT id, name, created_at FROM administrators WHERE name = ?1 AND removed_at IS NULL";
+    LIST = text!("SELECT ", ADMINISTRATOR.0, " FROM administrators WHERE removed_at IS NULL ORDER BY id");
+    PAGE = text!("SELECT ", ADMINISTRATOR.0, " FROM administrators WHERE removed_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2");
+    BY_ID = text!("SELECT ", ADMINISTRATOR.0, " FROM administrators WHERE id = ?1 AND removed_at IS NULL");
+    BY_NAME = text!("SELECT ", ADMINISTRATOR.0, " FROM administrators WHERE name = ?1 AND removed_at IS NULL");
     ANYBODY = "SELECT 1 FROM administrators WHERE removed_at IS NULL LIMIT 1";
     REMOVE = "UPDATE administrators SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
     IS_THERE = "SELECT 1 FROM administrators WHERE id = ?1 AND removed_at IS NULL"
@@ -30,20 +36,19 @@ fn administrator(
     row: (AdministratorId, String, Timestamp),
 ) -> Result<Administrator, StoreError> {
     let (id, name, created_at) = row;
-    let grants = tx.all(GRANTS, args![id], |row| {
-        let role: Role = row.text(0)?.parse().map_err(|error| StoreError::Corrupt(format!("{error}")))?;
-        Ok(Grant { role, organization_id: row.get(1)? })
-    })?;
+    let grants =
+        tx.all(GRANTS, args![id], |row| Ok(read!(row, GRANTS => Grant { role, organization_id })))?;
     Ok(Administrator { id, name, created_at, rights: Rights::from_iter(grants) })
 }
 
-fn read(row: &Row<'_>) -> Result<(AdministratorId, String, Timestamp), StoreError> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+fn read_row(row: &Row<'_>) -> Result<(AdministratorId, String, Timestamp), StoreError> {
+    let (id, name) = (row.get(at!(ADMINISTRATOR, "id"))?, row.get(at!(ADMINISTRATOR, "name"))?);
+    Ok((id, name, row.get(at!(ADMINISTRATOR, "created_at"))?))
 }
 
 /// Refuses to take what would leave nobody who may do everything.
 fn keep_an_admin(tx: &Tx<'_>, without: AdministratorId) -> Result<(), StoreError> {
-    let admins: Vec<AdministratorId> = tx.all(ADMINS, &[], |row| row.get(0))?;
+    let admins: Vec<AdministratorId> = tx.all(ADMINS, &[], only)?;
     if admins.contains(&without) && admins.iter().all(|admin| *admin == without) {
         return Err(StoreError::InUse(
             "this is the last administrator who may do everything: grant 'admin' to somebody else first"
@@ -63,7 +68,7 @@ pub(crate) fn check_there(tx: &Tx<'_>, administrator: &Administrator) -> Result<
 
 /// The administrator of this number.
 pub(crate) fn by_id(tx: &Tx<'_>, id: AdministratorId) -> Result<Option<Administrator>, StoreError> {
-    let row = tx.first(BY_ID, args![id], read)?;
+    let row = tx.first(BY_ID, args![id], read_row)?;
     row.map(|row| administrator(tx, row)).transpose()
 }
 
@@ -85,15 +90,10 @@ pub(crate) fn insert(
     Ok(id)
 }
 
-impl Store {
+impl Administrators<'_> {
     /// Adds an administrator with what they are granted; their number.
-    pub fn add_administrator(
-        &self,
-        name: &str,
-        grants: &[Grant],
-        act: &Act<'_>,
-    ) -> Result<AdministratorId, StoreError> {
-        self.write(|tx| {
+    pub fn add(&self, name: &str, grants: &[Grant], act: &Act<'_>) -> Result<AdministratorId, StoreError> {
+        self.0.write(|tx| {
             let id = insert(tx, name, grants, act.at)?;
             let deed = deed(Action::AdministratorAdd, name).with("id", id).with("grants", json!(grants));
             audit::record(tx, act, &deed)?;
@@ -102,44 +102,40 @@ impl Store {
     }
 
     /// Every administrator who is there, by number.
-    pub fn administrators(&self) -> Result<Vec<Administrator>, StoreError> {
-        self.read(|tx| {
-            let rows = tx.all(LIST, &[], read)?;
+    pub fn all(&self) -> Result<Vec<Administrator>, StoreError> {
+        self.0.read(|tx| {
+            let rows = tx.all(LIST, &[], read_row)?;
             rows.into_iter().map(|row| administrator(tx, row)).collect()
         })
     }
 
     /// The next administrators who are there, after number `after`.
-    pub fn administrators_page(
-        &self,
-        after: AdministratorId,
-        limit: u32,
-    ) -> Result<Vec<Administrator>, StoreError> {
-        self.read(|tx| {
-            let rows = tx.all(PAGE, args![after, limit], read)?;
+    pub fn page(&self, after: AdministratorId, limit: u32) -> Result<Vec<Administrator>, StoreError> {
+        self.0.read(|tx| {
+            let rows = tx.all(PAGE, args![after, limit], read_row)?;
             rows.into_iter().map(|row| administrator(tx, row)).collect()
         })
     }
 
     /// The administrator of this name.
-    pub fn administrator(&self, name: &str) -> Result<Option<Administrator>, StoreError> {
-        self.read(|tx| {
-            let row = tx.first(BY_NAME, args![name], read)?;
+    pub fn by_name(&self, name: &str) -> Result<Option<Administrator>, StoreError> {
+        self.0.read(|tx| {
+            let row = tx.first(BY_NAME, args![name], read_row)?;
             row.map(|row| administrator(tx, row)).transpose()
         })
     }
 
     /// The administrator of this number, unless they were removed.
-    pub fn administrator_by_id(&self, id: AdministratorId) -> Result<Option<Administrator>, StoreError> {
-        self.read(|tx| {
-            let row = tx.first(BY_ID, args![id], read)?;
+    pub fn by_id(&self, id: AdministratorId) -> Result<Option<Administrator>, StoreError> {
+        self.0.read(|tx| {
+            let row = tx.first(BY_ID, args![id], read_row)?;
             row.map(|row| administrator(tx, row)).transpose()
         })
     }
 
     /// Grants a role; nothing happens if it is granted already.
     pub fn grant(&self, to: &Administrator, grant: &Grant, act: &Act<'_>) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_there(tx, to)?;
             match give(tx, to.id, grant)? {
                 true => audit::record(tx, act, &granted(Action::Grant, to, grant)),
@@ -150,7 +146,7 @@ impl Store {
 
     /// Takes a role that was granted; says whether it was. The last one who may do everything keeps that.
     pub fn revoke(&self, from: &Administrator, grant: &Grant, act: &Act<'_>) -> Result<bool, StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_there(tx, from)?;
             if *grant == Grant::EVERYTHING {
                 keep_an_admin(tx, from.id)?;
@@ -164,8 +160,8 @@ impl Store {
     }
 
     /// Removes an administrator with everything granted; not the last one who may do everything.
-    pub fn remove_administrator(&self, who: &Administrator, act: &Act<'_>) -> Result<(), StoreError> {
-        self.write(|tx| {
+    pub fn remove(&self, who: &Administrator, act: &Act<'_>) -> Result<(), StoreError> {
+        self.0.write(|tx| {
             check_there(tx, who)?;
             keep_an_admin(tx, who.id)?;
             tx.execute(TAKE_ALL, args![who.id])?;

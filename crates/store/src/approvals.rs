@@ -6,8 +6,11 @@ use rollcall_domain::{
     Above, Act, Action, Approval, Missing, Mode, Outcome, Rights, Run, RunId, RunState, Selection, Unapproved,
 };
 
+use crate::areas::Approvals;
+use crate::columns::read;
 use crate::db::{Tx, args};
-use crate::{Store, StoreError, administrators, audit, installation, runs, sql};
+use crate::sql::sql;
+use crate::{StoreError, administrators, audit, installation, runs};
 
 /// The setting above how many targets a run needs the approval of a second administrator.
 pub const FOUR_EYES_ABOVE: &str = "four_eyes_above";
@@ -23,9 +26,7 @@ fn above(tx: &Tx<'_>) -> Result<Option<Above>, StoreError> {
 }
 
 fn of(tx: &Tx<'_>, preview: RunId) -> Result<Vec<Approval>, StoreError> {
-    tx.all(OF, args![preview], |row| {
-        Ok(Approval { plan: row.get(0)?, who: row.get(1)?, administrator_id: row.get(2)?, at: row.get(3)? })
-    })
+    tx.all(OF, args![preview], |row| Ok(read!(row, OF => Approval { plan, who, administrator_id, at })))
 }
 
 /// What whoever has approved may do now.
@@ -58,11 +59,11 @@ pub(crate) fn check(tx: &Tx<'_>, run: &Run) -> Result<(), StoreError> {
     }
 }
 
-impl Store {
+impl Approvals<'_> {
     /// Notes that whoever acts approves the plan of a finished preview, which must be as it was `seen`; says whether they
     /// had not before.
     pub fn approve(&self, seen: &Run, act: &Act<'_>) -> Result<bool, StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             runs::check_whole(tx, seen.id)?;
             runs::check_unapplied(tx, seen.id)?;
             let preview = runs::one(tx, seen.id)?.ok_or(StoreError::RunLost(seen.id))?;
@@ -80,14 +81,14 @@ impl Store {
     }
 
     /// Who has approved a preview, whichever plan it had then; the first one first.
-    pub fn approvals(&self, preview: RunId) -> Result<Vec<Approval>, StoreError> {
-        self.read(|tx| of(tx, preview))
+    pub fn of(&self, preview: RunId) -> Result<Vec<Approval>, StoreError> {
+        self.0.read(|tx| of(tx, preview))
     }
 
     /// Why a preview that has finished could not be applied as it is, for want of a second administrator.
     pub fn unapproved(&self, preview: &Run) -> Result<Option<Unapproved>, StoreError> {
         let targets = preview.tally.get(Outcome::Changed);
-        self.read(|tx| match above(tx)?.filter(|above| above.is_exceeded(targets)) {
+        self.0.read(|tx| match above(tx)?.filter(|above| above.is_exceeded(targets)) {
             Some(above) => lack(tx, preview, targets, above),
             None => Ok(None),
         })

@@ -11,16 +11,15 @@ use std::time::Duration;
 
 use rollcall_domain::{Run, RunId, RunState, Tally, Timestamp};
 
-use crate::db::{Tx, args};
-use crate::runs::{counters, read_counters};
-use crate::{Hold, Store, StoreError, sql};
+use crate::StoreError;
+use crate::areas::Chunks;
+use crate::columns::{Columns, at, read};
+use crate::counters::{COUNTERS, read_counters};
+use crate::db::{Row, Tx, args, only};
+use crate::sql::{sql, text};
 
-macro_rules! now {
-    () => {
-        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
-    };
-}
-pub(crate) use now;
+/// The present moment on SQLite, in microseconds.
+pub(crate) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 macro_rules! pg_until {
     ($micros:literal) => {
@@ -45,31 +44,34 @@ macro_rules! shared {
 }
 pub(crate) use shared;
 
+/// What is read of a chunk that is to be leased.
+const CHUNK: Columns = Columns("id, done, last");
+
 sql! {
     OPEN_CHUNK = "INSERT INTO chunks (run_id, done, last) VALUES (?1, ?2, ?3)";
     IS_OURS = "SELECT 1 FROM runs WHERE id = ?1 AND state = 'running' AND token = ?2";
-    FREE = concat!("SELECT id, done, last FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= ", now!(), ") \
+    FREE = text!("SELECT ", CHUNK.0, " FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= ", NOW, ") \
                     ORDER BY done LIMIT 1")
-        => "SELECT id, done, last FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= clock_timestamp()) \
-            ORDER BY done LIMIT 1 FOR UPDATE SKIP LOCKED";
-    LONGEST = concat!("SELECT id, done, last FROM chunks WHERE ", shared!("?1"), " \
+        => text!("SELECT ", CHUNK.0, " FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= clock_timestamp()) \
+            ORDER BY done LIMIT 1 FOR UPDATE SKIP LOCKED");
+    LONGEST = text!("SELECT ", CHUNK.0, " FROM chunks WHERE ", shared!("?1"), " \
                        ORDER BY (last - done) * coalesce(pace, 500) DESC LIMIT 1")
-        => concat!("SELECT id, done, last FROM chunks WHERE ", shared!("?1"), " \
+        => text!("SELECT ", CHUNK.0, " FROM chunks WHERE ", shared!("?1"), " \
                     ORDER BY (last - done) * coalesce(pace, 500) DESC LIMIT 1 FOR UPDATE SKIP LOCKED");
     SHORTEN = "UPDATE chunks SET last = ?2 WHERE id = ?1";
     REMOVE = "DELETE FROM chunks WHERE id = ?1";
-    HAND_OUT = concat!("INSERT INTO chunks (run_id, done, last, holder, leased_until) VALUES (?1, ?2, ?3, ?4, ", now!(), " + ?5) \
+    HAND_OUT = text!("INSERT INTO chunks (run_id, done, last, holder, leased_until) VALUES (?1, ?2, ?3, ?4, ", NOW, " + ?5) \
                         RETURNING id")
-        => concat!("INSERT INTO chunks (run_id, done, last, holder, leased_until) VALUES (?1, ?2, ?3, ?4, ", pg_until!("?5"), ") \
+        => text!("INSERT INTO chunks (run_id, done, last, holder, leased_until) VALUES (?1, ?2, ?3, ?4, ", pg_until!("?5"), ") \
                     RETURNING id");
     IS_HELD = "UPDATE runs SET holder = ?2, leased_until = ?3 WHERE id = ?1 AND state = 'running'";
     PUT_DOWN = "DELETE FROM chunks WHERE id = ?1 RETURNING run_id, done, last";
     IS_LEFT = "UPDATE runs SET holder = NULL, leased_until = NULL WHERE id = ?1 AND state = 'running' AND holder = ?2";
-    RENEW = concat!("UPDATE chunks SET leased_until = ", now!(), " + ?2 WHERE id = ?1 RETURNING last")
-        => concat!("UPDATE chunks SET leased_until = ", pg_until!("?2"), " WHERE id = ?1 RETURNING last");
-    MOVE_ON = concat!("UPDATE chunks SET done = ?3, pace = ?4, leased_until = ", now!(), " + ?5 \
+    RENEW = text!("UPDATE chunks SET leased_until = ", NOW, " + ?2 WHERE id = ?1 RETURNING last")
+        => text!("UPDATE chunks SET leased_until = ", pg_until!("?2"), " WHERE id = ?1 RETURNING last");
+    MOVE_ON = text!("UPDATE chunks SET done = ?3, pace = ?4, leased_until = ", NOW, " + ?5 \
                        WHERE id = ?1 AND done = ?2 AND last > ?3")
-        => concat!("UPDATE chunks SET done = ?3, pace = ?4, leased_until = ", pg_until!("?5"), " \
+        => text!("UPDATE chunks SET done = ?3, pace = ?4, leased_until = ", pg_until!("?5"), " \
                     WHERE id = ?1 AND done = ?2 AND last > ?3");
     COMPLETE = "DELETE FROM chunks WHERE id = ?1 AND done = ?2 AND last = ?3";
     LAST_OF = "SELECT last FROM chunks WHERE id = ?1 AND done = ?2";
@@ -79,15 +81,15 @@ sql! {
     REMOVE_UP_TO = "DELETE FROM chunks WHERE run_id = ?1 AND id <= ?2";
     REMOVE_ALL = "DELETE FROM chunks WHERE run_id = ?1";
     HOLDERS = "SELECT DISTINCT holder FROM chunks WHERE holder IS NOT NULL";
-    LEASED = concat!("SELECT run_id, holder FROM chunks WHERE holder IS NOT NULL AND leased_until > ", now!(), " ORDER BY id")
+    LEASED = text!("SELECT run_id, holder FROM chunks WHERE holder IS NOT NULL AND leased_until > ", NOW, " ORDER BY id")
         => "SELECT run_id, holder FROM chunks WHERE holder IS NOT NULL AND leased_until > clock_timestamp() ORDER BY id";
     FREE_OF = "UPDATE chunks SET holder = NULL, leased_until = NULL WHERE holder = ?1";
-    GLANCE = concat!("SELECT state, token, (SELECT count(*) FROM chunks WHERE run_id = ?1), \
-                      EXISTS (SELECT 1 FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= ", now!(), ")) \
-                      OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("?1"), "), ", counters!(), " FROM runs WHERE id = ?1")
-        => concat!("SELECT state, token, (SELECT count(*) FROM chunks WHERE run_id = ?1), \
+    GLANCE = text!("SELECT state, token, (SELECT count(*) FROM chunks WHERE run_id = ?1) AS chunks, \
+                      EXISTS (SELECT 1 FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= ", NOW, ")) \
+                      OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("?1"), ") AS free, ", COUNTERS, " FROM runs WHERE id = ?1")
+        => text!("SELECT state, token, (SELECT count(*) FROM chunks WHERE run_id = ?1) AS chunks, \
                     EXISTS (SELECT 1 FROM chunks WHERE run_id = ?1 AND (holder IS NULL OR leased_until <= clock_timestamp())) \
-                    OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("?1"), "), ", counters!(), " FROM runs WHERE id = ?1");
+                    OR EXISTS (SELECT 1 FROM chunks WHERE ", shared!("?1"), ") AS free, ", COUNTERS, " FROM runs WHERE id = ?1");
 }
 
 /// A part of a run that a process has leased.
@@ -101,6 +103,16 @@ pub struct Chunk {
     pub done: i64,
     /// Its last target.
     pub last: i64,
+}
+
+/// A run that processes execute, until another one takes it over: then the token is no longer the run's, and nothing is
+/// written for it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// The run.
+    pub run: RunId,
+    /// Its token when the process took it.
+    pub token: i64,
 }
 
 /// Who leases.
@@ -149,7 +161,7 @@ pub(crate) fn move_on(
 
 /// The last target of a chunk of which everything up to `done` is done; none if it is not there any more.
 pub(crate) fn end_of(tx: &Tx<'_>, chunk: i64, done: i64) -> Result<Option<i64>, StoreError> {
-    tx.first(LAST_OF, args![chunk, done], |row| row.get(0))
+    tx.first(LAST_OF, args![chunk, done], only)
 }
 
 /// Whether a run is still being executed by those who know it as this.
@@ -176,7 +188,7 @@ pub(crate) fn recall(tx: &Tx<'_>, run: RunId) -> Result<u64, StoreError> {
 
 /// The runs of which something is leased, with the process that has it.
 pub(crate) fn leased(tx: &Tx<'_>) -> Result<Vec<(RunId, String)>, StoreError> {
-    tx.all(LEASED, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+    tx.all(LEASED, &[], |row| Ok((row.get(at!(LEASED, "run_id"))?, row.get(at!(LEASED, "holder"))?)))
 }
 
 /// Removes what is left to be done of a run.
@@ -184,16 +196,18 @@ pub(crate) fn drop_all(tx: &Tx<'_>, run: RunId) -> Result<(), StoreError> {
     tx.execute(REMOVE_ALL, args![run]).map(drop)
 }
 
-impl Store {
+impl Chunks<'_> {
     /// Leases what nobody has of a run, or half of what keeps its holder busy longest; nothing if the others have all of
     /// it. [`StoreError::RunLost`] if the run is not being executed, or was taken over since it was seen.
-    pub fn lease_chunk(&self, of: Hold, lessee: &Lessee<'_>) -> Result<Option<Chunk>, StoreError> {
+    pub fn lease(&self, of: Hold, lessee: &Lessee<'_>) -> Result<Option<Chunk>, StoreError> {
         let run = of.run;
-        self.write(|tx| {
+        self.0.write(|tx| {
             if !is_ours(tx, of)? {
                 return Err(StoreError::RunLost(run));
             }
-            let read = |row: &crate::db::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let read = |row: &Row<'_>| {
+                Ok((row.get(at!(CHUNK, "id"))?, row.get(at!(CHUNK, "done"))?, row.get(at!(CHUNK, "last"))?))
+            };
             let (done, last) = match tx.first(FREE, args![run], read)? {
                 Some((id, done, last)) => {
                     tx.execute(REMOVE, args![id])?;
@@ -217,9 +231,9 @@ impl Store {
 
     /// Keeps a chunk for longer; its last target, which is an earlier one when others have taken their share of it. None if
     /// it is somebody else's.
-    pub fn renew_chunk(&self, chunk: &Chunk, lessee: &Lessee<'_>) -> Result<Option<i64>, StoreError> {
-        self.write(|tx| {
-            let last = tx.first(RENEW, args![chunk.id, lessee.micros()], |row| row.get(0))?;
+    pub fn renew(&self, chunk: &Chunk, lessee: &Lessee<'_>) -> Result<Option<i64>, StoreError> {
+        self.0.write(|tx| {
+            let last = tx.first(RENEW, args![chunk.id, lessee.micros()], only)?;
             if last.is_some() {
                 tx.execute(IS_HELD, args![chunk.run, lessee.holder, lessee.leased_until])?;
             }
@@ -228,10 +242,15 @@ impl Store {
     }
 
     /// Gives back what is left of a chunk, for whoever wants it: its run queues up behind those that wait.
-    pub fn put_down_chunk(&self, chunk: &Chunk, holder: &str) -> Result<(), StoreError> {
-        self.write(|tx| {
-            let left =
-                tx.first(PUT_DOWN, args![chunk.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    pub fn release(&self, chunk: &Chunk, holder: &str) -> Result<(), StoreError> {
+        self.0.write(|tx| {
+            let left = tx.first(PUT_DOWN, args![chunk.id], |row| {
+                Ok((
+                    row.get(at!(PUT_DOWN, "run_id"))?,
+                    row.get(at!(PUT_DOWN, "done"))?,
+                    row.get(at!(PUT_DOWN, "last"))?,
+                ))
+            })?;
             let Some((run, done, last)) = left else { return Ok(()) };
             open(tx, run, done, last)?;
             tx.announce()?;
@@ -240,13 +259,13 @@ impl Store {
     }
 
     /// The processes that have chunks.
-    pub fn chunk_holders(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|tx| tx.all(HOLDERS, &[], |row| row.get(0)))
+    pub fn holders(&self) -> Result<Vec<String>, StoreError> {
+        self.0.read(|tx| tx.all(HOLDERS, &[], only))
     }
 
     /// Gives back the chunks of a process that is certainly gone.
-    pub fn free_chunks_of(&self, holder: &str) -> Result<u64, StoreError> {
-        self.write(|tx| {
+    pub fn free_all_of(&self, holder: &str) -> Result<u64, StoreError> {
+        self.0.write(|tx| {
             let freed = tx.execute(FREE_OF, args![holder])?;
             if freed > 0 {
                 tx.announce()?;
@@ -257,16 +276,12 @@ impl Store {
 
     /// How a run stands.
     pub fn glance(&self, run: RunId) -> Result<Glance, StoreError> {
-        self.read(|tx| {
+        self.0.read(|tx| {
             let found = tx.first(GLANCE, args![run], |row| {
-                let state = RunState::parse(row.text(0)?);
-                Ok(Glance {
-                    state: state.map_err(|error| StoreError::Corrupt(error.to_string()))?,
-                    token: row.get(1)?,
-                    chunks: row.get::<i64>(2)?.unsigned_abs(),
-                    free: row.get(3)?,
-                    tally: read_counters(row, 4)?,
-                })
+                Ok(read!(row, GLANCE => Glance {
+                    state, token, chunks, free;
+                    tally: read_counters(row, at!(GLANCE, "changed"))?,
+                }))
             })?;
             found.ok_or(StoreError::RunLost(run))
         })

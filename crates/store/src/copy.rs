@@ -12,8 +12,9 @@ use ::postgres::types::{ToSql, Type};
 use rollcall_domain::{Act, Action, Deed, Run, RunId};
 
 use crate::db::{Arg, Own, Tx, args};
+use crate::sql::sql;
 use crate::tables::{Sum, TABLES, Table};
-use crate::{Location, Store, StoreError, audit, chunks, import, json, runs, sql};
+use crate::{Location, Store, StoreError, audit, chunks, half_copy, import, json, runs};
 
 /// Rows that are written in one transaction, unless they are long.
 const ROWS: i64 = 20_000;
@@ -24,17 +25,7 @@ const STEP: u64 = 1_000;
 /// A worker that has not been heard of for so many seconds is gone.
 const SILENT: u64 = 60;
 
-/// The mark of half a copy, with one row: which attempt to make it is the last, of what, and that database's sums when
-/// the first row was copied.
-pub(crate) const MARK: &str =
-    "CREATE TABLE rollcall_migration (attempt BIGINT NOT NULL, source TEXT NOT NULL, sums TEXT NOT NULL)";
-const INSERT_MARK: &str = "INSERT INTO rollcall_migration (attempt, source, sums) VALUES (0, '', '{}')";
-const REMOVE_MARK: &str = "DROP TABLE rollcall_migration";
-
 sql! {
-    IS_MARKED = "SELECT 1 FROM sqlite_schema WHERE name = 'rollcall_migration'"
-        => "SELECT 1 WHERE to_regclass('rollcall_migration') IS NOT NULL";
-    SOURCE = "SELECT source FROM rollcall_migration";
     // Of two who would begin at once, the second goes on with what the first has begun. The number is "RoCa".
     ALONE = "SELECT 1" => "SELECT CAST(pg_advisory_xact_lock(1382433633) AS TEXT)";
     TAKE = "UPDATE rollcall_migration SET attempt = attempt + 1, source = ?1 RETURNING attempt";
@@ -139,14 +130,6 @@ fn absolute(path: &Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-/// Refuses half a copy.
-pub(crate) fn check_whole(tx: &Tx<'_>) -> Result<(), StoreError> {
-    if !tx.exists(IS_MARKED, &[])? {
-        return Ok(());
-    }
-    Err(StoreError::HalfCopied { from: tx.value(SOURCE, &[])? })
-}
-
 impl Snapshot<'_> {
     /// Runs that have not ended.
     pub fn begun_runs(&self) -> Result<Vec<Run>, StoreError> {
@@ -170,7 +153,7 @@ impl Snapshot<'_> {
         if target.identity()? == self.store.identity()? {
             return Err(StoreError::SameDatabase(to.to_string()));
         }
-        if target.workers()?.iter().any(|worker| worker.silent < SILENT) {
+        if target.workers().all()?.iter().any(|worker| worker.silent < SILENT) {
             let why =
                 format!("a worker waits at {to}: end it first, and start it again when everything is copied");
             return Err(StoreError::InUse(why));
@@ -201,15 +184,14 @@ impl Snapshot<'_> {
 fn take(target: &Store, source: &str) -> Result<i64, StoreError> {
     target.write(|tx| {
         tx.first(ALONE, &[], |_| Ok(()))?;
-        if !tx.exists(IS_MARKED, &[])? {
+        if !half_copy::is_marked(tx)? {
             for table in TABLES {
                 if !table.is_empty(tx)? {
                     let location = target.location().to_string();
                     return Err(StoreError::Occupied { location, table: table.name });
                 }
             }
-            tx.execute(MARK, &[])?;
-            tx.execute(INSERT_MARK, &[])?;
+            half_copy::mark(tx)?;
         }
         tx.value(TAKE, args![source])
     })
@@ -259,7 +241,7 @@ impl Copy<'_> {
     /// Runs `work` in a transaction on the target, unless somebody else has begun to fill it.
     fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.target.write(|tx| {
-            if !tx.exists(IS_MARKED, &[])? || !tx.exists(IS_OURS, args![self.attempt])? {
+            if !half_copy::is_marked(tx)? || !tx.exists(IS_OURS, args![self.attempt])? {
                 return Err(StoreError::Stale(self.target.location().to_string()));
             }
             work(tx)
@@ -343,7 +325,7 @@ impl Copy<'_> {
                 // Nothing is known any more about what is there: the next attempt starts over.
                 return tx.execute(SET_SUMS, args!["{}"]).map(drop);
             }
-            tx.execute(REMOVE_MARK, &[])?;
+            half_copy::unmark(tx)?;
             audit::record(tx, act, &Deed::new(Action::Migrate, "database").with("from", from))
         })?;
         Ok(copied)

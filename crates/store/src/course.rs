@@ -2,33 +2,27 @@
 
 use rollcall_domain::{Run, RunId, Tally};
 
-use crate::db::{Row, args};
-use crate::outcomes::reading::outcome;
-use crate::runs::read_counters;
-use crate::{Store, StoreError, sql};
+use crate::StoreError;
+use crate::areas::Runs;
+use crate::columns::at;
+use crate::counters::{COUNTERS, read_counters};
+use crate::db::args;
+use crate::sql::{sql, text};
 
-/// Notes counters of a run (`?2` to `?7`) for a tenth of a second.
-macro_rules! note {
-    ($tenth:literal) => {
-        concat!(
-            "INSERT INTO timelines (run_id, tenth, ",
-            crate::runs::counters!(),
-            ") VALUES (?1, ",
-            $tenth,
-            ", ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, tenth) DO UPDATE SET \
-             changed = timelines.changed + excluded.changed, unchanged = timelines.unchanged + excluded.unchanged, \
-             skipped = timelines.skipped + excluded.skipped, failed = timelines.failed + excluded.failed, \
-             timed_out = timelines.timed_out + excluded.timed_out, conflict = timelines.conflict + excluded.conflict"
-        )
-    };
-}
-pub(crate) use note;
+/// Notes counters of a run (`?2` to `?7`) for a tenth of a second, which stands between these two texts.
+pub(crate) const NOTE: [&str; 2] = [
+    text!("INSERT INTO timelines (run_id, tenth, ", COUNTERS, ") VALUES (?1, "),
+    ", ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run_id, tenth) DO UPDATE SET \
+     changed = timelines.changed + excluded.changed, unchanged = timelines.unchanged + excluded.unchanged, \
+     skipped = timelines.skipped + excluded.skipped, failed = timelines.failed + excluded.failed, \
+     timed_out = timelines.timed_out + excluded.timed_out, conflict = timelines.conflict + excluded.conflict",
+];
 
 sql! {
-    COURSE = "SELECT (seq - 1) * CAST(?2 AS BIGINT) / CAST(?3 AS BIGINT), outcome, count(*), CAST(sum(micros) AS BIGINT) \
+    COURSE = "SELECT (seq - 1) * CAST(?2 AS BIGINT) / CAST(?3 AS BIGINT) AS part, outcome, count(*) AS targets, CAST(sum(micros) AS BIGINT) AS micros \
               FROM outcomes WHERE run_id = ?1 GROUP BY 1, 2 ORDER BY 1, 2";
-    SPAN = "SELECT max(tenth), count(*) FROM timelines WHERE run_id = ?1 HAVING count(*) > 0";
-    TIMELINE = "SELECT tenth / CAST(?2 AS BIGINT), CAST(sum(changed) AS BIGINT), CAST(sum(unchanged) AS BIGINT), \
+    SPAN = "SELECT max(tenth) AS last, count(*) AS moments FROM timelines WHERE run_id = ?1 HAVING count(*) > 0";
+    TIMELINE = "SELECT tenth / CAST(?2 AS BIGINT) AS part, CAST(sum(changed) AS BIGINT) AS changed, CAST(sum(unchanged) AS BIGINT), \
                 CAST(sum(skipped) AS BIGINT), CAST(sum(failed) AS BIGINT), CAST(sum(timed_out) AS BIGINT), \
                 CAST(sum(conflict) AS BIGINT) FROM timelines WHERE run_id = ?1 GROUP BY 1 ORDER BY 1";
 }
@@ -65,19 +59,20 @@ pub(crate) fn moment(millis: i64) -> i64 {
     if tenth < LONG { tenth } else { tenth - tenth % TOGETHER }
 }
 
-impl Store {
+impl Runs<'_> {
     /// The outcomes that a run got when, in so many parts at most; none of a run that has none. Those of before there were
     /// timelines, and those that are pruned, are not in it.
     pub fn timeline(&self, run: RunId, parts: u32) -> Result<Option<Timeline>, StoreError> {
-        self.read(|tx| {
-            let number = |row: &Row<'_>, column| row.get::<i64>(column);
-            let span = tx.first(SPAN, args![run], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
+        self.0.read(|tx| {
+            let span = tx.first(SPAN, args![run], |row| {
+                Ok((row.get::<u64>(at!(SPAN, "last"))?, row.get::<u64>(at!(SPAN, "moments"))?))
+            })?;
             let Some((last, moments)) = span else { return Ok(None) };
-            let parts = u64::from(parts).min(moments.unsigned_abs() / MOMENTS).max(1);
-            let length = (last.unsigned_abs() + 1).div_ceil(parts);
+            let parts = u64::from(parts).min(moments / MOMENTS).max(1);
+            let length = (last + 1).div_ceil(parts);
             let mut timeline = Timeline { millis: length * 100, parts: Vec::new() };
             for (part, tally) in tx.all(TIMELINE, args![run, length.cast_signed()], |row| {
-                Ok((number(row, 0)?, read_counters(row, 1)?))
+                Ok((row.get::<i64>(at!(TIMELINE, "part"))?, read_counters(row, at!(TIMELINE, "changed"))?))
             })? {
                 timeline.parts.resize(usize::try_from(part).unwrap_or_default(), Tally::default());
                 timeline.parts.push(tally);
@@ -89,10 +84,11 @@ impl Store {
     /// The outcomes that a run has, by the parts of its list, of which there are so many; those without any are left out. All
     /// outcomes are read.
     pub fn course(&self, run: &Run, parts: u64) -> Result<Vec<CoursePart>, StoreError> {
-        let rows = self.read(|tx| {
+        let rows = self.0.read(|tx| {
             tx.all(COURSE, args![run.id, parts.cast_signed(), run.targets.max(1).cast_signed()], |row| {
-                let number = |column| row.get::<i64>(column).map(i64::cast_unsigned);
-                Ok((number(0)?, outcome(row, 1)?, number(2)?, number(3)?))
+                let part: u64 = row.get(at!(COURSE, "part"))?;
+                let (outcome, targets) = (row.get(at!(COURSE, "outcome"))?, row.get(at!(COURSE, "targets"))?);
+                Ok((part, outcome, targets, row.get::<u64>(at!(COURSE, "micros"))?))
             })
         })?;
         let mut course: Vec<CoursePart> = Vec::new();

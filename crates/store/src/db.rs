@@ -8,18 +8,14 @@ use std::error::Error;
 use ::postgres::fallible_iterator::FallibleIterator;
 use ::postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use rollcall_domain::Timestamp;
+use rusqlite::CachedStatement;
+use rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG as PLANS_STAY;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use serde::de::DeserializeOwned;
 
-use crate::StoreError;
-use crate::postgres::PgConnection;
-use crate::sqlite;
-
-/// A statement: for SQLite, and for PostgreSQL with the same placeholders (`?1`, or `?` one after the other).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sql {
-    pub(crate) sqlite: &'static str,
-    pub(crate) postgres: &'static str,
-}
+use crate::pg_connection::PgConnection;
+use crate::sql::{Dialect, Sql, Text};
+use crate::{StoreError, json};
 
 /// What goes into a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,19 +142,17 @@ pub(crate) enum Row<'a> {
 
 /// What a column is read as.
 pub(crate) trait Column: Sized {
-    fn sqlite(row: &rusqlite::Row<'_>, at: usize) -> Result<Self, StoreError>;
-    fn postgres(row: &::postgres::Row, at: usize) -> Result<Self, StoreError>;
+    fn read(row: &Row<'_>, at: usize) -> Result<Self, StoreError>;
 }
 
 macro_rules! column {
     ($($ty:ty),*) => {
         $(impl Column for $ty {
-            fn sqlite(row: &rusqlite::Row<'_>, at: usize) -> Result<Self, StoreError> {
-                Ok(row.get(at)?)
-            }
-
-            fn postgres(row: &::postgres::Row, at: usize) -> Result<Self, StoreError> {
-                Ok(row.try_get(at)?)
+            fn read(row: &Row<'_>, at: usize) -> Result<Self, StoreError> {
+                Ok(match row {
+                    Row::Sqlite(row) => row.get(at)?,
+                    Row::Postgres(row) => row.try_get(at)?,
+                })
             }
         })*
     };
@@ -184,22 +178,20 @@ impl<'a> FromSql<'a> for Int {
 }
 
 impl Column for i64 {
-    fn sqlite(row: &rusqlite::Row<'_>, at: usize) -> Result<Self, StoreError> {
-        Ok(row.get(at)?)
-    }
-
-    fn postgres(row: &::postgres::Row, at: usize) -> Result<Self, StoreError> {
-        Ok(row.try_get::<_, Int>(at)?.0)
+    fn read(row: &Row<'_>, at: usize) -> Result<Self, StoreError> {
+        match row {
+            Row::Sqlite(row) => Ok(row.get(at)?),
+            Row::Postgres(row) => Ok(row.try_get::<_, Int>(at)?.0),
+        }
     }
 }
 
 impl Column for Option<i64> {
-    fn sqlite(row: &rusqlite::Row<'_>, at: usize) -> Result<Self, StoreError> {
-        Ok(row.get(at)?)
-    }
-
-    fn postgres(row: &::postgres::Row, at: usize) -> Result<Self, StoreError> {
-        Ok(row.try_get::<_, Option<Int>>(at)?.map(|int| int.0))
+    fn read(row: &Row<'_>, at: usize) -> Result<Self, StoreError> {
+        match row {
+            Row::Sqlite(row) => Ok(row.get(at)?),
+            Row::Postgres(row) => Ok(row.try_get::<_, Option<Int>>(at)?.map(|int| int.0)),
+        }
     }
 }
 
@@ -208,31 +200,37 @@ fn stored_time(micros: i64) -> Result<Timestamp, StoreError> {
 }
 
 impl Column for Timestamp {
-    fn sqlite(row: &rusqlite::Row<'_>, at: usize) -> Result<Self, StoreError> {
-        stored_time(row.get(at)?)
-    }
-
-    fn postgres(row: &::postgres::Row, at: usize) -> Result<Self, StoreError> {
-        Ok(row.try_get::<_, Moment>(at)?.0)
+    fn read(row: &Row<'_>, at: usize) -> Result<Self, StoreError> {
+        match row {
+            Row::Sqlite(row) => stored_time(row.get(at)?),
+            Row::Postgres(row) => Ok(row.try_get::<_, Moment>(at)?.0),
+        }
     }
 }
 
 impl Column for Option<Timestamp> {
-    fn sqlite(row: &rusqlite::Row<'_>, at: usize) -> Result<Self, StoreError> {
-        row.get::<_, Option<i64>>(at)?.map(stored_time).transpose()
-    }
-
-    fn postgres(row: &::postgres::Row, at: usize) -> Result<Self, StoreError> {
-        Ok(row.try_get::<_, Option<Moment>>(at)?.map(|moment| moment.0))
+    fn read(row: &Row<'_>, at: usize) -> Result<Self, StoreError> {
+        match row {
+            Row::Sqlite(row) => row.get::<_, Option<i64>>(at)?.map(stored_time).transpose(),
+            Row::Postgres(row) => Ok(row.try_get::<_, Option<Moment>>(at)?.map(|moment| moment.0)),
+        }
     }
 }
 
 impl Row<'_> {
+    /// The value of a column; `at` comes from [`at!`](crate::columns::at), so that it cannot be another one.
     pub(crate) fn get<T: Column>(&self, at: usize) -> Result<T, StoreError> {
-        match self {
-            Self::Sqlite(row) => T::sqlite(row, at),
-            Self::Postgres(row) => T::postgres(row, at),
-        }
+        T::read(self, at)
+    }
+
+    /// What a column holds as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self, at: usize) -> Result<T, StoreError> {
+        json::read(self.text(at)?)
+    }
+
+    /// What a column holds as JSON, if it holds anything.
+    pub(crate) fn maybe_json<T: DeserializeOwned>(&self, at: usize) -> Result<Option<T>, StoreError> {
+        self.maybe_text(at)?.map(json::read).transpose()
     }
 
     /// A text where it lies.
@@ -252,11 +250,9 @@ impl Row<'_> {
     }
 }
 
-/// What a statement that is put together has to be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Sqlite,
-    Postgres,
+/// Reads the only column that a statement gives.
+pub(crate) fn only<T: Column>(row: &Row<'_>) -> Result<T, StoreError> {
+    row.get(0)
 }
 
 /// A transaction, on a connection that nobody else uses meanwhile.
@@ -283,30 +279,6 @@ impl Own {
     }
 }
 
-/// A statement's text, which is a constant or was put together from constants.
-pub(crate) enum Text<'a> {
-    Constant(Sql),
-    Made(&'a str),
-}
-
-impl From<Sql> for Text<'_> {
-    fn from(sql: Sql) -> Self {
-        Self::Constant(sql)
-    }
-}
-
-impl<'a> From<&'a str> for Text<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Made(text)
-    }
-}
-
-impl<'a> From<&'a String> for Text<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::Made(text)
-    }
-}
-
 impl Tx<'_> {
     /// Goes through the rows of a statement, one at a time, until `each` has had enough.
     pub(crate) fn each_while<'s>(
@@ -328,7 +300,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(connection) => {
-                let mut statement = sqlite::prepare(connection, sql)?;
+                let mut statement = prepare(connection, sql)?;
                 let mut rows = statement.query(rusqlite::params_from_iter(args))?;
                 while let Some(row) = rows.next()? {
                     if !each(&Row::Sqlite(row))? {
@@ -400,7 +372,7 @@ impl Tx<'_> {
         sql: impl Into<Text<'s>>,
         args: &[Arg<'_>],
     ) -> Result<T, StoreError> {
-        let found = self.first(sql, args, |row| row.get(0))?;
+        let found = self.first(sql, args, only)?;
         found.ok_or_else(|| StoreError::Corrupt("a statement that gives no row".to_owned()))
     }
 
@@ -418,7 +390,7 @@ impl Tx<'_> {
     fn execute_text(&self, sql: &Text<'_>, args: &[Arg<'_>]) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(connection) => {
-                let mut statement = sqlite::prepare(connection, sql)?;
+                let mut statement = prepare(connection, sql)?;
                 Ok(statement.execute(rusqlite::params_from_iter(args))? as u64)
             }
             Self::Postgres(pg) => {
@@ -465,32 +437,19 @@ impl Tx<'_> {
     }
 }
 
-/// `?1` as PostgreSQL writes it, `$1`; and a bare `?` by its turn. No statement of ours has a question mark elsewhere.
-pub(crate) fn numbered(sql: &str) -> String {
-    let mut text = String::with_capacity(sql.len() + 16);
-    let mut turn = 0;
-    let mut rest = sql.chars().peekable();
-    while let Some(char) = rest.next() {
-        if char != '?' {
-            text.push(char);
-            continue;
-        }
-        text.push('$');
-        if !rest.peek().is_some_and(char::is_ascii_digit) {
-            turn += 1;
-            text.push_str(&turn.to_string());
-        }
+/// A statement with its plan. SQLite looks at samples of the values that there are, so a filter is planned for the very
+/// values that it asks for, each time. What is executed user by user is planned once: looking there costs ten times what
+/// the statement does.
+fn prepare<'c>(
+    connection: &'c rusqlite::Connection,
+    sql: &Text<'_>,
+) -> Result<CachedStatement<'c>, StoreError> {
+    let (text, stays) = match sql {
+        Text::Constant(sql) => (sql.sqlite, true),
+        Text::Made(text) => (*text, false),
+    };
+    if connection.db_config(PLANS_STAY)? != stays {
+        connection.set_db_config(PLANS_STAY, stays)?;
     }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_are_numbered_for_postgresql() {
-        assert_eq!(numbered("a = ?1 AND b = ?12"), "a = $1 AND b = $12");
-        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
-    }
+    Ok(connection.prepare_cached(text)?)
 }

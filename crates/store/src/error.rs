@@ -88,9 +88,6 @@ pub enum StoreError {
         /// The run that has applied it.
         by: i64,
     },
-    /// The same request has made a run before: with its key nothing else is made.
-    #[error("this request has made run {0} already")]
-    AlreadyMade(i64),
     /// The key of a request was used for another one.
     #[error(
         "the key of this request was used for another one, which made run {0}: make up a new key for each request"

@@ -5,7 +5,8 @@ use rollcall_domain::filter::{
 };
 use rollcall_domain::{Field, ItemKind, Kind};
 
-use crate::db::{Arg, Dialect};
+use crate::db::Arg;
+use crate::sql::Dialect;
 
 /// How a condition looks into the lists of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use rusqlite::OpenFlags;
 
-use crate::db::{Own, Tx, args};
+use crate::columns::at;
+use crate::db::{Own, Row, Tx, args, only};
 use crate::postgres::Postgres;
 use crate::{Location, StoreError, sqlite};
 
@@ -14,20 +15,20 @@ const SQLITE_COLUMNS: &str = "SELECT name FROM pragma_table_info(?1)";
 const PG_COLUMNS: &str = "SELECT CAST(attname AS TEXT) FROM pg_attribute \
                           WHERE attrelid = to_regclass(?1) AND attnum > 0 AND NOT attisdropped";
 const HOLD_STATE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-const CHECK: &str = "SELECT CAST(username AS TEXT), CAST(attribute AS TEXT), CAST(op AS TEXT), CAST(value AS TEXT) FROM radcheck \
+const CHECK: &str = "SELECT CAST(username AS TEXT) AS owner, CAST(attribute AS TEXT) AS attr, CAST(op AS TEXT) AS op, CAST(value AS TEXT) AS value FROM radcheck \
                      WHERE username > ?1 AND username <= ?2 ORDER BY id";
-const REPLY: &str = "SELECT CAST(username AS TEXT), CAST(attribute AS TEXT), CAST(op AS TEXT), CAST(value AS TEXT) FROM radreply \
+const REPLY: &str = "SELECT CAST(username AS TEXT) AS owner, CAST(attribute AS TEXT) AS attr, CAST(op AS TEXT) AS op, CAST(value AS TEXT) AS value FROM radreply \
                      WHERE username > ?1 AND username <= ?2 ORDER BY id";
-const GROUPS_OF: &str = "SELECT CAST(username AS TEXT), CAST(groupname AS TEXT) FROM radusergroup \
+const GROUPS_OF: &str = "SELECT CAST(username AS TEXT) AS owner, CAST(groupname AS TEXT) AS group_name FROM radusergroup \
                          WHERE username > ?1 AND username <= ?2 ORDER BY priority, groupname";
 const NAMES: &str = "SELECT CAST(username AS TEXT) FROM (SELECT username FROM radcheck UNION SELECT username FROM radreply \
                      UNION SELECT username FROM radusergroup) n WHERE username > ?1 ORDER BY username LIMIT ?2";
 const NAMES_WITH_INFO: &str = "SELECT CAST(username AS TEXT) FROM (SELECT username FROM radcheck UNION SELECT username FROM radreply \
      UNION SELECT username FROM radusergroup UNION SELECT username FROM userinfo WHERE username IS NOT NULL) n \
      WHERE username > ?1 ORDER BY username LIMIT ?2";
-const GROUP_CHECK: &str = "SELECT CAST(groupname AS TEXT), CAST(attribute AS TEXT), CAST(op AS TEXT), CAST(value AS TEXT) \
+const GROUP_CHECK: &str = "SELECT CAST(groupname AS TEXT) AS owner, CAST(attribute AS TEXT) AS attr, CAST(op AS TEXT) AS op, CAST(value AS TEXT) AS value \
                            FROM radgroupcheck ORDER BY groupname, id";
-const GROUP_REPLY: &str = "SELECT CAST(groupname AS TEXT), CAST(attribute AS TEXT), CAST(op AS TEXT), CAST(value AS TEXT) \
+const GROUP_REPLY: &str = "SELECT CAST(groupname AS TEXT) AS owner, CAST(attribute AS TEXT) AS attr, CAST(op AS TEXT) AS op, CAST(value AS TEXT) AS value \
                            FROM radgroupreply ORDER BY groupname, id";
 const GROUP_NAMES: &str = "SELECT DISTINCT CAST(groupname AS TEXT) FROM radusergroup ORDER BY 1";
 
@@ -108,18 +109,20 @@ impl Foreign {
     fn columns(&self, table: &str) -> Result<Vec<String>, StoreError> {
         let tx = self.connection.tx();
         let text = if matches!(tx, Tx::Sqlite(_)) { SQLITE_COLUMNS } else { PG_COLUMNS };
-        tx.all(text, args![table], |row| row.get(0))
+        tx.all(text, args![table], only)
     }
 
     /// All groups, those without a row of their own, too.
     pub fn groups(&self) -> Result<Vec<ForeignGroup>, StoreError> {
         let tx = self.connection.tx();
-        let mut groups: Vec<ForeignGroup> = tx
-            .all(GROUP_NAMES, &[], |row| Ok(ForeignGroup { name: row.get(0)?, ..ForeignGroup::default() }))?;
+        let mut groups: Vec<ForeignGroup> =
+            tx.all(GROUP_NAMES, &[], |row| Ok(ForeignGroup { name: only(row)?, ..ForeignGroup::default() }))?;
         let mut places: HashMap<String, usize> =
             (0..).zip(&groups).map(|(at, group)| (group.name.clone(), at)).collect();
         for (text, is_check) in [(GROUP_CHECK, true), (GROUP_REPLY, false)] {
-            for (name, item) in tx.all(text, &[], |row| Ok((row.get::<String>(0)?, item(row)?)))? {
+            for (name, item) in
+                tx.all(text, &[], |row| Ok((row.get::<String>(at!(text GROUP_CHECK, "owner"))?, item(row)?)))?
+            {
                 let at = *places.entry(name.clone()).or_insert_with(|| {
                     groups.push(ForeignGroup { name, ..ForeignGroup::default() });
                     groups.len() - 1
@@ -146,18 +149,18 @@ impl Foreign {
         let places: HashMap<_, _> = (0..).zip(&users).map(|(at, user)| (user.username.clone(), at)).collect();
         let range = args![after, last.as_str()];
         tx.each(CHECK, range, |row| {
-            let Some(at) = places.get(row.text(0)?) else { return Ok(()) };
+            let Some(at) = places.get(row.text(at!(text CHECK, "owner"))?) else { return Ok(()) };
             users[*at].check.push(item(row)?);
             Ok(())
         })?;
         tx.each(REPLY, range, |row| {
-            let Some(at) = places.get(row.text(0)?) else { return Ok(()) };
+            let Some(at) = places.get(row.text(at!(text REPLY, "owner"))?) else { return Ok(()) };
             users[*at].reply.push(item(row)?);
             Ok(())
         })?;
         tx.each(GROUPS_OF, range, |row| {
-            let Some(at) = places.get(row.text(0)?) else { return Ok(()) };
-            users[*at].groups.push(row.get(1)?);
+            let Some(at) = places.get(row.text(at!(text GROUPS_OF, "owner"))?) else { return Ok(()) };
+            users[*at].groups.push(row.get(at!(text GROUPS_OF, "group_name"))?);
             Ok(())
         })?;
         if has_info {
@@ -180,8 +183,13 @@ impl Foreign {
     }
 }
 
-fn item(row: &crate::db::Row<'_>) -> Result<ForeignItem, StoreError> {
+/// An item of [`CHECK`], [`REPLY`], [`GROUP_CHECK`] or [`GROUP_REPLY`], whose columns are called alike.
+fn item(row: &Row<'_>) -> Result<ForeignItem, StoreError> {
     let text = |at| Ok::<_, StoreError>(row.maybe_text(at)?.unwrap_or_default().to_owned());
-    // Some schemas have the operator in a column of fixed width.
-    Ok(ForeignItem { attr: text(1)?, op: text(2)?.trim().to_owned(), value: text(3)? })
+    Ok(ForeignItem {
+        attr: text(at!(text CHECK, "attr"))?,
+        // Some schemas have the operator in a column of fixed width.
+        op: text(at!(text CHECK, "op"))?.trim().to_owned(),
+        value: text(at!(text CHECK, "value"))?,
+    })
 }

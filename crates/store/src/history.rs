@@ -1,7 +1,10 @@
-use rollcall_domain::{ByRun, Change, Event, EventKey, RunId, UserId};
+use rollcall_domain::{ByRun, Event, EventKey, RunId, UserId};
 
-use crate::db::{Row, args};
-use crate::{Store, StoreError, json, sql};
+use crate::StoreError;
+use crate::areas::History;
+use crate::columns::at;
+use crate::db::{args, only};
+use crate::sql::sql;
 
 sql! {
     // Newest first, before the target of a run at a moment: a run that goes on later writes later than runs after it.
@@ -16,33 +19,28 @@ sql! {
     FORMER_ID = "SELECT user_id FROM outcomes WHERE run_id = ?1 AND username = ?2 ORDER BY seq LIMIT 1";
 }
 
-fn changes(row: &Row<'_>) -> Result<Vec<Change>, StoreError> {
-    json::read(row.text(1)?)
-}
-
-impl Store {
+impl History<'_> {
     /// The next changes of a user by runs, newest first, before those of this key.
-    pub fn changes_by_runs(
-        &self,
-        user: UserId,
-        before: EventKey,
-        limit: u32,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.read(|tx| {
+    pub fn by_runs(&self, user: UserId, before: EventKey, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.0.read(|tx| {
             tx.all(RUNS_PAGE, args![user, before.0, before.1, before.2, limit], |row| {
-                let (at, run, target) = (row.get(0)?, row.get(2)?, row.get(3)?);
+                let (at, run, target) = (
+                    row.get(at!(RUNS_PAGE, "written_at"))?,
+                    row.get(at!(RUNS_PAGE, "run_id"))?,
+                    row.get(at!(RUNS_PAGE, "seq"))?,
+                );
                 Ok(Event {
                     at,
-                    administrator: row.get(6)?,
+                    administrator: row.get(at!(RUNS_PAGE, "administrator"))?,
                     by: Some(ByRun {
                         run,
                         target,
-                        script: row.get(4)?,
-                        script_version: row.get(5)?,
-                        applies: row.get(7)?,
-                        undoes: row.get(8)?,
+                        script: row.get(at!(RUNS_PAGE, "script"))?,
+                        script_version: row.get(at!(RUNS_PAGE, "script_version"))?,
+                        applies: row.get(at!(RUNS_PAGE, "applies"))?,
+                        undoes: row.get(at!(RUNS_PAGE, "undoes"))?,
                     }),
-                    changes: changes(row)?,
+                    changes: row.json(at!(RUNS_PAGE, "journal"))?,
                     key: (at, run, target),
                 })
             })
@@ -50,22 +48,22 @@ impl Store {
     }
 
     /// The next edits of a user by hand, newest first, before those of this key.
-    pub fn changes_by_hand(
+    pub fn by_hand(
         &self,
         user: UserId,
         (before, run, number): EventKey,
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
         let number = if run > 0 { i64::MAX } else { number };
-        self.read(|tx| {
+        self.0.read(|tx| {
             tx.all(EDITS_PAGE, args![user, before, number, limit], |row| {
-                let at = row.get(0)?;
+                let at = row.get(at!(EDITS_PAGE, "at"))?;
                 Ok(Event {
                     at,
-                    administrator: row.get(3)?,
+                    administrator: row.get(at!(EDITS_PAGE, "administrator"))?,
                     by: None,
-                    changes: changes(row)?,
-                    key: (at, 0, row.get(2)?),
+                    changes: row.json(at!(EDITS_PAGE, "journal"))?,
+                    key: (at, 0, row.get(at!(EDITS_PAGE, "id"))?),
                 })
             })
         })
@@ -73,11 +71,11 @@ impl Store {
 
     /// Whether a run has written changes of this user.
     pub fn has_changed(&self, run: RunId, user: UserId) -> Result<bool, StoreError> {
-        self.read(|tx| tx.exists(HAS_CHANGED, args![run, user]))
+        self.0.read(|tx| tx.exists(HAS_CHANGED, args![run, user]))
     }
 
     /// The user who was called `username` before a run that had them as a target.
     pub fn former_user(&self, run: RunId, username: &str) -> Result<Option<UserId>, StoreError> {
-        self.read(|tx| tx.first(FORMER_ID, args![run, username], |row| row.get(0)))
+        self.0.read(|tx| tx.first(FORMER_ID, args![run, username], only))
     }
 }

@@ -1,14 +1,16 @@
 use std::collections::HashMap;
 
 use rollcall_domain::{
-    Act, Action, Catalogue, Deed, Item, ItemKind, OrganizationId, PasswordScheme, ProfileId, User, UserId,
-    UserPassword,
+    Act, Action, Catalogue, Deed, Item, ItemKind, OrganizationId, ProfileId, User, UserId, UserPassword,
 };
 
-use crate::db::{Sql, Tx, args};
+use crate::areas::Users;
+use crate::db::{Tx, args, only};
 use crate::profiles::{self, kind_number};
-use crate::sqlite::{BUSY, Verdict};
-use crate::{Store, StoreError, audit, import_set, organizations, sql, users};
+use crate::sql::{Sql, sql};
+use crate::sqlite::BUSY;
+use crate::transaction::Decision;
+use crate::{StoreError, audit, import_set, organizations, users};
 
 sql! {
     INSERT_USER = "INSERT INTO users (id, username, username_length, first_name, last_name, email, external_id, klass, \
@@ -181,10 +183,10 @@ impl Import<'_> {
             &user.avatar_url,
             &user.description,
             password.map(UserPassword::value),
-            scheme(password).attribute(),
+            users::scheme(password).attribute(),
         ];
         let given = id;
-        let inserted: Option<UserId> = self.tx.first(INSERT_USER, values, |row| row.get(0))?;
+        let inserted: Option<UserId> = self.tx.first(INSERT_USER, values, only)?;
         let Some(id) = inserted else { return self.taken(given, user) };
         if self.tx.execute(INSERT_LINE, args![&user.username, id, signed(line)])? == 0 {
             return Ok(Added::NameTaken(self.line_of(&user.username)?));
@@ -209,14 +211,14 @@ impl Import<'_> {
         if let Some(id) = id
             && !self.tx.exists(USER_IS_THERE, args![&user.username])?
         {
-            let line: Option<i64> = self.tx.first(LINE_OF_ID, args![id], |row| row.get(0))?;
+            let line: Option<i64> = self.tx.first(LINE_OF_ID, args![id], only)?;
             return Ok(Added::IdTaken(line.map(i64::unsigned_abs)));
         }
         Ok(Added::NameTaken(self.line_of(&user.username)?))
     }
 
     fn line_of(&self, username: &str) -> Result<Option<u64>, StoreError> {
-        let line: Option<i64> = self.tx.first(LINE_OF, args![username], |row| row.get(0))?;
+        let line: Option<i64> = self.tx.first(LINE_OF, args![username], only)?;
         Ok(line.map(i64::unsigned_abs))
     }
 
@@ -230,11 +232,6 @@ impl Import<'_> {
         self.tx.execute(INSERT_LINE, args![username, None::<UserId>, signed(line)])?;
         Ok(None)
     }
-}
-
-/// The scheme of a password, and of none: the column always has one.
-pub(crate) fn scheme(password: Option<&UserPassword>) -> PasswordScheme {
-    password.map_or(PasswordScheme::Cleartext, UserPassword::scheme)
 }
 
 pub(crate) fn signed(line: u64) -> i64 {
@@ -251,25 +248,27 @@ pub(crate) const MEASURE: Sql = Sql {
     postgres: "ANALYZE users; ANALYZE user_logins; ANALYZE user_profiles; ANALYZE user_items",
 };
 
-impl Store {
-    /// Lets `work` add users; they are kept if it returns `Ok(Ok(…))` and are gone as if never added otherwise.
-    pub fn import<T, E>(
+impl Users<'_> {
+    /// Lets `work` add users, all or none: they stay if it decides to commit.
+    ///
+    /// # Errors
+    /// Those of `work`. No user is added then.
+    pub fn import<T, E: From<StoreError>>(
         &self,
-        work: impl FnOnce(&mut Import<'_>) -> Result<Result<T, E>, StoreError>,
-    ) -> Result<Result<T, E>, StoreError> {
-        self.write_or_take_back(BUSY, |tx| {
+        work: impl FnOnce(&mut Import<'_>) -> Result<Decision<T>, E>,
+    ) -> Result<T, E> {
+        self.0.write_or_roll_back(BUSY, |tx| {
             tx.batch(NO_HURRY)?;
             let done = importing(tx, work)?;
-            if done.is_err() {
-                return Ok(Verdict::TakeBack(done));
+            if let Decision::Commit(_) = done {
+                tx.batch(MEASURE)?;
             }
-            tx.batch(MEASURE)?;
-            Ok(Verdict::Keep(done))
+            Ok(done)
         })
     }
 
     /// Adds one user, with this number or the next free one, and a password.
-    pub fn add_user(
+    pub fn add(
         &self,
         user: &User,
         id: Option<UserId>,
@@ -277,15 +276,15 @@ impl Store {
         act: &Act<'_>,
     ) -> Result<Added, StoreError> {
         let newcomer = Newcomer::User { line: 1, id, user, password };
-        let added = self.write_or_take_back(BUSY, |tx| {
+        let added = self.0.write_or_roll_back(BUSY, |tx| {
             let added = importing(tx, |import| import.add_all(&[newcomer]))?;
             match added.into_iter().flatten().next() {
                 Some(Added::As(id)) => {
                     let user = User { id, ..user.clone() };
                     audit::record(tx, act, &users::deed(Action::UserAdd, &user))?;
-                    Ok(Verdict::Keep(Added::As(id)))
+                    Ok(Decision::Commit(Added::As(id)))
                 }
-                Some(taken) => Ok(Verdict::TakeBack(taken)),
+                Some(taken) => Ok(Decision::RollBack(taken)),
                 None => Err(StoreError::Corrupt("a user who was neither added nor refused".to_owned())),
             }
         });
@@ -297,10 +296,10 @@ impl Store {
 }
 
 /// Lets `work` add users in a transaction.
-fn importing<T>(
+fn importing<T, E: From<StoreError>>(
     tx: &Tx<'_>,
-    work: impl FnOnce(&mut Import<'_>) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+    work: impl FnOnce(&mut Import<'_>) -> Result<T, E>,
+) -> Result<T, E> {
     tx.execute(CREATE_LINES, &[])?;
     tx.execute(FORGET_LINES, &[])?;
     let catalogue = profiles::catalogue(tx)?;

@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use rollcall_domain::{ItemKind, User, UserId, UserPassword};
 
-use crate::StoreError;
+use crate::columns::at;
 use crate::db::Moment;
-use crate::import::{Added, Newcomer, scheme, signed};
-use crate::postgres::PgConnection;
+use crate::import::{Added, Newcomer, signed};
+use crate::pg_connection::PgConnection;
 use crate::profiles::kind_number;
+use crate::{StoreError, users};
 
 const NAMES: &str = "SELECT username FROM users WHERE username = ANY(?1)";
 const IDS: &str = "SELECT id FROM users WHERE id = ANY(?1)";
@@ -65,11 +66,13 @@ impl Known {
             known.names.insert(row.try_get(0)?);
         }
         for row in pg.query(LINES_OF, &[&names])? {
-            known.lines.insert(row.try_get(0)?, row.try_get::<_, i64>(1)?.unsigned_abs());
+            let line: i64 = row.try_get(at!(text LINES_OF, "line"))?;
+            known.lines.insert(row.try_get(at!(text LINES_OF, "username"))?, line.unsigned_abs());
         }
         if !ids.is_empty() {
             for row in pg.query(LINES_OF_IDS, &[&ids])? {
-                known.lines_of_ids.insert(row.try_get(0)?, row.try_get::<_, i64>(1)?.unsigned_abs());
+                let line: i64 = row.try_get(at!(text LINES_OF_IDS, "line"))?;
+                known.lines_of_ids.insert(row.try_get(at!(text LINES_OF_IDS, "id"))?, line.unsigned_abs());
             }
             for row in pg.query(IDS, &[&ids])? {
                 known.ids.insert(row.try_get(0)?);
@@ -176,7 +179,7 @@ fn add_users(pg: &PgConnection, joining: &[Joining<'_>]) -> Result<HashSet<UserI
             &texts(|user| &user.avatar_url),
             &texts(|user| &user.description),
             &joining.iter().map(|one| one.password.map(UserPassword::value)).collect::<Vec<_>>(),
-            &joining.iter().map(|one| scheme(one.password).attribute()).collect::<Vec<_>>(),
+            &joining.iter().map(|one| users::scheme(one.password).attribute()).collect::<Vec<_>>(),
         ],
     )?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()

@@ -1,31 +1,39 @@
 //! Rollcall's databases. Everything that knows SQL is in here, and nothing here knows why it is asked.
 //!
 //! [`Store`] is a closed enum of the databases there are, not a trait: each method says in one `match` what every
-//! database does, next to its SQL: SQLite, embedded, and PostgreSQL.
+//! database does, next to its SQL: SQLite, embedded, and PostgreSQL. Its methods are grouped by area: [`Store::users`],
+//! [`Store::runs`] and the like give handles that have them (`store.runs().create(…)`).
 //!
-//! Writes that belong together are one call and one transaction: a chunk of a run ([`Store::commit_chunk`]), an
+//! Writes that belong together are one call and one transaction: a chunk of a run ([`Chunks::commit`]), an
 //! import, an edit by hand.
 
 mod administrators;
 mod approvals;
+mod areas;
 mod audit;
 mod chunks;
+mod columns;
 mod copy;
+mod counters;
 mod course;
+mod crash_point;
 mod credentials;
 mod db;
 mod error;
 mod filter;
 mod foreign;
+mod half_copy;
 mod history;
 mod import;
 mod import_set;
 mod installation;
 mod json;
 mod load;
+mod location;
 mod modes;
 mod organizations;
 mod outcomes;
+mod pg_connection;
 mod pg_url;
 mod postgres;
 mod profiles;
@@ -40,12 +48,14 @@ mod scope;
 mod scripts;
 mod search;
 mod seen;
+mod sql;
 mod sqlite;
 mod staging;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod transaction;
 mod uploads;
 mod users;
 mod watch;
@@ -53,11 +63,15 @@ mod workers;
 mod write;
 mod write_set;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub use approvals::FOUR_EYES_ABOVE;
-pub use chunks::{Chunk, Glance, Lessee};
+pub use areas::{
+    Administrators, Approvals, Audit, Chunks, Credentials, Filters, History, Installation, Organizations,
+    Outcomes, Profiles, Pruning, Radius, Runs, Scripts, Sessions, SetUpLink, Tokens, Uploads, Users, Workers,
+};
+pub use chunks::{Chunk, Glance, Hold, Lessee};
 pub use copy::{Copied, CopyEvent, Phase, Snapshot};
 pub use course::{CoursePart, Timeline};
 pub use credentials::{Attempt, Authenticator, Factor, NewSession, NewToken, Proofs, SetUp, Tries};
@@ -65,86 +79,24 @@ pub use error::StoreError;
 pub use foreign::{Foreign, ForeignGroup, ForeignItem, ForeignUser};
 pub use import::{Added, Import, Newcomer};
 pub use load::{Loaded, Planned};
+pub use location::Location;
 pub use outcomes::{Commit, Settled, Stretch, name_taken};
 pub use pg_url::PgUrl;
-pub use radius_past::Pruning;
-pub use runs::{Hold, List, NewRun, RunEnd, RunStates, Takeover};
+pub use radius_past::PruningReason;
+pub use runs::{Creation, List, NewRun, RunEnd, RunStates, Takeover};
 pub use scripts::SavedScript;
 pub use search::Look;
 pub use seen::Seen;
 pub use staging::{MOST_NAMED, Staged, StagedRow, Staging};
 pub use tables::Sum;
+pub use transaction::Decision;
 pub use watch::Watch;
 pub use workers::{Beat, WorkerRow};
 pub use write::{Edited, HandEdit, PasswordEdit};
 
 use db::Tx;
 use postgres::Postgres;
-use sqlite::{Sqlite, Verdict};
-
-/// Names constant SQL, and lists it so that a test can prepare every statement against every migrated database. What
-/// follows `=>` is PostgreSQL's own text where it needs one.
-macro_rules! sql {
-    ($($(#[$attribute:meta])* $name:ident = $text:expr $(=> $postgres:expr)?;)*) => {
-        $($(#[$attribute])* const $name: $crate::db::Sql = $crate::sql!(@one $text $(, $postgres)?);)*
-        #[cfg(test)]
-        pub(crate) const STATEMENTS: &[(&str, $crate::db::Sql)] = &[$((stringify!($name), $name)),*];
-    };
-    (@one $text:expr) => { $crate::db::Sql { sqlite: $text, postgres: $text } };
-    (@one $text:expr, $postgres:expr) => { $crate::db::Sql { sqlite: $text, postgres: $postgres } };
-}
-pub(crate) use sql;
-
-/// A place where tests end this process on the spot, or let the disk be full: `FAILPOINTS='name=3*off->return'`. It is
-/// nothing in a release.
-macro_rules! crash_point {
-    ($name:expr) => {
-        fail::fail_point!($name, |how: Option<String>| match how.as_deref() {
-            Some("full") => Err($crate::StoreError::Full),
-            _ => std::process::abort(),
-        })
-    };
-}
-pub(crate) use crash_point;
-
-/// Which database: the value of `--database`.
-#[derive(Debug, Clone)]
-pub enum Location {
-    /// `sqlite:PATH`
-    Sqlite(PathBuf),
-    /// `postgres://USER@HOST/DATABASE`
-    Postgres(Box<PgUrl>),
-}
-
-impl std::str::FromStr for Location {
-    type Err = StoreError;
-
-    fn from_str(url: &str) -> Result<Self, StoreError> {
-        match url.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => {
-                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
-            }
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(Box::new(url.parse()?))),
-            _ => {
-                // What looks like a URL may hold a password.
-                let said = url.split_once("://").map_or(url, |(scheme, _)| scheme);
-                let path = if said != url || url.is_empty() || url == "sqlite:" { "PATH" } else { url };
-                Err(StoreError::Location(format!(
-                    "{said:?} names no database: write sqlite:{path} or postgres://USER@HOST/DATABASE"
-                )))
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(url) => url.fmt(f),
-        }
-    }
-}
+use sqlite::Sqlite;
 
 /// A database with Rollcall's schema.
 #[derive(Debug)]
@@ -167,7 +119,7 @@ impl Store {
     /// Makes the database if there is none, and brings its schema to this version. Says whether it made one.
     pub fn create(location: &Location) -> Result<(Self, bool), StoreError> {
         let (store, made) = Self::create_for_copy(location)?;
-        store.read(copy::check_whole)?;
+        store.read(half_copy::refuse)?;
         Ok((store, made))
     }
 
@@ -222,16 +174,16 @@ impl Store {
 
     /// Runs `work` in one write transaction, which is rolled back unless it succeeds.
     fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.write_or_take_back(sqlite::BUSY, |tx| work(tx).map(Verdict::Keep))
+        self.write_or_roll_back(sqlite::BUSY, |tx| work(tx).map(Decision::Commit))
     }
 
-    /// The same for `work` that may also succeed and yet want nothing written, and with another `patience` for others
-    /// who hold the lock.
-    fn write_or_take_back<T>(
+    /// Runs `work` in one write transaction, which is rolled back if it fails or decides so. `patience` is how long it
+    /// waits for others who hold the lock.
+    fn write_or_roll_back<T, E: From<StoreError>>(
         &self,
         patience: Duration,
-        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&Tx<'_>) -> Result<Decision<T>, E>,
+    ) -> Result<T, E> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write(patience, work),
             // Nobody holds up the whole database there.

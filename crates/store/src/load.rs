@@ -1,73 +1,74 @@
 //! Users out of rows.
 
-use rollcall_domain::{Assignment, Change, ItemRow, OrganizationId, Replay, RunId, User, UserId};
+use rollcall_domain::{Assignment, Change, ItemKind, ItemRow, OrganizationId, Replay, RunId, User, UserId};
 
+use crate::areas::{Chunks, Users};
+use crate::columns::{Columns, at, read};
 use crate::db::{Row, Tx, args};
-use crate::outcomes::reading::{Notes, cells, parse};
-use crate::profiles::operator;
-use crate::{Store, StoreError, json, runs, sql};
+use crate::outcomes::reading::{Notes, parse};
+use crate::sql::{sql, text};
+use crate::{StoreError, runs};
 
 #[cfg(test)]
 pub(crate) const SETS: &[&str] = &[USERS_OF, PROFILES_OF, ITEMS_OF];
 
 /// The columns that [`user`] reads, of `users u LEFT JOIN user_logins l`.
-macro_rules! user_columns {
-    () => {
-        "u.id, u.version, u.username, u.username_length, u.first_name, u.last_name, u.email, u.external_id, u.klass, \
-         u.is_active, u.date_joined, l.first_login, l.last_login, u.expiration, u.last_update, u.organization_id, \
-         u.avatar_url, u.description"
-    };
-}
-pub(crate) use user_columns;
+pub(crate) const USER_COLUMNS: Columns = Columns(
+    "u.id, u.version, u.username, u.username_length, u.first_name, u.last_name, u.email, u.external_id, u.klass, \
+     u.is_active, u.date_joined, l.first_login, l.last_login, u.expiration, u.last_update, u.organization_id, \
+     u.avatar_url, u.description",
+);
+/// The columns that [`assignment`] reads, of `user_profiles p JOIN profiles n`.
+const ASSIGNMENT: Columns = Columns("p.profile_id, n.short_name, p.priority");
+/// The columns that [`push_item`] reads, of `user_items i`.
+const ITEM: Columns = Columns("i.attr, i.operation, i.value, i.position, i.kind");
 
-macro_rules! chunk_profiles {
-    ($join:literal) => {
-        concat!(
-            "SELECT p.profile_id, n.short_name, p.priority, t.seq FROM targets t ",
-            $join,
-            " user_profiles p ON p.user_id = t.user_id JOIN profiles n ON n.id = p.profile_id \
-             WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, p.priority, p.profile_id"
-        )
-    };
-}
-
-macro_rules! chunk_items {
-    ($join:literal) => {
-        concat!(
-            "SELECT i.attr, i.operation, i.value, i.position, i.kind, t.seq FROM targets t ",
-            $join,
-            " user_items i ON i.user_id = t.user_id \
-             WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position"
-        )
-    };
-}
+/// The profiles and the items of a chunk's users; how the tables are joined stands between the two texts.
+const CHUNK_PROFILES_JOINED: [&str; 2] = [
+    text!("SELECT ", ASSIGNMENT.0, ", t.seq FROM targets t "),
+    " user_profiles p ON p.user_id = t.user_id JOIN profiles n ON n.id = p.profile_id \
+     WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, p.priority, p.profile_id",
+];
+const CHUNK_ITEMS_JOINED: [&str; 2] = [
+    text!("SELECT ", ITEM.0, ", t.seq FROM targets t "),
+    " user_items i ON i.user_id = t.user_id \
+     WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq, i.kind, i.position",
+];
 
 /// For many users at once on PostgreSQL.
-pub(crate) const USERS_OF: &str = concat!(
+pub(crate) const USERS_OF: &str = text!(
     "SELECT ",
-    user_columns!(),
+    USER_COLUMNS.0,
     " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE u.id = ANY(?1) ORDER BY u.id"
 );
-pub(crate) const PROFILES_OF: &str = "SELECT p.profile_id, n.short_name, p.priority, p.user_id FROM user_profiles p \
-    JOIN profiles n ON n.id = p.profile_id WHERE p.user_id = ANY(?1) ORDER BY p.user_id, p.priority, p.profile_id";
-pub(crate) const ITEMS_OF: &str = "SELECT attr, operation, value, position, kind, user_id FROM user_items \
-    WHERE user_id = ANY(?1) ORDER BY user_id, kind, position";
+pub(crate) const PROFILES_OF: &str = text!(
+    "SELECT ",
+    ASSIGNMENT.0,
+    ", p.user_id FROM user_profiles p JOIN profiles n ON n.id = p.profile_id \
+     WHERE p.user_id = ANY(?1) ORDER BY p.user_id, p.priority, p.profile_id"
+);
+pub(crate) const ITEMS_OF: &str = text!(
+    "SELECT ",
+    ITEM.0,
+    ", i.user_id FROM user_items i WHERE i.user_id = ANY(?1) ORDER BY i.user_id, i.kind, i.position"
+);
 
 sql! {
-    USER = concat!(
-        "SELECT ", user_columns!(), " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE u.id = ?1"
+    USER = text!(
+        "SELECT ", USER_COLUMNS.0, " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE u.id = ?1"
     );
-    PROFILES = "SELECT p.profile_id, n.short_name, p.priority FROM user_profiles p \
-                JOIN profiles n ON n.id = p.profile_id WHERE p.user_id = ?1 ORDER BY p.priority, p.profile_id";
-    ITEMS = "SELECT attr, operation, value, position, kind FROM user_items WHERE user_id = ?1 \
-             ORDER BY kind, position";
-    CHUNK_USERS = concat!(
-        "SELECT ", user_columns!(), ", t.seq, t.user_id, t.cells, t.prior FROM targets t LEFT JOIN users u ON u.id = t.user_id \
+    PROFILES = text!("SELECT ", ASSIGNMENT.0, " FROM user_profiles p JOIN profiles n ON n.id = p.profile_id \
+                      WHERE p.user_id = ?1 ORDER BY p.priority, p.profile_id");
+    ITEMS = text!("SELECT ", ITEM.0, " FROM user_items i WHERE i.user_id = ?1 ORDER BY i.kind, i.position");
+    CHUNK_USERS = text!(
+        "SELECT ", USER_COLUMNS.0, ", t.seq, t.user_id, t.cells, t.prior FROM targets t LEFT JOIN users u ON u.id = t.user_id \
          LEFT JOIN user_logins l ON l.user_id = u.id WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq"
     );
     // SQLite takes tables in the order of a CROSS JOIN: targets first.
-    CHUNK_PROFILES = chunk_profiles!("CROSS JOIN") => chunk_profiles!("JOIN");
-    CHUNK_ITEMS = chunk_items!("CROSS JOIN") => chunk_items!("JOIN");
+    CHUNK_PROFILES = text!(CHUNK_PROFILES_JOINED[0], "CROSS JOIN", CHUNK_PROFILES_JOINED[1])
+        => text!(CHUNK_PROFILES_JOINED[0], "JOIN", CHUNK_PROFILES_JOINED[1]);
+    CHUNK_ITEMS = text!(CHUNK_ITEMS_JOINED[0], "CROSS JOIN", CHUNK_ITEMS_JOINED[1])
+        => text!(CHUNK_ITEMS_JOINED[0], "JOIN", CHUNK_ITEMS_JOINED[1]);
     ORIGINS = "SELECT t.seq, o.journal, o.version, o.notes, o.username, o.organization_id FROM targets t \
                JOIN outcomes o ON o.run_id = ?4 AND o.seq = t.origin \
                WHERE t.run_id = ?1 AND t.seq > ?2 AND t.seq <= ?3 ORDER BY t.seq";
@@ -79,43 +80,26 @@ sql! {
                       WHERE o.journal IS NOT NULL ORDER BY o.seq";
 }
 
-/// Reads [`user_columns`]; profiles and items are still to come.
+/// Reads [`USER_COLUMNS`]; profiles and items are still to come.
 pub(crate) fn user(row: &Row<'_>) -> Result<User, StoreError> {
-    Ok(User {
-        id: row.get(0)?,
-        version: row.get(1)?,
-        username: row.get(2)?,
-        username_length: row.get(3)?,
-        first_name: row.get(4)?,
-        last_name: row.get(5)?,
-        email: row.get(6)?,
-        external_id: row.get(7)?,
-        klass: row.get(8)?,
-        is_active: row.get(9)?,
-        date_joined: row.get(10)?,
-        first_login: row.get(11)?,
-        last_login: row.get(12)?,
-        expiration: row.get(13)?,
-        last_update: row.get(14)?,
-        organization_id: row.get(15)?,
-        avatar_url: row.get(16)?,
-        description: row.get(17)?,
+    Ok(read!(row, USER_COLUMNS => User {
+        id, version, username, username_length, first_name, last_name, email, external_id, klass, is_active, date_joined,
+        first_login, last_login, expiration, last_update, organization_id, avatar_url, description;
         profiles: Vec::new(),
         attributes: Vec::new(),
         check_attributes: Vec::new(),
-    })
+    }))
 }
 
 fn assignment(row: &Row<'_>) -> Result<Assignment, StoreError> {
-    Ok(Assignment { id: row.get(0)?, short_name: row.get(1)?, priority: row.get(2)? })
+    Ok(read!(row, ASSIGNMENT => Assignment { id = "profile_id", short_name, priority }))
 }
 
 fn push_item(user: &mut User, row: &Row<'_>) -> Result<(), StoreError> {
-    let operation = operator(row.text(1)?)?;
-    let item = ItemRow { attr: row.get(0)?, operation, value: row.get(2)?, position: row.get(3)? };
-    match row.get(4)? {
-        0_i64 => user.attributes.push(item),
-        _ => user.check_attributes.push(item),
+    let item = read!(row, ITEM => ItemRow { attr, operation, value, position });
+    match row.get(at!(ITEM, "kind"))? {
+        ItemKind::Reply => user.attributes.push(item),
+        ItemKind::Check => user.check_attributes.push(item),
     }
     Ok(())
 }
@@ -134,14 +118,14 @@ pub(crate) fn complete_all(tx: &Tx<'_>, users: &mut [User]) -> Result<(), StoreE
     let mut at = 0;
     for row in pg.query(PROFILES_OF, &[&ids])? {
         let row = Row::Postgres(&row);
-        if let Some(user) = advance_to(users, &mut at, row.get(3)?) {
+        if let Some(user) = advance_to(users, &mut at, row.get(at!(text PROFILES_OF, "p.user_id"))?) {
             user.profiles.push(assignment(&row)?);
         }
     }
     let mut at = 0;
     for row in pg.query(ITEMS_OF, &[&ids])? {
         let row = Row::Postgres(&row);
-        if let Some(user) = advance_to(users, &mut at, row.get(5)?) {
+        if let Some(user) = advance_to(users, &mut at, row.get(at!(text ITEMS_OF, "i.user_id"))?) {
             push_item(user, &row)?;
         }
     }
@@ -212,26 +196,24 @@ fn chunk(tx: &Tx<'_>, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, 
     let scope = runs::scope(tx, run)?;
     let range = args![run, after, last];
     let mut chunk = tx.all(CHUNK_USERS, range, |row| {
-        let there = row.get::<Option<i64>>(0)?.is_some();
-        Ok(Loaded {
-            target: row.get(18)?,
-            user_id: row.get(19)?,
+        let there = row.get::<Option<i64>>(at!(USER_COLUMNS, "u.id"))?.is_some();
+        Ok(read!(row, CHUNK_USERS => Loaded {
+            target = "t.seq", user_id = "t.user_id", prior;
             user: if there { Some(user(row)?) } else { None },
-            cells: cells(row, 20)?,
-            prior: row.get(21)?,
-        })
+            cells: row.maybe_json(at!(CHUNK_USERS, "cells"))?,
+        }))
     })?;
     // Both further queries come in the order of the targets, so one pass over the chunk places their rows.
     let mut at = 0;
     tx.each(CHUNK_PROFILES, range, |row| {
-        if let Some(user) = advance(&mut chunk, &mut at, row.get(3)?) {
+        if let Some(user) = advance(&mut chunk, &mut at, row.get(at!(CHUNK_PROFILES, "t.seq"))?) {
             user.profiles.push(assignment(row)?);
         }
         Ok(())
     })?;
     let mut at = 0;
     tx.each(CHUNK_ITEMS, range, |row| {
-        if let Some(user) = advance(&mut chunk, &mut at, row.get(5)?) {
+        if let Some(user) = advance(&mut chunk, &mut at, row.get(at!(CHUNK_ITEMS, "t.seq"))?) {
             push_item(user, row)?;
         }
         Ok(())
@@ -243,10 +225,10 @@ fn chunk(tx: &Tx<'_>, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, 
     Ok(chunk)
 }
 
-impl Store {
+impl Chunks<'_> {
     /// The users of the targets after `after` up to `last`, in order, all of one moment.
-    pub fn load_chunk(&self, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
-        self.read(|tx| chunk(tx, run, after, last))
+    pub fn load(&self, run: RunId, after: i64, last: i64) -> Result<Vec<Loaded>, StoreError> {
+        self.0.read(|tx| chunk(tx, run, after, last))
     }
 
     /// The same for a run that replays what another one has planned or changed, with what that is.
@@ -258,21 +240,21 @@ impl Store {
         last: i64,
     ) -> Result<Vec<Planned>, StoreError> {
         let (Replay::Plan(source) | Replay::Inverse(source)) = replay;
-        self.read(|tx| {
+        self.0.read(|tx| {
             let mut chunk = chunk(tx, run, after, last)?.into_iter();
             let missing = || StoreError::Corrupt(format!("a target of run {run} without its origin"));
             let planned = tx.all(ORIGINS, args![run, after, last, source], |row| {
                 let loaded = chunk.next().ok_or_else(missing)?;
-                if row.get::<i64>(0)? != loaded.target {
+                if row.get::<i64>(at!(ORIGINS, "seq"))? != loaded.target {
                     return Err(missing());
                 }
-                let notes: Notes = parse(row.maybe_text(3)?)?;
+                let notes: Notes = parse(row.maybe_text(at!(ORIGINS, "notes"))?)?;
                 Ok(Planned {
                     loaded,
-                    username: row.get(4)?,
-                    organization_id: row.get(5)?,
-                    changes: parse(row.maybe_text(1)?)?,
-                    version: row.get(2)?,
+                    username: row.get(at!(ORIGINS, "username"))?,
+                    organization_id: row.get(at!(ORIGINS, "organization_id"))?,
+                    changes: parse(row.maybe_text(at!(ORIGINS, "journal"))?)?,
+                    version: row.get(at!(ORIGINS, "version"))?,
                     dated: notes.dated,
                 })
             })?;
@@ -283,15 +265,19 @@ impl Store {
             Ok(planned)
         })
     }
+}
 
+impl Users<'_> {
     /// Users by number, as they are now; those that are gone are missing.
-    pub fn load_users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        self.read(|tx| by_ids(tx, ids))
+    pub fn by_ids(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        self.0.read(|tx| by_ids(tx, ids))
     }
+}
 
+impl Chunks<'_> {
     /// How many bytes the longest row of a run's targets has; 0 if they have no rows.
     pub fn longest_row(&self, run: RunId) -> Result<i64, StoreError> {
-        self.read(|tx| tx.value(LONGEST_ROW, args![run]))
+        self.0.read(|tx| tx.value(LONGEST_ROW, args![run]))
     }
 
     /// Goes through what a preview has planned so far for the user of `target`, in earlier targets of that user: the
@@ -302,10 +288,10 @@ impl Store {
         target: i64,
         mut each: impl FnMut(&[Change], bool) -> bool,
     ) -> Result<(), StoreError> {
-        self.read(|tx| {
+        self.0.read(|tx| {
             tx.each_while(PLANNED_BEFORE, args![run, target], |row| {
-                let plan: Vec<Change> = json::read(row.text(0)?)?;
-                let notes: Notes = parse(row.maybe_text(1)?)?;
+                let plan: Vec<Change> = row.json(at!(PLANNED_BEFORE, "journal"))?;
+                let notes: Notes = parse(row.maybe_text(at!(PLANNED_BEFORE, "notes"))?)?;
                 Ok(each(&plan, notes.dated))
             })
         })

@@ -1,8 +1,11 @@
 use rollcall_domain::{Act, Action, Deed, Organization, OrganizationId, Scope};
 
-use crate::db::{Row, Sql, Tx, args};
+use crate::areas::Organizations;
+use crate::columns::{Columns, at, read};
+use crate::db::{Row, Tx, args, only};
 use crate::scope::{self, has};
-use crate::{Store, StoreError, audit, sql};
+use crate::sql::{Sql, sql};
+use crate::{StoreError, audit};
 
 sql! {
     INSERT = "INSERT INTO organizations (name) VALUES (?1) RETURNING id";
@@ -37,27 +40,30 @@ fn taken(name: &str) -> impl Fn(StoreError) -> StoreError + '_ {
 }
 
 pub(crate) fn id_of(tx: &Tx<'_>, name: &str) -> Result<Option<OrganizationId>, StoreError> {
-    tx.first(BY_NAME, args![name], |row| row.get(0))
+    tx.first(BY_NAME, args![name], only)
 }
 
 pub(crate) fn insert(tx: &Tx<'_>, name: &str) -> Result<OrganizationId, StoreError> {
     tx.value(INSERT, args![name]).map_err(taken(name))
 }
 
-/// The organization that something belongs to: the first two columns of its row, both null if it is everybody's.
+/// The columns of the organization that something belongs to, both null if it is everybody's; `o` is the table.
+pub(crate) const OWNER: Columns = Columns("o.id, o.name");
+
+/// The organization that something belongs to, which [`OWNER`] reads.
 pub(crate) fn owner(row: &Row<'_>) -> Result<Option<Organization>, StoreError> {
-    let id: Option<OrganizationId> = row.get(0)?;
-    id.map(|id| Ok(Organization { id, name: row.get(1)? })).transpose()
+    let id: Option<OrganizationId> = row.get(at!(OWNER, "o.id"))?;
+    id.map(|id| Ok(Organization { id, name: row.get(at!(OWNER, "o.name"))? })).transpose()
 }
 
 fn deed(action: Action, name: &str) -> Deed {
     Deed::new(action, format!("organization {name}"))
 }
 
-impl Store {
+impl Organizations<'_> {
     /// Adds an organization; its number.
-    pub fn add_organization(&self, name: &str, act: &Act<'_>) -> Result<OrganizationId, StoreError> {
-        self.write(|tx| {
+    pub fn add(&self, name: &str, act: &Act<'_>) -> Result<OrganizationId, StoreError> {
+        self.0.write(|tx| {
             let id = insert(tx, name)?;
             audit::record(tx, act, &deed(Action::OrganizationAdd, name).within(Some(id)))?;
             Ok(id)
@@ -65,35 +71,35 @@ impl Store {
     }
 
     /// Every organization, by number.
-    pub fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
-        self.read(|tx| tx.all(LIST, &[], |row| Ok(Organization { id: row.get(0)?, name: row.get(1)? })))
+    pub fn all(&self) -> Result<Vec<Organization>, StoreError> {
+        self.0.read(|tx| tx.all(LIST, &[], |row| Ok(read!(row, LIST => Organization { id, name }))))
     }
 
     /// The next organizations of a scope after number `after`.
-    pub fn organizations_page(
+    pub fn page(
         &self,
         scope: &Scope,
         after: OrganizationId,
         limit: u32,
     ) -> Result<Vec<Organization>, StoreError> {
         let values = args![after, scope::text(scope), limit];
-        self.read(|tx| tx.all(PAGE, values, |row| Ok(Organization { id: row.get(0)?, name: row.get(1)? })))
+        self.0.read(|tx| tx.all(PAGE, values, |row| Ok(read!(row, LIST => Organization { id, name }))))
     }
 
     /// Gives an organization another name.
-    pub fn rename_organization(&self, name: &str, new: &str, act: &Act<'_>) -> Result<(), StoreError> {
-        self.write(|tx| match tx.execute(RENAME, args![name, new]).map_err(taken(new))? {
+    pub fn rename(&self, name: &str, new: &str, act: &Act<'_>) -> Result<(), StoreError> {
+        self.0.write(|tx| match tx.execute(RENAME, args![name, new]).map_err(taken(new))? {
             0 => Err(StoreError::NoSuch(format!("organization {name:?}"))),
             _ => audit::record(tx, act, &deed(Action::OrganizationRename, name).with("new", new)),
         })
     }
 
     /// Removes an organization that nothing belongs to, with its removed scripts: runs keep the text that they executed.
-    pub fn remove_organization(&self, name: &str, act: &Act<'_>) -> Result<(), StoreError> {
+    pub fn remove(&self, name: &str, act: &Act<'_>) -> Result<(), StoreError> {
         let in_use = |what: &str| {
             StoreError::InUse(format!("organization {name:?} still has {what}: remove them first"))
         };
-        self.write(|tx| {
+        self.0.write(|tx| {
             let Some(id) = id_of(tx, name)? else {
                 return Err(StoreError::NoSuch(format!("organization {name:?}")));
             };

@@ -2,21 +2,19 @@
 //!
 //! How many that are is bounded by the threads that use a store, which are few; so there is no limit to wait at.
 
-use std::cell::{RefCell, RefMut};
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::postgres::config::SslMode;
 use ::postgres::error::SqlState;
-use ::postgres::types::ToSql;
-use ::postgres::{Client, Config, NoTls, Row, Statement};
+use ::postgres::{Client, Config, NoTls};
 
-use crate::db::{Tx, numbered};
+use crate::db::Tx;
+use crate::pg_connection::PgConnection;
 use crate::pg_url::PgUrl;
-use crate::sqlite::Verdict;
 use crate::tls::Tls;
-use crate::{StoreError, copy, crash_point, schema, tls};
+use crate::transaction::{self, Decision};
+use crate::{StoreError, half_copy, schema, tls};
 
 /// A server that does not answer is given up after this long.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -53,62 +51,6 @@ pub struct Postgres {
 struct Idle {
     connection: PgConnection,
     since: Instant,
-}
-
-/// A connection, with what was prepared on it.
-pub(crate) struct PgConnection {
-    client: RefCell<Client>,
-    prepared: RefCell<HashMap<&'static str, Statement>>,
-}
-
-impl std::fmt::Debug for PgConnection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PgConnection")
-    }
-}
-
-impl PgConnection {
-    pub(crate) fn client(&self) -> RefMut<'_, Client> {
-        self.client.borrow_mut()
-    }
-
-    pub(crate) fn into_client(self) -> Client {
-        self.client.into_inner()
-    }
-
-    pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
-        Ok(self.client().batch_execute(sql)?)
-    }
-
-    pub(crate) fn prepare(&self, sql: &str) -> Result<Statement, StoreError> {
-        Ok(self.client().prepare(&numbered(sql))?)
-    }
-
-    /// The constant statement, prepared once a connection.
-    pub(crate) fn prepared(&self, sql: &'static str) -> Result<Statement, StoreError> {
-        if let Some(statement) = self.prepared.borrow().get(sql) {
-            return Ok(statement.clone());
-        }
-        let statement = self.prepare(sql)?;
-        self.prepared.borrow_mut().insert(sql, statement.clone());
-        Ok(statement)
-    }
-
-    /// Executes a constant statement with arguments of PostgreSQL's own types, such as arrays.
-    pub(crate) fn execute(&self, sql: &'static str, args: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
-        let statement = self.prepared(sql)?;
-        Ok(self.client().execute(&statement, args)?)
-    }
-
-    /// The rows of a constant statement with arguments of PostgreSQL's own types.
-    pub(crate) fn query(
-        &self,
-        sql: &'static str,
-        args: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError> {
-        let statement = self.prepared(sql)?;
-        Ok(self.client().query(&statement, args)?)
-    }
 }
 
 /// What the URL leaves open.
@@ -151,7 +93,7 @@ impl Postgres {
         let found = postgres.read(|tx| {
             let found = schema::pg_version(tx)?;
             if found == Some(schema::VERSION) {
-                copy::check_whole(tx)?;
+                half_copy::refuse(tx)?;
             }
             Ok(found)
         })?;
@@ -194,7 +136,7 @@ impl Postgres {
         if version < OLDEST * 10_000 {
             return Err(StoreError::OldServer { found: version / 10_000, oldest: OLDEST });
         }
-        Ok(PgConnection { client: RefCell::new(client), prepared: RefCell::default() })
+        Ok(PgConnection::new(client))
     }
 
     fn connect(&self) -> Result<Client, ::postgres::Error> {
@@ -220,27 +162,29 @@ impl Postgres {
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", |tx| work(tx).map(Verdict::Keep))
+        self.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", |tx| {
+            work(tx).map(Decision::Commit)
+        })
     }
 
     /// Runs `work` in one write transaction, which is rolled back unless it succeeds and wants to be kept.
-    pub(crate) fn write<T>(
+    pub(crate) fn write<T, E: From<StoreError>>(
         &self,
-        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&Tx<'_>) -> Result<Decision<T>, E>,
+    ) -> Result<T, E> {
         self.transaction("BEGIN", work)
     }
 
-    fn transaction<T>(
+    fn transaction<T, E: From<StoreError>>(
         &self,
         begin: &str,
-        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&Tx<'_>) -> Result<Decision<T>, E>,
+    ) -> Result<T, E> {
         let connection = match self.rested() {
             Some(connection) => connection,
             None => self.another()?,
         };
-        let done = in_transaction(&connection, begin, work);
+        let done = transaction::on_postgres(&connection, begin, work);
         // Should `work` panic, the connection is closed, which rolls back.
         if !connection.client().is_closed() {
             self.rest(connection);
@@ -266,31 +210,4 @@ impl Postgres {
         drop(idle);
         drop(closed);
     }
-}
-
-/// Runs `work` in one transaction of a connection.
-pub(crate) fn in_transaction<T>(
-    connection: &PgConnection,
-    begin: &str,
-    work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
-) -> Result<T, StoreError> {
-    connection.batch(begin)?;
-    let end = |verdict| match verdict {
-        Verdict::Keep(done) => {
-            crash_point!("before_commit");
-            connection.batch("COMMIT")?;
-            crash_point!("after_commit");
-            Ok(done)
-        }
-        Verdict::TakeBack(done) => {
-            connection.batch("ROLLBACK")?;
-            Ok(done)
-        }
-    };
-    let done = work(&Tx::Postgres(connection)).and_then(end);
-    if done.is_err() {
-        // The first error counts; a connection that cannot even roll back is closed.
-        let _ = connection.batch("ROLLBACK");
-    }
-    done
 }

@@ -1,27 +1,30 @@
 use rollcall_domain::{
-    Act, Action, Catalogue, Deed, Item, ItemKind, Operator, Organization, OrganizationId, Profile, ProfileId,
-    Scope,
+    Act, Action, Catalogue, Deed, Item, ItemKind, Organization, OrganizationId, Profile, ProfileId, Scope,
 };
 
+use crate::areas::Profiles;
+use crate::columns::{Columns, at, read};
 use crate::db::{Row, Tx, args};
-use crate::organizations::owner;
+use crate::organizations::{OWNER, owner};
 use crate::scope::{self, shows};
-use crate::{Store, StoreError, audit, sql};
+use crate::sql::{sql, text};
+use crate::{StoreError, audit};
 
-macro_rules! profile_columns {
-    () => {
-        "SELECT o.id, o.name, p.id, p.short_name FROM profiles p LEFT JOIN organizations o ON o.id = p.organization_id "
-    };
-}
+/// The start of a statement that gives profiles, as [`without_items`] reads them.
+const SELECT: Columns = Columns(text!(
+    "SELECT ",
+    OWNER.0,
+    ", p.id, p.short_name FROM profiles p LEFT JOIN organizations o ON o.id = p.organization_id "
+));
 
 sql! {
     INSERT = "INSERT INTO profiles (short_name, organization_id) VALUES (?1, ?2) RETURNING id";
     INSERT_ITEM = "INSERT INTO profile_items (profile_id, kind, position, attr, operation, value) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     CATALOGUE = "SELECT id, short_name, organization_id FROM profiles ORDER BY id";
-    LIST = concat!(profile_columns!(), "ORDER BY p.id");
-    PAGE = concat!(profile_columns!(), "WHERE p.id > ?1 AND ", shows!("?2", "p.organization_id"), " ORDER BY p.id LIMIT ?3");
-    BY_NAME = concat!(profile_columns!(), "WHERE p.short_name = ?1");
+    LIST = text!(SELECT.0, "ORDER BY p.id");
+    PAGE = text!(SELECT.0, "WHERE p.id > ?1 AND ", shows!("?2", "p.organization_id"), " ORDER BY p.id LIMIT ?3");
+    BY_NAME = text!(SELECT.0, "WHERE p.short_name = ?1");
     ITEMS = "SELECT attr, operation, value FROM profile_items WHERE profile_id = ?1 AND kind = ?2 ORDER BY position";
     // Of two who edit a profile the second sees what the first has written.
     LOCK = "SELECT 1 FROM profiles WHERE id = ?1" => "SELECT 1 FROM profiles WHERE id = ?1 FOR NO KEY UPDATE";
@@ -38,20 +41,17 @@ pub(crate) fn kind_number(kind: ItemKind) -> i64 {
     }
 }
 
-pub(crate) fn operator(text: &str) -> Result<Operator, StoreError> {
-    Operator::parse(text).ok_or_else(|| StoreError::Corrupt(format!("the operator {text:?}")))
-}
-
 fn items(tx: &Tx<'_>, profile: ProfileId, kind: ItemKind) -> Result<Vec<Item>, StoreError> {
     tx.all(ITEMS, args![profile, kind_number(kind)], |row| {
-        Ok(Item { attr: row.get(0)?, operation: operator(row.text(1)?)?, value: row.get(2)? })
+        Ok(read!(row, ITEMS => Item { attr, operation, value }))
     })
 }
 
 fn without_items(row: &Row<'_>) -> Result<Profile, StoreError> {
     let organization: Option<Organization> = owner(row)?;
-    let (reply, check) = (Vec::new(), Vec::new());
-    Ok(Profile { organization, id: row.get(2)?, short_name: row.get(3)?, reply, check })
+    Ok(
+        read!(row, SELECT => Profile { id = "p.id", short_name; organization: organization, reply: Vec::new(), check: Vec::new() }),
+    )
 }
 
 fn with_items(tx: &Tx<'_>, profile: Profile) -> Result<Profile, StoreError> {
@@ -60,7 +60,11 @@ fn with_items(tx: &Tx<'_>, profile: Profile) -> Result<Profile, StoreError> {
 }
 
 pub(crate) fn catalogue(tx: &Tx<'_>) -> Result<Catalogue, StoreError> {
-    Ok(tx.all(CATALOGUE, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.into_iter().collect())
+    let profiles = tx.all(CATALOGUE, &[], |row| {
+        let id = row.get(at!(CATALOGUE, "id"))?;
+        Ok((id, row.get(at!(CATALOGUE, "short_name"))?, row.get(at!(CATALOGUE, "organization_id"))?))
+    })?;
+    Ok(profiles.into_iter().collect())
 }
 
 fn insert_items(tx: &Tx<'_>, id: ProfileId, [reply, check]: [&[Item]; 2]) -> Result<(), StoreError> {
@@ -103,16 +107,16 @@ pub(crate) fn insert(
     Ok(id)
 }
 
-impl Store {
+impl Profiles<'_> {
     /// Adds a profile with its items, of an organization or everybody's; its number.
-    pub fn add_profile(
+    pub fn add(
         &self,
         short_name: &str,
         organization: Option<OrganizationId>,
         items: [&[Item]; 2],
         act: &Act<'_>,
     ) -> Result<ProfileId, StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             let id = insert(tx, short_name, organization, items)?;
             let deed = deed(Action::ProfileAdd, short_name).within(organization);
             audit::record(tx, act, &deed.with("id", id))?;
@@ -121,29 +125,24 @@ impl Store {
     }
 
     /// Every profile with its items, by number.
-    pub fn profiles(&self) -> Result<Vec<Profile>, StoreError> {
-        self.read(|tx| {
+    pub fn all(&self) -> Result<Vec<Profile>, StoreError> {
+        self.0.read(|tx| {
             let all = tx.all(LIST, &[], without_items)?;
             all.into_iter().map(|profile| with_items(tx, profile)).collect()
         })
     }
 
     /// The next profiles that a scope shows after number `after`, with their items.
-    pub fn profiles_page(
-        &self,
-        scope: &Scope,
-        after: ProfileId,
-        limit: u32,
-    ) -> Result<Vec<Profile>, StoreError> {
-        self.read(|tx| {
+    pub fn page(&self, scope: &Scope, after: ProfileId, limit: u32) -> Result<Vec<Profile>, StoreError> {
+        self.0.read(|tx| {
             let page = tx.all(PAGE, args![after, scope::text(scope), limit], without_items)?;
             page.into_iter().map(|profile| with_items(tx, profile)).collect()
         })
     }
 
     /// One profile by name.
-    pub fn profile(&self, short_name: &str) -> Result<Option<Profile>, StoreError> {
-        self.read(|tx| {
+    pub fn by_name(&self, short_name: &str) -> Result<Option<Profile>, StoreError> {
+        self.0.read(|tx| {
             let found = tx.first(BY_NAME, args![short_name], without_items)?;
             found.map(|profile| with_items(tx, profile)).transpose()
         })
@@ -151,13 +150,13 @@ impl Store {
 
     /// The numbers and names of all profiles.
     pub fn catalogue(&self) -> Result<Catalogue, StoreError> {
-        self.read(catalogue)
+        self.0.read(catalogue)
     }
 
     /// Gives a profile other items, as it was seen: whoever has it has these from then on.
-    pub fn edit_profile(&self, seen: &Profile, items: [&[Item]; 2], act: &Act<'_>) -> Result<(), StoreError> {
+    pub fn edit(&self, seen: &Profile, items: [&[Item]; 2], act: &Act<'_>) -> Result<(), StoreError> {
         let owner = seen.organization.as_ref().map(|organization| organization.id);
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_unchanged(tx, seen)?;
             tx.execute(REMOVE_ITEMS, args![seen.id])?;
             insert_items(tx, seen.id, items)?;
@@ -168,10 +167,10 @@ impl Store {
     }
 
     /// Removes a profile that no user has, as it was seen.
-    pub fn remove_profile(&self, profile: &Profile, act: &Act<'_>) -> Result<(), StoreError> {
+    pub fn remove(&self, profile: &Profile, act: &Act<'_>) -> Result<(), StoreError> {
         let short_name = profile.short_name.as_str();
         let owner = profile.organization.as_ref().map(|organization| organization.id);
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_unchanged(tx, profile)?;
             let users: i64 = tx.value(COUNT_USERS, args![short_name])?;
             let in_use = |users: &str| {

@@ -3,31 +3,30 @@
 
 use rollcall_domain::{Act, Action, Deed, Timestamp};
 
+use crate::areas::Pruning;
+use crate::columns::at;
 use crate::db::{Tx, args};
-use crate::{Store, StoreError, audit, sql};
+use crate::sql::{sql, text};
+use crate::{StoreError, audit};
 
 // These limits count over all time.
-macro_rules! counts_for_ever {
-    () => {
-        "EXISTS (SELECT 1 FROM users u WHERE u.username = radacct.username AND (EXISTS \
-         (SELECT 1 FROM user_items i WHERE i.user_id = u.id AND i.kind = 1 AND lower(i.attr) IN ('max-all-session', 'expire-after')) \
-         OR EXISTS (SELECT 1 FROM user_profiles a JOIN profile_items i ON i.profile_id = a.profile_id \
-         WHERE a.user_id = u.id AND i.kind = 1 AND lower(i.attr) IN ('max-all-session', 'expire-after'))))"
-    };
-}
+const COUNTS_FOR_EVER: &str = "EXISTS (SELECT 1 FROM users u WHERE u.username = radacct.username AND (EXISTS \
+     (SELECT 1 FROM user_items i WHERE i.user_id = u.id AND i.kind = 1 AND lower(i.attr) IN ('max-all-session', 'expire-after')) \
+     OR EXISTS (SELECT 1 FROM user_profiles a JOIN profile_items i ON i.profile_id = a.profile_id \
+     WHERE a.user_id = u.id AND i.kind = 1 AND lower(i.attr) IN ('max-all-session', 'expire-after'))))";
 
 sql! {
     LOGINS = "DELETE FROM radpostauth WHERE id IN (SELECT id FROM radpostauth WHERE authdate < ?1 ORDER BY authdate LIMIT ?2)";
     // The numbers of sessions follow the time in which they began: where none is old any more, none is beyond.
-    SESSIONS = "SELECT max(radacctid), coalesce(sum(CASE WHEN acctstarttime < ?2 OR acctstoptime < ?2 THEN 1 ELSE 0 END), 0) \
+    SESSIONS = "SELECT max(radacctid) AS last, coalesce(sum(CASE WHEN acctstarttime < ?2 OR acctstoptime < ?2 THEN 1 ELSE 0 END), 0) AS old \
                 FROM (SELECT radacctid, acctstarttime, acctstoptime FROM radacct WHERE radacctid > ?1 ORDER BY radacctid LIMIT ?3) AS part";
-    ENDED = concat!("DELETE FROM radacct WHERE radacctid > ?1 AND radacctid <= ?2 AND acctstoptime < ?3 AND NOT ",
-                    counts_for_ever!());
+    ENDED = text!("DELETE FROM radacct WHERE radacctid > ?1 AND radacctid <= ?2 AND acctstoptime < ?3 AND NOT ",
+                    COUNTS_FOR_EVER);
 }
 
 /// Why something is removed: for the audit log, once.
 #[derive(Debug, Clone, Copy)]
-pub struct Pruning<'a> {
+pub struct PruningReason<'a> {
     /// What is removed, in a few words.
     pub what: &'a str,
     /// All of it is from before.
@@ -38,7 +37,7 @@ pub struct Pruning<'a> {
     pub first: bool,
 }
 
-impl Pruning<'_> {
+impl PruningReason<'_> {
     /// Notes the first time that something goes.
     fn note(&self, tx: &Tx<'_>, removed: u64, act: &Act<'_>) -> Result<(), StoreError> {
         if removed == 0 || !self.first {
@@ -49,10 +48,10 @@ impl Pruning<'_> {
     }
 }
 
-impl Store {
+impl Pruning<'_> {
     /// Removes up to `most` answers of FreeRADIUS; says how many.
-    pub fn prune_logins(&self, of: Pruning<'_>, most: u32, act: &Act<'_>) -> Result<u64, StoreError> {
-        self.write(|tx| {
+    pub fn logins(&self, of: PruningReason<'_>, most: u32, act: &Act<'_>) -> Result<u64, StoreError> {
+        self.0.write(|tx| {
             let removed = tx.execute(LOGINS, args![of.cutoff, most])?;
             of.note(tx, removed, act)?;
             Ok(removed)
@@ -61,18 +60,20 @@ impl Store {
 
     /// Looks at the next `most` sessions after number `after`, and removes those that have ended and that no limit counts: how
     /// many, and the last one looked at. None: nothing that is old lies beyond `after`.
-    pub fn prune_sessions(
+    pub fn sessions(
         &self,
-        of: Pruning<'_>,
+        of: PruningReason<'_>,
         after: i64,
         most: u32,
         act: &Act<'_>,
     ) -> Result<Option<(u64, i64)>, StoreError> {
-        let part = self.read(|tx| {
-            tx.first(SESSIONS, args![after, of.cutoff, most], |row| Ok((row.get(0)?, row.get::<i64>(1)?)))
+        let part = self.0.read(|tx| {
+            tx.first(SESSIONS, args![after, of.cutoff, most], |row| {
+                Ok((row.get(at!(SESSIONS, "last"))?, row.get::<i64>(at!(SESSIONS, "old"))?))
+            })
         })?;
         let Some((Some(last), 1..)) = part else { return Ok(None) };
-        self.write(|tx| {
+        self.0.write(|tx| {
             let removed = tx.execute(ENDED, args![after, last, of.cutoff])?;
             of.note(tx, removed, act)?;
             Ok(Some((removed, last)))

@@ -3,8 +3,11 @@
 
 use rollcall_domain::{AdministratorId, RequestKey, RunId, Timestamp};
 
+use crate::StoreError;
+use crate::areas::Runs;
+use crate::columns::at;
 use crate::db::{Tx, args};
-use crate::{Store, StoreError, sql};
+use crate::sql::sql;
 
 /// So many microseconds a key counts.
 const LIFE: i64 = 86_400_000_000;
@@ -36,12 +39,20 @@ fn oldest(now: Timestamp) -> Timestamp {
 
 fn find(tx: &Tx<'_>, owner: &str, key: &RequestKey, now: Timestamp) -> Result<Option<RunId>, StoreError> {
     let found = tx.first(FIND, args![owner, key.key(), oldest(now)], |row| {
-        Ok((row.get::<String>(0)?, row.get::<RunId>(1)?))
+        Ok((row.get::<String>(at!(FIND, "request"))?, row.get::<RunId>(at!(FIND, "run_id"))?))
     })?;
     match found {
         Some((request, run)) if request != key.request() => Err(StoreError::KeyReused(run)),
         found => Ok(found.map(|(_, run)| run)),
     }
+}
+
+/// What comes of claiming a key.
+pub(crate) enum Claiming {
+    /// It serves the run that is being made.
+    Claimed(Claim),
+    /// The same request has made this run with it.
+    Used(RunId),
 }
 
 /// A key that is claimed for a run that is being made.
@@ -50,21 +61,21 @@ pub(crate) struct Claim {
     key: String,
 }
 
-/// Claims a key; [`StoreError::AlreadyMade`] if the same request has made a run with it.
+/// Claims a key; [`StoreError::KeyReused`] if another request has made a run with it.
 pub(crate) fn claim(
     tx: &Tx<'_>,
     (who, id): (&str, Option<AdministratorId>),
     key: &RequestKey,
     now: Timestamp,
-) -> Result<Claim, StoreError> {
+) -> Result<Claiming, StoreError> {
     let claim = Claim { owner: owner(who, id), key: key.key() };
     let values = args![&claim.owner, &claim.key, key.request(), now, oldest(now)];
     if tx.execute(CLAIM, values)? > 0 {
         tx.execute(FORGET, args![oldest(now), MOST])?;
-        return Ok(claim);
+        return Ok(Claiming::Claimed(claim));
     }
     match find(tx, &claim.owner, key, now)? {
-        Some(run) => Err(StoreError::AlreadyMade(run)),
+        Some(run) => Ok(Claiming::Used(run)),
         None => Err(StoreError::Corrupt("the key of a request that is there and is not".to_owned())),
     }
 }
@@ -76,21 +87,21 @@ impl Claim {
     }
 }
 
-impl Store {
+impl Runs<'_> {
     /// The run that a request of somebody has made, if it is not long ago; [`StoreError::KeyReused`] if another request of
     /// theirs had its key.
-    pub fn run_of_request(
+    pub fn of_request(
         &self,
         who: &str,
         id: Option<AdministratorId>,
         key: &RequestKey,
         now: Timestamp,
     ) -> Result<Option<RunId>, StoreError> {
-        self.read(|tx| find(tx, &owner(who, id), key, now))
+        self.0.read(|tx| find(tx, &owner(who, id), key, now))
     }
 
     /// Removes keys that count no more.
-    pub fn forget_run_keys(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.write(|tx| tx.execute(FORGET, args![oldest(now), MOST]))
+    pub fn forget_keys(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.0.write(|tx| tx.execute(FORGET, args![oldest(now), MOST]))
     }
 }

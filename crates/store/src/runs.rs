@@ -1,53 +1,39 @@
 use rollcall_domain::filter::Filter;
 use rollcall_domain::{
     Act, Action, Counts, Deed, Mode, Outcome, PlanHash, RequestKey, Run, RunId, RunQuery, RunState, Scope,
-    Selection, Settings, Tally, Timestamp, UserId,
+    Selection, Settings, Timestamp, UserId,
 };
 
-use crate::db::{Arg, Row, Tx, args};
+use crate::areas::Runs;
+use crate::columns::{Columns, at, read};
+use crate::counters::{COUNTERS, read_counters};
+use crate::db::{Arg, Row, Tx, args, only};
 use crate::filter::{Condition, Shape};
 use crate::outcomes::reading;
+use crate::run_keys::{self, Claiming};
 use crate::scope::covered;
+use crate::sql::{sql, text};
 use crate::staging::Staging;
-use crate::{Store, StoreError, approvals, audit, chunks, json, run_keys, sql};
+use crate::{Hold, StoreError, approvals, audit, chunks, json};
 
-/// The counters of a run, as [`read_counters`] reads them.
-macro_rules! counters {
-    () => {
-        "changed, unchanged, skipped, failed, timed_out, conflict"
-    };
-}
-pub(crate) use counters;
+/// The columns of a run, as [`run`] reads them.
+const RUN: Columns = Columns(text!(
+    "id, mode, state, holder, script, selection, administrator, organizations, created_at, ended_at, targets, cursor, \
+     millis, applies, undoes, note, ",
+    COUNTERS,
+    ", script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
+     pruned_at, planned, administrator_id"
+));
 
-macro_rules! run_columns {
-    () => {
-        concat!(
-            "id, mode, state, holder, script, selection, administrator, organizations, created_at, ended_at, \
-             targets, cursor, millis, applies, undoes, note, ",
-            counters!(),
-            ", script_version, params, columns, repeats, settings, deactivated, braked_from, plan, token, leased_until, \
-             pruned_at, planned, administrator_id"
-        )
-    };
-}
+const FOUND_BEFORE: &str = text!(
+    "SELECT ",
+    RUN.0,
+    " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
+     AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
+     AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND "
+);
 
-macro_rules! found {
-    () => {
-        concat!(
-            "SELECT ",
-            run_columns!(),
-            " FROM runs WHERE id < ?1 AND (CAST(?2 AS TEXT) IS NULL OR state IN (?2, ?3)) \
-             AND (CAST(?4 AS TEXT) IS NULL OR script = ?4) AND (CAST(?5 AS TEXT) IS NULL OR mode = ?5) \
-             AND (CAST(?6 AS TEXT) IS NULL OR administrator = ?6) AND "
-        )
-    };
-}
-
-macro_rules! nothing_done {
-    () => {
-        "changed + unchanged + skipped + failed + timed_out + conflict = 0"
-    };
-}
+const NOTHING_DONE: &str = "changed + unchanged + skipped + failed + timed_out + conflict = 0";
 
 sql! {
     INSERT = "INSERT INTO runs (mode, state, holder, leased_until, script, script_version, source, params, selection, \
@@ -68,20 +54,20 @@ sql! {
     CANCEL = "UPDATE runs SET state = 'cancelled', note = ?2, ended_at = ?3, holder = NULL, leased_until = NULL \
               WHERE id = ?1 AND state IN ('selecting', 'running', 'stopped')";
     SET_PLAN = "UPDATE runs SET plan = ?2, planned = ?3 WHERE id = ?1";
-    ONE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1");
-    PAGE = concat!("SELECT ", run_columns!(), " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    ONE = text!("SELECT ", RUN.0, " FROM runs WHERE id = ?1");
+    PAGE = text!("SELECT ", RUN.0, " FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
     // Of a scope are runs that touch nobody else's users.
-    FOUND = concat!(found!(), covered!("?7"), " ORDER BY id DESC LIMIT ?8")
-        => concat!(found!(), covered!(postgres "?7"), " ORDER BY id DESC LIMIT ?8");
-    LAST_OF = concat!("SELECT ", run_columns!(), " FROM runs WHERE script = ?1 AND ", covered!("?2"), " ORDER BY id DESC LIMIT 1")
-        => concat!("SELECT ", run_columns!(), " FROM runs WHERE script = ?1 AND ", covered!(postgres "?2"), " ORDER BY id DESC LIMIT 1");
-    BEGUN = concat!("SELECT ", run_columns!(), " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
-    ENDED = "SELECT state, count(*) FROM runs WHERE state NOT IN ('selecting', 'running') GROUP BY state";
+    FOUND = text!(FOUND_BEFORE, covered!("?7"), " ORDER BY id DESC LIMIT ?8")
+        => text!(FOUND_BEFORE, covered!(postgres "?7"), " ORDER BY id DESC LIMIT ?8");
+    LAST_OF = text!("SELECT ", RUN.0, " FROM runs WHERE script = ?1 AND ", covered!("?2"), " ORDER BY id DESC LIMIT 1")
+        => text!("SELECT ", RUN.0, " FROM runs WHERE script = ?1 AND ", covered!(postgres "?2"), " ORDER BY id DESC LIMIT 1");
+    BEGUN = text!("SELECT ", RUN.0, " FROM runs WHERE state IN ('selecting', 'running') ORDER BY id");
+    ENDED = "SELECT state, count(*) AS runs FROM runs WHERE state NOT IN ('selecting', 'running') GROUP BY state";
     // One that was called off before it had done anything is none.
-    APPLIED_BY = concat!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", nothing_done!(), ")");
+    APPLIED_BY = text!("SELECT min(id) FROM runs WHERE applies = ?1 AND NOT (state = 'cancelled' AND ", NOTHING_DONE, ")");
     // One that is to take back what the run did to some of its users only, or that found everybody back, is none either.
-    UNDONE_BY = concat!("SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
-                         AND NOT (state = 'cancelled' AND ", nothing_done!(), ") AND NOT (state = 'finished' AND changed = 0) \
+    UNDONE_BY = text!("SELECT max(id) FROM runs WHERE undoes = ?1 AND mode = 'apply' AND state <> 'selecting' \
+                         AND NOT (state = 'cancelled' AND ", NOTHING_DONE, ") AND NOT (state = 'finished' AND changed = 0) \
                          AND targets >= (SELECT changed FROM runs WHERE id = ?1)");
     // Locked, so that of two who apply one preview the second sees the first.
     PRUNED_AT = "SELECT pruned_at FROM runs WHERE id = ?1"
@@ -158,18 +144,17 @@ pub struct NewRun<'a> {
     pub holder: Option<&'a str>,
     /// When others may take it over.
     pub leased_until: Timestamp,
-    /// The request that makes it, if it is to make only one: see [`StoreError::AlreadyMade`].
+    /// The request that makes it, if it is to make only one: see [`Creation::Existing`].
     pub key: Option<RequestKey>,
 }
 
-/// A run that processes execute, until another one takes it over: then the token is no longer the run's, and nothing is
-/// written for it any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hold {
-    /// The run.
-    pub run: RunId,
-    /// Its token when the process took it.
-    pub token: i64,
+/// What comes of the wish to make a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Creation {
+    /// It is made.
+    New(Box<Run>),
+    /// The same request has made this run before: with its key nothing else is made.
+    Existing(RunId),
 }
 
 /// A run is to be taken over.
@@ -230,36 +215,9 @@ pub struct RunEnd<'a> {
     pub millis: i64,
 }
 
-fn json_column<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
-    json::read(row.text(column)?)
-}
-
-/// The outcomes that have counters, in the order of their columns.
-pub(crate) const COUNTED: [Outcome; 6] = [
-    Outcome::Changed,
-    Outcome::Unchanged,
-    Outcome::Skipped,
-    Outcome::Failed,
-    Outcome::TimedOut,
-    Outcome::Conflict,
-];
-
-/// Reads [`counters`], from column `first` on.
-pub(crate) fn read_counters(row: &Row<'_>, first: usize) -> Result<Tally, StoreError> {
-    let mut tally = Tally::default();
-    for (column, outcome) in (first..).zip(COUNTED) {
-        tally.add(outcome, row.get::<i64>(column)?.unsigned_abs());
-    }
-    Ok(tally)
-}
-
-pub(crate) fn read_scope(organizations: Option<&str>) -> Result<Scope, StoreError> {
-    organizations.map_or(Ok(Scope::Everywhere), |list| Ok(Scope::Within(json::read(list)?)))
-}
-
 /// Whose users a run may touch.
 pub(crate) fn scope(tx: &Tx<'_>, run: RunId) -> Result<Scope, StoreError> {
-    tx.first(SCOPE, args![run], |row| read_scope(row.maybe_text(0)?))?.ok_or(StoreError::RunLost(run))
+    tx.first(SCOPE, args![run], only)?.ok_or(StoreError::RunLost(run))
 }
 
 pub(crate) fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
@@ -270,46 +228,23 @@ pub(crate) fn write_scope(scope: &Scope) -> Result<Option<String>, StoreError> {
 }
 
 fn run(row: &Row<'_>) -> Result<Run, StoreError> {
-    let mode: String = row.get(1)?;
-    let state: String = row.get(2)?;
-    let columns: Option<String> = row.get(24)?;
-    Ok(Run {
-        id: row.get(0)?,
-        mode: if mode == Mode::Apply.name() { Mode::Apply } else { Mode::Preview },
-        state: RunState::parse(&state).map_err(|error| StoreError::Corrupt(error.to_string()))?,
-        holder: row.get(3)?,
-        script: row.get(4)?,
-        script_version: row.get(22)?,
-        params: row.get(23)?,
-        selection: json_column(row, 5)?,
-        columns: columns.as_deref().map(json::read).transpose()?,
-        repeats: row.get(25)?,
-        administrator: row.get(6)?,
-        scope: read_scope(row.maybe_text(7)?)?,
-        created_at: row.get(8)?,
-        ended_at: row.get(9)?,
-        targets: row.get::<i64>(10)?.unsigned_abs(),
-        cursor: row.get(11)?,
-        tally: read_counters(row, 16)?,
-        millis: row.get(12)?,
-        applies: row.get(13)?,
-        undoes: row.get(14)?,
-        note: row.get(15)?,
-        confirmed: state != RunState::Selecting.name(),
-        settings: json_column(row, 26)?,
-        deactivated: row.get::<i64>(27)?.unsigned_abs(),
-        braked_from: json_column(row, 28)?,
-        plan: row.get(29)?,
-        token: row.get(30)?,
-        leased_until: row.get(31)?,
-        pruned_at: row.get(32)?,
-        planned: row.get(33)?,
-        administrator_id: row.get(34)?,
-    })
+    let state = row.get(at!(RUN, "state"))?;
+    Ok(read!(row, RUN => Run {
+        id, mode, holder, script, script_version, params, repeats, administrator, scope = "organizations", created_at,
+        ended_at, targets, cursor, millis, applies, undoes, note, deactivated, plan, token, leased_until, pruned_at, planned,
+        administrator_id;
+        confirmed: state != RunState::Selecting,
+        state: state,
+        tally: read_counters(row, at!(RUN, "changed"))?,
+        selection: row.json(at!(RUN, "selection"))?,
+        columns: row.maybe_json(at!(RUN, "columns"))?,
+        settings: row.json(at!(RUN, "settings"))?,
+        braked_from: row.json(at!(RUN, "braked_from"))?,
+    }))
 }
 
 pub(crate) fn source(tx: &Tx<'_>, id: RunId) -> Result<String, StoreError> {
-    tx.first(SOURCE, args![id], |row| row.get(0))?.ok_or(StoreError::RunLost(id))
+    tx.first(SOURCE, args![id], only)?.ok_or(StoreError::RunLost(id))
 }
 
 pub(crate) fn one(tx: &Tx<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
@@ -343,10 +278,14 @@ pub(crate) fn check_unapplied(tx: &Tx<'_>, preview: RunId) -> Result<(), StoreEr
     applied.map_or(Ok(()), |by| Err(StoreError::AlreadyApplied { preview, by }))
 }
 
-fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
+fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Creation, StoreError> {
     let Act { at, who, administrator_id, .. } = new.act;
     let by = (who, administrator_id);
-    let claim = new.key.map(|key| run_keys::claim(tx, by, &key, at)).transpose()?;
+    let claim = match new.key.map(|key| run_keys::claim(tx, by, &key, at)).transpose()? {
+        Some(Claiming::Used(run)) => return Ok(Creation::Existing(run)),
+        Some(Claiming::Claimed(claim)) => Some(claim),
+        None => None,
+    };
     let source = new.list.source();
     let columns = match new.list {
         List::Staged(_, columns) => Some(columns),
@@ -391,7 +330,7 @@ fn create(tx: &Tx<'_>, new: &NewRun<'_>) -> Result<Run, StoreError> {
     tx.announce()?;
     let deed = deed(new.action(), &run).with("mode", run.mode.name()).with("script", run.script.as_str());
     audit::record(tx, &new.act, &deed.with("targets", run.targets))?;
-    Ok(run)
+    Ok(Creation::New(Box::new(run)))
 }
 
 /// What is done to a run. It concerns an organization if that is the only one whose users it may touch.
@@ -464,25 +403,20 @@ fn freeze(tx: &Tx<'_>, id: RunId, list: List<'_>) -> Result<(u64, bool), StoreEr
     Ok((frozen, repeats))
 }
 
-impl Store {
+impl Runs<'_> {
     /// Makes a run and freezes its targets, in one step: either both are there or neither. One that would write for more
     /// targets than `four_eyes_above` without the approval that this takes is not made.
-    pub fn create_run(&self, new: &NewRun<'_>) -> Result<Run, StoreError> {
+    pub fn create(&self, new: &NewRun<'_>) -> Result<Creation, StoreError> {
         match new.list {
             List::Staged(staging, _) => staging.write(|tx| create(tx, new)),
-            _ => self.write(|tx| create(tx, new)),
+            _ => self.0.write(|tx| create(tx, new)),
         }
     }
 
     /// Starts the execution of a run that waited for a yes, by `holder`; by workers, if there is none. An approval that it
     /// needs must still count.
-    pub fn begin_run(
-        &self,
-        hold: Hold,
-        holder: Option<&str>,
-        leased_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write(|tx| {
+    pub fn begin(&self, hold: Hold, holder: Option<&str>, leased_until: Timestamp) -> Result<(), StoreError> {
+        self.0.write(|tx| {
             let until = holder.map(|_| leased_until);
             begun_as(tx, hold.run, tx.execute(BEGIN, args![hold.run, hold.token, until, holder])?).map(drop)
         })
@@ -490,8 +424,8 @@ impl Store {
 
     /// Lets a run begin that is held, with these settings: it is left to workers. [`StoreError::RunLost`] if it is not
     /// held any more. An approval that it needs must still count.
-    pub fn let_begin(&self, hold: Hold, settings: &Settings, act: &Act<'_>) -> Result<(), StoreError> {
-        self.write(|tx| {
+    pub fn start_held(&self, hold: Hold, settings: &Settings, act: &Act<'_>) -> Result<(), StoreError> {
+        self.0.write(|tx| {
             let settings = json::write(settings)?;
             let run = begun_as(tx, hold.run, tx.execute(LET_BEGIN, args![hold.run, hold.token, settings])?)?;
             audit::record(tx, act, &deed(Action::RunBegin, &run).with("targets", run.targets))
@@ -500,8 +434,8 @@ impl Store {
 
     /// Takes over a run that is as `seen`, which nobody executes any more; from now on nothing of an earlier holder is
     /// written. [`StoreError::RunLost`] if it is not as seen.
-    pub fn take_run(&self, seen: &Run, by: &Takeover<'_>) -> Result<Run, StoreError> {
-        self.write(|tx| {
+    pub fn take(&self, seen: &Run, by: &Takeover<'_>) -> Result<Run, StoreError> {
+        self.0.write(|tx| {
             let chunks = chunks::recall(tx, seen.id)?;
             let values = args![
                 seen.id,
@@ -530,8 +464,8 @@ impl Store {
     }
 
     /// Ends a run that is held. What somebody else still has of it has no effect any more.
-    pub fn end_run(&self, hold: Hold, end: &RunEnd<'_>) -> Result<Run, StoreError> {
-        self.write(|tx| {
+    pub fn end(&self, hold: Hold, end: &RunEnd<'_>) -> Result<Run, StoreError> {
+        self.0.write(|tx| {
             if end.state == RunState::Cancelled {
                 chunks::drop_all(tx, hold.run)?;
             }
@@ -556,8 +490,8 @@ impl Store {
 
     /// Ends a run for good, whoever executes it: from now on nothing of it is written. [`StoreError::RunLost`] if it has
     /// ended already.
-    pub fn cancel_run(&self, id: RunId, note: &str, act: &Act<'_>) -> Result<Run, StoreError> {
-        self.write(|tx| {
+    pub fn cancel(&self, id: RunId, note: &str, act: &Act<'_>) -> Result<Run, StoreError> {
+        self.0.write(|tx| {
             chunks::drop_all(tx, id)?;
             tx.announce()?;
             if tx.execute(CANCEL, args![id, note, act.at])? == 0 {
@@ -571,47 +505,43 @@ impl Store {
 
     /// The run that has applied a preview, if any.
     pub fn applied_by(&self, preview: RunId) -> Result<Option<RunId>, StoreError> {
-        self.read(|tx| tx.value(APPLIED_BY, args![preview]))
+        self.0.read(|tx| tx.value(APPLIED_BY, args![preview]))
     }
 
     /// The last run that has taken a run back, if any.
     pub fn undone_by(&self, run: RunId) -> Result<Option<RunId>, StoreError> {
-        self.read(|tx| tx.value(UNDONE_BY, args![run]))
+        self.0.read(|tx| tx.value(UNDONE_BY, args![run]))
     }
 
     /// One run.
-    pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
-        self.read(|tx| one(tx, id))
+    pub fn by_id(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        self.0.read(|tx| one(tx, id))
     }
 
     /// The script of a run as it was when the run started. It may be long, so no run carries it about.
-    pub fn run_source(&self, id: RunId) -> Result<String, StoreError> {
-        self.read(|tx| source(tx, id))
+    pub fn source(&self, id: RunId) -> Result<String, StoreError> {
+        self.0.read(|tx| source(tx, id))
     }
 
     /// In which states runs are.
-    pub fn run_states(&self) -> Result<RunStates, StoreError> {
-        let counted = |row: &Row<'_>| {
-            let state: String = row.get(0)?;
-            let state = RunState::parse(&state).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            Ok((state, row.get::<i64>(1)?.unsigned_abs()))
-        };
-        self.read(|tx| Ok(RunStates { ended: tx.all(ENDED, &[], counted)?, begun: begun(tx)? }))
+    pub fn states(&self) -> Result<RunStates, StoreError> {
+        let counted = |row: &Row<'_>| Ok((row.get(at!(ENDED, "state"))?, row.get(at!(ENDED, "runs"))?));
+        self.0.read(|tx| Ok(RunStates { ended: tx.all(ENDED, &[], counted)?, begun: begun(tx)? }))
     }
 
     /// The next runs before run `before`, newest first.
-    pub fn runs_page(&self, before: RunId, limit: u32) -> Result<Vec<Run>, StoreError> {
-        self.read(|tx| tx.all(PAGE, args![before, limit], run))
+    pub fn page(&self, before: RunId, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.0.read(|tx| tx.all(PAGE, args![before, limit], run))
     }
 
     /// The last run of a script, by its name, of those that a scope covers.
-    pub fn last_run_of(&self, script: &str, scope: &Scope) -> Result<Option<Run>, StoreError> {
-        self.read(|tx| tx.first(LAST_OF, args![script, write_scope(scope)?], run))
+    pub fn last_of(&self, script: &str, scope: &Scope) -> Result<Option<Run>, StoreError> {
+        self.0.read(|tx| tx.first(LAST_OF, args![script, write_scope(scope)?], run))
     }
 
     /// The same of those that a scope covers and `query` asks for. What is stored of a state does not tell who is at a run,
     /// so some of them may be in a state that is near the one that was asked for.
-    pub fn find_runs(
+    pub fn find(
         &self,
         query: &RunQuery,
         scope: &Scope,
@@ -636,6 +566,6 @@ impl Store {
             write_scope(scope)?,
             limit
         ];
-        self.read(|tx| tx.all(FOUND, values, run))
+        self.0.read(|tx| tx.all(FOUND, values, run))
     }
 }

@@ -4,8 +4,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::StoreError;
 use crate::db::{Arg, Tx};
-use crate::postgres::{PgConnection, in_transaction};
-use crate::sqlite::Verdict;
+use crate::pg_connection::PgConnection;
+use crate::transaction::{self, Decision};
 
 macro_rules! migrations {
     ($($name:literal),*) => {
@@ -82,17 +82,17 @@ pub(crate) fn pg_version(tx: &Tx<'_>) -> Result<Option<i64>, StoreError> {
 pub(crate) fn pg_migrate(connection: &PgConnection) -> Result<bool, StoreError> {
     let mut made = false;
     loop {
-        let more = in_transaction(connection, "BEGIN", |tx| {
+        let more = transaction::on_postgres(connection, "BEGIN", |tx| {
             tx.first(LOCK, &[], |_| Ok(()))?;
             connection.batch(MARK)?;
             let done: i64 = tx.value(PG_VERSION, &[])?;
             made |= done == 0;
             let Some(script) = usize::try_from(done).ok().and_then(|done| POSTGRES.get(done)) else {
-                return Ok(Verdict::Keep(false));
+                return Ok::<_, StoreError>(Decision::Commit(false));
             };
             connection.batch(script)?;
             tx.execute(SET_VERSION, &[Arg::Int(done + 1)])?;
-            Ok(Verdict::Keep(true))
+            Ok(Decision::Commit(true))
         })?;
         if !more {
             return Ok(made);

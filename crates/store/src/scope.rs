@@ -19,10 +19,20 @@ macro_rules! has {
 }
 pub(crate) use has;
 
-/// The same, or whether it is null: then it is everybody's.
+/// Whether an organization's number is in the scope of this placeholder, or null: then it is everybody's.
 macro_rules! shows {
     ($scope:literal, $organization:literal) => {
-        concat!("(", $organization, " IS NULL OR ", $crate::scope::has!($scope, $organization), ")")
+        concat!(
+            "(",
+            $organization,
+            " IS NULL OR CAST(",
+            $scope,
+            " AS TEXT) IS NULL OR CAST(",
+            $scope,
+            " AS TEXT) LIKE '%,' || ",
+            $organization,
+            " || ',%')"
+        )
     };
 }
 pub(crate) use shows;

@@ -3,10 +3,12 @@
 
 use rollcall_domain::{Scope, User, UserId};
 
-use crate::db::args;
+use crate::areas::Users;
+use crate::db::{args, only};
 use crate::filter::after_all_that_start_with;
 use crate::scope::{self, has};
-use crate::{Store, StoreError, load, sql};
+use crate::sql::sql;
+use crate::{StoreError, load};
 
 sql! {
     BY_ID = concat!("SELECT id FROM users WHERE id = ?1 AND id > ?2 AND ", has!("?3", "organization_id"), " LIMIT ?4");
@@ -76,10 +78,10 @@ impl Look<'_> {
     }
 }
 
-impl Store {
+impl Users<'_> {
     /// The next users of a scope whom a look finds, after the one at `after`: its [`Look::place`] and its number. The first
     /// page comes after `("", 0)`.
-    pub fn look_for_users(
+    pub fn look_for(
         &self,
         look: Look<'_>,
         scope: &Scope,
@@ -94,8 +96,8 @@ impl Store {
             }
             _ => String::new(),
         };
-        self.read(|tx| {
-            let find = |sql, args: &[_]| tx.all(sql, args, |row| row.get::<UserId>(0));
+        self.0.read(|tx| {
+            let find = |sql, args: &[_]| tx.all(sql, args, only::<UserId>);
             let ids = match look {
                 Look::Number(number) => find(BY_ID, args![number, id, scope, limit])?,
                 Look::Username(name) => find(BY_USERNAME, args![name, id, scope, limit])?,

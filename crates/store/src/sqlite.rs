@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG as PLANS_STAY;
-use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::db::{Text, Tx};
-use crate::{StoreError, copy, crash_point, modes, schema};
+use crate::db::Tx;
+use crate::transaction::{self, Decision};
+use crate::{StoreError, half_copy, modes, schema};
 
 /// Another process may hold the write lock for the length of an import.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ impl Sqlite {
         if found < schema::VERSION {
             return Err(StoreError::Older { path: path.to_owned(), found, known: schema::VERSION });
         }
-        copy::check_whole(&Tx::Sqlite(&connection))?;
+        half_copy::refuse(&Tx::Sqlite(&connection))?;
         Self::new(path, connection)
     }
 
@@ -79,14 +79,14 @@ impl Sqlite {
     }
 
     /// Runs `work` in one write transaction, which is rolled back unless it succeeds and wants to be kept.
-    pub(crate) fn write<T>(
+    pub(crate) fn write<T, E: From<StoreError>>(
         &self,
         patience: Duration,
-        work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&Tx<'_>) -> Result<Decision<T>, E>,
+    ) -> Result<T, E> {
         let mut writer = lock(&self.writer);
-        writer.busy_timeout(patience)?;
-        write(&mut writer, work)
+        writer.busy_timeout(patience).map_err(StoreError::from)?;
+        transaction::on_sqlite(&mut writer, work)
     }
 
     /// A connection of its own, for what must not hold up the others.
@@ -110,46 +110,6 @@ impl Sqlite {
         lock(&self.idle_readers).push(reader);
         done
     }
-}
-
-/// Runs `work` in one write transaction of a connection.
-pub(crate) fn write<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&Tx<'_>) -> Result<Verdict<T>, StoreError>,
-) -> Result<T, StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match work(&Tx::Sqlite(&transaction))? {
-        Verdict::Keep(done) => {
-            crash_point!("before_commit");
-            transaction.commit()?;
-            crash_point!("after_commit");
-            Ok(done)
-        }
-        Verdict::TakeBack(done) => Ok(done),
-    }
-}
-
-/// What becomes of a write transaction.
-pub(crate) enum Verdict<T> {
-    Keep(T),
-    TakeBack(T),
-}
-
-/// A statement with its plan. SQLite looks at samples of the values that there are, so a filter is planned for the very
-/// values that it asks for, each time. What is executed user by user is planned once: looking there costs ten times what
-/// the statement does.
-pub(crate) fn prepare<'c>(
-    connection: &'c Connection,
-    sql: &Text<'_>,
-) -> Result<CachedStatement<'c>, StoreError> {
-    let (text, stays) = match sql {
-        Text::Constant(sql) => (sql.sqlite, true),
-        Text::Made(text) => (*text, false),
-    };
-    if connection.db_config(PLANS_STAY)? != stays {
-        connection.set_db_config(PLANS_STAY, stays)?;
-    }
-    Ok(connection.prepare_cached(text)?)
 }
 
 /// A panic elsewhere leaves a connection as usable as it was: its transaction was rolled back.

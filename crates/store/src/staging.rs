@@ -6,12 +6,15 @@ use std::collections::HashMap;
 use rollcall_domain::{Field, OrganizationId, Scope, UserId};
 use rusqlite::{Transaction, TransactionBehavior};
 
-use crate::db::{Own, Row, Sql, Tx, args};
+use crate::columns::at;
+use crate::crash_point::crash_point;
+use crate::db::{Own, Row, Tx, args, only};
 use crate::filter::after_all_that_start_with;
-use crate::postgres::{PgConnection, in_transaction};
+use crate::pg_connection::PgConnection;
 use crate::scope::{self, has};
-use crate::sqlite::Verdict;
-use crate::{Store, StoreError, crash_point, json, sql};
+use crate::sql::{Sql, sql};
+use crate::transaction::{self, Decision};
+use crate::{Store, StoreError, json};
 
 /// Kept in a temporary file of the database's, not in memory.
 pub(crate) const TABLE: &str = "CREATE TEMP TABLE staged (seq BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, line BIGINT NOT NULL, cells TEXT NOT NULL)";
@@ -38,8 +41,8 @@ sql! {
 const CREATE_USER_INDEX: &str = "CREATE INDEX IF NOT EXISTS staged_by_user ON staged (user_id, seq)";
 
 /// For many keys at once on PostgreSQL.
-const IDS: &str = "SELECT id::text, id, username FROM users WHERE id = ANY(?1) AND (?2::bigint[] IS NULL OR organization_id = ANY(?2))";
-const USERNAMES: &str = "SELECT username, id, username FROM users WHERE username = ANY(?1) AND (?2::bigint[] IS NULL OR organization_id = ANY(?2))";
+const IDS: &str = "SELECT id::text AS key, id, username FROM users WHERE id = ANY(?1) AND (?2::bigint[] IS NULL OR organization_id = ANY(?2))";
+const USERNAMES: &str = "SELECT username AS key, id, username FROM users WHERE username = ANY(?1) AND (?2::bigint[] IS NULL OR organization_id = ANY(?2))";
 const EXTERNAL_IDS: &str = "SELECT k.key, u.id, u.username FROM (SELECT DISTINCT unnest(?1::text[])) AS k (key) \
     CROSS JOIN LATERAL (SELECT id, username FROM users WHERE external_id = k.key \
     AND (?2::bigint[] IS NULL OR organization_id = ANY(?2)) ORDER BY id LIMIT ?3) AS u";
@@ -52,11 +55,11 @@ const PUSH_SET: &str = "INSERT INTO staged (seq, user_id, line, cells) SELECT * 
 pub(crate) const SETS: &[&str] = &[IDS, USERNAMES, EXTERNAL_IDS, EMAILS, PUSH_SET];
 
 fn staged_row(row: &Row<'_>, first: Option<i64>) -> Result<StagedRow, StoreError> {
-    let line: i64 = row.get(0)?;
+    let line: i64 = row.get(at!(FIRST, "s.line"))?;
     Ok(StagedRow {
         line: line.unsigned_abs(),
-        username: row.get(1)?,
-        cells: json::read(&row.get::<String>(2)?)?,
+        username: row.get(at!(FIRST, "username"))?,
+        cells: row.json(at!(FIRST, "cells"))?,
         first: first.map(i64::unsigned_abs),
     })
 }
@@ -84,7 +87,10 @@ fn find_set(
     };
     let mut found: HashMap<String, Vec<_>> = HashMap::new();
     for row in rows {
-        found.entry(row.try_get(0)?).or_default().push((row.try_get(1)?, row.try_get(2)?));
+        found
+            .entry(row.try_get(at!(text EMAILS, "key"))?)
+            .or_default()
+            .push((row.try_get(at!(text EMAILS, "id"))?, row.try_get(at!(text EMAILS, "username"))?));
     }
     Ok(found)
 }
@@ -180,7 +186,7 @@ impl Staging {
             Field::Email => BY_EMAIL,
             other => return Err(no_key(other)),
         };
-        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let row = |row: &Row<'_>| Ok((row.get(at!(BY_ID, "id"))?, row.get(at!(BY_ID, "username"))?));
         match field {
             // A key that is no number names nobody.
             Field::ObjId => match key.parse::<UserId>() {
@@ -220,7 +226,9 @@ impl Staging {
 
     /// The first targets whose user has an earlier one.
     pub fn again(&self, limit: u32) -> Result<Vec<StagedRow>, StoreError> {
-        self.connection.tx().all(AGAIN, args![limit], |row| staged_row(row, Some(row.get::<i64>(3)?)))
+        self.connection
+            .tx()
+            .all(AGAIN, args![limit], |row| staged_row(row, Some(row.get::<i64>(at!(AGAIN, "earlier"))?)))
     }
 
     /// Values of `field`, a text that names users, that start with `prefix`: the first by code point. None where
@@ -239,7 +247,7 @@ impl Staging {
         };
         let Some(end) = after_all_that_start_with(prefix) else { return Ok(Vec::new()) };
         let own = scope::text(&self.scope);
-        self.connection.tx().all(query, args![prefix, end, own, limit], |row| row.get(0))
+        self.connection.tx().all(query, args![prefix, end, own, limit], only)
     }
 
     /// Leaves out all targets of a user but the first. How many were left out.
@@ -290,7 +298,7 @@ impl Staging {
             }
             Own::Postgres(connection) => {
                 connection.batch("COMMIT")?;
-                in_transaction(connection, "BEGIN", |tx| work(tx).map(Verdict::Keep))
+                transaction::on_postgres(connection, "BEGIN", |tx| work(tx).map(Decision::Commit))
             }
         }
     }

@@ -5,7 +5,8 @@
 use rollcall_domain::ColumnHash;
 
 use crate::StoreError;
-use crate::db::{Arg, Dialect, Row, Tx, args};
+use crate::db::{Arg, Row, Tx, args};
+use crate::sql::Dialect;
 
 /// What a column holds, whichever way the database keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

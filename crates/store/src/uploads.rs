@@ -3,17 +3,19 @@
 
 use rollcall_domain::{Act, Action, Deed, Scope, Timestamp, Upload, UploadId};
 
-use crate::db::{Row, Tx, args};
-use crate::runs::{read_scope, write_scope};
+use crate::areas::Uploads;
+use crate::columns::{Columns, read};
+use crate::db::{Row, Tx, args, only};
+use crate::runs::write_scope;
 use crate::scope::covered;
-use crate::{Store, StoreError, audit, sql};
+use crate::sql::{sql, text};
+use crate::{StoreError, audit};
 
-macro_rules! upload_columns {
-    () => {
-        "SELECT id, name, size, hash, administrator, administrator_id, organizations, created_at, expires_at FROM uploads \
-         WHERE hash IS NOT NULL AND "
-    };
-}
+/// The start of a statement that gives complete uploads, as [`upload`] reads them; a condition follows.
+const SELECT: Columns = Columns(
+    "SELECT id, name, size, hash, administrator, administrator_id, organizations, created_at, expires_at FROM uploads \
+     WHERE hash IS NOT NULL AND ",
+);
 
 sql! {
     HELD = "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM uploads WHERE administrator = ?1 AND expires_at > ?2";
@@ -22,9 +24,9 @@ sql! {
     GROW = "UPDATE uploads SET size = size + ?2 WHERE id = ?1 AND hash IS NULL";
     APPEND = "INSERT INTO upload_parts (upload_id, number, bytes) VALUES (?1, ?2, ?3)";
     FINISH = "UPDATE uploads SET hash = ?2 WHERE id = ?1 AND hash IS NULL";
-    ONE = concat!(upload_columns!(), "id = ?1 AND expires_at > ?2");
-    PAGE = concat!(upload_columns!(), "id < ?1 AND expires_at > ?2 AND ", covered!("?3"), " ORDER BY id DESC LIMIT ?4")
-        => concat!(upload_columns!(), "id < ?1 AND expires_at > ?2 AND ", covered!(postgres "?3"), " ORDER BY id DESC LIMIT ?4");
+    ONE = text!(SELECT.0, "id = ?1 AND expires_at > ?2");
+    PAGE = text!(SELECT.0, "id < ?1 AND expires_at > ?2 AND ", covered!("?3"), " ORDER BY id DESC LIMIT ?4")
+        => text!(SELECT.0, "id < ?1 AND expires_at > ?2 AND ", covered!(postgres "?3"), " ORDER BY id DESC LIMIT ?4");
     PART = "SELECT bytes FROM upload_parts WHERE upload_id = ?1 AND number = ?2";
     KEEP = "UPDATE uploads SET expires_at = ?2 WHERE id = ?1 AND expires_at < ?2";
     REMOVE = "DELETE FROM uploads WHERE id = ?1";
@@ -34,17 +36,9 @@ sql! {
 }
 
 fn upload(row: &Row<'_>) -> Result<Upload, StoreError> {
-    Ok(Upload {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        size: row.get::<i64>(2)?.unsigned_abs(),
-        sha256: row.get(3)?,
-        administrator: row.get(4)?,
-        administrator_id: row.get(5)?,
-        scope: read_scope(row.maybe_text(6)?)?,
-        created_at: row.get(7)?,
-        expires_at: row.get(8)?,
-    })
+    Ok(read!(row, SELECT => Upload {
+        id, name, size, sha256 = "hash", administrator, administrator_id, scope = "organizations", created_at, expires_at,
+    }))
 }
 
 fn gone(id: UploadId) -> StoreError {
@@ -60,15 +54,15 @@ fn deed(action: Action, upload: &Upload) -> Deed {
     deed.with("name", upload.name.as_str()).with("bytes", upload.size)
 }
 
-impl Store {
+impl Uploads<'_> {
     /// How many bytes of files somebody has here.
-    pub fn uploaded_by(&self, act: &Act<'_>) -> Result<u64, StoreError> {
-        let held: i64 = self.read(|tx| tx.value(HELD, args![act.who, act.at]))?;
+    pub fn size_of(&self, act: &Act<'_>) -> Result<u64, StoreError> {
+        let held: i64 = self.0.read(|tx| tx.value(HELD, args![act.who, act.at]))?;
         Ok(held.unsigned_abs())
     }
 
     /// Begins a file that is to be there for a scope until `expires_at`; its number.
-    pub fn begin_upload(
+    pub fn begin(
         &self,
         name: &str,
         scope: &Scope,
@@ -76,12 +70,12 @@ impl Store {
         act: &Act<'_>,
     ) -> Result<UploadId, StoreError> {
         let values = args![name, act.who, act.administrator_id, write_scope(scope)?, act.at, expires_at];
-        self.write(|tx| tx.value(BEGIN, values))
+        self.0.write(|tx| tx.value(BEGIN, values))
     }
 
     /// Adds a part to a file that is not whole yet; parts are counted from 1.
-    pub fn append_upload(&self, id: UploadId, number: i64, bytes: &[u8]) -> Result<(), StoreError> {
-        self.write(|tx| {
+    pub fn append(&self, id: UploadId, number: i64, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.write(|tx| {
             if tx.execute(GROW, args![id, i64::try_from(bytes.len()).unwrap_or(i64::MAX)])? == 0 {
                 return Err(gone(id));
             }
@@ -90,8 +84,8 @@ impl Store {
     }
 
     /// Says that a file is whole, with its hash: now it is there.
-    pub fn finish_upload(&self, id: UploadId, sha256: &str, act: &Act<'_>) -> Result<Upload, StoreError> {
-        self.write(|tx| {
+    pub fn finish(&self, id: UploadId, sha256: &str, act: &Act<'_>) -> Result<Upload, StoreError> {
+        self.0.write(|tx| {
             if tx.execute(FINISH, args![id, sha256])? == 0 {
                 return Err(gone(id));
             }
@@ -102,17 +96,17 @@ impl Store {
     }
 
     /// Forgets a file that did not become whole.
-    pub fn drop_upload(&self, id: UploadId) -> Result<(), StoreError> {
-        self.write(|tx| tx.execute(REMOVE, args![id]).map(drop))
+    pub fn abandon(&self, id: UploadId) -> Result<(), StoreError> {
+        self.0.write(|tx| tx.execute(REMOVE, args![id]).map(drop))
     }
 
     /// A file, unless it has expired.
-    pub fn upload(&self, id: UploadId, now: Timestamp) -> Result<Option<Upload>, StoreError> {
-        self.read(|tx| one(tx, id, now))
+    pub fn by_id(&self, id: UploadId, now: Timestamp) -> Result<Option<Upload>, StoreError> {
+        self.0.read(|tx| one(tx, id, now))
     }
 
     /// The next files before file `before` that are there for a scope, newest first.
-    pub fn uploads_page(
+    pub fn page(
         &self,
         scope: &Scope,
         before: UploadId,
@@ -120,30 +114,30 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Upload>, StoreError> {
         let values = args![before, now, write_scope(scope)?, limit];
-        self.read(|tx| tx.all(PAGE, values, upload))
+        self.0.read(|tx| tx.all(PAGE, values, upload))
     }
 
     /// A part of a file; none after the last.
-    pub fn upload_part(&self, id: UploadId, number: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(|tx| tx.first(PART, args![id, number], |row| row.get(0)))
+    pub fn part(&self, id: UploadId, number: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.read(|tx| tx.first(PART, args![id, number], only))
     }
 
     /// Keeps a file that is used until `expires_at`.
-    pub fn keep_upload(&self, id: UploadId, expires_at: Timestamp) -> Result<(), StoreError> {
-        self.write(|tx| tx.execute(KEEP, args![id, expires_at]).map(drop))
+    pub fn keep(&self, id: UploadId, expires_at: Timestamp) -> Result<(), StoreError> {
+        self.0.write(|tx| tx.execute(KEEP, args![id, expires_at]).map(drop))
     }
 
     /// Removes a file.
-    pub fn remove_upload(&self, upload: &Upload, act: &Act<'_>) -> Result<(), StoreError> {
-        self.write(|tx| match tx.execute(REMOVE, args![upload.id])? {
+    pub fn remove(&self, upload: &Upload, act: &Act<'_>) -> Result<(), StoreError> {
+        self.0.write(|tx| match tx.execute(REMOVE, args![upload.id])? {
             0 => Err(gone(upload.id)),
             _ => audit::record(tx, act, &deed(Action::UploadRemove, upload)),
         })
     }
 
     /// Removes files that have expired, and up to `most` parts of files that are gone; how many parts.
-    pub fn sweep_uploads(&self, now: Timestamp, most: u32) -> Result<u64, StoreError> {
-        self.write(|tx| {
+    pub fn sweep(&self, now: Timestamp, most: u32) -> Result<u64, StoreError> {
+        self.0.write(|tx| {
             tx.execute(EXPIRE, args![now])?;
             tx.execute(SWEEP, args![most])
         })

@@ -1,11 +1,12 @@
 use rollcall_domain::filter::Filter;
-use rollcall_domain::{Act, Action, Deed, User, UserId, UserPassword};
+use rollcall_domain::{Act, Action, Deed, PasswordScheme, User, UserId, UserPassword};
 
-use crate::db::{Arg, Sql, args};
+use crate::areas::Users;
+use crate::db::{Arg, args, only};
 use crate::filter::{Condition, Shape};
-use crate::import::scheme;
-use crate::load::user_columns;
-use crate::{Store, StoreError, audit, load, sql};
+use crate::load::USER_COLUMNS;
+use crate::sql::{Sql, sql, text};
+use crate::{StoreError, audit, load};
 
 sql! {
     BY_NAME = "SELECT id FROM users WHERE username = ?1";
@@ -17,14 +18,14 @@ sql! {
 /// The starts of queries that end in a filter's condition; they are not constants for that reason alone.
 /// A page walks over the users in order of their numbers: an index would have to be read and sorted for every page.
 const SELECT: Sql = Sql {
-    sqlite: concat!(
+    sqlite: text!(
         "SELECT ",
-        user_columns!(),
+        USER_COLUMNS.0,
         " FROM users u NOT INDEXED LEFT JOIN user_logins l ON l.user_id = u.id WHERE "
     ),
-    postgres: concat!(
+    postgres: text!(
         "SELECT ",
-        user_columns!(),
+        USER_COLUMNS.0,
         " FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE "
     ),
 };
@@ -40,34 +41,34 @@ pub(crate) fn deed(action: Action, user: &User) -> Deed {
     deed.within(Some(user.organization_id)).with("id", user.id)
 }
 
-impl Store {
+/// The scheme of a password, and of none: the column always has one.
+pub(crate) fn scheme(password: Option<&UserPassword>) -> PasswordScheme {
+    password.map_or(PasswordScheme::Cleartext, UserPassword::scheme)
+}
+
+impl Users<'_> {
     /// One user by name.
-    pub fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
-        self.read(|tx| {
-            let id = tx.first(BY_NAME, args![username], |row| row.get(0))?;
+    pub fn by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
+        self.0.read(|tx| {
+            let id = tx.first(BY_NAME, args![username], only)?;
             id.map_or(Ok(None), |id| load::by_id(tx, id))
         })
     }
 
     /// The next users that `filter` selects (none: all), in order of their numbers, after number `after`.
-    pub fn users_page(
-        &self,
-        filter: Option<&Filter>,
-        after: UserId,
-        limit: u32,
-    ) -> Result<Vec<User>, StoreError> {
-        self.users_within(filter, after, UserId::MAX, limit)
+    pub fn page(&self, filter: Option<&Filter>, after: UserId, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.within(filter, after, UserId::MAX, limit)
     }
 
     /// The same, up to number `last`.
-    pub fn users_within(
+    pub fn within(
         &self,
         filter: Option<&Filter>,
         after: UserId,
         last: UserId,
         limit: u32,
     ) -> Result<Vec<User>, StoreError> {
-        self.read(|tx| {
+        self.0.read(|tx| {
             let Condition { mut sql, mut values, .. } = Condition::new(filter, Shape::PerUser, tx.dialect());
             sql.insert_str(0, tx.text(SELECT));
             sql.push_str(" AND u.id > ? AND u.id <= ? ORDER BY u.id LIMIT ?");
@@ -79,23 +80,23 @@ impl Store {
     }
 
     /// The numbers of all users that `filter` selects, in order, if they are at most `most`: found through an index
-    /// where one serves. Whoever wants more walks through [`Store::users_page`]s.
-    pub fn few_users(&self, filter: &Filter, most: u32) -> Result<Option<Vec<UserId>>, StoreError> {
-        self.read(|tx| {
+    /// where one serves. Whoever wants more walks through [`Users::page`]s.
+    pub fn few(&self, filter: &Filter, most: u32) -> Result<Option<Vec<UserId>>, StoreError> {
+        self.0.read(|tx| {
             let Condition { mut sql, mut values, .. } =
                 Condition::new(Some(filter), Shape::Whole, tx.dialect());
             sql.insert_str(0, IDS);
             sql.push_str(" LIMIT ?");
             values.push(Arg::Int(i64::from(most) + 1));
-            let mut ids: Vec<UserId> = tx.all(&sql, &values, |row| row.get(0))?;
+            let mut ids: Vec<UserId> = tx.all(&sql, &values, only)?;
             ids.sort_unstable();
             Ok((ids.len() <= most as usize).then_some(ids))
         })
     }
 
     /// How many users `filter` selects (none: all).
-    pub fn count_users(&self, filter: Option<&Filter>) -> Result<u64, StoreError> {
-        self.read(|tx| {
+    pub fn count(&self, filter: Option<&Filter>) -> Result<u64, StoreError> {
+        self.0.read(|tx| {
             let Condition { mut sql, values, .. } = Condition::new(filter, Shape::Whole, tx.dialect());
             sql.insert_str(0, COUNT);
             let count: i64 = tx.value(&sql, &values)?;
@@ -104,8 +105,8 @@ impl Store {
     }
 
     /// The same, where counting ends at `most`.
-    pub fn count_users_to(&self, filter: Option<&Filter>, most: u64) -> Result<u64, StoreError> {
-        self.read(|tx| {
+    pub fn count_to(&self, filter: Option<&Filter>, most: u64) -> Result<u64, StoreError> {
+        self.0.read(|tx| {
             let Condition { mut sql, mut values, .. } = Condition::new(filter, Shape::Whole, tx.dialect());
             sql.insert_str(0, COUNT_SOME);
             sql.push_str(" LIMIT ?) AS counted");
@@ -116,14 +117,14 @@ impl Store {
     }
 
     /// Gives a user, as it was seen, another password, or none.
-    pub fn set_user_password(
+    pub fn set_password(
         &self,
         user: &User,
         password: Option<&UserPassword>,
         act: &Act<'_>,
     ) -> Result<(), StoreError> {
         let (value, kept) = (password.map(UserPassword::value), scheme(password).attribute());
-        self.write(|tx| {
+        self.0.write(|tx| {
             if tx.execute(SET_PASSWORD, args![user.id, user.version, value, kept, act.at])? == 0 {
                 return Err(StoreError::Stale(format!("user {:?}", user.username)));
             }
@@ -133,8 +134,8 @@ impl Store {
     }
 
     /// Removes a user as it was seen, with everything that hangs on it but the journals of runs.
-    pub fn remove_user(&self, user: &User, act: &Act<'_>) -> Result<(), StoreError> {
-        self.write(|tx| match tx.execute(REMOVE, args![user.id, user.version])? {
+    pub fn remove(&self, user: &User, act: &Act<'_>) -> Result<(), StoreError> {
+        self.0.write(|tx| match tx.execute(REMOVE, args![user.id, user.version])? {
             0 => Err(StoreError::Stale(format!("user {:?}", user.username))),
             _ => audit::record(tx, act, &deed(Action::UserRemove, user)),
         })

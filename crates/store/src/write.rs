@@ -5,10 +5,11 @@ use rollcall_domain::{
     UserPassword, Value,
 };
 
-use crate::db::{Tx, args};
-use crate::import::scheme;
+use crate::areas::Users;
+use crate::db::{Tx, args, only};
 use crate::profiles::kind_number;
-use crate::{Store, StoreError, audit, json, sql, users};
+use crate::sql::sql;
+use crate::{StoreError, audit, json, users};
 
 sql! {
     // What no index holds goes into one statement, which also guards; an indexed column costs an index entry and is
@@ -96,7 +97,7 @@ pub(crate) fn row(
 }
 
 pub(crate) fn current_version(tx: &Tx<'_>, user: UserId) -> Result<Option<i64>, StoreError> {
-    tx.first(VERSION, args![user], |row| row.get(0))
+    tx.first(VERSION, args![user], only)
 }
 
 /// Writes the profile changes of a user whose row has been written.
@@ -189,12 +190,12 @@ pub enum Edited {
     NameTaken,
 }
 
-impl Store {
+impl Users<'_> {
     /// Writes an edit by hand and its journal, which a password is not in.
-    pub fn edit_user(&self, edit: &HandEdit<'_>) -> Result<Edited, StoreError> {
+    pub fn edit(&self, edit: &HandEdit<'_>) -> Result<Edited, StoreError> {
         let HandEdit { before, after, changes, last_update, password, act } = *edit;
         let journal = json::write(changes)?;
-        self.write(|tx| {
+        self.0.write(|tx| {
             match row(tx, before.version, after, changes, last_update)? {
                 Written::Yes => {}
                 Written::Stale => return Ok(Edited::Stale),
@@ -209,7 +210,7 @@ impl Store {
             let action = if is_password_alone { Action::UserPassword } else { Action::UserEdit };
             let mut deed = users::deed(action, before);
             if let Some(password) = password.written() {
-                let kept = scheme(password).attribute();
+                let kept = users::scheme(password).attribute();
                 tx.execute(UPDATE_PASSWORD, args![after.id, password.map(UserPassword::value), kept])?;
                 deed = deed.with("scheme", password.map(|_| kept));
             }

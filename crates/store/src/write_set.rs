@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rollcall_domain::{Assignment, Change, ItemKind, ItemRow, Outcome, RunId, Timestamp, User, UserId};
 
 use crate::StoreError;
+use crate::columns::at;
 use crate::db::Moment;
 use crate::outcomes::{Refusals, Settled, name_taken};
-use crate::postgres::PgConnection;
+use crate::pg_connection::PgConnection;
 use crate::profiles::kind_number;
 
 /// Locked in the order of their numbers, so that two chunks wait for each other and not in a circle. Not their keys, which
@@ -39,7 +40,7 @@ const ADD_ITEMS: &str = "INSERT INTO user_items (user_id, kind, position, attr, 
 
 const PLANNED_NAMES: &str =
     "SELECT username, user_id FROM planned_names WHERE run_id = ?1 AND username = ANY(?2)";
-const KEPT_NAMES: &str = "SELECT u.username, u.id FROM users u WHERE u.username = ANY(?2) AND NOT EXISTS \
+const KEPT_NAMES: &str = "SELECT u.username, u.id AS user_id FROM users u WHERE u.username = ANY(?2) AND NOT EXISTS \
                           (SELECT 1 FROM planned_names n WHERE n.run_id = ?1 AND n.user_id = u.id)";
 const PLAN_NAMES: &str = "INSERT INTO planned_names (run_id, user_id, username) \
     SELECT ?1, * FROM unnest(?2::bigint[], ?3::text[]) \
@@ -81,7 +82,14 @@ pub(crate) fn plan_names(
     let wanted: Vec<&str> = renamed.iter().map(|(_, after)| after.username.as_str()).collect();
     let who = |statement| -> Result<HashMap<String, UserId>, StoreError> {
         let rows = pg.query(statement, &[&run, &wanted])?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    row.try_get(at!(text KEPT_NAMES, "username"))?,
+                    row.try_get(at!(text KEPT_NAMES, "user_id"))?,
+                ))
+            })
+            .collect()
     };
     let (mut planned, mut kept) = (who(PLANNED_NAMES)?, who(KEPT_NAMES)?);
     // A user has one name at a time.
@@ -125,7 +133,8 @@ pub(crate) fn write_users(
     let ids: Vec<_> = ids.into_iter().collect();
     let mut versions = HashMap::new();
     for row in pg.query(VERSIONS, &[&ids])? {
-        versions.insert(row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?);
+        let id: i64 = row.try_get(at!(text VERSIONS, "id"))?;
+        versions.insert(id, row.try_get::<_, i64>(at!(text VERSIONS, "version"))?);
     }
     let mut owners = owners(pg, settled)?;
     let (mut stale, mut last) = (Vec::new(), BTreeMap::new());
@@ -169,7 +178,10 @@ fn owners(pg: &PgConnection, settled: &[Settled]) -> Result<HashMap<String, Opti
     let mut owners = HashMap::new();
     if !wanted.is_empty() {
         for row in pg.query(OWNERS, &[&wanted])? {
-            owners.insert(row.try_get(0)?, Some(row.try_get(1)?));
+            owners.insert(
+                row.try_get(at!(text OWNERS, "username"))?,
+                Some(row.try_get(at!(text OWNERS, "id"))?),
+            );
         }
     }
     Ok(owners)

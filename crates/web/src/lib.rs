@@ -24,85 +24,38 @@ mod set_up;
 mod shared;
 mod site;
 mod spool;
+mod state;
 mod stream;
 mod tls;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::http::StatusCode;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use rollcall_app::App;
-use rollcall_app::runs::ExecutionConfig;
-use rollcall_app::sign_in::Credentials;
-use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use connections::{Connections, Guests};
-use metrics::Metrics;
-use stream::Streams;
 
 use assets::script_path;
 use pages::style_state;
-use problem::Problem;
+use problem::{Problem, nothing};
+use state::{aside, blocking};
 
 pub use limits::grace_period;
 pub use listener::{Listen, Listener};
 pub use log::REQUEST;
 pub use proxy::{Proxies, ProxyHeaders};
 pub use site::{PublicUrl, Site};
+pub use state::Server;
 pub use tls::Tls;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// What every request works with.
-#[derive(Clone)]
-pub struct Server {
-    /// Rollcall, for the account that runs this process. Requests get one of their own: see [`auth::Caller`].
-    app: App,
-    /// One for the process, since it bounds how much memory passwords take.
-    credentials: Arc<Credentials>,
-    /// How scripts are executed here.
-    execution: ExecutionConfig,
-    streams: Streams,
-    site: Arc<Site>,
-    /// Tells what is under way that the server is about to end.
-    ending: watch::Sender<bool>,
-    metrics: Metrics,
-}
-
-impl FromRef<Server> for Streams {
-    fn from_ref(server: &Server) -> Self {
-        server.streams.clone()
-    }
-}
-
 impl Server {
-    /// A server that acts through `app`, executes scripts with `execution`, and stands at `site`.
-    #[must_use]
-    pub fn new(app: App, execution: ExecutionConfig, site: Site) -> Self {
-        let credentials = Arc::new(app.credentials());
-        Self {
-            app,
-            credentials,
-            execution,
-            streams: Streams::default(),
-            site: Arc::new(site),
-            ending: watch::Sender::new(false),
-            metrics: Metrics::new(),
-        }
-    }
-
-    /// The path of the page where the first administrator is made, if there is none yet. It counts once, for a day.
-    pub fn set_up_path(&self) -> anyhow::Result<Option<String>> {
-        let link = self.credentials.set_up_link()?;
-        Ok(link.map(|link| format!("/set-up/{}", link.reveal())))
-    }
-
     /// Answers requests until `stop` is there, and then those that are under way.
     pub async fn serve(self, listener: Listener, tls: Option<Arc<Tls>>, stop: impl Future<Output = ()>) {
         let (site, ending) = (Arc::clone(&self.site), self.ending.clone());
@@ -141,34 +94,5 @@ impl Server {
             .layer(middleware::from_fn_with_state(self.clone(), log::tell_requests))
             .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
             .with_state(self)
-    }
-}
-
-async fn nothing() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
-}
-
-/// Runs what waits for the database where nobody else has to wait for it.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, rollcall_app::AppError> + Send + 'static,
-) -> Result<T, Problem> {
-    aside(move || Ok(work()?)).await
-}
-
-/// The same for work that knows itself how to tell what goes wrong.
-async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    let seat = limits::seat().await;
-    let done = tokio::task::spawn_blocking(log::for_this_request(move || {
-        fail::fail_point!("http_blocking");
-        let done = work();
-        // Whoever has asked may be gone by now, but this thread was at work all the same.
-        drop(seat);
-        done
-    }));
-    match done.await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }

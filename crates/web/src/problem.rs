@@ -215,6 +215,11 @@ macro_rules! from_rejection {
 
 from_rejection!(BytesRejection, PathRejection, QueryRejection);
 
+/// The answer at an address of nothing.
+pub(crate) async fn nothing() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

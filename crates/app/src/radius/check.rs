@@ -39,8 +39,8 @@ impl RadiusOperations<'_> {
             Location::Sqlite(path) => files(&std::path::absolute(&path).unwrap_or(path)),
             Location::Postgres(_) => {
                 let mut findings = Vec::new();
-                if permit.has_role(role)? {
-                    findings.extend(rights(role, &permit.rights_of_role(role)?));
+                if permit.radius().has_role(role)? {
+                    findings.extend(rights(role, &permit.radius().rights_of_role(role)?));
                 } else {
                     findings.push(Finding::new(
                         false,
@@ -50,7 +50,7 @@ impl RadiusOperations<'_> {
                     ));
                 }
                 if let Some(password) = password {
-                    findings.push(match permit.read_as(role, password) {
+                    findings.push(match permit.radius().read_as(role, password) {
                         Ok(()) => Finding::new(
                             true,
                             format!("{role} connects with its password and reads the views"),
@@ -63,11 +63,11 @@ impl RadiusOperations<'_> {
         };
         let dictionary = self.known_attributes()?;
         findings.push(known(&dictionary));
-        findings.extend(unknown(&dictionary, permit.attributes_in_use()?));
-        for profile in permit.profiles()? {
+        findings.extend(unknown(&dictionary, permit.radius().attributes_in_use()?));
+        for profile in permit.profiles().all()? {
             findings.extend(of_profile(&dictionary, &profile));
         }
-        let without = permit.users_without_password()?;
+        let without = permit.radius().users_without_password()?;
         if without > 0 {
             findings.push(Finding::note(format!(
                 "{without} of the active users have no password: they come in only where a profile says Auth-Type := Accept"

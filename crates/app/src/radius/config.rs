@@ -83,7 +83,7 @@ impl RadiusOperations<'_> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
         match permit.location() {
             Location::Sqlite(path) => Ok(on_file(&std::path::absolute(&path).unwrap_or(path))?),
-            Location::Postgres(url) => on_server(&url, role, &permit.schema()?),
+            Location::Postgres(url) => on_server(&url, role, &permit.radius().schema()?),
         }
     }
 }

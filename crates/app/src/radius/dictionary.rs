@@ -24,7 +24,7 @@ impl<'a> RadiusOperations<'a> {
 
     /// The attributes that FreeRADIUS knows, for an operation that is allowed already.
     pub(crate) fn known_attributes(self) -> Result<Arc<Dictionary>, StoreError> {
-        if let Some(loaded) = self.app.store_unchecked().dictionary()? {
+        if let Some(loaded) = self.app.store_unchecked().radius().dictionary()? {
             return Ok(Arc::new(loaded));
         }
         // One that cannot be read is no reason to do nothing at all.
@@ -43,7 +43,7 @@ impl<'a> RadiusOperations<'a> {
             what: format!("the dictionary {} cannot be read", path.display()),
             error,
         })?;
-        permit.load_dictionary(&dictionary, &self.app.act())?;
+        permit.radius().load_dictionary(&dictionary, &self.app.act())?;
         Ok(dictionary.entries().len())
     }
 
@@ -53,13 +53,13 @@ impl<'a> RadiusOperations<'a> {
     /// [`AppError::Denied`]
     pub fn forget_dictionary(self) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
-        Ok(permit.load_dictionary(&Dictionary::of(DictionarySource::Loaded, []), &self.app.act())?)
+        Ok(permit.radius().load_dictionary(&Dictionary::of(DictionarySource::Loaded, []), &self.app.act())?)
     }
 
     /// Whether attributes that FreeRADIUS would reject a user for are refused, for an operation that is allowed
     /// already.
     pub(crate) fn refuses_unknown_attributes(self) -> Result<bool, StoreError> {
-        Ok(self.app.store_unchecked().setting(STRICT_ATTRIBUTES)?.is_some())
+        Ok(self.app.store_unchecked().installation().setting(STRICT_ATTRIBUTES)?.is_some())
     }
 
     /// The attributes that FreeRADIUS knows, if all others are refused.

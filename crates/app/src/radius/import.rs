@@ -7,7 +7,9 @@ use rollcall_domain::{
     Assignment, Dictionary, Field, Item, ItemKind, ItemRow, Organization, PasswordScheme, Profile, Refusal,
     Right, Scope, Timestamp, User, UserPassword,
 };
-use rollcall_store::{Added, Foreign, ForeignItem, ForeignUser, Import, Location, Newcomer, StoreError};
+use rollcall_store::{
+    Added, Decision, Foreign, ForeignItem, ForeignUser, Import, Location, Newcomer, StoreError,
+};
 
 use crate::app::App;
 use crate::error::AppError;
@@ -81,7 +83,7 @@ impl<'a> RadiusOperations<'a> {
         Organization::check_name(wanted.organization)?;
         let foreign = Foreign::open(wanted.from)?;
         let (dictionary, strict) = (self.known_attributes()?, self.refuses_unknown_attributes()?);
-        let done = permit.import(|import| {
+        let done = permit.users().import::<_, StoreError>(|import| {
             let organization = import.organization(wanted.organization)?;
             let mut way = Way {
                 app: self.app,
@@ -104,9 +106,9 @@ impl<'a> RadiusOperations<'a> {
             }
             let done = way.done;
             import.record(&self.app.act(), done.users)?;
-            Ok(if wanted.rehearse { Err(done) } else { Ok(done) })
+            Ok(if wanted.rehearse { Decision::RollBack(done) } else { Decision::Commit(done) })
         })?;
-        Ok(done.unwrap_or_else(|rehearsed| rehearsed))
+        Ok(done)
     }
 }
 

@@ -14,7 +14,7 @@ impl RadiusOperations<'_> {
         let permit = self.app.require_permission(Right::Look)?;
         let mut profiles: Vec<Profile> = Vec::with_capacity(user.profiles.len());
         for assigned in &user.profiles {
-            profiles.extend(permit.profile(&assigned.short_name)?);
+            profiles.extend(permit.profiles().by_name(&assigned.short_name)?);
         }
         Ok(Reply::to(user, &profiles, self.app.now()))
     }
@@ -78,8 +78,11 @@ impl RadiusOperations<'_> {
             return Err(Refusal::new(format!("run {preview} {why}")).into());
         }
         let user = self.app.users().find(username)?;
-        let changes =
-            self.app.require_permission_on(Right::Look, &run)?.changes_planned_for(preview, user.id)?;
+        let changes = self
+            .app
+            .require_permission_on(Right::Look, &run)?
+            .radius()
+            .changes_planned_for(preview, user.id)?;
         let after = user.after(&changes).map_err(|_| {
             Refusal::new(format!("user {username:?} has changed since preview {preview}: preview it again"))
         })?;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use rollcall_store::Pruning;
+use rollcall_store::PruningReason;
 
 use crate::access::Permit;
 use crate::error::AppError;
@@ -55,19 +55,26 @@ impl<'a> MaintenanceOperations<'a> {
         let cutoff = self.moment_before(age)?;
         let (mut pruned, mut after) = (0, 0);
         while !stop.load(Ordering::Relaxed) {
-            let of = Pruning { what: records.what(), cutoff, setting: records.setting(), first: pruned == 0 };
+            let of = PruningReason {
+                what: records.what(),
+                cutoff,
+                setting: records.setting(),
+                first: pruned == 0,
+            };
             let removed = match records {
-                RadiusRecords::Logins => match permit.prune_logins(of, STEP, &self.app.act())? {
+                RadiusRecords::Logins => match permit.pruning().logins(of, STEP, &self.app.act())? {
                     0 => break,
                     removed => removed,
                 },
-                RadiusRecords::Sessions => match permit.prune_sessions(of, after, STEP, &self.app.act())? {
-                    None => break,
-                    Some((removed, last)) => {
-                        after = last;
-                        removed
+                RadiusRecords::Sessions => {
+                    match permit.pruning().sessions(of, after, STEP, &self.app.act())? {
+                        None => break,
+                        Some((removed, last)) => {
+                            after = last;
+                            removed
+                        }
                     }
-                },
+                }
             };
             pruned += removed;
         }

@@ -46,7 +46,8 @@ impl RunOperations<'_> {
         let preview = self.find(id)?;
         self.app.require_permission_on(Right::Execute, &preview)?;
         self.check_plan(&preview, request.plan.as_deref(), "apply")?;
-        let (source, selection) = (self.app.store_unchecked().run_source(id)?, Selection::Plan { run: id });
+        let (source, selection) =
+            (self.app.store_unchecked().runs().source(id)?, Selection::Plan { run: id });
         let new = New {
             applies: Some(id),
             undoes: preview.undoes,
@@ -114,7 +115,7 @@ impl RunOperations<'_> {
                 ));
             }
         }
-        if self.app.store_unchecked().plan_of(preview)?.to_string() != *plan {
+        if self.app.store_unchecked().outcomes().plan_of(preview)?.to_string() != *plan {
             return refuse(format!("the stored plan of preview {id} is not what it planned: preview again"));
         }
         debug_assert!(preview.tally.get(Outcome::NotRun) == 0, "it has finished");

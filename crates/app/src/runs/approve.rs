@@ -40,7 +40,7 @@ impl RunOperations<'_> {
         if !sure(&preview) {
             return Ok(Approved::Declined);
         }
-        Ok(if permit.approve(&preview, &self.app.act())? {
+        Ok(if permit.approvals().approve(&preview, &self.app.act())? {
             Approved::Now(preview)
         } else {
             Approved::Before(preview)
@@ -52,7 +52,7 @@ impl RunOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn list_approvals(self, run: &Run) -> Result<Vec<Approval>, AppError> {
-        Ok(self.app.require_permission_on(Right::Look, run)?.approvals(run.id)?)
+        Ok(self.app.require_permission_on(Right::Look, run)?.approvals().of(run.id)?)
     }
 
     /// Finds the reason why a finished preview cannot be applied without a second administrator, if there is one.
@@ -60,6 +60,6 @@ impl RunOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn find_missing_approval(self, preview: &Run) -> Result<Option<Unapproved>, AppError> {
-        Ok(self.app.require_permission_on(Right::Look, preview)?.unapproved(preview)?)
+        Ok(self.app.require_permission_on(Right::Look, preview)?.approvals().unapproved(preview)?)
     }
 }

@@ -16,7 +16,7 @@ impl RunOperations<'_> {
         let note = format!("cancelled by {}; what was done before stays done", self.app.actor().name());
         let run = match run.state {
             RunState::Finished | RunState::Cancelled => run,
-            _ => match permit.cancel_run(id, &note, &self.app.act()) {
+            _ => match permit.runs().cancel(id, &note, &self.app.act()) {
                 Ok(run) => return Ok(run),
                 Err(StoreError::RunLost(_)) => self.find(id)?,
                 Err(error) => return Err(error.into()),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rollcall_domain::{Mode, Run, RunId, RunState, Scope, Selection, Settings};
-use rollcall_store::{Hold, List, NewRun, RunEnd, StoreError};
+use rollcall_store::{Creation, Hold, List, NewRun, RunEnd, StoreError};
 
 use super::config::millis;
 use super::crew::Crew;
@@ -78,7 +78,7 @@ impl<'a> RunOperations<'a> {
     ) -> Result<Run, AppError> {
         let confirmed = !options.hold && (options.confirmed || new.mode == Mode::Preview);
         let me = holder::current();
-        let run = self.app.store_unchecked().create_run(&NewRun {
+        let created = self.app.store_unchecked().runs().create(&NewRun {
             mode: new.mode,
             script: new.script,
             script_version: new.script_version,
@@ -105,6 +105,11 @@ impl<'a> RunOperations<'a> {
             leased_until: lease(self.app),
             key: options.key,
         })?;
+        let run = match created {
+            Creation::New(run) => run,
+            // Another process has created it at the same moment.
+            Creation::Existing(run) => return self.find(run),
+        };
         if options.hold {
             return self.find(run.id);
         }
@@ -118,7 +123,8 @@ impl<'a> RunOperations<'a> {
         if !observer.confirm(&run) {
             return self.end(hold, RunState::Cancelled, Some("not confirmed"), run.millis);
         }
-        match self.app.store_unchecked().begin_run(hold, (!options.queue).then_some(&me), lease(self.app)) {
+        match self.app.store_unchecked().runs().begin(hold, (!options.queue).then_some(&me), lease(self.app))
+        {
             Ok(()) if options.queue => self.leave_to_workers(run.id),
             Ok(()) => self.conduct(&run, crew, stop, observer),
             Err(StoreError::Unapproved(why)) => {
@@ -190,7 +196,7 @@ impl<'a> RunOperations<'a> {
     fn wait_for_server(self, run: &Run, stop: &Stop) -> bool {
         let gone = Instant::now();
         while gone.elapsed() < RETURN && !stop.load(Ordering::Relaxed) {
-            if self.app.store_unchecked().glance(run.id).is_ok() {
+            if self.app.store_unchecked().chunks().glance(run.id).is_ok() {
                 return true;
             }
             pause(RETRY);
@@ -223,6 +229,6 @@ impl<'a> RunOperations<'a> {
 
     fn end(self, hold: Hold, state: RunState, note: Option<&str>, millis: i64) -> Result<Run, AppError> {
         let end = RunEnd { state, note, ended_at: self.app.now(), millis };
-        Ok(self.app.store_unchecked().end_run(hold, &end)?)
+        Ok(self.app.store_unchecked().runs().end(hold, &end)?)
     }
 }

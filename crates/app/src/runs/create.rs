@@ -121,7 +121,7 @@ impl RunOperations<'_> {
     fn refuse_faulty_columns(self, selection: &Selection, script: &Source) -> Result<(), AppError> {
         let mut selection = selection.clone();
         while let Some(earlier) = selection.earlier_run() {
-            let Some(run) = self.app.store_unchecked().run(earlier)? else { return Ok(()) };
+            let Some(run) = self.app.store_unchecked().runs().by_id(earlier)? else { return Ok(()) };
             selection = run.selection;
         }
         let Selection::Rows { file, faulty_columns, .. } = selection else { return Ok(()) };

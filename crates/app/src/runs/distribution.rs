@@ -11,7 +11,7 @@ impl RunOperations<'_> {
     /// [`AppError::Denied`]
     pub fn outcome_distribution(self, run: &Run, parts: u64) -> Result<Vec<CoursePart>, AppError> {
         let permit = self.app.require_permission_on(Right::Look, run)?;
-        Ok(permit.course(run, parts.min(run.targets).max(1))?)
+        Ok(permit.runs().course(run, parts.min(run.targets).max(1))?)
     }
 
     /// Counts the outcomes of a run over time, in at most `parts` parts; none if some of its outcomes have no time.
@@ -19,7 +19,7 @@ impl RunOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn outcome_timeline(self, run: &Run, parts: u32) -> Result<Option<Timeline>, AppError> {
-        let timeline = self.app.require_permission_on(Right::Look, run)?.timeline(run.id, parts)?;
+        let timeline = self.app.require_permission_on(Right::Look, run)?.runs().timeline(run.id, parts)?;
         // Since it was read, the run may have got some more.
         let is_whole =
             |timeline: &Timeline| timeline.parts.iter().map(Tally::total).sum::<u64>() >= run.tally.total();

@@ -157,7 +157,7 @@ pub(super) fn keep_left(before: User, settled: Settled, now: Timestamp) -> Evalu
 /// leave them. False if that cannot be: somebody else has changed what was planned to be changed.
 pub(super) fn plan_before(app: &App, run: &Run, target: i64, user: &mut User) -> Result<bool, AppError> {
     let mut fits = true;
-    app.store_unchecked().planned_before(run.id, target, |plan, dated| {
+    app.store_unchecked().chunks().planned_before(run.id, target, |plan, dated| {
         match user.after(plan) {
             // As applying would leave it: `last_update` follows every change.
             Ok(after) => {

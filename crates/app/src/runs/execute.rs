@@ -96,7 +96,7 @@ pub(super) fn begin(app: &App, run: &Run, crew: &Crew, window: i64) {
 pub(super) fn window(app: &App, run: &Run) -> Result<i64, AppError> {
     let Some(columns) = &run.columns else { return Ok(WINDOW) };
     // Once as it came and once on its way to a worker, and what every cell costs beside its text.
-    let row = 2 * app.store_unchecked().longest_row(run.id)?
+    let row = 2 * app.store_unchecked().chunks().longest_row(run.id)?
         + 64 * i64::try_from(columns.len()).unwrap_or(i64::MAX / 128);
     Ok((WINDOW_BYTES / row.max(1)).clamp(PART, WINDOW))
 }
@@ -150,7 +150,9 @@ fn load(
             }
         }
         let last = (loaded + window / PART).min(end);
-        for Loaded { target: number, user_id, user, cells, prior } in store.load_chunk(run, loaded, last)? {
+        for Loaded { target: number, user_id, user, cells, prior } in
+            store.chunks().load(run, loaded, last)?
+        {
             let nobody_there = match (user, prior) {
                 (Some(user), None) => work.send(Target { number, user, cells }).is_err(),
                 (Some(_), Some(prior)) => {
@@ -288,7 +290,8 @@ impl Committer<'_, '_> {
         let username = match self.settled.get(&prior) {
             Some(before) => before.settled.outcome().username.clone(),
             None => {
-                let before = self.app.store_unchecked().outcomes_page(self.run.id, None, prior - 1, 1)?.pop();
+                let before =
+                    self.app.store_unchecked().outcomes().page(self.run.id, None, prior - 1, 1)?.pop();
                 before.and_then(|before| before.username)
             }
         };
@@ -305,7 +308,7 @@ impl Committer<'_, '_> {
 
     /// The user of a target whose earlier targets are all committed, as those leave it.
     fn committed_user(&self, number: i64) -> Result<Base, AppError> {
-        let loaded = self.app.store_unchecked().load_chunk(self.run.id, number - 1, number)?.pop();
+        let loaded = self.app.store_unchecked().chunks().load(self.run.id, number - 1, number)?.pop();
         let Some(mut user) = loaded.and_then(|loaded| loaded.user) else { return Ok(Base::Gone) };
         if self.run.mode == Mode::Apply {
             return Ok(Base::Ready(user));
@@ -379,7 +382,7 @@ impl Committer<'_, '_> {
             }
             return self.go_on_after(prior, work);
         }
-        let loaded = self.app.store_unchecked().load_chunk(self.run.id, number - 1, number)?.pop();
+        let loaded = self.app.store_unchecked().chunks().load(self.run.id, number - 1, number)?.pop();
         let (user, cells) = loaded.map_or((None, None), |loaded| (loaded.user, loaded.cells));
         match user {
             Some(user) if again => {

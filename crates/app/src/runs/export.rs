@@ -18,6 +18,7 @@ impl<'a> RunOperations<'a> {
         let which = outcome.map(Outcome::name);
         self.app
             .require_permission_on(Right::Look, run)?
+            .audit()
             .record(&self.app.act(), &deed.with("outcome", which))?;
         Ok(outcomes)
     }

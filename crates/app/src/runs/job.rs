@@ -30,7 +30,7 @@ impl RunOperations<'_> {
             name: script.name.clone(),
             source: script.source.clone(),
             params,
-            profiles: self.app.store_unchecked().catalogue()?.within(scope),
+            profiles: self.app.store_unchecked().profiles().catalogue()?.within(scope),
             zone: self.app.zone().clone(),
             limits: execution.limits.clone(),
             dictionary: strict.then(|| Arc::clone(&dictionary)),

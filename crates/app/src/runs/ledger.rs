@@ -180,7 +180,7 @@ impl<'a> Ledger<'a> {
             return Ok(false);
         }
         turn.looked = Instant::now();
-        let waiting = self.app.store_unchecked().runs_waiting(WAITING)?;
+        let waiting = self.app.store_unchecked().workers().runs_waiting(WAITING)?;
         Ok(waiting.iter().any(|run| *run != self.run.id && !turn.avoided.contains(run)))
     }
 
@@ -209,14 +209,14 @@ impl<'a> Ledger<'a> {
             if self.ends()? {
                 return Ok(None);
             }
-            let glance = self.app.store_unchecked().glance(self.run.id)?;
+            let glance = self.app.store_unchecked().chunks().glance(self.run.id)?;
             self.tally = glance.tally;
             if glance.state != RunState::Running || glance.token != self.hold.token {
                 self.end = Some(End::Ended);
             } else if glance.chunks == 0 {
                 self.end = Some(End::Through);
             } else if glance.free {
-                match self.app.store_unchecked().lease_chunk(self.hold, &self.lessee()) {
+                match self.app.store_unchecked().chunks().lease(self.hold, &self.lessee()) {
                     Ok(Some(chunk)) => {
                         self.chunk = Some(chunk);
                         self.since = (Instant::now(), chunk.done);
@@ -251,7 +251,7 @@ impl<'a> Ledger<'a> {
         } else if self.app.shared.news.any_since(&mut self.heard) || self.looked.elapsed() >= self.patience()
         {
             self.looked = Instant::now();
-            let glance = self.app.store_unchecked().glance(self.run.id)?;
+            let glance = self.app.store_unchecked().chunks().glance(self.run.id)?;
             self.tally = glance.tally;
             if glance.state != RunState::Running || glance.token != self.hold.token {
                 self.end = Some(End::Ended);
@@ -272,7 +272,7 @@ impl<'a> Ledger<'a> {
             && self.renewed.elapsed() >= self.app.lease / RENEWALS
         {
             self.renewed = Instant::now();
-            match self.app.store_unchecked().renew_chunk(&chunk, &self.lessee()) {
+            match self.app.store_unchecked().chunks().renew(&chunk, &self.lessee()) {
                 Ok(Some(last)) => self.chunk = Some(Chunk { last, ..chunk }),
                 Ok(None) => self.chunk = None,
                 // Others write for a long time, and so cannot take the chunk either.
@@ -307,7 +307,7 @@ impl<'a> Ledger<'a> {
                 pace: self.pace(last),
             };
             let began = Instant::now();
-            match self.app.store_unchecked().commit_chunk(&of, outcomes) {
+            match self.app.store_unchecked().chunks().commit(&of, outcomes) {
                 Ok(Commit::Done { tally, refused, stopped }) => {
                     let done = committed(outcomes, &refused, of.refused);
                     self.app.shared.counters.committed(&done, began.elapsed());
@@ -353,7 +353,7 @@ impl<'a> Ledger<'a> {
     /// Begins anew after the server was gone: what this process had is as far as the database says.
     pub(super) fn start_over(&mut self) -> Result<(), AppError> {
         self.chunk = None;
-        self.app.store_unchecked().free_chunks_of(&self.holder)?;
+        self.app.store_unchecked().chunks().free_all_of(&self.holder)?;
         Ok(())
     }
 
@@ -383,7 +383,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn put_down(&mut self) -> Result<(), AppError> {
         match self.chunk.take() {
             Some(chunk) if chunk.done < chunk.last => {
-                Ok(self.app.store_unchecked().put_down_chunk(&chunk, &self.holder)?)
+                Ok(self.app.store_unchecked().chunks().release(&chunk, &self.holder)?)
             }
             _ => Ok(()),
         }
@@ -391,7 +391,7 @@ impl<'a> Ledger<'a> {
 
     fn end_run(&self, state: RunState, note: Option<&str>) -> Result<(), AppError> {
         let end = rollcall_store::RunEnd { state, note, ended_at: self.app.now(), millis: self.millis() };
-        match self.app.store_unchecked().end_run(self.hold, &end) {
+        match self.app.store_unchecked().runs().end(self.hold, &end) {
             // Somebody else was faster.
             Ok(_) | Err(StoreError::RunLost(_)) => Ok(()),
             Err(error) => Err(error.into()),

@@ -1,5 +1,4 @@
 use rollcall_domain::{RequestKey, Run};
-use rollcall_store::StoreError;
 
 use crate::error::AppError;
 use crate::operations::RunOperations;
@@ -13,7 +12,7 @@ impl RunOperations<'_> {
     ) -> Result<Run, AppError> {
         let Some(key) = key else { return make() };
         let now = self.app.now();
-        let made = self.app.store_unchecked().run_of_request(
+        let made = self.app.store_unchecked().runs().of_request(
             self.app.actor().name(),
             self.app.actor().id(),
             &key,
@@ -21,11 +20,7 @@ impl RunOperations<'_> {
         )?;
         match made {
             Some(run) => self.find(run),
-            None => match make() {
-                // In the same moment.
-                Err(AppError::Store(StoreError::AlreadyMade(run))) => self.find(run),
-                made => made,
-            },
+            None => make(),
         }
     }
 }

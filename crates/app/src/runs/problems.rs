@@ -121,6 +121,6 @@ impl RunOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn count_refused_targets(self, run: &Run) -> Result<u64, AppError> {
-        Ok(self.app.require_permission_on(Right::Look, run)?.count_refused(run.id)?)
+        Ok(self.app.require_permission_on(Right::Look, run)?.outcomes().count_refused(run.id)?)
     }
 }

@@ -28,7 +28,8 @@ impl<'a> RunOperations<'a> {
     pub fn find(self, id: RunId) -> Result<Run, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
         let run = permit
-            .run(id)?
+            .runs()
+            .by_id(id)?
             .filter(|run| permit.owns(run))
             .ok_or_else(|| StoreError::NoSuch(format!("run {id}")))?;
         Ok(as_it_stands(run, self.app.now()))
@@ -39,7 +40,7 @@ impl<'a> RunOperations<'a> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn load_source(self, run: &Run) -> Result<String, AppError> {
-        Ok(self.app.require_permission_on(Right::Look, run)?.run_source(run.id)?)
+        Ok(self.app.require_permission_on(Right::Look, run)?.runs().source(run.id)?)
     }
 
     /// Lists all runs that the actor can see, newest first. Only a page of them is in memory at any time.
@@ -49,7 +50,7 @@ impl<'a> RunOperations<'a> {
     pub fn list(self) -> Result<impl Iterator<Item = Result<Run, AppError>> + 'a, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
         let store = self.app.store_unchecked();
-        let all = pages(RunId::MAX, |before| Ok(store.runs_page(before, PAGE)?), |run: &Run| run.id);
+        let all = pages(RunId::MAX, |before| Ok(store.runs().page(before, PAGE)?), |run: &Run| run.id);
         let own = all.filter(move |run| run.as_ref().map_or(true, |run| permit.owns(run)));
         Ok(own.map(|run| run.map(|run| as_it_stands(run, self.app.now()))))
     }
@@ -65,7 +66,7 @@ impl<'a> RunOperations<'a> {
         limit: u32,
     ) -> Result<Vec<Run>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let page = |before| Ok(permit.find_runs(query, &permit.scope, before, limit)?);
+        let page = |before| Ok(permit.runs().find(query, &permit.scope, before, limit)?);
         let found = pages(after.unwrap_or(RunId::MAX), page, |run: &Run| run.id);
         let now = self.app.now();
         let standing = found.map(|run| run.map(|run| as_it_stands(run, now)));
@@ -79,7 +80,7 @@ impl<'a> RunOperations<'a> {
     /// [`AppError::Denied`]
     pub fn find_last_of_script(self, script: &str) -> Result<Option<Run>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let found = permit.last_run_of(script, &permit.scope)?;
+        let found = permit.runs().last_of(script, &permit.scope)?;
         Ok(found.map(|run| as_it_stands(run, self.app.now())))
     }
 
@@ -100,10 +101,10 @@ impl<'a> RunOperations<'a> {
         let after = after.unwrap_or(0);
         let mut page = match outcome {
             Some(Outcome::NotRun) => Vec::new(),
-            _ => permit.outcomes_page(run.id, outcome, after, limit)?,
+            _ => permit.outcomes().page(run.id, outcome, after, limit)?,
         };
         if run.state.at_rest() && matches!(outcome, None | Some(Outcome::NotRun)) {
-            page.extend(permit.not_run_page(run.id, after, limit)?);
+            page.extend(permit.outcomes().not_run_page(run.id, after, limit)?);
             page.sort_by_key(|outcome| outcome.target);
             page.truncate(limit as usize);
         }
@@ -126,8 +127,9 @@ impl<'a> RunOperations<'a> {
         let had_none = run.state.at_rest() && matches!(outcome, None | Some(Outcome::NotRun));
         let target = |outcome: &TargetOutcome| outcome.target;
         let done = had_turn
-            .then(|| pages(0, move |after| Ok(store.outcomes_page(id, outcome, after, PAGE)?), target));
-        let rest = had_none.then(|| pages(0, move |after| Ok(store.not_run_page(id, after, PAGE)?), target));
+            .then(|| pages(0, move |after| Ok(store.outcomes().page(id, outcome, after, PAGE)?), target));
+        let rest = had_none
+            .then(|| pages(0, move |after| Ok(store.outcomes().not_run_page(id, after, PAGE)?), target));
         Ok(done.into_iter().flatten().chain(rest.into_iter().flatten()))
     }
 }

@@ -89,7 +89,9 @@ impl Player<'_> {
         // Users of whom somebody else has changed what earlier targets have planned to change.
         let mut fallen = HashSet::new();
         let mut chunk = Vec::new();
-        for planned in app.store_unchecked().load_planned(run.id, replay, after, self.end_of(after))? {
+        for planned in
+            app.store_unchecked().chunks().load_planned(run.id, replay, after, self.end_of(after))?
+        {
             if !run.repeats {
                 chunk.push(self.settle(planned, None));
                 continue;
@@ -107,7 +109,7 @@ impl Player<'_> {
             }
             let same_user = match (prior, earlier.remove(&user_id)) {
                 (Some(prior), None) => {
-                    let outcome = app.store_unchecked().outcomes_page(run.id, None, prior - 1, 1)?.pop();
+                    let outcome = app.store_unchecked().outcomes().page(run.id, None, prior - 1, 1)?.pop();
                     outcome.map(|outcome| (outcome.username, outcome.outcome))
                 }
                 (_, known) => known,

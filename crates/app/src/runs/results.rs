@@ -27,7 +27,12 @@ impl RunOperations<'_> {
     /// # Errors
     /// [`AppError::Denied`]
     pub fn has_results(self, run: &Run) -> Result<bool, AppError> {
-        Ok(!self.app.require_permission_on(Right::Look, run)?.results_page(run.id, None, 0, 1)?.is_empty())
+        Ok(!self
+            .app
+            .require_permission_on(Right::Look, run)?
+            .outcomes()
+            .results_page(run.id, None, 0, 1)?
+            .is_empty())
     }
 
     /// Lists the names of the entries in `result` over all targets; only of outcomes of one kind if `outcome` names it.
@@ -38,7 +43,7 @@ impl RunOperations<'_> {
     pub fn list_result_columns(self, run: &Run, outcome: Option<Outcome>) -> Result<ResultColumns, AppError> {
         let (mut columns, mut known) = (ResultColumns::default(), HashSet::new());
         let permit = self.app.require_permission_on(Right::Look, run)?;
-        let page = |after| Ok(permit.results_page(run.id, outcome, after, PAGE)?);
+        let page = |after| Ok(permit.outcomes().results_page(run.id, outcome, after, PAGE)?);
         for result in pages(0, page, |(target, _): &(i64, String)| *target) {
             let (_, text) = result?;
             for (name, _) in Entries::read(Some(&text)).0 {

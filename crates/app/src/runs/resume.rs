@@ -77,7 +77,7 @@ impl RunOperations<'_> {
                 settings: &settings,
                 act: self.app.act(),
             };
-            self.app.store_unchecked().take_run(&run, &by).or_else(|error| match error {
+            self.app.store_unchecked().runs().take(&run, &by).or_else(|error| match error {
                 StoreError::RunLost(id) => {
                     conflict(format!("run {id} is being gone on with by somebody else already"))
                 }
@@ -107,7 +107,7 @@ impl RunOperations<'_> {
         let script = Script {
             name: run.script.clone(),
             version: run.script_version,
-            source: self.app.store_unchecked().run_source(run.id)?,
+            source: self.app.store_unchecked().runs().source(run.id)?,
         };
         let app = self.app_in_zone_of(run)?;
         let read = app.scripts().parse(&script.name, &script.source)?;

@@ -70,7 +70,7 @@ impl RunOperations<'_> {
             }
             let selection = Selection::Outcomes { run: id, outcome: Some(Outcome::NotRun) };
             let list = List::Outcomes(&run, Some(Outcome::NotRun));
-            let source = self.app.store_unchecked().run_source(id)?;
+            let source = self.app.store_unchecked().runs().source(id)?;
             let new = New {
                 applies: run.applies,
                 undoes: run.undoes,
@@ -88,7 +88,7 @@ impl RunOperations<'_> {
             script: Script {
                 name: run.script.clone(),
                 version: run.script_version,
-                source: self.app.store_unchecked().run_source(id)?,
+                source: self.app.store_unchecked().runs().source(id)?,
             },
             mode,
             report: run.settings.report,

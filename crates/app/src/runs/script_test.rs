@@ -72,7 +72,7 @@ impl ScriptOperations<'_> {
             Err(_) => rollcall_domain::ParamValues::default(),
         };
         let user = permit
-            .own_user(permit.user_by_name(username)?)
+            .own_user(permit.users().by_name(username)?)
             .ok_or_else(|| StoreError::NoSuch(format!("user {username:?}")))?;
         let (columns, cells): (Vec<_>, Vec<_>) = request.row.iter().cloned().unzip();
         if let Some(twice) =
@@ -124,7 +124,7 @@ impl ScriptOperations<'_> {
     fn refuse_taken_name(self, outcome: TargetOutcome, name: &str) -> Result<TargetOutcome, AppError> {
         // Of any organization: that a name is taken does not say by whom.
         let holder =
-            self.app.store_unchecked().user_by_name(name)?.filter(|holder| holder.id != outcome.user_id);
+            self.app.store_unchecked().users().by_name(name)?.filter(|holder| holder.id != outcome.user_id);
         if holder.is_none() {
             return Ok(outcome);
         }

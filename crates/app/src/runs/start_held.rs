@@ -25,7 +25,7 @@ impl RunOperations<'_> {
             ));
         }
         let settings = Settings { vouched_by: self.app.voucher(&run), ..run.settings.clone() };
-        match permit.let_begin(Hold { run: id, token: run.token }, &settings, &self.app.act()) {
+        match permit.runs().start_held(Hold { run: id, token: run.token }, &settings, &self.app.act()) {
             Ok(()) => self.leave_to_workers(id),
             // Somebody else was faster.
             Err(StoreError::RunLost(_)) => not_held(&self.find(id)?),

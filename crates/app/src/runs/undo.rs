@@ -46,7 +46,7 @@ impl RunOperations<'_> {
         self.app.require_permission_on(Right::Execute, &run)?;
         self.check_undo(&run)?;
         let user = request.user.as_deref().map(|name| self.find_changed_user(&run, name)).transpose()?;
-        let source = self.app.store_unchecked().run_source(id)?;
+        let source = self.app.store_unchecked().runs().source(id)?;
         let selection = Selection::Changed { run: id, username: request.user.clone() };
         let new = New {
             undoes: Some(id),
@@ -95,10 +95,10 @@ impl RunOperations<'_> {
 
     fn find_changed_user(self, run: &Run, name: &str) -> Result<UserId, AppError> {
         let permit = self.app.require_permission_on(Right::Execute, run)?;
-        let now = permit.own_user(permit.user_by_name(name)?).map(|user| user.id);
-        let named: Vec<_> = now.into_iter().chain(permit.former_user(run.id, name)?).collect();
+        let now = permit.own_user(permit.users().by_name(name)?).map(|user| user.id);
+        let named: Vec<_> = now.into_iter().chain(permit.history().former_user(run.id, name)?).collect();
         for user in &named {
-            if permit.has_changed(run.id, *user)? {
+            if permit.history().has_changed(run.id, *user)? {
                 return Ok(*user);
             }
         }
@@ -115,7 +115,7 @@ impl RunOperations<'_> {
     /// [`AppError::Denied`]; if there is no run `id`.
     pub fn find_undoing(self, id: RunId) -> Result<Option<RunId>, AppError> {
         self.find(id)?;
-        Ok(self.app.store_unchecked().undone_by(id)?)
+        Ok(self.app.store_unchecked().runs().undone_by(id)?)
     }
 
     /// Finds the run that has applied preview `id`.
@@ -124,6 +124,6 @@ impl RunOperations<'_> {
     /// [`AppError::Denied`]; if there is no run `id`.
     pub fn find_applying(self, id: RunId) -> Result<Option<RunId>, AppError> {
         self.find(id)?;
-        Ok(self.app.store_unchecked().applied_by(id)?)
+        Ok(self.app.store_unchecked().runs().applied_by(id)?)
     }
 }

@@ -114,7 +114,7 @@ impl<'a> WorkerOperations<'a> {
         });
         told.try_iter().for_each(tell);
         drop(kept);
-        Ok(self.app.store_unchecked().remove_worker(&id)?)
+        Ok(self.app.store_unchecked().workers().remove(&id)?)
     }
 
     fn execute_until(
@@ -173,7 +173,7 @@ impl<'a> WorkerOperations<'a> {
                     ailing = is_disconnection(&error);
                     pause(RETRY);
                     // What it had when it was cut off may be had by anybody, itself first.
-                    let _ = self.app.store_unchecked().free_chunks_of(id);
+                    let _ = self.app.store_unchecked().chunks().free_all_of(id);
                 }
             }
         }
@@ -181,9 +181,9 @@ impl<'a> WorkerOperations<'a> {
 
     /// The run that needs a worker most.
     fn next_run(self, avoided: impl Fn(RunId) -> bool) -> Result<Option<Run>, AppError> {
-        let to_do = self.app.store_unchecked().runs_to_do(CANDIDATES)?;
+        let to_do = self.app.store_unchecked().workers().runs_to_do(CANDIDATES)?;
         let Some(id) = to_do.into_iter().find(|run| !avoided(*run)) else { return Ok(None) };
-        Ok(self.app.store_unchecked().run(id)?.filter(|run| run.state == RunState::Running))
+        Ok(self.app.store_unchecked().runs().by_id(id)?.filter(|run| run.state == RunState::Running))
     }
 
     /// Executes chunks of a run, as long as there are some to be had and no other run waits, but for those `avoided`.
@@ -205,12 +205,12 @@ impl<'a> WorkerOperations<'a> {
                 ended_at: self.app.now(),
                 millis: run.millis,
             };
-            self.app.store_unchecked().end_run(Hold { run: run.id, token: run.token }, &end)?;
+            self.app.store_unchecked().runs().end(Hold { run: run.id, token: run.token }, &end)?;
             return Ok(());
         }
         let mut observer = Nobody;
         let ledger = Ledger::new(self.app, run, Role::Helper, drain, &mut observer).in_turns(avoided);
-        let nothing_left = self.app.store_unchecked().glance(run.id)?.chunks == 0;
+        let nothing_left = self.app.store_unchecked().chunks().glance(run.id)?.chunks == 0;
         if run.replays().is_some() || nothing_left {
             self.app.runs().take_part(run, None, drain, ledger)?;
             return Ok(());
@@ -232,7 +232,7 @@ impl<'a> WorkerOperations<'a> {
             ended_at: self.app.now(),
             millis: run.millis,
         };
-        let _ = self.app.store_unchecked().end_run(Hold { run: run.id, token: run.token }, &end);
+        let _ = self.app.store_unchecked().runs().end(Hold { run: run.id, token: run.token }, &end);
     }
 
     fn beat(
@@ -244,7 +244,7 @@ impl<'a> WorkerOperations<'a> {
         drain: &Stop,
     ) -> Result<(), StoreError> {
         let run = at.load(Ordering::Relaxed);
-        self.app.store_unchecked().beat(&Beat {
+        self.app.store_unchecked().workers().beat(&Beat {
             id,
             crew: u32::try_from(execution.workers.max(1)).unwrap_or(u32::MAX),
             run: (run > 0).then_some(run),
@@ -305,14 +305,14 @@ impl<'a> WorkerOperations<'a> {
 
     fn free_the_dead(self) -> Result<(), StoreError> {
         for dead in
-            self.app.store_unchecked().chunk_holders()?.iter().filter(|holder| holder::is_dead(holder))
+            self.app.store_unchecked().chunks().holders()?.iter().filter(|holder| holder::is_dead(holder))
         {
-            self.app.store_unchecked().free_chunks_of(dead)?;
+            self.app.store_unchecked().chunks().free_all_of(dead)?;
         }
         for worker in
-            self.app.store_unchecked().workers()?.iter().filter(|worker| holder::is_dead(&worker.id))
+            self.app.store_unchecked().workers().all()?.iter().filter(|worker| holder::is_dead(&worker.id))
         {
-            self.app.store_unchecked().remove_worker(&worker.id)?;
+            self.app.store_unchecked().workers().remove(&worker.id)?;
         }
         Ok(())
     }
@@ -376,7 +376,7 @@ impl<'a> WorkerOperations<'a> {
                 draining: worker.draining,
             }
         };
-        Ok(self.app.store_unchecked().workers()?.into_iter().map(info).collect())
+        Ok(self.app.store_unchecked().workers().all()?.into_iter().map(info).collect())
     }
 }
 

@@ -73,10 +73,10 @@ impl<'a> ScriptOperations<'a> {
         organization: Option<&Organization>,
     ) -> Result<Option<i64>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let named = permit.scripts_named(name)?;
+        let named = permit.scripts().named(name)?;
         let found = named.into_iter().find(|script| script.organization.as_ref() == organization);
         Ok(match found {
-            Some(script) => permit.script(script.id, None)?.map(|latest| latest.version),
+            Some(script) => permit.scripts().by_id(script.id, None)?.map(|latest| latest.version),
             None => None,
         })
     }
@@ -111,7 +111,7 @@ impl<'a> ScriptOperations<'a> {
         let current = || self.current_version(name, new.organization.as_ref());
         let found = current()?;
         let seen = expected.seen(&what, found.as_ref(), i64::to_string)?;
-        match permit.save_script(&new, seen, &self.app.act()) {
+        match permit.scripts().save(&new, seen, &self.app.act()) {
             Err(error @ StoreError::Stale(_)) => {
                 expected.seen(&what, current()?.as_ref(), i64::to_string)?;
                 Err(error.into())
@@ -126,7 +126,7 @@ impl<'a> ScriptOperations<'a> {
     /// The script that is meant by a name: rather one that is on the list than one that was removed.
     fn find_named(self, name: &str) -> Result<Option<SavedScript>, AppError> {
         let read = SavedName::read(name);
-        let found = self.app.require_permission(Right::Look)?.scripts_named(read.name)?;
+        let found = self.app.require_permission(Right::Look)?.scripts().named(read.name)?;
         let (removed, there) = found.into_iter().partition(|script| script.removed);
         let owner: fn(&SavedScript) -> Option<&Organization> = |script| script.organization.as_ref();
         match self.app.find_named(read, there, owner)? {
@@ -142,7 +142,7 @@ impl<'a> ScriptOperations<'a> {
     pub fn find_latest(self, name: &str) -> Result<Option<ScriptVersion>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
         let Some(script) = self.find_named(name)? else { return Ok(None) };
-        Ok(permit.script(script.id, None)?)
+        Ok(permit.scripts().by_id(script.id, None)?)
     }
 
     /// Finds a version of a saved script: the latest, or the one of this number, which exists even if the script is
@@ -154,9 +154,9 @@ impl<'a> ScriptOperations<'a> {
         let permit = self.app.require_permission(Right::Look)?;
         let script = self.find_named(name)?;
         let history = match &script {
-            Some(script) => match permit.script(script.id, version)? {
+            Some(script) => match permit.scripts().by_id(script.id, version)? {
                 Some(found) => return Ok(found),
-                None => permit.script_history(script.id)?,
+                None => permit.scripts().history(script.id)?,
             },
             None => Vec::new(),
         };
@@ -184,7 +184,7 @@ impl<'a> ScriptOperations<'a> {
     /// [`AppError::Denied`]
     pub fn list(self) -> Result<Vec<ScriptVersion>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let all = permit.scripts()?.into_iter();
+        let all = permit.scripts().all()?.into_iter();
         Ok(all.filter(|each| permit.shows(each.organization.as_ref())).collect())
     }
 
@@ -194,7 +194,7 @@ impl<'a> ScriptOperations<'a> {
     /// [`AppError::Denied`]
     pub fn list_after(self, after: Option<&str>, limit: u32) -> Result<Vec<ScriptVersion>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        Ok(permit.scripts_page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
+        Ok(permit.scripts().page(&permit.scope, SavedName::read(after.unwrap_or_default()), limit)?)
     }
 
     /// Lists at most `limit` versions of a script after version `after`, newest first.
@@ -209,7 +209,7 @@ impl<'a> ScriptOperations<'a> {
     ) -> Result<Vec<ScriptVersion>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
         match self.find_named(name)? {
-            Some(script) => Ok(permit.script_history_page(script.id, after.unwrap_or(i64::MAX), limit)?),
+            Some(script) => Ok(permit.scripts().history_page(script.id, after.unwrap_or(i64::MAX), limit)?),
             None => Ok(vec![self.find_version(name, None)?]),
         }
     }
@@ -221,7 +221,7 @@ impl<'a> ScriptOperations<'a> {
     pub fn list_versions(self, name: &str) -> Result<Vec<ScriptVersion>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
         match self.find_named(name)? {
-            Some(script) => Ok(permit.script_history(script.id)?),
+            Some(script) => Ok(permit.scripts().history(script.id)?),
             None => Ok(vec![self.find_version(name, None)?]),
         }
     }
@@ -259,7 +259,7 @@ impl<'a> ScriptOperations<'a> {
                 self.app.require_permission_to_change(Right::EditScripts, script.organization.as_ref())?;
             let what = format!("script {:?}", latest.full_name());
             let seen = expected.seen(&what, Some(&latest.version), i64::to_string)?;
-            permit.remove_script(&script, seen, &self.app.act())?;
+            permit.scripts().remove(&script, seen, &self.app.act())?;
         }
         Ok(())
     }

@@ -66,7 +66,7 @@ impl App {
 impl Credentials {
     /// The administrator of this name.
     pub fn administrator(&self, name: &str) -> Result<Administrator, AppError> {
-        let found = self.shared.store_unchecked().administrator(name)?;
+        let found = self.shared.store_unchecked().administrators().by_name(name)?;
         Ok(found.ok_or_else(|| StoreError::NoSuch(format!("administrator {name:?}")))?)
     }
 
@@ -77,14 +77,17 @@ impl Credentials {
             (BackOff::key_of_name(shown.name), BackOff::BY_NAME),
             (BackOff::key_of_address(shown.address), BackOff::BY_ADDRESS),
         ];
-        let attempt =
-            match self.shared.store_unchecked().begin_attempt(&keys, BackOff::forgotten(now), now)? {
-                Tries::Allowed(attempt) => attempt,
-                Tries::Blocked(until) => return Err(Denied::Wait(seconds(now, until)).into()),
-            };
+        let attempt = match self.shared.store_unchecked().credentials().begin_attempt(
+            &keys,
+            BackOff::forgotten(now),
+            now,
+        )? {
+            Tries::Allowed(attempt) => attempt,
+            Tries::Blocked(until) => return Err(Denied::Wait(seconds(now, until)).into()),
+        };
         // Whatever is typed where the name belongs: what cannot be one is nobody's.
         let name = check_administrator_name(shown.name).map_or("", |()| shown.name);
-        let proofs = self.shared.store_unchecked().proofs(name)?.unwrap_or_default();
+        let proofs = self.shared.store_unchecked().credentials().proofs(name)?.unwrap_or_default();
         let factor = second::factor(&proofs, shown.second, now);
         let known = self.shared.hasher.verify(shown.password, proofs.password.as_ref())?;
         let (Some(factor), Some(password)) = (factor, known) else {
@@ -94,7 +97,7 @@ impl Credentials {
 
         let token = Secret::new(random::letters::<32>()?);
         let agent: String = shown.agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect();
-        let begun = self.shared.store_unchecked().begin_session(&NewSession {
+        let begun = self.shared.store_unchecked().sessions().begin(&NewSession {
             administrator: proofs.administrator,
             password,
             factor: &factor,
@@ -106,7 +109,7 @@ impl Credentials {
             agent: &agent,
         })?;
         let (session, administrator) = begun.ok_or(Denied::SignIn)?;
-        self.shared.store_unchecked().take_back_attempt(&attempt)?;
+        self.shared.store_unchecked().credentials().take_back_attempt(&attempt)?;
         Ok(SignedIn { token, session, administrator })
     }
 
@@ -118,7 +121,7 @@ impl Credentials {
         let address = shown.address.to_canonical().to_string();
         let act =
             Act { at: self.shared.now(), who: "nobody", administrator_id: None, address: Some(&address) };
-        Ok(self.shared.store_unchecked().record(&act, &Deed::new(Action::SignInFailed, subject))?)
+        Ok(self.shared.store_unchecked().audit().record(&act, &Deed::new(Action::SignInFailed, subject))?)
     }
 
     /// The actor and the moment, for the audit log.
@@ -136,13 +139,13 @@ impl Credentials {
     ) -> Result<(), AppError> {
         check_password(&who.name, password)?;
         let hash = self.shared.hasher.hash(password)?;
-        self.shared.store_unchecked().set_password(
+        self.shared.store_unchecked().credentials().set_password(
             who,
             &hash,
             keep.map(|session| session.id),
             &self.act(),
         )?;
-        Ok(self.shared.store_unchecked().lift_block(&BackOff::key_of_name(&who.name))?)
+        Ok(self.shared.store_unchecked().credentials().lift_block(&BackOff::key_of_name(&who.name))?)
     }
 }
 

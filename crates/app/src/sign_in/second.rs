@@ -44,7 +44,7 @@ impl Credentials {
     /// to see a code of it.
     pub fn enrol_totp(&self, who: &Administrator) -> Result<Enrolment, AppError> {
         let secret = totp::secret()?;
-        if !self.shared.store_unchecked().enrol_authenticator(who, &secret)? {
+        if !self.shared.store_unchecked().credentials().enrol_authenticator(who, &secret)? {
             let why = format!("{:?} has an authenticator already: remove that one first", who.name);
             return Err(StoreError::InUse(why).into());
         }
@@ -56,12 +56,17 @@ impl Credentials {
         let now = self.shared.now();
         let none = || StoreError::NoSuch("authenticator to be confirmed: enrol one first".to_owned());
         let Authenticator { secret, last_step } =
-            self.shared.store_unchecked().unconfirmed_authenticator(who)?.ok_or_else(none)?;
+            self.shared.store_unchecked().credentials().unconfirmed_authenticator(who)?.ok_or_else(none)?;
         let last_step = totp::step_of(code, &secret, last_step, now).ok_or(Denied::Code)?;
         let codes = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<Vec<_>, _>>()?;
         let (codes, hashes): (Vec<_>, Vec<_>) = codes.into_iter().unzip();
         let confirmed = Authenticator { secret, last_step };
-        if !self.shared.store_unchecked().confirm_authenticator(who, &confirmed, &hashes, &self.act())? {
+        if !self.shared.store_unchecked().credentials().confirm_authenticator(
+            who,
+            &confirmed,
+            &hashes,
+            &self.act(),
+        )? {
             return Err(StoreError::Stale(format!("the authenticator of {:?}", who.name)).into());
         }
         Ok(codes)
@@ -72,12 +77,13 @@ impl Credentials {
         Ok(self
             .shared
             .store_unchecked()
+            .credentials()
             .proofs(&who.name)?
             .is_some_and(|proofs| proofs.authenticator.is_some()))
     }
 
     /// Asks an administrator for no codes any more; says whether they were asked for some, or about to be.
     pub fn remove_totp(&self, who: &Administrator) -> Result<bool, AppError> {
-        Ok(self.shared.store_unchecked().remove_authenticator(who, &self.act())?)
+        Ok(self.shared.store_unchecked().credentials().remove_authenticator(who, &self.act())?)
     }
 }

@@ -21,13 +21,14 @@ impl Credentials {
         let made = self
             .shared
             .store_unchecked()
-            .make_set_up_link(&random::hash(&link), self.shared.now().plus(LIFE))?;
+            .set_up()
+            .make(&random::hash(&link), self.shared.now().plus(LIFE))?;
         Ok(made.then_some(link))
     }
 
     /// Refuses a link that does not count.
     pub fn check_set_up_link(&self, link: &Secret) -> Result<(), AppError> {
-        match self.shared.store_unchecked().is_set_up_link(&random::hash(link), self.shared.now())? {
+        match self.shared.store_unchecked().set_up().is_valid(&random::hash(link), self.shared.now())? {
             true => Ok(()),
             false => Err(Denied::Link.into()),
         }
@@ -43,7 +44,8 @@ impl Credentials {
         let made = self
             .shared
             .store_unchecked()
-            .set_up(&SetUp { link: &random::hash(link), name, password }, self.shared.now())?;
+            .set_up()
+            .complete(&SetUp { link: &random::hash(link), name, password }, self.shared.now())?;
         Ok(made.ok_or(Denied::Link)?)
     }
 }

@@ -75,7 +75,8 @@ impl Site {
         self.credentials
             .shared
             .store_unchecked()
-            .add_administrator(name, &[Grant::EVERYTHING], &act(&self.clock))
+            .administrators()
+            .add(name, &[Grant::EVERYTHING], &act(&self.clock))
             .unwrap();
         self.credentials.set_password(&self.find(name), &secret(PASSWORD), None).unwrap();
         self.find(name)
@@ -134,7 +135,8 @@ fn whatever_is_wrong_is_as_much_work_and_the_same_refusal() {
     site.credentials
         .shared
         .store_unchecked()
-        .add_administrator("no-password", &[], &act(&site.clock))
+        .administrators()
+        .add("no-password", &[], &act(&site.clock))
         .unwrap();
     let wrong_code =
         Some(secret(if site.code(&authenticator).reveal() == "000000" { "000001" } else { "000000" }));
@@ -362,7 +364,7 @@ fn sessions_end() {
     assert_eq!(credentials.revoke_sessions(&ana, None).unwrap(), 1);
     assert!(is_over(&one));
     assert!(credentials.session(&of_ben.token).is_ok());
-    credentials.shared.store_unchecked().remove_administrator(&ben, &act(&site.clock)).unwrap();
+    credentials.shared.store_unchecked().administrators().remove(&ben, &act(&site.clock)).unwrap();
     assert_eq!(denied(credentials.session(&of_ben.token)), Denied::Session);
     assert_eq!(denied(site.attempt("ben", PASSWORD, None)), Denied::SignIn);
     assert!(credentials.set_password(&ben, &secret(PASSWORD), None).is_err(), "who is gone gets none");
@@ -433,9 +435,14 @@ fn tokens_count_until_they_end_and_for_their_scopes() {
 
     // What is taken from the administrator is taken from the token.
     let ben = site.add("ben");
-    credentials.shared.store_unchecked().revoke(&ana, &Grant::EVERYTHING, &act(&site.clock)).unwrap();
+    credentials
+        .shared
+        .store_unchecked()
+        .administrators()
+        .revoke(&ana, &Grant::EVERYTHING, &act(&site.clock))
+        .unwrap();
     let reads = Grant { role: Role::ReadOnly, organization_id: None };
-    credentials.shared.store_unchecked().grant(&ana, &reads, &act(&site.clock)).unwrap();
+    credentials.shared.store_unchecked().administrators().grant(&ana, &reads, &act(&site.clock)).unwrap();
     let (_, administrator) = credentials.use_token(&text).unwrap();
     assert_eq!(has(&administrator.rights), [true, false, false, false, false, false]);
 
@@ -467,8 +474,13 @@ fn tokens_count_until_they_end_and_for_their_scopes() {
     assert!(again.contains("there is no token"), "{again}");
     assert!(listed()[2].revoked_at.is_some(), "it is still listed");
     let (_, of_ben) = credentials.add_token(&ben, "his", &scopes, ApiToken::LONGEST).unwrap();
-    credentials.shared.store_unchecked().grant(&ana, &Grant::EVERYTHING, &act(&site.clock)).unwrap();
-    credentials.shared.store_unchecked().remove_administrator(&ben, &act(&site.clock)).unwrap();
+    credentials
+        .shared
+        .store_unchecked()
+        .administrators()
+        .grant(&ana, &Grant::EVERYTHING, &act(&site.clock))
+        .unwrap();
+    credentials.shared.store_unchecked().administrators().remove(&ben, &act(&site.clock)).unwrap();
     assert_eq!(denied(credentials.use_token(&of_ben)), Denied::Token);
     assert!(credentials.add_token(&ben, "his", &scopes, day).is_err());
     for (name, life) in
@@ -505,7 +517,7 @@ fn of_fifty_who_use_the_link_at_once_one_is_the_first_administrator() {
         }
     }
     assert_eq!(made, 1);
-    let all = site.credentials.shared.store_unchecked().administrators().unwrap();
+    let all = site.credentials.shared.store_unchecked().administrators().all().unwrap();
     assert_eq!(all.iter().map(|one| one.rights.clone()).collect::<Vec<_>>(), [Rights::all()]);
     site.sign_in(&all[0].name);
     assert!(site.credentials.set_up_link().unwrap().is_none(), "there is somebody");
@@ -562,7 +574,10 @@ fn secrets_are_in_no_error_no_debug_text_and_not_in_the_database() {
     let recovery = credentials.confirm_totp(&ana, &code);
     tell(&mut told, &recovery);
     let recovery = recovery.unwrap();
-    told.push_str(&format!("{:?}", credentials.shared.store_unchecked().proofs("ana").unwrap()));
+    told.push_str(&format!(
+        "{:?}",
+        credentials.shared.store_unchecked().credentials().proofs("ana").unwrap()
+    ));
     tell(&mut told, &credentials.enrol_totp(&ana));
     let attempts = [
         site.attempt("ana", PASSWORD, Some(&code)),
@@ -640,7 +655,7 @@ fn whatever_is_done_is_recorded_once_with_who_did_it() {
     credentials.revoke_token(&ana, id).unwrap();
     credentials.revoke_token(&ana, id).unwrap_err();
 
-    let mut rows = credentials.shared.store_unchecked().audit_after(&Default::default(), 0, 99).unwrap();
+    let mut rows = credentials.shared.store_unchecked().audit().after(&Default::default(), 0, 99).unwrap();
     assert!(rows.iter().all(|row| row.action.starts_with("sign-in") == row.address.is_some()));
     let told: Vec<_> =
         rows.iter().map(|row| format!("{} {}: {}", row.who, row.action, row.subject)).collect();
@@ -663,5 +678,5 @@ fn whatever_is_done_is_recorded_once_with_who_did_it() {
         ]
     );
     assert!(rows.remove(11).detail.contains(r#""scopes":"look","token":1"#));
-    assert!(credentials.shared.store_unchecked().verify_audit(None, |_| {}).unwrap().is_ok());
+    assert!(credentials.shared.store_unchecked().audit().verify(None, |_| {}).unwrap().is_ok());
 }

@@ -27,7 +27,7 @@ impl Credentials {
         let secret = Secret::new(random::letters::<32>()?);
         let new =
             NewToken { name, hash: &random::hash(&secret), scopes, expires_at: self.shared.now().plus(life) };
-        let id = self.shared.store_unchecked().add_token(who, &new, &self.act())?;
+        let id = self.shared.store_unchecked().tokens().add(who, &new, &self.act())?;
         Ok((id, TokenText { id, secret }.show()))
     }
 
@@ -35,11 +35,11 @@ impl Credentials {
     pub fn use_token(&self, text: &Secret) -> Result<(ApiToken, Administrator), AppError> {
         let now = self.shared.now();
         let TokenText { id, secret } = TokenText::parse(text).ok_or(Denied::Token)?;
-        let found = self.shared.store_unchecked().token(id)?;
+        let found = self.shared.store_unchecked().tokens().by_id(id)?;
         let found = found.filter(|(token, hash, _)| *hash == random::hash(&secret) && token.is_good(now));
         let (mut token, _, administrator) = found.ok_or(Denied::Token)?;
         if token.last_used_at.is_none_or(|used| now >= used.plus(NOTED_EVERY)) {
-            self.shared.store_unchecked().use_token(id, now)?;
+            self.shared.store_unchecked().tokens().note_use(id, now)?;
             token.last_used_at = Some(now);
         }
         let rights = administrator.rights.only(&token.scopes);
@@ -48,7 +48,7 @@ impl Credentials {
 
     /// The tokens of an administrator, also those that count no more.
     pub fn tokens(&self, who: &Administrator) -> Result<Vec<ApiToken>, AppError> {
-        Ok(self.shared.store_unchecked().tokens(who)?)
+        Ok(self.shared.store_unchecked().tokens().of(who)?)
     }
 
     /// The next of them after token `after`, by number.
@@ -58,12 +58,12 @@ impl Credentials {
         after: Option<TokenId>,
         limit: u32,
     ) -> Result<Vec<ApiToken>, AppError> {
-        Ok(self.shared.store_unchecked().tokens_page(who, after.unwrap_or(0), limit)?)
+        Ok(self.shared.store_unchecked().tokens().page(who, after.unwrap_or(0), limit)?)
     }
 
     /// Takes a token of an administrator back.
     pub fn revoke_token(&self, who: &Administrator, id: TokenId) -> Result<(), AppError> {
-        if self.shared.store_unchecked().revoke_token(who, id, &self.act())? {
+        if self.shared.store_unchecked().tokens().revoke(who, id, &self.act())? {
             return Ok(());
         }
         Err(StoreError::NoSuch(format!("token {id} of {:?} that counts", who.name)).into())

@@ -35,8 +35,8 @@ impl UserOperations<'_> {
     pub fn add(&self, new: &NewUser) -> Result<User, AppError> {
         let permit = self.app.require_permission(Right::EditUsers)?;
         let own: Vec<_> =
-            permit.organizations()?.into_iter().filter(|each| permit.scope.has(each.id)).collect();
-        let catalogue = permit.catalogue()?.within(&permit.scope);
+            permit.organizations().all()?.into_iter().filter(|each| permit.scope.has(each.id)).collect();
+        let catalogue = permit.profiles().catalogue()?.within(&permit.scope);
         let act = self.app.act();
         let has_items = !(new.attributes.is_empty() && new.check_attributes.is_empty());
         let strict = if has_items { self.app.radius().strict_dictionary()? } else { None };
@@ -48,7 +48,7 @@ impl UserOperations<'_> {
         if !faults.is_empty() {
             return Err(Refusal::new(faults.join("\n")).into());
         }
-        match permit.add_user(&user, id, password.as_ref(), &act)? {
+        match permit.users().add(&user, id, password.as_ref(), &act)? {
             Added::As(id) => {
                 user.id = id;
                 Ok(user)

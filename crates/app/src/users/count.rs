@@ -20,7 +20,7 @@ impl UserOperations<'_> {
     /// [`AppError::Denied`]
     pub fn count(self, filter: Option<&Filter>) -> Result<u64, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        Ok(permit.count_users(permit.narrow(filter).as_ref())?)
+        Ok(permit.users().count(permit.narrow(filter).as_ref())?)
     }
 
     /// Counts the users that a filter selects up to `most`, for callers that cannot wait for the whole count.
@@ -29,7 +29,7 @@ impl UserOperations<'_> {
     /// [`AppError::Denied`]
     pub fn count_up_to(self, filter: Option<&Filter>, most: u64) -> Result<Counted, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let users = permit.count_users_to(permit.narrow(filter).as_ref(), most.saturating_add(1))?;
+        let users = permit.users().count_to(permit.narrow(filter).as_ref(), most.saturating_add(1))?;
         Ok(Counted { users: users.min(most), more: users > most })
     }
 }

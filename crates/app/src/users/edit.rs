@@ -124,7 +124,7 @@ impl<'a> UserOperations<'a> {
     /// [`AppError::Denied`]; if there is no such user.
     pub fn set_password(self, username: &str, password: Option<&UserPassword>) -> Result<(), AppError> {
         let (permit, user) = self.find_to_edit(username)?;
-        Ok(permit.set_user_password(&user, password, &self.app.act())?)
+        Ok(permit.users().set_password(&user, password, &self.app.act())?)
     }
 
     /// Removes a user who is still as in `user`.
@@ -133,7 +133,7 @@ impl<'a> UserOperations<'a> {
     /// [`AppError::Denied`]; if the user has changed, or does not exist.
     pub fn remove_unchanged(self, user: &User) -> Result<(), AppError> {
         let (permit, _) = self.find_to_edit(&user.username)?;
-        Ok(permit.remove_user(user, &self.app.act())?)
+        Ok(permit.users().remove(user, &self.app.act())?)
     }
 
     /// Removes a user by name, if it is still at version `expected`; none: at any version.
@@ -143,7 +143,7 @@ impl<'a> UserOperations<'a> {
     pub fn remove(self, username: &str, expected: Option<i64>) -> Result<(), AppError> {
         let (permit, user) = self.find_to_edit(username)?;
         check_version(&user, expected)?;
-        match permit.remove_user(&user, &self.app.act()) {
+        match permit.users().remove(&user, &self.app.act()) {
             Err(StoreError::Stale(what)) => Err(self.changed_meanwhile(username, expected, what)),
             done => Ok(done?),
         }
@@ -160,7 +160,7 @@ impl<'a> UserOperations<'a> {
         if edits.len() > MOST {
             return Err(Refusal::new(format!("at most {MOST} edits can be made of a user at once")).into());
         }
-        let profiles = permit.catalogue()?.within(&permit.scope);
+        let profiles = permit.profiles().catalogue()?.within(&permit.scope);
         let adds_items = edits.iter().any(|edit| matches!(edit, Ok(UserEdit::ItemAdd(..))));
         let strict = if adds_items { self.app.radius().strict_dictionary()? } else { None };
         let mut editing =
@@ -201,7 +201,7 @@ impl<'a> UserOperations<'a> {
     ) -> Result<(User, Vec<Change>), AppError> {
         let last_update = after.last_update;
         let edit = HandEdit { before, after, changes: &changes, last_update, password, act };
-        match permit.edit_user(&edit)? {
+        match permit.users().edit(&edit)? {
             Edited::Yes => Ok((User { version: before.version + 1, ..after.clone() }, changes)),
             Edited::Stale => {
                 Err(self.changed_meanwhile(&before.username, expected, format!("user {:?}", before.username)))

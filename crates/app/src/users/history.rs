@@ -19,7 +19,7 @@ impl<'a> UserOperations<'a> {
     /// [`AppError::Denied`]
     pub fn find_by_id(self, id: UserId) -> Result<Option<User>, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        Ok(permit.own_user(permit.load_users(&[id])?.pop()))
+        Ok(permit.own_user(permit.users().by_ids(&[id])?.pop()))
     }
 
     /// Lists the changes of a user, newest first: by runs and by hand, under any username. Pruned changes are missing.
@@ -60,8 +60,8 @@ impl<'a> UserOperations<'a> {
 
 /// The next events of both kinds after this key.
 fn events(store: &Store, user: UserId, after: EventKey, limit: u32) -> Result<Vec<Event>, StoreError> {
-    let mut events = store.changes_by_runs(user, after, limit)?;
-    events.extend(store.changes_by_hand(user, after, limit)?);
+    let mut events = store.history().by_runs(user, after, limit)?;
+    events.extend(store.history().by_hand(user, after, limit)?);
     events.sort_by_key(|event| Reverse(event.key));
     events.truncate(limit as usize);
     Ok(events)

@@ -20,7 +20,7 @@ impl<'a> UserOperations<'a> {
     /// [`AppError::Denied`]; if the actor can see no such user.
     pub fn find(self, username: &str) -> Result<User, AppError> {
         let permit = self.app.require_permission(Right::Look)?;
-        let found = permit.own_user(permit.user_by_name(username)?);
+        let found = permit.own_user(permit.users().by_name(username)?);
         Ok(found.ok_or_else(|| StoreError::NoSuch(format!("user {username:?}")))?)
     }
 
@@ -37,17 +37,17 @@ impl<'a> UserOperations<'a> {
         let permit = self.app.require_permission(Right::Look)?;
         let filter = permit.narrow(filter);
         // Where many users are like that, the part is near, and their total need not be known.
-        let near = permit.users_within(filter.as_ref(), after, after.saturating_add(NEAR), limit)?;
+        let near = permit.users().within(filter.as_ref(), after, after.saturating_add(NEAR), limit)?;
         if near.len() == limit as usize {
             return Ok(near);
         }
         if let Some(filter) = &filter
-            && let Some(ids) = permit.few_users(filter, FEW)?
+            && let Some(ids) = permit.users().few(filter, FEW)?
         {
             let part: Vec<_> = ids.into_iter().filter(|id| *id > after).take(limit as usize).collect();
-            return Ok(permit.load_users(&part)?);
+            return Ok(permit.users().by_ids(&part)?);
         }
-        Ok(permit.users_page(filter.as_ref(), after, limit)?)
+        Ok(permit.users().page(filter.as_ref(), after, limit)?)
     }
 
     /// Lists the users that `filter` selects (none: all), by number. Only a page of them is in memory at any time.
@@ -62,7 +62,7 @@ impl<'a> UserOperations<'a> {
         let filter = permit.narrow(filter);
         // Few users are found through an index. Many are come across soon by walking over all of them.
         if let Some(filter) = &filter
-            && let Some(ids) = permit.few_users(filter, FEW)?
+            && let Some(ids) = permit.users().few(filter, FEW)?
         {
             let next = move |after: &mut usize| {
                 let page = ids[*after..].iter().take(PAGE as usize).copied().collect::<Vec<_>>();
@@ -71,12 +71,12 @@ impl<'a> UserOperations<'a> {
             };
             let mut after = 0;
             let pages = std::iter::from_fn(move || next(&mut after));
-            return Ok(Box::new(pages.flat_map(move |page| match permit.load_users(&page) {
+            return Ok(Box::new(pages.flat_map(move |page| match permit.users().by_ids(&page) {
                 Ok(users) => users.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error.into())],
             })));
         }
-        let page = move |after| Ok(permit.users_page(filter.as_ref(), after, PAGE)?);
+        let page = move |after| Ok(permit.users().page(filter.as_ref(), after, PAGE)?);
         Ok(Box::new(pages(0, page, |user: &User| user.id)))
     }
 }

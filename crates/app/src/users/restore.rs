@@ -56,7 +56,7 @@ impl UserOperations<'_> {
         if changes.is_empty() {
             return Ok((user, changes));
         }
-        let profiles = permit.catalogue()?.within(&permit.scope);
+        let profiles = permit.profiles().catalogue()?.within(&permit.scope);
         let gone = changes.iter().find_map(|change| match change {
             Change::ProfileAdd(profile) if profiles.offer(profile.id, user.organization_id).is_err() => {
                 Some(&profile.short_name)

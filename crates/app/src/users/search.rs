@@ -46,7 +46,7 @@ impl UserOperations<'_> {
             if wanted == 0 {
                 break;
             }
-            let page = permit.look_for_users(*look, &permit.scope, (&key.place, key.id), wanted)?;
+            let page = permit.users().look_for(*look, &permit.scope, (&key.place, key.id), wanted)?;
             let is_last = page.len() < wanted as usize;
             for user in page {
                 key = SearchKey { place: look.place(&user).to_owned(), id: user.id, ..key };

@@ -226,7 +226,7 @@ impl SelectedUsers {
         if let Some(numbers) = numbers {
             deed = deed.with("numbers", numbers);
         }
-        permit.record(&self.app.act(), &deed)?;
+        permit.audit().record(&self.app.act(), &deed)?;
         Ok(users)
     }
 

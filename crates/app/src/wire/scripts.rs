@@ -2,7 +2,7 @@ use rollcall_api as api;
 use rollcall_domain::{Param, ScriptVersion, Zone};
 
 use crate::scripts::{self, Fault, Name, Sample, Source};
-use crate::{FilterFault, ReadFilter};
+use crate::{FilterCheck, FilterFault, ReadFilter};
 
 /// A saved version of a script; its source is read to find out whether it has errors.
 #[must_use]
@@ -13,10 +13,10 @@ pub fn script(version: ScriptVersion) -> api::Script {
 
 /// A text that was read as a filter. Moments are written in `zone`.
 #[must_use]
-pub fn filter_tree(read: Result<ReadFilter, FilterFault>, zone: &Zone) -> api::FilterTree {
+pub fn filter_tree(read: FilterCheck, zone: &Zone) -> api::FilterTree {
     match read {
-        Ok(ReadFilter { name, tree, .. }) => api::FilterTree::read(name, &tree, zone),
-        Err(FilterFault { at, message }) => api::FilterTree::faulty(at + 1, message),
+        FilterCheck::Valid(ReadFilter { name, tree, .. }) => api::FilterTree::read(name, &tree, zone),
+        FilterCheck::Faulty(FilterFault { at, message }) => api::FilterTree::faulty(at + 1, message),
     }
 }
 

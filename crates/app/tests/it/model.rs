@@ -30,7 +30,7 @@ use rollcall_domain::{
     RunState, TargetOutcome, User, Value, Zone,
 };
 use rollcall_sandbox::{Isolation, Limits};
-use rollcall_store::{Added, Newcomer, Store};
+use rollcall_store::{Added, Decision, Newcomer, Store, StoreError};
 use rollcall_testkit::{TestClock, TestDatabase, in_own_process, time};
 
 use script::{ATTRS, NAMES, OPERATORS, PROFILES, Script, WORDS};
@@ -303,12 +303,12 @@ impl<'a> Case<'a> {
                 });
             *[&mut user.attributes, &mut user.check_attributes][kind] = rows.collect();
         }
-        let added = self.store.import(|import| {
+        let added = self.store.users().import(|import| {
             import.organization("default")?;
             let newcomer = Newcomer::User { line: 1, id: None, user: &user, password: None };
-            Ok(Ok::<_, ()>(import.add_all(&[newcomer])?.pop().flatten().unwrap()))
+            Ok::<_, StoreError>(Decision::Commit(import.add_all(&[newcomer])?.pop().flatten().unwrap()))
         });
-        let Added::As(id) = added.unwrap().unwrap() else { panic!("{name} is taken") };
+        let Added::As(id) = added.unwrap() else { panic!("{name} is taken") };
         person.id = id;
         assert!(self.world.people.insert(id, person).is_none(), "numbers never come again");
     }
@@ -404,7 +404,7 @@ impl<'a> Case<'a> {
     ) -> Option<Run> {
         self.note(format!("  trouble {trouble:?}, meanwhile {meanwhile:?}"));
         let now = self.now();
-        let before = if log.id == 0 { None } else { self.store.run(log.id).unwrap() };
+        let before = if log.id == 0 { None } else { self.store.runs().by_id(log.id).unwrap() };
         let newest = self.app.runs().list().unwrap().next().map_or(0, |run| run.unwrap().id);
         let stop: Stop = Arc::new(AtomicBool::new(false));
         match trouble {
@@ -424,7 +424,7 @@ impl<'a> Case<'a> {
             id => Some(id),
         };
         // As it is kept, not as it stands.
-        let Some(run) = made.and_then(|id| self.store.run(id).unwrap()) else {
+        let Some(run) = made.and_then(|id| self.store.runs().by_id(id).unwrap()) else {
             self.note(format!("  no run: {}", result.unwrap_err()));
             assert!(trouble.is_some());
             return None;
@@ -480,7 +480,7 @@ impl<'a> Case<'a> {
             assert_eq!(run.tally.get(outcome), count as u64, "{outcome}");
         }
         if log.mode == Mode::Preview {
-            assert_eq!(run.plan, Some(self.store.plan_of(run).unwrap().to_string()));
+            assert_eq!(run.plan, Some(self.store.outcomes().plan_of(run).unwrap().to_string()));
         }
         let outcomes: Vec<_> =
             self.app.runs().list_outcomes(run, None).unwrap().map(Result::unwrap).collect();
@@ -644,7 +644,7 @@ impl<'a> Case<'a> {
 
     /// Whether somebody is still at the run, for all that is known.
     fn leased(&self, log: &Log) -> bool {
-        let until = self.store.run(log.id).unwrap().unwrap().leased_until;
+        let until = self.store.runs().by_id(log.id).unwrap().unwrap().leased_until;
         log.state == State::Lost && until.is_some_and(|until| until >= self.clock.now())
     }
 

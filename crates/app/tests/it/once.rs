@@ -119,10 +119,14 @@ fn a_key_counts_for_a_day() {
     assert_eq!(made("two").unwrap(), 2);
     assert_eq!(made("two").unwrap(), 2);
     let store = database.open();
-    assert_eq!(store.forget_run_keys(rollcall_testkit::time("2026-11-24T12:00:00Z")).unwrap(), 0, "replaced");
+    assert_eq!(
+        store.runs().forget_keys(rollcall_testkit::time("2026-11-24T12:00:00Z")).unwrap(),
+        0,
+        "replaced"
+    );
     clock.advance(86_400);
     app.maintenance().prune(Some("1y".parse().unwrap()), &Stop::default(), |_| {}).unwrap();
-    assert_eq!(store.forget_run_keys(rollcall_testkit::time("2030-01-01")).unwrap(), 0, "pruned");
+    assert_eq!(store.runs().forget_keys(rollcall_testkit::time("2030-01-01")).unwrap(), 0, "pruned");
 }
 
 #[test]

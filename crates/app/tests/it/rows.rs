@@ -69,7 +69,7 @@ result['n'] = n
 /// Checks that the user has what the last of `count` rows left.
 #[track_caller]
 fn check_counted(app: &App, user: &str, count: usize) {
-    let user = app.user(user).unwrap();
+    let user = app.users().find(user).unwrap();
     let values: Vec<_> = user.attributes.iter().map(|row| row.value.as_str()).collect();
     assert_eq!((user.klass, values), (count.to_string(), vec![count.to_string().as_str()]));
 }
@@ -158,7 +158,7 @@ fn column_that_names_the_users_is_guessed_or_given() {
     let (_database, app) = site(3);
     for (n, email) in [(1, "ann@example.com"), (2, "bob@example.com"), (3, "shared@example.org")] {
         let fields = [format!("external_id=X{n}"), format!("email={email}")];
-        app.set_user(&format!("user{n}"), &fields).unwrap();
+        app.users().assign_fields(&format!("user{n}"), &fields).unwrap();
     }
     let table: [(&str, Option<&str>, &str, Field); 13] = [
         ("username,klass\nuser2,a\n", None, "username", Field::Username),
@@ -179,7 +179,7 @@ fn column_that_names_the_users_is_guessed_or_given() {
         let table = Table::read(std::io::Cursor::new(text), &TableOptions::default()).unwrap();
         let wanted = RowsRequest { file: "rows.csv", key, ..RowsRequest::default() };
         let mut matches = Matches::default();
-        let read = app.read_rows(table, &wanted, &mut matches).unwrap();
+        let read = app.runs().read_rows(table, &wanted, &mut matches).unwrap();
         let report = &read.report;
         assert_eq!((report.key.as_str(), report.field), (column, field), "{text}");
         assert_eq!((report.matched, report.bad(), report.duplicate), (1, 0, 0), "{text}");

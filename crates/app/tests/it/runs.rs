@@ -153,7 +153,7 @@ fn a_user_removed_before_its_turn_is_a_conflict() {
         fn confirm(&mut self, _: &Run) -> bool {
             let store = self.0.open();
             let act = Act { at: time(NOW), who: "cli:other", administrator_id: None, address: None };
-            store.remove_user(&store.user_by_name("user3").unwrap().unwrap(), &act).unwrap();
+            store.users().remove(&store.users().by_name("user3").unwrap().unwrap(), &act).unwrap();
             true
         }
         fn progress(&mut self, _: Progress) {}

@@ -133,7 +133,7 @@ fn what_is_broken_off_or_too_long_was_never_there() {
     }
     // What is left of them is gone with the next one that begins.
     drop(app.uploads().start("next.csv").unwrap());
-    assert_eq!(database.open().sweep_uploads(rollcall_testkit::time(NOW), 100).unwrap(), 0);
+    assert_eq!(database.open().uploads().sweep(rollcall_testkit::time(NOW), 100).unwrap(), 0);
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn a_file_is_kept_for_a_day_after_it_was_used() {
     clock.advance(23 * HOUR);
     assert_eq!(listed(&app), []);
     let store = database.open();
-    assert_eq!(store.upload_part(unused.id, 2).unwrap().unwrap().len(), 300_000 - (256 << 10));
+    assert_eq!(store.uploads().part(unused.id, 2).unwrap().unwrap().len(), 300_000 - (256 << 10));
     app.maintenance().prune(Some("1y".parse().unwrap()), &Stop::default(), |_| {}).unwrap();
-    assert_eq!(store.upload_part(unused.id, 2).unwrap(), None);
+    assert_eq!(store.uploads().part(unused.id, 2).unwrap(), None);
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn a_password_may_have_its_scheme_before_it_wherever_one_is_set() {
             assert!(told.contains("password") && !told.contains(wrong), "{told}");
         }
     }
-    let without = || database.open().users_without_password().unwrap();
+    let without = || database.open().radius().users_without_password().unwrap();
     assert_eq!(without(), 0);
     edit("").unwrap();
     assert_eq!(without(), 1);

@@ -25,7 +25,7 @@ fn call_with(desk: &Desk, args: &[&str], lines: &str) -> Done {
 }
 
 fn has_password(desk: &Desk) -> bool {
-    desk.store().proofs("ana").unwrap().unwrap().password.is_some()
+    desk.store().credentials().proofs("ana").unwrap().unwrap().password.is_some()
 }
 
 /// Types two lines at a terminal once that does not show what is typed.
@@ -71,7 +71,7 @@ fn the_first_administrator_is_made_with_the_database() {
         later.err.contains("Name of the first administrator") && !later.err.contains("password"),
         "{later:?}"
     );
-    assert_eq!(desk.store().administrators().unwrap(), []);
+    assert_eq!(desk.store().administrators().all().unwrap(), []);
     let made = type_after(&desk, &["init"], "ana\n", PASSWORD, PASSWORD).exits(0);
     assert!(made.err.contains("\"ana\" may sign in") && !made.err.contains("horse"), "{made:?}");
     assert!(has_password(&desk));

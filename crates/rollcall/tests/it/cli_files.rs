@@ -26,7 +26,7 @@ fn files_in_use(desk: &Desk, name: &str) -> Vec<(u32, u32)> {
     let store =
         rollcall_store::Store::open(&format!("sqlite:{}", desk.path(name).display()).parse().unwrap());
     let store = store.unwrap();
-    store.count_users(None).unwrap();
+    store.users().count(None).unwrap();
     let files = ["", "-wal", "-shm"].map(|suffix| desk.path(&format!("{name}{suffix}")));
     files.map(|file| (mode(&file), std::fs::metadata(&file).unwrap().gid())).to_vec()
 }

@@ -27,7 +27,7 @@ fn undated(desk: &Desk) -> Vec<u8> {
 
 /// What no export shows: at which place every attribute is, and at which priority every profile.
 fn places(desk: &Desk) -> Vec<String> {
-    let users = desk.store().users_page(None, 0, 1_000).unwrap();
+    let users = desk.store().users().page(None, 0, 1_000).unwrap();
     let places = users.iter().map(|user| {
         format!("{}: {:?} {:?} {:?}", user.id, user.profiles, user.attributes, user.check_attributes)
     });

@@ -33,7 +33,9 @@ fn watch(desk: &Desk, run: i64) -> crate::common::Done {
 /// Waits until so many outcomes of a run are committed, by whomever.
 fn wait_for(desk: &Desk, run: i64, outcomes: u64) {
     let store = desk.store();
-    wait_until("outcomes are committed", || store.run(run).unwrap().unwrap().tally.total() >= outcomes);
+    wait_until("outcomes are committed", || {
+        store.runs().by_id(run).unwrap().unwrap().tally.total() >= outcomes
+    });
 }
 
 /// Everybody was counted exactly once.
@@ -79,7 +81,7 @@ fn a_run_is_shared_and_a_worker_that_is_told_to_end_leaves_the_rest_to_others() 
     };
     let (one, two, three) = (Worker::start(&desk), Worker::start(&desk), Worker::start(&desk));
     let store = desk.store();
-    wait_until("all three are at it", || store.chunk_holders().unwrap().len() == 3);
+    wait_until("all three are at it", || store.chunks().holders().unwrap().len() == 3);
     wait_for(&desk, run, 150);
     let one = one.drain().exits(0);
     watch(&desk, run).exits(0);
@@ -117,7 +119,7 @@ fn what_a_killed_server_was_at_goes_on_when_it_is_started_again() {
     let run = queue(&desk, &format!("user.username_length = 7\n{SLOW}"), &QUEUE);
     wait_for(&desk, run, 1);
     server.kill();
-    let killed = desk.store().run(run).unwrap().unwrap();
+    let killed = desk.store().runs().by_id(run).unwrap().unwrap();
     assert!(killed.left() > 0, "{:?}", killed.tally);
     assert_eq!(show(&desk, run)["state"], "interrupted");
     let server = serve();
@@ -149,7 +151,7 @@ fn a_cancel_reaches_every_worker_at_once() {
     let id = run.to_string();
     desk.ok(&["runs", "cancel", &id]);
     // From here on nobody has any of it, whatever else a machine may be at.
-    assert_eq!(desk.store().chunk_holders().unwrap(), [] as [String; 0]);
+    assert_eq!(desk.store().chunks().holders().unwrap(), [] as [String; 0]);
     let before = show(&desk, run);
     wait_until("both are idle", || column(&workers(&desk), "state") == ["idle", "idle"]);
     let cancelled = show(&desk, run);
@@ -197,19 +199,20 @@ fn a_small_run_is_not_stuck_behind_a_large_one() {
     wait_for(&desk, large, 1);
     let small = queue(&desk, "user.klass = 'x'", &["--filter", "obj_id le 3", "--apply", "--yes", "--queue"]);
     assert_eq!(watch(&desk, small).exits(0).object()["outcomes"]["changed"], 3);
-    let behind = desk.store().run(large).unwrap().unwrap();
+    let behind = desk.store().runs().by_id(large).unwrap().unwrap();
     assert!(behind.left() > 0, "the small one has ended first: {:?}", behind.tally);
     // The large one goes on; a second one like it has its turns, too.
     let second = queue(&desk, SLOW, &["--all", "--queue"]);
     wait_for(&desk, second, 1);
-    let at = desk.store().run(large).unwrap().unwrap();
+    let at = desk.store().runs().by_id(large).unwrap().unwrap();
     assert!(at.left() > 0, "{:?}", at.tally);
     wait_for(&desk, large, at.tally.total() + 1);
-    assert!(desk.store().run(second).unwrap().unwrap().left() > 0);
+    assert!(desk.store().runs().by_id(second).unwrap().unwrap().left() > 0);
     for run in [large, second] {
         desk.ok(&["runs", "cancel", &run.to_string()]);
     }
-    let ended = [large, second, small].map(|run| desk.store().run(run).unwrap().unwrap().tally.total());
+    let ended =
+        [large, second, small].map(|run| desk.store().runs().by_id(run).unwrap().unwrap().tally.total());
     assert_eq!(done_by(&worker.drain().exits(0)), ended.iter().sum::<u64>(), "nothing was done twice");
 }
 
@@ -224,7 +227,7 @@ fn the_rows_of_one_user_stay_in_order_whoever_executes_them() {
     let mut all = vec![Worker::start(&desk), Worker::start(&desk), Worker::start(&desk)];
     wait_for(&desk, run, 20);
     // Whoever has it is gone, and another goes on.
-    let holder = desk.store().run(run).unwrap().unwrap().holder.unwrap();
+    let holder = desk.store().runs().by_id(run).unwrap().unwrap().holder.unwrap();
     let at = all.iter().position(|worker| holder.contains(&format!("/{}/", worker.pid()))).unwrap();
     all.remove(at).kill();
     assert_eq!(watch(&desk, run).exits(0).object()["outcomes"]["changed"], 200);

@@ -4,9 +4,13 @@
 
 use rollcall_domain::{BackOff, Timestamp};
 
+use crate::StoreError;
+use crate::areas::Credentials;
+use crate::columns::at;
 use crate::db::args;
-use crate::sqlite::{BUSY, Verdict};
-use crate::{Store, StoreError, sql};
+use crate::sql::sql;
+use crate::sqlite::BUSY;
+use crate::transaction::Decision;
 
 sql! {
     // Whether it is there or not, nobody else counts under the key until this is committed.
@@ -41,7 +45,7 @@ pub enum Tries {
     Blocked(Timestamp),
 }
 
-impl Store {
+impl Credentials<'_> {
     /// Counts an attempt under each of these keys, unless one of them has to wait: then nothing is counted. `forgotten`
     /// is the time before which failures count no more. The keys are always given in the same order.
     pub fn begin_attempt(
@@ -50,12 +54,17 @@ impl Store {
         forgotten: Timestamp,
         now: Timestamp,
     ) -> Result<Tries, StoreError> {
-        self.write_or_take_back(BUSY, |tx| {
+        self.0.write_or_roll_back(BUSY, |tx| {
             let mut counted = Vec::new();
             let mut blocked = None;
             for (key, _) in keys {
-                let row =
-                    tx.first(LOCK, args![key, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                let row = tx.first(LOCK, args![key, now], |row| {
+                    Ok((
+                        row.get(at!(LOCK, "count"))?,
+                        row.get(at!(LOCK, "last_at"))?,
+                        row.get(at!(LOCK, "blocked_until"))?,
+                    ))
+                })?;
                 let (count, last_at, until): (i64, Timestamp, Option<Timestamp>) =
                     row.ok_or_else(|| StoreError::Corrupt("a row that was locked is gone".to_owned()))?;
                 blocked = blocked.max(until.filter(|until| *until > now));
@@ -63,20 +72,20 @@ impl Store {
                 counted.push(Counted { key: key.clone(), count, last_at });
             }
             if let Some(until) = blocked {
-                return Ok(Verdict::TakeBack(Tries::Blocked(until)));
+                return Ok(Decision::RollBack(Tries::Blocked(until)));
             }
             for ((_, back_off), Counted { key, count, .. }) in keys.iter().zip(&counted) {
                 let pause = back_off.pause(u32::try_from(*count).unwrap_or(u32::MAX));
                 tx.execute(COUNT, args![key, *count, now, pause.map(|pause| now.plus(pause))])?;
             }
             tx.execute(FORGET, args![forgotten])?;
-            Ok(Verdict::Keep(Tries::Allowed(Attempt(counted))))
+            Ok(Decision::Commit(Tries::Allowed(Attempt(counted))))
         })
     }
 
     /// It was no failure.
     pub fn take_back_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             for Counted { key, count, last_at } in &attempt.0 {
                 tx.execute(TAKE_BACK, args![key, *count, *last_at])?;
             }
@@ -86,6 +95,6 @@ impl Store {
 
     /// Whoever was to wait needs not.
     pub fn lift_block(&self, key: &str) -> Result<(), StoreError> {
-        self.write(|tx| tx.execute(LIFT, args![key]).map(drop))
+        self.0.write(|tx| tx.execute(LIFT, args![key]).map(drop))
     }
 }

@@ -11,9 +11,12 @@ use std::time::Duration;
 use rollcall_domain::{Act, Action, Administrator, AdministratorId, Deed, Secret, SessionId};
 
 use crate::administrators::check_there;
-use crate::db::{Row, Tx, args};
-use crate::sqlite::Verdict;
-use crate::{Store, StoreError, administrators, audit, sql};
+use crate::areas::Credentials;
+use crate::columns::at;
+use crate::db::{Row, Tx, args, only};
+use crate::sql::sql;
+use crate::transaction::Decision;
+use crate::{Store, StoreError, administrators, audit};
 
 pub use attempts::{Attempt, Tries};
 pub use sessions::{Factor, NewSession};
@@ -71,9 +74,9 @@ fn authenticator(secret: Option<String>, last_step: Option<i64>) -> Option<Authe
 
 fn proofs(row: &Row<'_>) -> Result<Proofs, StoreError> {
     Ok(Proofs {
-        administrator: row.get(0)?,
-        password: row.get::<Option<String>>(1)?.map(Secret::new),
-        authenticator: authenticator(row.get(2)?, row.get(3)?),
+        administrator: row.get(at!(PROOFS, "id"))?,
+        password: row.get::<Option<String>>(at!(PROOFS, "hash"))?.map(Secret::new),
+        authenticator: authenticator(row.get(at!(PROOFS, "secret"))?, row.get(at!(PROOFS, "last_step"))?),
         recovery: Vec::new(),
     })
 }
@@ -96,20 +99,12 @@ fn record(tx: &Tx<'_>, act: &Act<'_>, action: Action, who: &Administrator) -> Re
     audit::record(tx, act, &deed(action, who))
 }
 
-impl Store {
-    /// Notes when something was used. Nobody waits for that: where others are writing, it is noted another time.
-    fn note(&self, work: impl FnOnce(&Tx<'_>) -> Result<u64, StoreError>) -> Result<(), StoreError> {
-        match self.write_or_take_back(Duration::ZERO, |tx| work(tx).map(|_| Verdict::Keep(()))) {
-            Err(StoreError::Busy) => Ok(()),
-            done => done,
-        }
-    }
-
+impl Credentials<'_> {
     /// What proves to be the administrator of this name. It takes the same statements whether there is one or not.
     pub fn proofs(&self, name: &str) -> Result<Option<Proofs>, StoreError> {
-        self.read(|tx| {
+        self.0.read(|tx| {
             let found = tx.first(PROOFS, args![name], proofs)?;
-            let recovery = tx.all(UNUSED_CODES, args![name], |row| Ok(Secret::new(row.get::<String>(0)?)))?;
+            let recovery = tx.all(UNUSED_CODES, args![name], |row| Ok(Secret::new(only::<String>(row)?)))?;
             Ok(found.map(|found| Proofs { recovery, ..found }))
         })
     }
@@ -122,7 +117,7 @@ impl Store {
         keep: Option<SessionId>,
         act: &Act<'_>,
     ) -> Result<(), StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_there(tx, who)?;
             tx.execute(SET_PASSWORD, args![who.id, hash.reveal(), act.at])?;
             sessions::forget(tx, who.id, keep)?;
@@ -132,7 +127,7 @@ impl Store {
 
     /// Keeps the secret of an authenticator that is to be confirmed; says whether there is none yet that works.
     pub fn enrol_authenticator(&self, who: &Administrator, secret: &Secret) -> Result<bool, StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_there(tx, who)?;
             Ok(tx.execute(ENROL, args![who.id, secret.reveal()])? > 0)
         })
@@ -143,8 +138,11 @@ impl Store {
         &self,
         who: &Administrator,
     ) -> Result<Option<Authenticator>, StoreError> {
-        let found =
-            self.read(|tx| tx.first(AUTHENTICATOR, args![who.id], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        let found = self.0.read(|tx| {
+            tx.first(AUTHENTICATOR, args![who.id], |row| {
+                Ok((row.get(at!(AUTHENTICATOR, "secret"))?, row.get(at!(AUTHENTICATOR, "last_step"))?))
+            })
+        })?;
         Ok(found.and_then(|(secret, last_step)| authenticator(secret, last_step)))
     }
 
@@ -157,7 +155,7 @@ impl Store {
         codes: &[Secret],
         act: &Act<'_>,
     ) -> Result<bool, StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_there(tx, who)?;
             let Authenticator { secret, last_step } = authenticator;
             if tx.execute(CONFIRM, args![who.id, secret.reveal(), *last_step, act.at])? == 0 {
@@ -174,7 +172,7 @@ impl Store {
 
     /// Asks for no code any more; says whether one was asked for, or was about to be.
     pub fn remove_authenticator(&self, who: &Administrator, act: &Act<'_>) -> Result<bool, StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             check_there(tx, who)?;
             tx.execute(REMOVE_CODES, args![who.id])?;
             let removed = tx.execute(REMOVE_AUTHENTICATOR, args![who.id])? > 0;
@@ -183,5 +181,15 @@ impl Store {
             }
             Ok(removed)
         })
+    }
+}
+
+impl Store {
+    /// Notes when something was used. Nobody waits for that: where others are writing, it is noted another time.
+    fn note(&self, work: impl FnOnce(&Tx<'_>) -> Result<u64, StoreError>) -> Result<(), StoreError> {
+        match self.write_or_roll_back(Duration::ZERO, |tx| work(tx).map(|_| Decision::Commit(()))) {
+            Err(StoreError::Busy) => Ok(()),
+            done => done,
+        }
     }
 }

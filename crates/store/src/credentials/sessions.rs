@@ -2,14 +2,15 @@ use rollcall_domain::{Act, Action, Administrator, AdministratorId, Secret, Sessi
 
 use super::deed;
 use crate::administrators::{by_id, check_there};
+use crate::areas::Sessions;
+use crate::columns::{Columns, at, read};
 use crate::db::{Row, Tx, args};
-use crate::{Store, StoreError, audit, sql};
+use crate::sql::{sql, text};
+use crate::{StoreError, audit};
 
-macro_rules! session_columns {
-    () => {
-        "SELECT id, created_at, seen_at, expires_at, address, agent, administrator_id FROM sessions "
-    };
-}
+/// The start of a statement that gives sessions, as [`session`] reads them.
+const SELECT: Columns =
+    Columns("SELECT id, created_at, seen_at, expires_at, address, agent, administrator_id FROM sessions ");
 
 sql! {
     STILL_PASSWORD = "SELECT 1 FROM passwords WHERE administrator_id = ?1 AND hash = ?2";
@@ -20,9 +21,9 @@ sql! {
     USE_CODE = "UPDATE recovery_codes SET used_at = ?3 WHERE administrator_id = ?1 AND hash = ?2 AND used_at IS NULL";
     INSERT = "INSERT INTO sessions (administrator_id, hash, created_at, seen_at, expires_at, address, agent) \
               VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6) RETURNING id";
-    BY_HASH = concat!(session_columns!(), "WHERE hash = ?1");
-    LIST = concat!(session_columns!(), "WHERE administrator_id = ?1 ORDER BY seen_at DESC, id DESC");
-    PAGE = concat!(session_columns!(), "WHERE administrator_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
+    BY_HASH = text!(SELECT.0, "WHERE hash = ?1");
+    LIST = text!(SELECT.0, "WHERE administrator_id = ?1 ORDER BY seen_at DESC, id DESC");
+    PAGE = text!(SELECT.0, "WHERE administrator_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
     SEE = "UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
     END = "DELETE FROM sessions WHERE hash = ?1";
     END_ONE = "DELETE FROM sessions WHERE administrator_id = ?1 AND id = ?2";
@@ -65,15 +66,8 @@ pub struct NewSession<'a> {
 }
 
 fn session(row: &Row<'_>) -> Result<(Session, AdministratorId), StoreError> {
-    let session = Session {
-        id: row.get(0)?,
-        created_at: row.get(1)?,
-        seen_at: row.get(2)?,
-        expires_at: row.get(3)?,
-        address: row.get(4)?,
-        agent: row.get(5)?,
-    };
-    Ok((session, row.get(6)?))
+    let session = read!(row, SELECT => Session { id, created_at, seen_at, expires_at, address, agent });
+    Ok((session, row.get(at!(SELECT, "administrator_id"))?))
 }
 
 /// Something that an administrator does by themselves.
@@ -100,13 +94,10 @@ fn counts(tx: &Tx<'_>, new: &NewSession<'_>) -> Result<bool, StoreError> {
     }
 }
 
-impl Store {
+impl Sessions<'_> {
     /// Begins a session, if what it is founded on still counts.
-    pub fn begin_session(
-        &self,
-        new: &NewSession<'_>,
-    ) -> Result<Option<(Session, Administrator)>, StoreError> {
-        self.write(|tx| {
+    pub fn begin(&self, new: &NewSession<'_>) -> Result<Option<(Session, Administrator)>, StoreError> {
+        self.0.write(|tx| {
             let Some(administrator) = by_id(tx, new.administrator)? else { return Ok(None) };
             check_there(tx, &administrator)?;
             if !counts(tx, new)? {
@@ -128,8 +119,8 @@ impl Store {
     }
 
     /// The session with a token of this hash, and whose it is.
-    pub fn session(&self, hash: &Secret) -> Result<Option<(Session, Administrator)>, StoreError> {
-        self.read(|tx| {
+    pub fn by_hash(&self, hash: &Secret) -> Result<Option<(Session, Administrator)>, StoreError> {
+        self.0.read(|tx| {
             let Some((session, who)) = tx.first(BY_HASH, args![hash.reveal()], session)? else {
                 return Ok(None);
             };
@@ -138,28 +129,28 @@ impl Store {
     }
 
     /// Notes that a session was used.
-    pub fn see_session(&self, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
-        self.note(|tx| tx.execute(SEE, args![id, now]))
+    pub fn see(&self, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        self.0.note(|tx| tx.execute(SEE, args![id, now]))
     }
 
     /// The sessions of an administrator, the last used first; some of them may be over.
-    pub fn sessions(&self, who: &Administrator) -> Result<Vec<Session>, StoreError> {
-        self.read(|tx| tx.all(LIST, args![who.id], |row| Ok(session(row)?.0)))
+    pub fn of(&self, who: &Administrator) -> Result<Vec<Session>, StoreError> {
+        self.0.read(|tx| tx.all(LIST, args![who.id], |row| Ok(session(row)?.0)))
     }
 
     /// The next sessions of an administrator before session `before`, newest first; some of them may be over.
-    pub fn sessions_page(
+    pub fn page(
         &self,
         who: &Administrator,
         before: SessionId,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        self.read(|tx| tx.all(PAGE, args![who.id, before, limit], |row| Ok(session(row)?.0)))
+        self.0.read(|tx| tx.all(PAGE, args![who.id, before, limit], |row| Ok(session(row)?.0)))
     }
 
     /// Ends the session with a token of this hash, if there is one: its administrator signs out.
-    pub fn end_session(&self, hash: &Secret, now: Timestamp) -> Result<(), StoreError> {
-        self.write(|tx| {
+    pub fn end(&self, hash: &Secret, now: Timestamp) -> Result<(), StoreError> {
+        self.0.write(|tx| {
             let Some((session, who)) = tx.first(BY_HASH, args![hash.reveal()], session)? else {
                 return Ok(());
             };
@@ -172,13 +163,8 @@ impl Store {
     }
 
     /// Ends a session of an administrator; says whether there was one of this number.
-    pub fn revoke_session(
-        &self,
-        who: &Administrator,
-        id: SessionId,
-        act: &Act<'_>,
-    ) -> Result<bool, StoreError> {
-        self.write(|tx| {
+    pub fn revoke(&self, who: &Administrator, id: SessionId, act: &Act<'_>) -> Result<bool, StoreError> {
+        self.0.write(|tx| {
             let ended = tx.execute(END_ONE, args![who.id, id])? > 0;
             if ended {
                 audit::record(tx, act, &deed(Action::SessionRevoke, who).with("session", id))?;
@@ -188,13 +174,13 @@ impl Store {
     }
 
     /// Ends all sessions of an administrator but for `keep`; how many.
-    pub fn revoke_sessions(
+    pub fn revoke_all(
         &self,
         who: &Administrator,
         keep: Option<SessionId>,
         act: &Act<'_>,
     ) -> Result<u64, StoreError> {
-        self.write(|tx| {
+        self.0.write(|tx| {
             let ended = forget(tx, who.id, keep)?;
             if ended > 0 {
                 audit::record(tx, act, &deed(Action::SessionRevoke, who).with("sessions", ended))?;

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use super::SET_PASSWORD;
 use crate::administrators::{deed, insert, is_there_anybody};
+use crate::areas::SetUpLink;
 use crate::db::args;
-use crate::{Store, StoreError, audit, sql};
+use crate::sql::sql;
+use crate::{StoreError, audit};
 
 sql! {
     MAKE = "INSERT INTO set_up_links (id, hash, expires_at) VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE \
@@ -27,10 +29,10 @@ pub struct SetUp<'a> {
     pub password: &'a Secret,
 }
 
-impl Store {
+impl SetUpLink<'_> {
     /// Makes a link in place of any other, if there is no administrator; says whether it did.
-    pub fn make_set_up_link(&self, hash: &Secret, expires_at: Timestamp) -> Result<bool, StoreError> {
-        self.write(|tx| {
+    pub fn make(&self, hash: &Secret, expires_at: Timestamp) -> Result<bool, StoreError> {
+        self.0.write(|tx| {
             if is_there_anybody(tx)? {
                 return Ok(false);
             }
@@ -40,14 +42,18 @@ impl Store {
     }
 
     /// Whether a link of this hash could be used.
-    pub fn is_set_up_link(&self, hash: &Secret, now: Timestamp) -> Result<bool, StoreError> {
-        self.read(|tx| Ok(!is_there_anybody(tx)? && tx.exists(COUNTS, args![hash.reveal(), now])?))
+    pub fn is_valid(&self, hash: &Secret, now: Timestamp) -> Result<bool, StoreError> {
+        self.0.read(|tx| Ok(!is_there_anybody(tx)? && tx.exists(COUNTS, args![hash.reveal(), now])?))
     }
 
     /// Uses a link; the number of the first administrator, who may do everything. None if it does not count, or no
     /// more.
-    pub fn set_up(&self, set_up: &SetUp<'_>, now: Timestamp) -> Result<Option<AdministratorId>, StoreError> {
-        self.write(|tx| {
+    pub fn complete(
+        &self,
+        set_up: &SetUp<'_>,
+        now: Timestamp,
+    ) -> Result<Option<AdministratorId>, StoreError> {
+        self.0.write(|tx| {
             if tx.execute(USE, args![set_up.link.reveal(), now])? == 0 || is_there_anybody(tx)? {
                 return Ok(None);
             }

@@ -4,25 +4,22 @@ use rollcall_domain::{Counts, PlanHash, Tally, Tripped};
 
 use super::reading::read_plan;
 use super::{OutcomeRow, Stretch};
+use crate::counters::COUNTED;
 use crate::db::{Tx, args};
-use crate::runs::COUNTED;
-use crate::{StoreError, course, sql};
+use crate::sql::{sql, text};
+use crate::{StoreError, course};
 
-macro_rules! advance {
-    () => {
-        "UPDATE runs SET changed = changed + ?2, unchanged = unchanged + ?3, skipped = skipped + ?4, \
-               failed = failed + ?5, timed_out = timed_out + ?6, conflict = conflict + ?7, output_bytes = output_bytes + ?8, \
-               deactivated = deactivated + ?9, millis = CASE WHEN millis < ?10 THEN ?10 ELSE millis END, plan = ?11, planned = ?12, \
-               holder = ?13, leased_until = ?14, \
-               cursor = coalesce((SELECT min(done) FROM chunks WHERE run_id = ?1), \
-                                 (SELECT max(seq) FROM outcomes WHERE run_id = ?1)) WHERE id = ?1"
-    };
-}
+const ADVANCE_RUN: &str = "UPDATE runs SET changed = changed + ?2, unchanged = unchanged + ?3, skipped = skipped + ?4, \
+           failed = failed + ?5, timed_out = timed_out + ?6, conflict = conflict + ?7, output_bytes = output_bytes + ?8, \
+           deactivated = deactivated + ?9, millis = CASE WHEN millis < ?10 THEN ?10 ELSE millis END, plan = ?11, planned = ?12, \
+           holder = ?13, leased_until = ?14, \
+           cursor = coalesce((SELECT min(done) FROM chunks WHERE run_id = ?1), \
+                             (SELECT max(seq) FROM outcomes WHERE run_id = ?1)) WHERE id = ?1";
 
 sql! {
     // On a server it is all one way there and back, since others wait for the run's row.
-    ADVANCE = advance!() => concat!("WITH noted AS (", course::note!("?15"), ") ", advance!());
-    NOTE = course::note!("?8");
+    ADVANCE = ADVANCE_RUN => text!("WITH noted AS (", course::NOTE[0], "?15", course::NOTE[1], ") ", ADVANCE_RUN);
+    NOTE = text!(course::NOTE[0], "?8", course::NOTE[1]);
     STOP = "UPDATE runs SET state = 'stopped', note = ?2, ended_at = ?3, holder = NULL, leased_until = NULL WHERE id = ?1";
 }
 
@@ -35,35 +32,53 @@ pub(super) struct SoFar {
     pub(super) tally: Tally,
 }
 
-/// Counts outcomes for the brakes. A brake that trips before the last of them says how many may be committed.
-fn brake(
-    of: &Stretch<'_>,
-    so_far: &SoFar,
-    rows: &[OutcomeRow<'_>],
-) -> Result<(Counts, Option<Tripped>), (usize, Tripped)> {
+/// What the brakes say to outcomes that are to be committed.
+enum Braking {
+    /// All of them count; one of them may have tripped a brake.
+    Passed(Counts, Option<Tripped>),
+    /// A brake trips before the last of them; only the first `keep` may be committed.
+    TooMany { keep: usize, tripped: Tripped },
+}
+
+/// What comes of counting outcomes into their run.
+pub(super) enum Counting {
+    /// They count.
+    Counted {
+        /// The run's outcomes so far.
+        tally: Tally,
+        /// Why the run has stopped with them, if it has.
+        stopped: Option<String>,
+    },
+    /// A brake trips before the last of them: nothing is counted, and only the first `keep` may be committed.
+    TooMany { keep: usize, tripped: Tripped },
+}
+
+/// Counts outcomes for the brakes.
+fn brake(of: &Stretch<'_>, so_far: &SoFar, rows: &[OutcomeRow<'_>]) -> Braking {
     let mut counts = Counts::of(&so_far.tally, so_far.deactivated) - of.braked_from;
     for (index, row) in rows.iter().enumerate() {
         let one = Counts::one(row.outcome, &row.target.outcome.changes);
         if let Err(tripped) = of.brakes.pass(&mut counts, one) {
             let keep = index + usize::from(tripped.included);
-            return if keep == rows.len() { Ok((counts, Some(tripped))) } else { Err((keep, tripped)) };
+            return match keep == rows.len() {
+                true => Braking::Passed(counts, Some(tripped)),
+                false => Braking::TooMany { keep, tripped },
+            };
         }
     }
-    Ok((counts, None))
+    Braking::Passed(counts, None)
 }
 
-/// Counts written outcomes into their run, and stops it if it has to; the run's outcomes so far, and why it has stopped.
-/// Or how many of them a brake lets pass.
-#[expect(clippy::type_complexity, reason = "said once, right here")]
+/// Counts written outcomes into their run, and stops it if it has to.
 pub(super) fn count(
     tx: &Tx<'_>,
     of: &Stretch<'_>,
     so_far: &SoFar,
     rows: &[OutcomeRow<'_>],
-) -> Result<Result<(Tally, Option<String>), (usize, Tripped)>, StoreError> {
+) -> Result<Counting, StoreError> {
     let (counts, tripped) = match brake(of, so_far, rows) {
-        Ok(counted) => counted,
-        Err(too_many) => return Ok(Err(too_many)),
+        Braking::Passed(counts, tripped) => (counts, tripped),
+        Braking::TooMany { keep, tripped } => return Ok(Counting::TooMany { keep, tripped }),
     };
     let run = of.hold.run;
     let mut tally = Tally::default();
@@ -118,5 +133,5 @@ pub(super) fn count(
         tx.execute(STOP, args![run, why.as_str(), of.now])?;
         tx.announce()?;
     }
-    Ok(Ok((tally, stopped)))
+    Ok(Counting::Counted { tally, stopped })
 }

@@ -12,15 +12,19 @@ use rollcall_domain::{
     Tally, TargetOutcome, Timestamp, Tripped, User, Value,
 };
 
-use self::counting::{SoFar, count};
+use self::counting::{Counting, SoFar, count};
 use self::reading::Notes;
+use crate::areas::Chunks;
 use crate::chunks;
+use crate::columns::{at, read};
+use crate::counters::{COUNTERS, read_counters};
+use crate::crash_point::crash_point;
 use crate::db::{Moment, Tx, args};
-use crate::runs::{counters, read_counters};
-use crate::sqlite::Verdict;
+use crate::sql::{sql, text};
+use crate::transaction::Decision;
 use crate::write::{self, Written};
 use crate::write_set;
-use crate::{Hold, Lessee, Store, StoreError, crash_point, json, sql};
+use crate::{Hold, Lessee, StoreError, json};
 
 sql! {
     INSERT = "INSERT INTO outcomes (run_id, seq, user_id, username, organization_id, outcome, version, journal, result, \
@@ -28,8 +32,8 @@ sql! {
     OUTPUT_SO_FAR = "SELECT output_bytes FROM runs WHERE id = ?1";
     // Locked: the brakes count what all who execute the run have done. Not its key, which everybody who writes outcomes
     // holds: two who commit would wait for each other.
-    SO_FAR = concat!("SELECT plan, planned, deactivated, targets, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running'")
-        => concat!("SELECT plan, planned, deactivated, targets, ", counters!(), " FROM runs WHERE id = ?1 AND state = 'running' \
+    SO_FAR = text!("SELECT plan, planned, deactivated, targets, ", COUNTERS, " FROM runs WHERE id = ?1 AND state = 'running'")
+        => text!("SELECT plan, planned, deactivated, targets, ", COUNTERS, " FROM runs WHERE id = ?1 AND state = 'running' \
                     FOR NO KEY UPDATE");
     PROFILE_IS_THERE = "SELECT 1 FROM profiles WHERE id = ?1";
     // A name is taken for a preview if it was given to another user in it, or belongs to another user who keeps it.
@@ -186,31 +190,36 @@ fn obstacle(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Option<Commit>, StoreError>
     }
 }
 
-/// Moves the chunk on and locks the run; or says how the commit ends instead.
-fn enter(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Result<SoFar, Commit>, StoreError> {
-    let run = of.hold.run;
-    if !chunks::move_on(tx, of.chunk, [of.after, of.last], of.pace, &of.lessee)? {
-        return Ok(Err(obstacle(tx, of)?.unwrap_or(Commit::ChunkLost)));
-    }
-    let so_far = tx.first(SO_FAR, args![run], |row| {
-        Ok(SoFar {
-            plan: row.get(0)?,
-            planned: row.get(1)?,
-            deactivated: row.get::<i64>(2)?.unsigned_abs(),
-            targets: row.get::<i64>(3)?.unsigned_abs(),
-            tally: read_counters(row, 4)?,
-        })
-    })?;
-    so_far.map(Ok).ok_or(StoreError::RunLost(run))
+/// What comes of the attempt to lock a run for a commit.
+enum Entry {
+    /// It is locked, with what it has come to.
+    Locked(SoFar),
+    /// The commit ends with this; nothing is written.
+    Refused(Commit),
 }
 
-impl Store {
+/// Moves the chunk on and locks the run.
+fn enter(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Entry, StoreError> {
+    let run = of.hold.run;
+    if !chunks::move_on(tx, of.chunk, [of.after, of.last], of.pace, &of.lessee)? {
+        return Ok(Entry::Refused(obstacle(tx, of)?.unwrap_or(Commit::ChunkLost)));
+    }
+    let so_far = tx.first(SO_FAR, args![run], |row| {
+        Ok(read!(row, SO_FAR => SoFar {
+            plan, planned, deactivated, targets;
+            tally: read_counters(row, at!(SO_FAR, "changed"))?,
+        }))
+    })?;
+    so_far.map(Entry::Locked).ok_or(StoreError::RunLost(run))
+}
+
+impl Chunks<'_> {
     /// Commits outcomes of a run in one transaction: the users' changes (in a preview: none), one outcome a target
     /// with its journal, how far the chunk and the run are, and the run's counters.
-    pub fn commit_chunk(&self, of: &Stretch<'_>, settled: &[Settled]) -> Result<Commit, StoreError> {
-        let done = self.write_or_take_back(PATIENCE, |tx| {
+    pub fn commit(&self, of: &Stretch<'_>, settled: &[Settled]) -> Result<Commit, StoreError> {
+        let done: Result<_, StoreError> = self.0.write_or_roll_back(PATIENCE, |tx| {
             if let Some(commit) = obstacle(tx, of)? {
-                return Ok(Verdict::TakeBack(commit));
+                return Ok(Decision::RollBack(commit));
             }
             let mut refusals = missing_profiles(tx, settled)?;
             let mut entered = None;
@@ -223,8 +232,8 @@ impl Store {
                     // Two who give one name at the same time see each other.
                     if settled.iter().any(|target| target.renamed().is_some()) {
                         match enter(tx, of)? {
-                            Ok(so_far) => entered = Some(so_far),
-                            Err(commit) => return Ok(Verdict::TakeBack(commit)),
+                            Entry::Locked(so_far) => entered = Some(so_far),
+                            Entry::Refused(commit) => return Ok(Decision::RollBack(commit)),
                         }
                     }
                     match tx {
@@ -237,23 +246,23 @@ impl Store {
                 }
             };
             if !stale.is_empty() {
-                return Ok(Verdict::TakeBack(Commit::Stale(stale)));
+                return Ok(Decision::RollBack(Commit::Stale(stale)));
             }
             crash_point!("commit_chunk.users");
             let rows = write_outcomes(tx, of, settled, &refusals)?;
             crash_point!("commit_chunk.outcomes");
             // As late as can be: others who commit wait for it.
-            let so_far = match entered.map_or_else(|| enter(tx, of), |so_far| Ok(Ok(so_far)))? {
-                Ok(so_far) => so_far,
-                Err(commit) => return Ok(Verdict::TakeBack(commit)),
+            let so_far = match entered.map_or_else(|| enter(tx, of), |so_far| Ok(Entry::Locked(so_far)))? {
+                Entry::Locked(so_far) => so_far,
+                Entry::Refused(commit) => return Ok(Decision::RollBack(commit)),
             };
             match count(tx, of, &so_far, &rows)? {
-                Err((keep, tripped)) => Ok(Verdict::TakeBack(Commit::TooMany(keep, tripped))),
-                Ok((tally, stopped)) => {
+                Counting::TooMany { keep, tripped } => Ok(Decision::RollBack(Commit::TooMany(keep, tripped))),
+                Counting::Counted { tally, stopped } => {
                     let mut refused: Vec<_> =
                         refusals.keys().map(|index| settled[*index].outcome.target).collect();
                     refused.sort_unstable();
-                    Ok(Verdict::Keep(Commit::Done { tally, refused, stopped }))
+                    Ok(Decision::Commit(Commit::Done { tally, refused, stopped }))
                 }
             }
         });
@@ -261,7 +270,7 @@ impl Store {
             // Somebody has taken a name in the same moment; the next try finds it taken.
             Err(error) if error.is_taken_name() => Ok(Commit::Stale(Vec::new())),
             // Others have got the chunk or a share of it while this was being written, and were faster.
-            Err(error) if error.is_known_outcome() => self.read(|tx| obstacle(tx, of))?.ok_or(error),
+            Err(error) if error.is_known_outcome() => self.0.read(|tx| obstacle(tx, of))?.ok_or(error),
             done => done,
         }
     }

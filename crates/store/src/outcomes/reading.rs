@@ -1,13 +1,14 @@
 //! Outcomes as they are read back.
 
-use rollcall_domain::{
-    Mismatch, Outcome, PlanHash, RefusedCall, Run, RunId, ScriptError, TargetOutcome, UserId,
-};
+use rollcall_domain::{Mismatch, Outcome, PlanHash, RefusedCall, Run, RunId, ScriptError, TargetOutcome};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::areas::Outcomes;
+use crate::columns::{at, read};
 use crate::db::{Row, Tx, args};
-use crate::{Store, StoreError, json, runs, sql};
+use crate::sql::sql;
+use crate::{StoreError, json, runs};
 
 sql! {
     PAGE = "SELECT o.seq, o.user_id, o.username, o.organization_id, o.outcome, o.journal, o.result, o.output, o.notes, \
@@ -54,10 +55,10 @@ impl Notes {
     }
 }
 
-impl Store {
+impl Outcomes<'_> {
     /// The hash of the plan that the outcomes of a preview are, computed anew.
     pub fn plan_of(&self, preview: &Run) -> Result<PlanHash, StoreError> {
-        self.read(|tx| {
+        self.0.read(|tx| {
             let source = runs::source(tx, preview.id)?;
             let start = PlanHash::new(&source, &preview.params, preview.undoes);
             plan_after(tx, preview.id, start, 0)
@@ -66,30 +67,34 @@ impl Store {
 
     /// The number of targets of a run that ended well although calls of the script were refused.
     pub fn count_refused(&self, run: RunId) -> Result<u64, StoreError> {
-        let count: i64 = self.read(|tx| tx.value(REFUSED, args![run]))?;
+        let count: i64 = self.0.read(|tx| tx.value(REFUSED, args![run]))?;
         Ok(count.unsigned_abs())
     }
 
     /// The next outcomes of a run after target `after`, in order; of one kind only where `outcome` names it.
-    pub fn outcomes_page(
+    pub fn page(
         &self,
         run: RunId,
         outcome: Option<Outcome>,
         after: i64,
         limit: u32,
     ) -> Result<Vec<TargetOutcome>, StoreError> {
-        self.read(|tx| tx.all(PAGE, args![run, after, outcome.map(Outcome::name), limit], read_outcome))
+        self.0.read(|tx| tx.all(PAGE, args![run, after, outcome.map(Outcome::name), limit], read_outcome))
     }
 
     /// The next targets of a run after target `after` that have no outcome.
     pub fn not_run_page(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<TargetOutcome>, StoreError> {
-        self.read(|tx| {
+        self.0.read(|tx| {
             tx.all(NOT_RUN_PAGE, args![run, after, limit], |row| {
                 Ok(TargetOutcome {
-                    username: row.get(2)?,
-                    organization_id: row.get(3)?,
-                    cells: cells(row, 4)?,
-                    ..TargetOutcome::new(row.get(0)?, row.get(1)?, Outcome::NotRun)
+                    username: row.get(at!(NOT_RUN_PAGE, "username"))?,
+                    organization_id: row.get(at!(NOT_RUN_PAGE, "organization_id"))?,
+                    cells: row.maybe_json(at!(NOT_RUN_PAGE, "cells"))?,
+                    ..TargetOutcome::new(
+                        row.get(at!(NOT_RUN_PAGE, "seq"))?,
+                        row.get(at!(NOT_RUN_PAGE, "user_id"))?,
+                        Outcome::NotRun,
+                    )
                 })
             })
         })
@@ -104,9 +109,11 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<(i64, String)>, StoreError> {
-        self.read(|tx| {
+        self.0.read(|tx| {
             let values = args![run, after, outcome.map(Outcome::name), limit];
-            tx.all(RESULTS_PAGE, values, |row| Ok((row.get(0)?, row.get(1)?)))
+            tx.all(RESULTS_PAGE, values, |row| {
+                Ok((row.get(at!(RESULTS_PAGE, "seq"))?, row.get(at!(RESULTS_PAGE, "result"))?))
+            })
         })
     }
 }
@@ -120,11 +127,18 @@ pub(crate) fn plan_after(
 ) -> Result<PlanHash, StoreError> {
     let mut plan = plan;
     tx.each(PLAN, args![run, planned], |row| {
-        let outcome = outcome(row, 2)?;
-        let notes: Notes = parse(row.maybe_text(5)?)?;
-        let target =
-            TargetOutcome { dated: notes.dated, ..TargetOutcome::new(row.get(0)?, row.get(1)?, outcome) };
-        plan = plan.with(&target, outcome, row.get(3)?, row.maybe_text(4)?);
+        let outcome = row.get(at!(PLAN, "outcome"))?;
+        let notes: Notes = parse(row.maybe_text(at!(PLAN, "notes"))?)?;
+        let target = TargetOutcome {
+            dated: notes.dated,
+            ..TargetOutcome::new(row.get(at!(PLAN, "seq"))?, row.get(at!(PLAN, "user_id"))?, outcome)
+        };
+        plan = plan.with(
+            &target,
+            outcome,
+            row.get(at!(PLAN, "version"))?,
+            row.maybe_text(at!(PLAN, "journal"))?,
+        );
         Ok(())
     })?;
     Ok(plan)
@@ -138,36 +152,19 @@ pub(crate) fn parse<T: DeserializeOwned + Default>(text: Option<&str>) -> Result
     text.map_or_else(|| Ok(T::default()), json::read)
 }
 
-pub(crate) fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome, StoreError> {
-    row.text(column)?
-        .parse()
-        .map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
-}
-
 fn read_outcome(row: &Row<'_>) -> Result<TargetOutcome, StoreError> {
-    let Notes { warnings, refused_calls, error, mismatches, reason, dated } = parse(row.maybe_text(8)?)?;
-    let user_id: UserId = row.get(1)?;
-    Ok(TargetOutcome {
-        target: row.get(0)?,
-        user_id,
-        username: row.get(2)?,
-        organization_id: row.get(3)?,
-        outcome: outcome(row, 4)?,
-        changes: parse(row.maybe_text(5)?)?,
-        result: row.get(6)?,
-        output: row.get::<Option<String>>(7)?.unwrap_or_default(),
-        warnings,
-        refused_calls,
-        error,
-        mismatches,
-        reason,
-        dated,
-        micros: row.get(9)?,
-        cells: cells(row, 10)?,
-    })
-}
-
-/// The cells of a target's row, where it has one.
-pub(crate) fn cells(row: &Row<'_>, column: usize) -> Result<Option<Vec<String>>, StoreError> {
-    row.maybe_text(column)?.map(json::read).transpose()
+    let Notes { warnings, refused_calls, error, mismatches, reason, dated } =
+        parse(row.maybe_text(at!(PAGE, "notes"))?)?;
+    Ok(read!(row, PAGE => TargetOutcome {
+        target = "o.seq", user_id, username, organization_id, outcome, result, micros;
+        changes: parse(row.maybe_text(at!(PAGE, "journal"))?)?,
+        output: row.get::<Option<String>>(at!(PAGE, "output"))?.unwrap_or_default(),
+        cells: row.maybe_json(at!(PAGE, "cells"))?,
+        warnings: warnings,
+        refused_calls: refused_calls,
+        error: error,
+        mismatches: mismatches,
+        reason: reason,
+        dated: dated,
+    }))
 }

@@ -12,13 +12,13 @@ fn preview(store: &Store) -> Run {
     let settled: Vec<_> =
         (1..).zip(&users).map(|(target, user)| settle(store, target, user, everything())).collect();
     let last = i64::try_from(users.len()).unwrap();
-    store.commit_chunk(&stretch(&run, 0, last), &settled).unwrap();
+    store.chunks().commit(&stretch(&run, 0, last), &settled).unwrap();
     let end = RunEnd { state: RunState::Finished, note: None, ended_at: now(), millis: 1 };
-    store.end_run(hold(&run), &end).unwrap()
+    store.runs().end(hold(&run), &end).unwrap()
 }
 
 fn apply(store: &Store, preview: &Run) -> Result<Run, StoreError> {
-    store.create_run(&NewRun {
+    let run = store.runs().create(&NewRun {
         mode: Mode::Apply,
         script: "test.py",
         script_version: None,
@@ -35,20 +35,21 @@ fn apply(store: &Store, preview: &Run) -> Result<Run, StoreError> {
         holder: Some(HOLDER),
         leased_until: now(),
         key: None,
-    })
+    });
+    run.map(created)
 }
 
 fn site() -> (Fixture, Run) {
     let fixture = fixture(2);
-    fixture.store.set_setting(FOUR_EYES_ABOVE, Some("1"), &act()).unwrap();
+    fixture.store.installation().set_setting(FOUR_EYES_ABOVE, Some("1"), &act()).unwrap();
     let preview = preview(&fixture.store);
     (fixture, preview)
 }
 
 fn operator(store: &Store, name: &str) -> Administrator {
     let everywhere = [Grant { role: Role::Operator, organization_id: None }];
-    store.add_administrator(name, &everywhere, &act()).unwrap();
-    store.administrator(name).unwrap().unwrap()
+    store.administrators().add(name, &everywhere, &act()).unwrap();
+    store.administrators().by_name(name).unwrap().unwrap()
 }
 
 fn by(who: &Administrator) -> Act<'_> {
@@ -62,7 +63,7 @@ fn why<T: std::fmt::Debug>(refused: Result<T, StoreError>) -> String {
 }
 
 fn lack(store: &Store, preview: &Run) -> Option<String> {
-    store.unapproved(preview).unwrap().as_ref().map(Unapproved::on_the_command_line)
+    store.approvals().unapproved(preview).unwrap().as_ref().map(Unapproved::on_the_command_line)
 }
 
 #[test]
@@ -89,8 +90,8 @@ fn only_another_ones_approval_of_the_present_plan_counts() {
     let changed = said("its plan has changed since cli:ben approved it; somebody has to again,");
     assert_eq!((lack(&store, &preview), Some(why(apply(&store, &preview)))), (changed.clone(), changed));
     assert_eq!(
-        store.runs_page(i64::MAX, 10).unwrap(),
-        [store.run(preview.id).unwrap().unwrap()],
+        store.runs().page(i64::MAX, 10).unwrap(),
+        [store.runs().by_id(preview.id).unwrap().unwrap()],
         "no run is left"
     );
     note(&plan, "cli:ben");
@@ -102,20 +103,20 @@ fn only_another_ones_approval_of_the_present_plan_counts() {
 fn an_approval_counts_as_long_as_whoever_gave_it_may_run_scripts() {
     let (Fixture { store, folder: _folder }, preview) = site();
     let ana = operator(&store, "ana");
-    assert!(store.approve(&preview, &by(&ana)).unwrap());
-    assert!(!store.approve(&preview, &by(&ana)).unwrap(), "the same again is nothing new");
+    assert!(store.approvals().approve(&preview, &by(&ana)).unwrap());
+    assert!(!store.approvals().approve(&preview, &by(&ana)).unwrap(), "the same again is nothing new");
     let role = Grant { role: Role::Operator, organization_id: None };
-    store.revoke(&ana, &role, &act()).unwrap();
+    store.administrators().revoke(&ana, &role, &act()).unwrap();
     let gone = "only ana approved it and may no longer run scripts there; somebody else can,";
     assert!(lack(&store, &preview).unwrap().contains(gone));
-    store.grant(&ana, &Grant { organization_id: Some(1), ..role }, &act()).unwrap();
+    store.administrators().grant(&ana, &Grant { organization_id: Some(1), ..role }, &act()).unwrap();
     assert!(lack(&store, &preview).unwrap().contains(gone), "not for all of its users");
-    store.grant(&ana, &role, &act()).unwrap();
+    store.administrators().grant(&ana, &role, &act()).unwrap();
     // The question is there, and meanwhile she goes: the answer finds that.
     let run = apply(&store, &preview).unwrap();
-    store.remove_administrator(&ana, &act()).unwrap();
-    assert!(why(store.begin_run(hold(&run), Some(HOLDER), now())).contains(gone));
-    assert_eq!(store.run(run.id).unwrap().unwrap().state, RunState::Selecting);
+    store.administrators().remove(&ana, &act()).unwrap();
+    assert!(why(store.runs().begin(hold(&run), Some(HOLDER), now())).contains(gone));
+    assert_eq!(store.runs().by_id(run.id).unwrap().unwrap().state, RunState::Selecting);
     let takeover = Takeover {
         holder: Some(HOLDER),
         leased_until: now(),
@@ -123,40 +124,43 @@ fn an_approval_counts_as_long_as_whoever_gave_it_may_run_scripts() {
         settings: &Settings::default(),
         act: act(),
     };
-    assert!(why(store.take_run(&run, &takeover)).contains(gone));
+    assert!(why(store.runs().take(&run, &takeover)).contains(gone));
     // Another one of her name is another one.
     let other = operator(&store, "ana");
-    assert!(why(store.begin_run(hold(&run), Some(HOLDER), now())).contains(gone));
-    assert!(matches!(store.approve(&preview, &by(&other)), Err(StoreError::AlreadyApplied { .. })));
-    store.set_setting(FOUR_EYES_ABOVE, Some("2"), &act()).unwrap();
-    store.begin_run(hold(&run), Some(HOLDER), now()).unwrap();
+    assert!(why(store.runs().begin(hold(&run), Some(HOLDER), now())).contains(gone));
+    assert!(matches!(
+        store.approvals().approve(&preview, &by(&other)),
+        Err(StoreError::AlreadyApplied { .. })
+    ));
+    store.installation().set_setting(FOUR_EYES_ABOVE, Some("2"), &act()).unwrap();
+    store.runs().begin(hold(&run), Some(HOLDER), now()).unwrap();
     // What has its yes goes on, whatever is set later.
-    store.set_setting(FOUR_EYES_ABOVE, Some("0"), &act()).unwrap();
-    store.take_run(&store.run(run.id).unwrap().unwrap(), &takeover).unwrap();
+    store.installation().set_setting(FOUR_EYES_ABOVE, Some("0"), &act()).unwrap();
+    store.runs().take(&store.runs().by_id(run.id).unwrap().unwrap(), &takeover).unwrap();
 }
 
 #[test]
 fn an_approval_is_of_what_was_seen() {
     let (Fixture { store, folder: _folder }, preview) = site();
     let other = Run { plan: Some("0".repeat(64)), ..preview.clone() };
-    assert!(matches!(store.approve(&other, &act()), Err(StoreError::Stale(_))));
+    assert!(matches!(store.approvals().approve(&other, &act()), Err(StoreError::Stale(_))));
     let going_on = start(&store, Mode::Preview);
-    assert!(matches!(store.approve(&going_on, &act()), Err(StoreError::Stale(_))));
-    assert_eq!(store.approvals(preview.id).unwrap(), []);
-    let before = store.audit_head().unwrap().number;
-    assert!(store.approve(&preview, &act()).unwrap());
-    assert!(!store.approve(&preview, &act()).unwrap());
-    let row = store.audit_after(&AuditQuery::default(), before, 10).unwrap().pop().unwrap();
+    assert!(matches!(store.approvals().approve(&going_on, &act()), Err(StoreError::Stale(_))));
+    assert_eq!(store.approvals().of(preview.id).unwrap(), []);
+    let before = store.audit().head().unwrap().number;
+    assert!(store.approvals().approve(&preview, &act()).unwrap());
+    assert!(!store.approvals().approve(&preview, &act()).unwrap());
+    let row = store.audit().after(&AuditQuery::default(), before, 10).unwrap().pop().unwrap();
     assert_eq!((row.number, row.action.as_str()), (before + 1, "run-approve"));
     let plan = preview.plan.unwrap();
     assert_eq!(row.detail, format!(r#"{{"plan":"{plan}","targets":2}}"#));
-    assert_eq!(store.approvals(preview.id).unwrap()[0].plan, plan);
+    assert_eq!(store.approvals().of(preview.id).unwrap()[0].plan, plan);
 }
 
 #[test]
 fn the_database_refuses_to_change_approvals() {
     let (Fixture { store, folder: _folder }, preview) = site();
-    store.approve(&preview, &act()).unwrap();
+    store.approvals().approve(&preview, &act()).unwrap();
     let mut refused = vec!["UPDATE approvals SET who = 'ben'", "DELETE FROM approvals"];
     refused.push(match store {
         Store::Sqlite(_) => "REPLACE INTO approvals SELECT * FROM approvals",

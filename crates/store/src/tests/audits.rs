@@ -6,11 +6,11 @@ use super::*;
 use crate::db::{Arg, Tx, args};
 
 fn verify(store: &Store, kept: Option<&Head>) -> Verdict {
-    store.verify_audit(kept, |_| {}).unwrap()
+    store.audit().verify(kept, |_| {}).unwrap()
 }
 
 fn entries(store: &Store) -> Vec<AuditEntry> {
-    store.audit_after(&AuditQuery::default(), 0, 1_000).unwrap()
+    store.audit().after(&AuditQuery::default(), 0, 1_000).unwrap()
 }
 
 fn deed(n: i64) -> Deed {
@@ -21,7 +21,7 @@ fn deed(n: i64) -> Deed {
 fn logged(rows: i64) -> Fixture {
     let fixture = empty(Place::new());
     let act = Act { who: "ana", administrator_id: Some(1), address: Some("::1"), ..act() };
-    (1..=rows).for_each(|n| fixture.store.record(&act, &deed(n)).unwrap());
+    (1..=rows).for_each(|n| fixture.store.audit().record(&act, &deed(n)).unwrap());
     fixture
 }
 
@@ -30,7 +30,7 @@ fn logged(rows: i64) -> Fixture {
 pub(super) fn check_goes_on(copy: &Store, head: &Head) {
     let copied = verify(copy, Some(head)).unwrap();
     assert!(copied.number > head.number);
-    copy.record(&act(), &deed(1)).unwrap();
+    copy.audit().record(&act(), &deed(1)).unwrap();
     assert_eq!(verify(copy, Some(&copied)).unwrap().number, copied.number + 1);
     copy.write(|tx| tx.execute("DELETE FROM audit", &[])).unwrap_err();
 }
@@ -50,17 +50,17 @@ fn tamper(store: &Store, sql: &str, args: &[Arg<'_>]) {
 #[test]
 fn every_row_continues_the_one_before_it() {
     let Fixture { store, folder: _folder } = empty(Place::new());
-    assert_eq!((store.audit_head().unwrap(), verify(&store, None)), (Head::start(), Ok(Head::start())));
-    (1..=3).for_each(|n| store.record(&act(), &deed(n)).unwrap());
+    assert_eq!((store.audit().head().unwrap(), verify(&store, None)), (Head::start(), Ok(Head::start())));
+    (1..=3).for_each(|n| store.audit().record(&act(), &deed(n)).unwrap());
     let rows = entries(&store);
     assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!((&rows[2].subject[..], &rows[2].detail[..]), ("run 3", r#"{"preview":3}"#));
     assert_eq!((rows[2].at, rows[2].organization_id, &rows[2].who[..]), (now(), Some(2), "cli:test"));
     assert_eq!(rows[0].previous, Head::start().hash);
     assert!(rows.windows(2).all(|pair| pair[1].previous == pair[0].hash));
-    assert_eq!(store.audit_head().unwrap(), rows[2].head());
+    assert_eq!(store.audit().head().unwrap(), rows[2].head());
     let mut told = 0;
-    let verdict = store.verify_audit(Some(&rows[0].head()), |rows| told = rows);
+    let verdict = store.audit().verify(Some(&rows[0].head()), |rows| told = rows);
     assert_eq!((verdict.unwrap(), told), (Ok(rows[2].head()), 3));
 }
 
@@ -70,10 +70,10 @@ fn rows_are_chosen_by_who_what_and_when() {
     for (n, who) in (0..6).zip(["ana", "ben"].into_iter().cycle()) {
         let at = Timestamp::from_micros(n).unwrap();
         let action = if n < 3 { Action::Grant } else { Action::Revoke };
-        store.record(&Act { at, who, ..act() }, &Deed::new(action, "x")).unwrap();
+        store.audit().record(&Act { at, who, ..act() }, &Deed::new(action, "x")).unwrap();
     }
     let page = |query: AuditQuery, before, limit| -> Vec<i64> {
-        let page = store.audit_page(&query, before, limit).unwrap();
+        let page = store.audit().page(&query, before, limit).unwrap();
         page.into_iter().map(|entry| entry.number).collect()
     };
     let all = AuditQuery::default;
@@ -187,7 +187,7 @@ fn restore(store: &Store, entry: &AuditEntry) {
 #[test]
 fn what_cannot_be_read_was_altered() {
     let fixture = empty(Place::file());
-    (1..=3).for_each(|n| fixture.store.record(&act(), &deed(n)).unwrap());
+    (1..=3).for_each(|n| fixture.store.audit().record(&act(), &deed(n)).unwrap());
     for broken in ["at = 9223372036854775807", "who = CAST(x'ff' AS TEXT)"] {
         tamper(&fixture.store, &format!("UPDATE audit SET {broken} WHERE id = 2"), &[]);
         assert_eq!(verify(&fixture.store, None), Err(Flaw::Altered(2)), "{broken}");
@@ -240,24 +240,24 @@ fn a_log_that_was_rewritten_is_found_by_a_head_that_was_kept() {
     tamper(&store, "DELETE FROM audit", &[]);
     tamper(&store, "DELETE FROM audit_head", &[]);
     // With Rollcall itself, so nothing is wrong with it.
-    (1..=12).for_each(|n| store.record(&act(), &deed(n)).unwrap());
-    assert_eq!(verify(&store, None), Ok(store.audit_head().unwrap()));
+    (1..=12).for_each(|n| store.audit().record(&act(), &deed(n)).unwrap());
+    assert_eq!(verify(&store, None), Ok(store.audit().head().unwrap()));
     assert_eq!(verify(&store, Some(&kept)), Err(Flaw::Rewritten(7)));
 }
 
 #[test]
 fn what_is_taken_back_was_never_recorded() {
     let Fixture { store, folder: _folder } = logged(2);
-    let before = store.audit_head().unwrap();
+    let before = store.audit().head().unwrap();
     let failed: Result<(), StoreError> = store.write(|tx| {
         audit::record(tx, &act(), &deed(3))?;
         Err(StoreError::Full)
     });
     assert!(matches!(failed, Err(StoreError::Full)));
-    assert_eq!(store.audit_head().unwrap(), before);
-    store.add_administrator("ana", &[], &act()).unwrap();
-    store.add_administrator("ana", &[], &act()).unwrap_err();
-    store.record(&act(), &deed(4)).unwrap();
+    assert_eq!(store.audit().head().unwrap(), before);
+    store.administrators().add("ana", &[], &act()).unwrap();
+    store.administrators().add("ana", &[], &act()).unwrap_err();
+    store.audit().record(&act(), &deed(4)).unwrap();
     let rows = entries(&store);
     let numbers: Vec<_> = rows.iter().map(|row| (row.number, row.action.as_str())).collect();
     assert_eq!(numbers[2..], [(3, "administrator-add"), (4, "run-apply")]);
@@ -277,11 +277,11 @@ fn of_many_who_write_at_once_each_gets_a_number() {
                 let store = Store::open(&folder.location()).unwrap();
                 together.wait();
                 let deed = Deed::new(Action::RunApply, format!("run {n}"));
-                (0..EACH).for_each(|_| store.record(&act(), &deed).unwrap());
+                (0..EACH).for_each(|_| store.audit().record(&act(), &deed).unwrap());
             });
         }
     });
-    let head = store.audit_head().unwrap();
+    let head = store.audit().head().unwrap();
     assert_eq!(verify(&store, Some(&head)), Ok(head));
     assert_eq!(entries(&store).len(), WRITERS * EACH);
     for n in 0..WRITERS {
@@ -296,7 +296,7 @@ fn whoever_reads_waits_for_nobody() {
     let other = Store::open(&folder.location()).unwrap();
     let seen = store.write(|tx: &Tx<'_>| {
         audit::record(tx, &act(), &deed(3))?;
-        Ok((other.audit_head()?.number, entries(&other).len(), verify(&other, None).is_ok()))
+        Ok((other.audit().head()?.number, entries(&other).len(), verify(&other, None).is_ok()))
     });
     assert_eq!(seen.unwrap(), (2, 2, true));
 }
@@ -305,12 +305,12 @@ fn whoever_reads_waits_for_nobody() {
 fn one_process_at_a_time_prunes_by_a_setting_and_says_so() {
     let Fixture { store, folder: _folder } = fixture(1);
     let hour = Duration::from_secs(3_600);
-    assert!(store.claim_pruning(hour).unwrap());
-    assert!(!store.claim_pruning(hour).unwrap());
-    assert!(store.claim_pruning(Duration::ZERO).unwrap(), "it is that long ago");
-    assert!(!store.claim_pruning(hour).unwrap(), "and counts anew");
-    assert!(!store.is_anything_to_prune(now()).unwrap());
-    store.mark_pruned(now(), Some("prune_after"), &act()).unwrap();
+    assert!(store.pruning().claim(hour).unwrap());
+    assert!(!store.pruning().claim(hour).unwrap());
+    assert!(store.pruning().claim(Duration::ZERO).unwrap(), "it is that long ago");
+    assert!(!store.pruning().claim(hour).unwrap(), "and counts anew");
+    assert!(!store.pruning().is_anything_left(now()).unwrap());
+    store.pruning().mark(now(), Some("prune_after"), &act()).unwrap();
     let row = entries(&store).pop().unwrap();
     assert_eq!(row.action, "prune");
     assert!(row.detail.ends_with(r#""runs":0,"setting":"prune_after"}"#), "{}", row.detail);
@@ -321,18 +321,18 @@ fn what_is_done_to_administrators_and_settings_is_recorded_once() {
     let Fixture { store, folder: _folder } = fixture(1);
     let ana = Act { who: "ana", administrator_id: Some(1), ..act() };
     let everything = [Grant::EVERYTHING];
-    store.add_administrator("root", &everything, &act()).unwrap();
-    store.add_administrator("ben", &[], &ana).unwrap();
-    let ben = store.administrator("ben").unwrap().unwrap();
+    store.administrators().add("root", &everything, &act()).unwrap();
+    store.administrators().add("ben", &[], &ana).unwrap();
+    let ben = store.administrators().by_name("ben").unwrap().unwrap();
     let grant = Grant { role: Role::Operator, organization_id: Some(1) };
-    store.grant(&ben, &grant, &ana).unwrap();
-    store.grant(&ben, &grant, &ana).unwrap();
-    assert!(store.revoke(&ben, &grant, &ana).unwrap());
-    assert!(!store.revoke(&ben, &grant, &ana).unwrap());
-    store.remove_administrator(&ben, &ana).unwrap();
-    store.set_setting("prune_after", Some("90d"), &ana).unwrap();
-    store.set_setting("prune_after", None, &ana).unwrap();
-    store.set_installation_fact("sample", "true").unwrap();
+    store.administrators().grant(&ben, &grant, &ana).unwrap();
+    store.administrators().grant(&ben, &grant, &ana).unwrap();
+    assert!(store.administrators().revoke(&ben, &grant, &ana).unwrap());
+    assert!(!store.administrators().revoke(&ben, &grant, &ana).unwrap());
+    store.administrators().remove(&ben, &ana).unwrap();
+    store.installation().set_setting("prune_after", Some("90d"), &ana).unwrap();
+    store.installation().set_setting("prune_after", None, &ana).unwrap();
+    store.installation().set_fact("sample", "true").unwrap();
     let rows = entries(&store);
     // Those of the fixture come first.
     let rows: Vec<_> = rows.into_iter().filter(|row| row.action != "profile-add").collect();

@@ -51,12 +51,12 @@ fn full(place: Place) -> Fixture {
     let run = start(store, Mode::Apply);
     let settled: Vec<_> =
         (1..).zip(&seen[..3]).map(|(target, user)| settle(store, target, user, everything())).collect();
-    store.commit_chunk(&stretch(&run, 0, 3), &settled).unwrap();
-    store.put_down_chunk(&run.chunk, HOLDER).unwrap();
+    store.chunks().commit(&stretch(&run, 0, 3), &settled).unwrap();
+    store.chunks().release(&run.chunk, HOLDER).unwrap();
     let preview = start(store, Mode::Preview);
     let renamed = settle(store, 1, &users_of(store)[0], rename("planned\u{1F98A}"));
-    store.commit_chunk(&stretch(&preview, 0, 1), &[renamed]).unwrap();
-    store.put_down_chunk(&preview.chunk, HOLDER).unwrap();
+    store.chunks().commit(&stretch(&preview, 0, 1), &[renamed]).unwrap();
+    store.chunks().release(&preview.chunk, HOLDER).unwrap();
     let before = &users_of(store)[3];
     let after = User { description: "é\n\"\t".into(), ..before.clone() };
     let edit = HandEdit {
@@ -67,9 +67,9 @@ fn full(place: Place) -> Fixture {
         password: PasswordEdit::Keep,
         act: Act { who: "cli:other", ..act() },
     };
-    assert_eq!(store.edit_user(&edit).unwrap(), Edited::Yes);
-    store.remove_user(&users_of(store)[4], &act()).unwrap();
-    store.set_setting("prune_after", Some("90d"), &act()).unwrap();
+    assert_eq!(store.users().edit(&edit).unwrap(), Edited::Yes);
+    store.users().remove(&users_of(store)[4], &act()).unwrap();
+    store.installation().set_setting("prune_after", Some("90d"), &act()).unwrap();
     let (name, administrator) = ("gold".to_owned(), "cli:test".to_owned());
     let filter = SavedFilter {
         name,
@@ -78,9 +78,9 @@ fn full(place: Place) -> Fixture {
         administrator,
         saved_at: now(),
     };
-    store.save_filter(&filter, Seen::Anything, &act()).unwrap();
+    store.filters().save(&filter, Seen::Anything, &act()).unwrap();
     let script = ScriptVersion {
-        organization: store.organizations().unwrap().pop(),
+        organization: store.organizations().all().unwrap().pop(),
         script: "extend".into(),
         version: 1,
         administrator: "cli:test".into(),
@@ -88,38 +88,46 @@ fn full(place: Place) -> Fixture {
         note: "why".into(),
         source: "pass".into(),
     };
-    store.save_script(&script, Seen::Anything, &act()).unwrap();
+    store.scripts().save(&script, Seen::Anything, &act()).unwrap();
     let answers = "INSERT INTO radpostauth (username, reply, authdate) VALUES ('user1', 'Access-Accept', ?1), \
                    ('user3', 'Access-Accept', ?1), ('nobody', 'Access-Reject', ?1)";
     store.write(|tx| tx.execute(answers, args![now()])).unwrap();
     // Somebody whose name was another one's when that one came in.
     let earlier = "UPDATE user_logins SET first_login = NULL, last_login = ?1 WHERE user_id = 3";
     store.write(|tx| tx.execute(earlier, args![Timestamp::MIN])).unwrap();
-    store.load_dictionary(&rollcall_domain::Dictionary::built_in(), &act()).unwrap();
+    store.radius().load_dictionary(&rollcall_domain::Dictionary::built_in(), &act()).unwrap();
     let session = "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) \
                    VALUES ('s1', 'u1', 'user1', '192.0.2.1', ?1)";
     store.write(|tx| tx.execute(session, args![now()])).unwrap();
     let everything = [Grant::EVERYTHING, Grant { role: Role::Author, organization_id: Some(1) }];
-    store.add_administrator("maria", &everything, &act()).unwrap();
-    add_credentials(store, &store.administrator("maria").unwrap().unwrap());
+    store.administrators().add("maria", &everything, &act()).unwrap();
+    add_credentials(store, &store.administrators().by_name("maria").unwrap().unwrap());
     let approval = "INSERT INTO approvals (run_id, plan, who, at) VALUES (?1, 'ab12', 'cli:other', ?2)";
     store.write(|tx| tx.execute(approval, args![preview.run.id, now()])).unwrap();
     let key =
         "INSERT INTO run_keys (owner, key, request, run_id, created_at) VALUES ('cli:é', 'ab', 'cd', ?1, ?2)";
     store.write(|tx| tx.execute(key, args![preview.run.id, now()])).unwrap();
     let item = Item::parse(ItemKind::Check, "NAS-Identifier == x").unwrap();
-    store.add_profile("checks", None, [&[], &[item]], &act()).unwrap();
+    store.profiles().add("checks", None, [&[], &[item]], &act()).unwrap();
     fixture
 }
 
 fn add_credentials(store: &Store, who: &Administrator) {
     let hash = &Secret::new("0123");
-    store.set_password(who, hash, None, &act()).unwrap();
-    assert!(store.enrol_authenticator(who, hash).unwrap());
+    store.credentials().set_password(who, hash, None, &act()).unwrap();
+    assert!(store.credentials().enrol_authenticator(who, hash).unwrap());
     let authenticator = Authenticator { secret: hash.clone(), last_step: 59_000_000 };
-    assert!(store.confirm_authenticator(who, &authenticator, std::slice::from_ref(hash), &act()).unwrap());
+    assert!(
+        store
+            .credentials()
+            .confirm_authenticator(who, &authenticator, std::slice::from_ref(hash), &act())
+            .unwrap()
+    );
     let scopes = &"look,execute".parse().unwrap();
-    store.add_token(who, &NewToken { name: "é", hash, scopes, expires_at: Timestamp::MAX }, &act()).unwrap();
+    store
+        .tokens()
+        .add(who, &NewToken { name: "é", hash, scopes, expires_at: Timestamp::MAX }, &act())
+        .unwrap();
 }
 
 fn copy(from: &Store, to: &Location) -> Vec<Copied> {
@@ -153,23 +161,22 @@ fn a_copy_is_equal_and_so_is_the_copy_of_the_copy() {
     assert_eq!(columns(&again), columns(&original.store), "the mark is gone");
     assert_eq!(users_of(&again), users_of(&original.store));
     for store in [&on_server, &again] {
-        assert_eq!(store.chunk_holders().unwrap(), [] as [String; 0]);
-        assert!(store.verify_audit(None, |_| {}).unwrap().is_ok());
-        audits::check_goes_on(store, &original.store.audit_head().unwrap());
-        let added = store.import(|import| {
+        assert_eq!(store.chunks().holders().unwrap(), [] as [String; 0]);
+        assert!(store.audit().verify(None, |_| {}).unwrap().is_ok());
+        audits::check_goes_on(store, &original.store.audit().head().unwrap());
+        let added = store.users().import(|import| {
             let organization = import.organization("default")?;
             let user = &User::new(0, "next", organization, now());
             let next = Newcomer::User { line: 1, id: None, user, password: None };
-            Ok(Ok::<_, ()>(import.add_all(&[next])?))
+            Ok::<_, StoreError>(Decision::Commit(import.add_all(&[next])?))
         });
-        assert_eq!(
-            added.unwrap(),
-            Ok(vec![Some(Added::As(6))]),
-            "the number of the removed user does not come back"
-        );
+        assert_eq!(added.unwrap(), [Some(Added::As(6))], "the number of the removed user does not come back");
         assert_eq!(make(store, Mode::Preview).id, 3);
-        let chunk =
-            store.lease_chunk(hold(&store.run(1).unwrap().unwrap()), &lessee("next")).unwrap().unwrap();
+        let chunk = store
+            .chunks()
+            .lease(hold(&store.runs().by_id(1).unwrap().unwrap()), &lessee("next"))
+            .unwrap()
+            .unwrap();
         assert_eq!((chunk.done, chunk.last), (3, 5), "a run goes on in the copy");
     }
 }
@@ -179,7 +186,7 @@ fn an_empty_database_can_be_copied() {
     let original = file_fixture(0);
     let to = Place::new();
     check(&copy(&original.store, &to.location()));
-    assert_eq!(Store::open(&to.location()).unwrap().profiles().unwrap().len(), 3);
+    assert_eq!(Store::open(&to.location()).unwrap().profiles().all().unwrap().len(), 3);
 }
 
 /// Copies until `enough`, and is interrupted there.
@@ -231,7 +238,7 @@ fn a_source_that_has_changed_since_is_copied_anew() {
     let original = full(Place::file());
     let to = Place::new();
     interrupt(&original.store, &to.location(), |event| at(event, Phase::Copying, "edits"));
-    original.store.remove_user(&users_of(&original.store)[0], &act()).unwrap();
+    original.store.users().remove(&users_of(&original.store)[0], &act()).unwrap();
     let changed = vec!["users", "user_logins", "user_profiles", "user_items", "audit", "audit_head"];
     assert_eq!(news(&original.store, &to.location()), [CopyEvent::StartsOver(changed)]);
     assert_eq!(users_of(&Store::open(&to.location()).unwrap()), users_of(&original.store));
@@ -245,7 +252,7 @@ fn what_is_written_during_the_copy_is_not_copied() {
     let copied = original.store.snapshot().unwrap().copy_to(&to.location(), &act(), &mut |event| {
         if at(&event, Phase::Copying, "users") && seen.is_none() {
             seen = Some(users_of(&original.store));
-            original.store.remove_user(&users_of(&original.store)[1], &act()).unwrap();
+            original.store.users().remove(&users_of(&original.store)[1], &act()).unwrap();
         }
     });
     check(&copied.unwrap());
@@ -270,7 +277,7 @@ fn a_copy_that_differs_is_told_and_cannot_be_used() {
     assert!(matches!(Store::open(&to.location()), Err(StoreError::HalfCopied { .. })));
     assert_eq!(news(&original.store, &to.location()), [], "it is made anew, without a word about changes");
     let anew = Store::open(&to.location()).unwrap();
-    audits::check_goes_on(&anew, &original.store.audit_head().unwrap());
+    audits::check_goes_on(&anew, &original.store.audit().head().unwrap());
 }
 
 #[test]
@@ -294,7 +301,7 @@ fn only_an_empty_database_is_filled() {
     let copy = |to: &Location| original.store.snapshot().unwrap().copy_to(to, &act(), &mut |_| {}).map(drop);
     let occupied = fixture(0);
     assert!(matches!(copy(&occupied.location()), Err(StoreError::Occupied { table: "organizations", .. })));
-    occupied.store.profiles().unwrap();
+    occupied.store.profiles().all().unwrap();
     Store::open(&occupied.location()).unwrap();
     assert!(matches!(copy(&original.location()), Err(StoreError::SameDatabase(_))));
     let linked = original.folder.path().join("other name.db");
@@ -306,9 +313,9 @@ fn only_an_empty_database_is_filled() {
     let waiting = Place::new();
     let (store, _) = Store::create(&waiting.location()).unwrap();
     let beat = crate::Beat { id: "w", crew: 1, run: None, committed: 0, speed: 0, draining: false };
-    store.beat(&beat).unwrap();
+    store.workers().beat(&beat).unwrap();
     assert!(matches!(copy(&waiting.location()), Err(StoreError::InUse(_))));
-    store.remove_worker("w").unwrap();
+    store.workers().remove("w").unwrap();
     copy(&waiting.location()).unwrap();
 }
 

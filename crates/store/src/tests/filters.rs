@@ -12,6 +12,7 @@ use rollcall_domain::{
 
 use super::{Fixture, fixture, now};
 use crate::filter::{Condition, Shape};
+use crate::{Decision, StoreError};
 
 const POPULATIONS: u32 = 20;
 const FILTERS_EACH: u32 = 500;
@@ -147,7 +148,7 @@ fn filter() -> BoxedStrategy<Filter> {
 fn population(runner: &mut TestRunner) -> (Fixture, Vec<User>) {
     let fixture = fixture(0);
     let users = prop::collection::vec(user(), USERS_EACH).new_tree(runner).unwrap().current();
-    let added = fixture.store.import(|import| {
+    let added = fixture.store.users().import(|import| {
         for name in ORGANIZATIONS {
             import.organization(name)?;
         }
@@ -155,9 +156,9 @@ fn population(runner: &mut TestRunner) -> (Fixture, Vec<User>) {
             user.username = format!("{}{n}", ["a", "A", "é", "\u{ffff}"][n % 4]);
             import.add_all(&[crate::Newcomer::User { line: 1, id: None, user: &user, password: None }])?;
         }
-        Ok(Ok::<(), ()>(()))
+        Ok::<_, StoreError>(Decision::Commit(()))
     });
-    added.unwrap().unwrap();
+    added.unwrap();
     let users = super::users_of(&fixture.store);
     (fixture, users)
 }
@@ -175,7 +176,7 @@ fn filters_select_what_the_oracle_selects() {
         let config = Config { rng_seed, ..config };
         let mut runner = TestRunner::new(config);
         let (Fixture { store, folder: _folder }, users) = population(&mut runner);
-        let names = store.organizations().unwrap();
+        let names = store.organizations().all().unwrap();
         let organization = |user: &User| {
             names.iter().find(|each| each.id == user.organization_id).map_or("", |each| each.name.as_str())
         };
@@ -186,16 +187,16 @@ fn filters_select_what_the_oracle_selects() {
                 .filter(|user| filter.matches(user, organization(user)))
                 .map(|user| user.id)
                 .collect();
-            let page = store.users_page(Some(&filter), 0, 1_000).unwrap();
+            let page = store.users().page(Some(&filter), 0, 1_000).unwrap();
             prop_assert_eq!(
                 page.into_iter().map(|user| user.id).collect::<Vec<_>>(),
                 &expected[..],
                 "{}",
                 filter
             );
-            let few = store.few_users(&filter, 1_000).unwrap();
+            let few = store.users().few(&filter, 1_000).unwrap();
             prop_assert_eq!(few, Some(expected.clone()), "{}", filter);
-            prop_assert_eq!(store.count_users(Some(&filter)).unwrap(), expected.len() as u64);
+            prop_assert_eq!(store.users().count(Some(&filter)).unwrap(), expected.len() as u64);
             let again = parse(&filter.to_string(), &Zone::utc(), now()).unwrap();
             prop_assert_eq!(again, filter);
             found.set(found.get() + expected.len());
@@ -224,7 +225,7 @@ pub(super) const A_MILLION: &str = "
 fn plan(fixture: &Fixture, text: &str) -> String {
     let filter = parse(text, &Zone::utc(), now()).unwrap();
     let Condition { sql, values, .. } =
-        Condition::new(Some(&filter), Shape::Whole, crate::db::Dialect::Sqlite);
+        Condition::new(Some(&filter), Shape::Whole, crate::sql::Dialect::Sqlite);
     let connection = fixture.raw();
     let sql = format!(
         "EXPLAIN QUERY PLAN SELECT u.id FROM users u LEFT JOIN user_logins l ON l.user_id = u.id WHERE {sql}"
@@ -269,7 +270,7 @@ fn the_largest_filters_are_within_what_the_database_takes() {
     let Fixture { store, folder: _folder } = fixture(3);
     let all = |text: String| {
         let filter = parse(&text, &Zone::utc(), now()).unwrap();
-        (store.count_users(Some(&filter)).unwrap(), store.users_page(Some(&filter), 0, 10).unwrap().len())
+        (store.users().count(Some(&filter)).unwrap(), store.users().page(Some(&filter), 0, 10).unwrap().len())
     };
     let many = vec!["username eq \"user1\" "; rollcall_domain::filter::MAX_TERMS];
     assert_eq!(all(many.join("or ")), (1, 1));
@@ -286,6 +287,6 @@ fn the_largest_filters_are_within_what_the_database_takes() {
 fn few_users_are_few() {
     let Fixture { store, folder: _folder } = fixture(5);
     let everyone = parse("username pr", &Zone::utc(), now()).unwrap();
-    assert_eq!(store.few_users(&everyone, 5).unwrap(), Some(vec![1, 2, 3, 4, 5]));
-    assert_eq!(store.few_users(&everyone, 4).unwrap(), None);
+    assert_eq!(store.users().few(&everyone, 5).unwrap(), Some(vec![1, 2, 3, 4, 5]));
+    assert_eq!(store.users().few(&everyone, 4).unwrap(), None);
 }

@@ -4,8 +4,10 @@ use rollcall_domain::filter::Search;
 
 use super::*;
 use crate::Look;
-use crate::db::{Arg, Dialect, Sql, Tx, numbered};
+use crate::db::{Arg, Tx};
 use crate::filter::{Condition, Shape};
+use crate::pg_connection::numbered;
+use crate::sql::{Dialect, Sql};
 use crate::users::COUNT_SOME;
 
 const SIX: [Look<'static>; 6] = [
@@ -127,7 +129,7 @@ fn a_look_finds_what_it_says_that_it_finds_page_by_page() {
         let mut found: Vec<User> = Vec::new();
         loop {
             let after = found.last().map_or(("", 0), |user| (look.place(user), user.id));
-            let page = store.look_for_users(look, &Scope::Everywhere, after, 2).unwrap();
+            let page = store.users().look_for(look, &Scope::Everywhere, after, 2).unwrap();
             if page.is_empty() {
                 break;
             }
@@ -136,7 +138,7 @@ fn a_look_finds_what_it_says_that_it_finds_page_by_page() {
         let mut expected: Vec<_> = all.iter().filter(|user| look.finds(user)).cloned().collect();
         expected.sort_by_key(|user| (look.place(user).to_owned(), user.id));
         assert_eq!(found, expected, "{look:?}");
-        assert_eq!(store.look_for_users(look, &none, ("", 0), 2).unwrap(), []);
+        assert_eq!(store.users().look_for(look, &none, ("", 0), 2).unwrap(), []);
     }
 }
 
@@ -144,7 +146,7 @@ fn a_look_finds_what_it_says_that_it_finds_page_by_page() {
 fn counting_ends_where_it_is_told_to() {
     let Fixture { store, folder: _folder } = fixture(5);
     let filter = rollcall_domain::filter::parse("obj_id gt 2", &Zone::utc(), now()).unwrap();
-    let count = |most| [None, Some(&filter)].map(|filter| store.count_users_to(filter, most).unwrap());
+    let count = |most| [None, Some(&filter)].map(|filter| store.users().count_to(filter, most).unwrap());
     assert_eq!(
         [count(0), count(2), count(3), count(9), count(u64::MAX)],
         [[0, 0], [2, 2], [3, 3], [5, 3], [5, 3]]

@@ -278,7 +278,7 @@ fn a_statement_that_takes_too_long_is_told() {
     assert!(matches!(error, StoreError::Ended(_)) && !error.is_disconnection(), "{error:?}");
     says(&error.to_string(), &["statement timeout", "options=-c%20statement_timeout%3D10min"]);
     // The connection is as good as before.
-    assert_eq!(store.count_users(None).unwrap(), 0);
+    assert_eq!(store.users().count(None).unwrap(), 0);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_server_that_only_reads_is_told_and_passed_over() {
     let Fixture { folder, .. } = fixture(0);
     let reads = "options=-c%20default_transaction_read_only%3Don";
     let store = Store::open(&at(&folder, &format!("?{reads}"))).unwrap();
-    let error = store.add_profile("plan", None, [&[], &[]], &act()).unwrap_err();
+    let error = store.profiles().add("plan", None, [&[], &[]], &act()).unwrap_err();
     says(&error.to_string(), &["read-only transaction", "target_session_attrs=read-write"]);
     let error = Store::open(&at(&folder, &format!("?{reads}&target_session_attrs=read-write"))).unwrap_err();
     says(&error.to_string(), &["does not allow writes"]);
@@ -348,13 +348,13 @@ fn rights_that_are_missing_are_told_and_those_that_are_told_are_enough() {
 fn live(store: &Store) {
     let mut watch = store.watch().unwrap();
     fill(store, 3);
-    store.set_setting("name", Some("value"), &act()).unwrap();
+    store.installation().set_setting("name", Some("value"), &act()).unwrap();
     let run = start(store, Mode::Apply);
     assert_eq!(watch.wait(Duration::from_secs(60)).unwrap(), Some(true));
     let users = users_of(store);
     let settled = [settle(store, 1, &users[0], everything()), settle(store, 2, &users[1], Vec::new())];
-    store.commit_chunk(&stretch(&run, 0, 2), &settled).unwrap();
-    store.remove_user(&users[2], &act()).unwrap();
+    store.chunks().commit(&stretch(&run, 0, 2), &settled).unwrap();
+    store.users().remove(&users[2], &act()).unwrap();
     let mut staging = store.stage(&rollcall_domain::Scope::Everywhere).unwrap();
     let cells = ["cell".to_owned()];
     staging.push_all(&[Staged { user: users[0].id, line: 2, cells: &cells }]).unwrap();

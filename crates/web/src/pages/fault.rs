@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use rollcall_app::{App, AppError, ReadFilter, SelectedUsers, UserSelection};
+use rollcall_app::{App, AppError, FilterCheck, ReadFilter, SelectedUsers, UserSelection};
 
 use crate::problem::Problem;
 
@@ -26,8 +26,8 @@ pub(super) fn read_filter(app: &App, text: &str) -> Result<Result<Option<ReadFil
         return Ok(Ok(None));
     }
     Ok(match app.filters().check(text)? {
-        Ok(read) => Ok(Some(read)),
-        Err(rollcall_app::FilterFault { at, message }) => {
+        FilterCheck::Valid(read) => Ok(Some(read)),
+        FilterCheck::Faulty(rollcall_app::FilterFault { at, message }) => {
             let mut rest = text.chars();
             let before = rest.by_ref().take(at).collect();
             // At the end something is missing: that has a place, too.

@@ -6,6 +6,7 @@
 mod account;
 mod address;
 mod administration;
+mod answer;
 mod audit;
 mod columns;
 mod course;
@@ -34,51 +35,24 @@ mod script_history;
 mod scripts;
 mod selection;
 mod steps;
+mod style;
 pub(super) mod template;
 mod timeline;
 mod user;
 mod users;
 mod view;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::LazyLock;
-
-use askama::Template;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
-use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
-use super::problem::Problem;
 use super::{Server, limits};
+pub(crate) use answer::html;
+use answer::see;
 pub(super) use errors::show_problems;
-
-/// The styles of all pages: tokens first, then a file a component. Later ones win over earlier ones of equal weight.
-const STYLE: &str = concat!(
-    include_str!("../../templates/styles/tokens.css"),
-    include_str!("../../templates/styles/base.css"),
-    include_str!("../../templates/styles/forms.css"),
-    include_str!("../../templates/styles/layout.css"),
-    include_str!("../../templates/styles/cards.css"),
-    include_str!("../../templates/styles/tables.css"),
-    include_str!("../../templates/styles/lists.css"),
-    include_str!("../../templates/styles/badges.css"),
-    include_str!("../../templates/styles/code.css"),
-    include_str!("../../templates/styles/charts.css"),
-    include_str!("../../templates/styles/filters.css"),
-    include_str!("../../templates/styles/runs.css"),
-    include_str!("../../templates/styles/reference.css"),
-    include_str!("../../templates/styles/dialogs.css"),
-);
-const FAVICON: &str = include_str!("../../templates/favicon.svg");
-/// What pages may load: nothing but what this server has, and no script or style that stands in them. Their script makes
-/// no markup of text: nothing there may, not even by a policy (Trusted Types).
-const MAY_LOAD: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-);
+pub(crate) use style::style_state;
+use style::{favicon, style};
 
 /// The routes of all pages.
 pub(super) fn routes() -> Router<Server> {
@@ -126,47 +100,4 @@ fn long() -> Router<Server> {
         .route("/audit/verify", post(audit::verify))
         .route("/runs/{run}/{act}", post(run::make))
         .layer(middleware::from_fn(limits::be_very_patient))
-}
-
-/// A page as an answer.
-pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(page) => (status, [(header::CONTENT_SECURITY_POLICY, MAY_LOAD)], Html(page)).into_response(),
-        Err(error) => {
-            tracing::error!("{error}");
-            Problem::internal().into_response()
-        }
-    }
-}
-
-/// Where a form leads when it was done.
-fn see(address: impl AsRef<str>) -> Response {
-    Redirect::to(address.as_ref()).into_response()
-}
-
-/// Names the style as it is, so that browsers may keep it.
-pub(crate) fn style_state() -> &'static str {
-    static STATE: LazyLock<String> = LazyLock::new(|| {
-        let mut hasher = DefaultHasher::new();
-        STYLE.hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
-    });
-    &STATE
-}
-
-/// How the pages look.
-async fn style() -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        // Its address changes with it.
-        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
-    ];
-    (headers, STYLE)
-}
-
-/// What browsers show of a page in their tabs.
-async fn favicon() -> impl IntoResponse {
-    let headers =
-        [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, max-age=86400")];
-    (headers, FAVICON)
 }

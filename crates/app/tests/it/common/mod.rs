@@ -8,7 +8,7 @@ use rollcall_app::runs::{Choice, ExecutionConfig, RunOptions, RunRequest, Script
 use rollcall_app::{Actor, App, UserSelection};
 use rollcall_domain::{Mode, Outcome, Run, TargetOutcome, User, Zone};
 use rollcall_sandbox::{Isolation, Limits};
-use rollcall_store::{Added, Newcomer};
+use rollcall_store::{Added, Decision, Newcomer, StoreError};
 use rollcall_testkit::{TestClock, TestDatabase, time};
 
 pub const NOW: &str = "2026-11-23T12:00:00Z";
@@ -28,6 +28,7 @@ pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
     );
     app.profiles().add("basic", None, &[], &[]).unwrap();
     (database.open())
+        .users()
         .import(|import| {
             let organization = import.organization("default")?;
             for n in 1..=users {
@@ -35,9 +36,8 @@ pub fn site_on(database: TestDatabase, users: i64) -> (TestDatabase, App) {
                 let user = Newcomer::User { line: n.unsigned_abs(), id: None, user: &user, password: None };
                 assert_eq!(import.add_all(&[user])?, [Some(Added::As(n))]);
             }
-            Ok(Ok::<(), ()>(()))
+            Ok::<_, StoreError>(Decision::Commit(()))
         })
-        .unwrap()
         .unwrap();
     (database, app)
 }

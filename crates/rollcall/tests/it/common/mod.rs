@@ -248,7 +248,7 @@ impl Desk {
     pub fn wait_for_outcomes(&self, targets: i64) {
         let store = self.store();
         wait_until("outcomes are committed", || {
-            store.runs_page(i64::MAX, 1).unwrap().first().is_some_and(|run| run.cursor >= targets)
+            store.runs().page(i64::MAX, 1).unwrap().first().is_some_and(|run| run.cursor >= targets)
         });
     }
 }

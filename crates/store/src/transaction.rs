@@ -1,0 +1,70 @@
+//! Transactions that write, on a connection of either kind.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::StoreError;
+use crate::crash_point::crash_point;
+use crate::db::Tx;
+use crate::pg_connection::PgConnection;
+
+/// How a transaction ends whose work has succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision<T> {
+    /// What it has written stays.
+    Commit(T),
+    /// It leaves nothing behind, for example since it was a rehearsal.
+    RollBack(T),
+}
+
+/// Runs `work` in one write transaction of a connection, which is rolled back if it fails.
+pub(crate) fn on_sqlite<T, E: From<StoreError>>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Tx<'_>) -> Result<Decision<T>, E>,
+) -> Result<T, E> {
+    let begin = TransactionBehavior::Immediate;
+    let transaction = connection.transaction_with_behavior(begin).map_err(StoreError::from)?;
+    match work(&Tx::Sqlite(&transaction))? {
+        Decision::Commit(done) => {
+            commit(transaction)?;
+            Ok(done)
+        }
+        Decision::RollBack(done) => Ok(done),
+    }
+}
+
+fn commit(transaction: rusqlite::Transaction<'_>) -> Result<(), StoreError> {
+    crash_point!("before_commit");
+    transaction.commit()?;
+    crash_point!("after_commit");
+    Ok(())
+}
+
+/// Runs `work` in one transaction of a connection, which `begin` begins and which is rolled back if it fails.
+pub(crate) fn on_postgres<T, E: From<StoreError>>(
+    connection: &PgConnection,
+    begin: &str,
+    work: impl FnOnce(&Tx<'_>) -> Result<Decision<T>, E>,
+) -> Result<T, E> {
+    connection.batch(begin)?;
+    let done = work(&Tx::Postgres(connection)).and_then(|decision| Ok(end(connection, decision)?));
+    if done.is_err() {
+        // The first error counts; a connection that cannot even roll back is closed.
+        let _ = connection.batch("ROLLBACK");
+    }
+    done
+}
+
+fn end<T>(connection: &PgConnection, decision: Decision<T>) -> Result<T, StoreError> {
+    match decision {
+        Decision::Commit(done) => {
+            crash_point!("before_commit");
+            connection.batch("COMMIT")?;
+            crash_point!("after_commit");
+            Ok(done)
+        }
+        Decision::RollBack(done) => {
+            connection.batch("ROLLBACK")?;
+            Ok(done)
+        }
+    }
+}
