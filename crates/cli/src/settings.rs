@@ -103,7 +103,7 @@ fn set(backend: &Backend, name: Setting, value: &str) -> anyhow::Result<()> {
         }
         Setting::PruneLoginsAfter => keep(backend, RadiusRecords::Logins, value, "logins")?,
         Setting::PruneAccountingAfter => {
-            keep(backend, RadiusRecords::Sessions, value, "sessions that ended")?
+            keep(backend, RadiusRecords::Sessions, value, "sessions that ended")?;
         }
         Setting::FourEyesAbove => {
             let above: Above = value.parse().map_err(wrong)?;
@@ -156,7 +156,7 @@ impl Settings {
             Self::Set { name, value } => set(&backend, name, &value)?,
             Self::Unset { name: Setting::PruneAfter } => backend.set_prune_after(None)?,
             Self::Unset { name: Setting::PruneLoginsAfter } => {
-                backend.set_kept_past(RadiusRecords::Logins, None)?
+                backend.set_kept_past(RadiusRecords::Logins, None)?;
             }
             Self::Unset { name: Setting::PruneAccountingAfter } => {
                 backend.set_kept_past(RadiusRecords::Sessions, None)?;

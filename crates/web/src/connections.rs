@@ -23,6 +23,7 @@ use tower_service::Service as _;
 use super::limits;
 use super::listener::{Listener, Stream};
 use super::metrics::Metrics;
+use super::peer::{Peer, UnderWay};
 use super::site::Site;
 use super::tls::Tls;
 
@@ -31,36 +32,6 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Between two warnings that there are too many.
 const REMIND: Duration = Duration::from_secs(60);
-
-/// The other end of a connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer {
-    /// Which machine; none: a process of this one, through a socket in the file system.
-    pub(super) address: Option<IpAddr>,
-    /// Whether it speaks HTTPS.
-    pub(super) https: bool,
-}
-
-/// A request under way, for as long as somebody has it.
-#[derive(Clone)]
-pub(super) struct UnderWay {
-    _one: Arc<One>,
-}
-
-struct One(Arc<watch::Sender<usize>>);
-
-impl UnderWay {
-    fn of(requests: &Arc<watch::Sender<usize>>) -> Self {
-        requests.send_modify(|under_way| *under_way += 1);
-        Self { _one: Arc::new(One(Arc::clone(requests))) }
-    }
-}
-
-impl Drop for One {
-    fn drop(&mut self) {
-        self.0.send_modify(|under_way| *under_way -= 1);
-    }
-}
 
 /// What all connections have in common.
 pub(super) struct Connections {

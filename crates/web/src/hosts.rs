@@ -2,6 +2,7 @@
 //! it read what comes from there (DNS rebinding). The request still names the host that the page meant.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -9,7 +10,6 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Server;
 use super::problem::Problem;
 use super::site::Site;
 
@@ -17,9 +17,9 @@ use super::site::Site;
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Refuses whatever is not asked of this server.
-pub(super) async fn only_ours(State(server): State<Server>, request: Request, next: Next) -> Response {
+pub(super) async fn only_ours(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let host = host(&request);
-    if HEALTH.contains(&request.uri().path()) || server.site.is_called(host.as_ref()) {
+    if HEALTH.contains(&request.uri().path()) || site.is_called(host.as_ref()) {
         return next.run(request).await;
     }
     let called = host.map_or_else(|| "nothing".to_owned(), |host| format!("{:?}", host.as_str()));

@@ -17,6 +17,7 @@ mod listener;
 mod log;
 mod metrics;
 mod pages;
+mod peer;
 mod problem;
 mod proxy;
 mod sessions;
@@ -74,7 +75,7 @@ impl Server {
         Router::new()
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
-            .route("/metrics", get(metrics::show))
+            .route("/metrics", get(health::metrics))
             .route("/assets/{name}", get(assets::show))
             .route("/set-up/{link}", get(set_up::page).post(set_up::form))
             .layer(middleware::from_fn(limits::be_patient))
@@ -82,7 +83,7 @@ impl Server {
             .nest(rollcall_api::PREFIX, api::routes())
             .fallback(nothing)
             .layer(middleware::from_fn(auth::same_site))
-            .layer(middleware::from_fn_with_state(self.clone(), hosts::only_ours))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.site), hosts::only_ours))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
                 Problem::internal().into_response()
@@ -91,8 +92,8 @@ impl Server {
             .layer(compress::layer())
             .layer(middleware::from_fn(headers::be_careful))
             .layer(middleware::from_fn_with_state(self.clone(), flow::keep_flowing))
-            .layer(middleware::from_fn_with_state(self.clone(), log::tell_requests))
-            .layer(middleware::from_fn_with_state(self.clone(), proxy::find_client))
+            .layer(middleware::from_fn_with_state(self.metrics.clone(), log::tell_requests))
+            .layer(middleware::from_fn_with_state(self.site.proxies.clone(), proxy::find_client))
             .with_state(self)
     }
 }

@@ -16,9 +16,8 @@ use hyper::body::{Frame, SizeHint};
 use tower_http::request_id::{MakeRequestId as _, MakeRequestUuid};
 use tracing::{Instrument as _, Span};
 
-use super::Server;
-use super::connections::UnderWay;
 use super::metrics::Metrics;
+use super::peer::UnderWay;
 use super::proxy::Client;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -62,14 +61,14 @@ pub(super) fn note_who(extensions: &Extensions, name: &str) {
 }
 
 /// Gives a request its number, and tells of it when it is over.
-pub(super) async fn tell_requests(State(server): State<Server>, request: Request, next: Next) -> Response {
+pub(super) async fn tell_requests(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let client = Client::of(request.extensions());
     let id = id(&request, client);
     let (mut parts, body) = request.into_parts();
     let who = Who::default();
     parts.extensions.insert(who.clone());
     let mut asked = Asked {
-        metrics: server.metrics.clone(),
+        metrics: metrics.clone(),
         began: Instant::now(),
         under_way: parts.extensions.remove(),
         id: id.clone(),
@@ -85,7 +84,7 @@ pub(super) async fn tell_requests(State(server): State<Server>, request: Request
     let mut answer = ID.scope(id.clone(), next.run(Request::from_parts(parts, body))).instrument(span).await;
     let status = answer.status().as_u16();
     asked.status = Some(status);
-    server.metrics.answered(asked.route.as_deref(), &asked.method, status, asked.began.elapsed());
+    metrics.answered(asked.route.as_deref(), &asked.method, status, asked.began.elapsed());
     if let Ok(id) = HeaderValue::from_str(&id) {
         answer.headers_mut().insert(REQUEST_ID, id);
     }

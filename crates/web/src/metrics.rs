@@ -8,9 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::Method;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, prometheus_text};
 use prometheus_client::metrics::MetricType;
@@ -22,9 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use rollcall_app::Statistics;
 
-use super::auth::Caller;
-use super::problem::Problem;
-use super::{Server, blocking, limits};
+use super::limits;
 
 /// Up to how many seconds answers are counted.
 const BOUNDS: [f64; 11] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -102,17 +98,18 @@ impl Metrics {
     }
 }
 
-/// All numbers, for an administrator who may look everywhere.
-pub(super) async fn show(State(server): State<Server>, Caller(app): Caller) -> Result<Response, Problem> {
-    let statistics = blocking(move || app.maintenance().collect_statistics()).await?;
-    let mut engine = Registry::with_prefix("rollcall");
-    engine.register_collector(Box::new(Engine(statistics)));
-    let mut text = String::new();
-    for registry in [&*server.metrics.registry, &engine] {
-        // A text takes whatever is written into it.
-        let _ = prometheus_text::encode(&mut text, registry);
+impl Metrics {
+    /// All numbers, those of runs among them, as Prometheus reads them.
+    pub(super) fn text(&self, statistics: Statistics) -> String {
+        let mut engine = Registry::with_prefix("rollcall");
+        engine.register_collector(Box::new(Engine(statistics)));
+        let mut text = String::new();
+        for registry in [&*self.registry, &engine] {
+            // A text takes whatever is written into it.
+            let _ = prometheus_text::encode(&mut text, registry);
+        }
+        text
     }
-    Ok(([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text).into_response())
 }
 
 /// Who is at work for the database, and how many had to wait for that.

@@ -8,8 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
 
-use super::Server;
-use super::connections::Peer;
+use super::peer::Peer;
 
 /// How proxies tell whom they speak for. Only one of them counts: a proxy that writes the one lets the other through as
 /// whoever asks has written it.
@@ -124,9 +123,13 @@ fn forwarded(element: &str) -> Leg {
 }
 
 /// Finds out who asks, once for every request.
-pub(super) async fn find_client(State(server): State<Server>, mut request: Request, next: Next) -> Response {
+pub(super) async fn find_client(
+    State(proxies): State<Proxies>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(NOBODY);
-    let client = server.site.proxies.client(peer, request.headers());
+    let client = proxies.client(peer, request.headers());
     request.extensions_mut().insert(client);
     next.run(request).await
 }

@@ -29,7 +29,7 @@ impl Backend {
     pub(crate) fn set_prune_after(&self, age: Option<Age>) -> anyhow::Result<()> {
         match self {
             Self::Local(app) => Ok(app.settings().set_prune_after(age)?),
-            Self::Remote(client) => set(client, PRUNE_AFTER, age.map(|age| age.to_string())),
+            Self::Remote(client) => set(client, PRUNE_AFTER, age.map(|age| age.to_string()).as_deref()),
         }
     }
 
@@ -45,7 +45,9 @@ impl Backend {
     pub(crate) fn set_four_eyes_above(&self, above: Option<Above>) -> anyhow::Result<()> {
         match self {
             Self::Local(app) => Ok(app.settings().set_four_eyes_above(above)?),
-            Self::Remote(client) => set(client, FOUR_EYES_ABOVE, above.map(|above| above.to_string())),
+            Self::Remote(client) => {
+                set(client, FOUR_EYES_ABOVE, above.map(|above| above.to_string()).as_deref())
+            }
         }
     }
 
@@ -61,7 +63,7 @@ impl Backend {
     pub(crate) fn set_time_zone(&self, zone: Option<&Zone>) -> anyhow::Result<()> {
         match self {
             Self::Local(app) => Ok(app.settings().set_time_zone(zone)?),
-            Self::Remote(client) => set(client, TIME_ZONE, zone.map(|zone| zone.name().to_owned())),
+            Self::Remote(client) => set(client, TIME_ZONE, zone.map(Zone::name)),
         }
     }
 
@@ -77,7 +79,7 @@ impl Backend {
     pub(crate) fn set_strict(&self, strict: bool) -> anyhow::Result<()> {
         match self {
             Self::Local(app) => Ok(app.settings().set_strict_attributes(strict)?),
-            Self::Remote(client) => set(client, STRICT_ATTRIBUTES, strict.then(|| "yes".to_owned())),
+            Self::Remote(client) => set(client, STRICT_ATTRIBUTES, strict.then_some("yes")),
         }
     }
 
@@ -93,7 +95,7 @@ impl Backend {
     pub(crate) fn set_kept_past(&self, past: RadiusRecords, age: Option<Age>) -> anyhow::Result<()> {
         match self {
             Self::Local(app) => Ok(app.settings().set_radius_retention(past, age)?),
-            Self::Remote(client) => set(client, past.setting(), age.map(|age| age.to_string())),
+            Self::Remote(client) => set(client, past.setting(), age.map(|age| age.to_string()).as_deref()),
         }
     }
 
@@ -137,6 +139,6 @@ fn setting<T: FromStr<Err = Refusal>>(client: &Client, name: &str) -> anyhow::Re
     Ok(value(client, name)?.map(|value| value.parse()).transpose()?)
 }
 
-fn set(client: &Client, name: &str, value: Option<String>) -> anyhow::Result<()> {
-    Ok(client.set_setting(name, value.as_deref())?)
+fn set(client: &Client, name: &str, value: Option<&str>) -> anyhow::Result<()> {
+    Ok(client.set_setting(name, value)?)
 }

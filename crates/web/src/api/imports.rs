@@ -102,7 +102,7 @@ pub(super) async fn import_upload(
 
 fn import_table(app: &App, table: Table, file: &str, options: &ImportOptions) -> Result<Imported, Problem> {
     let mut groups = Grouped::default();
-    let done = app.imports().apply(table, &wire::import_request(&options, file), &mut groups);
+    let done = app.imports().apply(table, &wire::import_request(options, file), &mut groups);
     done.map(Imported::from).map_err(|error| {
         let problem = Problem::from(error);
         let faults: Vec<_> = groups.0.groups().iter().map(Fault::from).collect();

@@ -83,13 +83,13 @@ impl Name {
         match self {
             Self::PruneAfter => app.settings().set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
             Self::Kept(past) => {
-                app.settings().set_radius_retention(past, value.map(str::parse::<Age>).transpose()?)?
+                app.settings().set_radius_retention(past, value.map(str::parse::<Age>).transpose()?)?;
             }
             Self::FourEyesAbove => {
-                app.settings().set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?
+                app.settings().set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
             }
             Self::TimeZone => {
-                app.settings().set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?
+                app.settings().set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?;
             }
             Self::StrictAttributes => app.settings().set_strict_attributes(match value {
                 Some("yes") => true,

@@ -134,7 +134,7 @@ pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Resu
                 app.settings().set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
             }
             "time_zone" => {
-                app.settings().set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?
+                app.settings().set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?;
             }
             "strict_attributes" => app.settings().set_strict_attributes(match value {
                 Some("yes") => true,

@@ -343,7 +343,7 @@ pub(super) async fn act(
             }
             Some("cancel") => drop(app.runs().cancel(run)?),
             Some("approve") => {
-                drop(app.runs().approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?)
+                drop(app.runs().approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?);
             }
             Some("resume") => {
                 let request = ResumeRequest {

@@ -99,7 +99,8 @@ mod tests {
             tally
         };
         let parts = parts.iter().map(tally).collect();
-        Timeline::of(&runs::Timeline { millis, parts }).map(|drawn| drawn.render().unwrap())
+        Timeline::of(&runs::Timeline { millis, parts })
+            .map(|drawn| rollcall_testkit::compact_html(&drawn.render().unwrap()))
     }
 
     #[test]
@@ -110,8 +111,11 @@ mod tests {
         let page = drawn(500, &[&first, &[], &last, &few]).unwrap();
         assert_eq!(page.matches("<g>").count(), 3, "{page}");
         // Whatever is there is seen, however little it is.
-        assert!(page.contains(r#"<rect class="failed" x="0" y="0" width="299" height="2"/>"#), "{page}");
-        assert!(page.contains(r#"<rect class="changed" x="600" y="51" width="299" height="49"/>"#), "{page}");
+        assert!(page.contains(r#"<rect class="failed" x="0" y="0" width="299" height="2" />"#), "{page}");
+        assert!(
+            page.contains(r#"<rect class="changed" x="600" y="51" width="299" height="49" />"#),
+            "{page}"
+        );
         for told in [
             "0:02.0 of work",
             "20,002 a second",
