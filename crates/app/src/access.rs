@@ -6,6 +6,7 @@ use std::ops::Deref;
 use rollcall_domain::filter::{Comparison, Expr, Filter, Literal, Test, UserTest};
 use rollcall_domain::{Field, Mode, Organization, Right, Run, Scope, User, Voucher};
 use rollcall_store::{Store, StoreError};
+use tracing::debug;
 
 use crate::actor::Actor;
 use crate::app::App;
@@ -130,6 +131,7 @@ impl App {
 
     /// The error for a right that the actor lacks; `elsewhere` they have it.
     pub(crate) fn permission_denied(&self, right: Right, elsewhere: bool) -> AppError {
+        debug!(who = self.actor().name(), right = right.name(), elsewhere, "permission denied");
         match self.actor().rights().scopes_without(right) {
             Some(scopes) => AppError::OutsideScopes { scopes, right },
             None => AppError::Denied { right, elsewhere },

@@ -134,20 +134,31 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
                     fields.set(name, Value::Null);
                 }
             }
-            for span in context.event_scope(event).into_iter().flatten() {
-                if let Some(of_span) = span.extensions().get::<Fields>() {
-                    for (name, value) in &of_span.0 {
-                        if fields.get(name).is_none_or(Value::is_null) {
-                            fields.set(name, value.clone());
-                        }
-                    }
-                }
-            }
+            add_spans(&mut fields, event, &context);
             lines::write(as_json(level, event.metadata().target(), &message, fields));
         } else if is_request {
             lines::write(request_line(&fields));
         } else {
+            if level >= Level::DEBUG {
+                add_spans(&mut fields, event, &context);
+            }
             lines::write(as_text(level, &message, &fields));
+        }
+    }
+}
+
+/// Adds the fields of the spans that an event is in, except those that it has itself.
+fn add_spans<S>(fields: &mut Fields, event: &Event<'_>, context: &Context<'_, S>)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    for span in context.event_scope(event).into_iter().flatten() {
+        if let Some(of_span) = span.extensions().get::<Fields>() {
+            for (name, value) in &of_span.0 {
+                if fields.get(name).is_none_or(Value::is_null) {
+                    fields.set(name, value.clone());
+                }
+            }
         }
     }
 }

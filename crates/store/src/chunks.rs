@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use rollcall_domain::{Run, RunId, RunState, Tally, Timestamp};
+use tracing::{debug, trace};
 
 use crate::StoreError;
 use crate::areas::Chunks;
@@ -224,7 +225,10 @@ impl Chunks<'_> {
             let id = tx.value(HAND_OUT, args![run, done, last, lessee.holder, lessee.micros()])?;
             match tx.execute(IS_HELD, args![run, lessee.holder, lessee.leased_until])? {
                 0 => Err(StoreError::RunLost(run)),
-                _ => Ok(Some(Chunk { id, run, done, last })),
+                _ => {
+                    debug!(run, chunk = id, after = done, last, "chunk leased");
+                    Ok(Some(Chunk { id, run, done, last }))
+                }
             }
         })
     }
@@ -234,6 +238,7 @@ impl Chunks<'_> {
     pub fn renew(&self, chunk: &Chunk, lessee: &Lessee<'_>) -> Result<Option<i64>, StoreError> {
         self.0.write(|tx| {
             let last = tx.first(RENEW, args![chunk.id, lessee.micros()], only)?;
+            trace!(run = chunk.run, chunk = chunk.id, last, "lease renewed");
             if last.is_some() {
                 tx.execute(IS_HELD, args![chunk.run, lessee.holder, lessee.leased_until])?;
             }
@@ -253,6 +258,7 @@ impl Chunks<'_> {
             })?;
             let Some((run, done, last)) = left else { return Ok(()) };
             open(tx, run, done, last)?;
+            debug!(run, chunk = chunk.id, after = done, last, "chunk released");
             tx.announce()?;
             tx.execute(IS_LEFT, args![chunk.run, holder]).map(drop)
         })
@@ -268,6 +274,7 @@ impl Chunks<'_> {
         self.0.write(|tx| {
             let freed = tx.execute(FREE_OF, args![holder])?;
             if freed > 0 {
+                debug!(holder, chunks = freed, "chunks of a process taken back");
                 tx.announce()?;
             }
             Ok(freed)

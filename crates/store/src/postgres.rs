@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ::postgres::config::SslMode;
 use ::postgres::error::SqlState;
 use ::postgres::{Client, Config, NoTls};
+use tracing::debug;
 
 use crate::db::Tx;
 use crate::pg_connection::PgConnection;
@@ -136,6 +137,7 @@ impl Postgres {
         if version < OLDEST * 10_000 {
             return Err(StoreError::OldServer { found: version / 10_000, oldest: OLDEST });
         }
+        debug!(version = version / 10_000, "connected to PostgreSQL");
         Ok(PgConnection::new(client))
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rollcall_domain::{Act, Action, Deed, RunId, Timestamp};
+use tracing::debug;
 
 use crate::areas::Pruning;
 use crate::chunks::NOW;
@@ -98,6 +99,7 @@ impl Pruning<'_> {
             for (statement, counts) in [(OUTCOMES, true), (NAMES, true), (MOMENTS, false), (TARGETS, true)] {
                 let removed = tx.execute(statement, args![run, most])?;
                 if removed > 0 {
+                    debug!(run, rows = removed, "rows pruned");
                     return Ok(Some(if counts { removed } else { 0 }));
                 }
             }

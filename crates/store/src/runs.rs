@@ -3,6 +3,7 @@ use rollcall_domain::{
     Act, Action, Counts, Deed, Mode, Outcome, PlanHash, RequestKey, Run, RunId, RunQuery, RunState, Scope,
     Selection, Settings, Timestamp, UserId,
 };
+use tracing::debug;
 
 use crate::areas::Runs;
 use crate::columns::{Columns, at, read};
@@ -407,10 +408,15 @@ impl Runs<'_> {
     /// Makes a run and freezes its targets, in one step: either both are there or neither. One that would write for more
     /// targets than `four_eyes_above` without the approval that this takes is not made.
     pub fn create(&self, new: &NewRun<'_>) -> Result<Creation, StoreError> {
-        match new.list {
+        let created = match new.list {
             List::Staged(staging, _) => staging.write(|tx| create(tx, new)),
             _ => self.0.write(|tx| create(tx, new)),
+        }?;
+        if let Creation::New(run) = &created {
+            let (mode, state) = (run.mode.name(), run.state.name());
+            debug!(run = run.id, mode, state, targets = run.targets, "run created");
         }
+        Ok(created)
     }
 
     /// Starts the execution of a run that waited for a yes, by `holder`; by workers, if there is none. An approval that it
@@ -459,6 +465,7 @@ impl Runs<'_> {
             }
             tx.announce()?;
             audit::record(tx, &by.act, &deed(Action::RunResume, &run))?;
+            debug!(run = run.id, token = run.token, "run taken over");
             Ok(run)
         })
     }
@@ -474,6 +481,7 @@ impl Runs<'_> {
                 return Err(StoreError::RunLost(hold.run));
             }
             tx.announce()?;
+            debug!(run = hold.run, state = end.state.name(), "run ended");
             let run = one(tx, hold.run)?.ok_or(StoreError::RunLost(hold.run))?;
             if run.state != RunState::Finished || run.planned == run.cursor {
                 return Ok(run);
@@ -499,6 +507,7 @@ impl Runs<'_> {
             }
             let run = one(tx, id)?.ok_or(StoreError::RunLost(id))?;
             audit::record(tx, act, &deed(Action::RunCancel, &run))?;
+            debug!(run = id, "run cancelled");
             Ok(run)
         })
     }

@@ -1,6 +1,7 @@
 //! Migrations: numbered files, in pairs of equal names, one of each pair for SQLite and one for PostgreSQL.
 
 use rusqlite::{Connection, TransactionBehavior};
+use tracing::debug;
 
 use crate::StoreError;
 use crate::db::{Arg, Tx};
@@ -59,6 +60,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         step.pragma_update(None, "application_id", APPLICATION_ID)?;
         step.pragma_update(None, "user_version", done + 1)?;
         step.commit()?;
+        debug!(version = done + 1, "schema migrated");
     }
 }
 
@@ -92,6 +94,7 @@ pub(crate) fn pg_migrate(connection: &PgConnection) -> Result<bool, StoreError> 
             };
             connection.batch(script)?;
             tx.execute(SET_VERSION, &[Arg::Int(done + 1)])?;
+            debug!(version = done + 1, "schema migrated");
             Ok(Decision::Commit(true))
         })?;
         if !more {

@@ -1,6 +1,9 @@
 //! Transactions that write, on a connection of either kind.
 
+use std::time::Instant;
+
 use rusqlite::{Connection, TransactionBehavior};
+use tracing::trace;
 
 use crate::StoreError;
 use crate::crash_point::crash_point;
@@ -23,13 +26,20 @@ pub(crate) fn on_sqlite<T, E: From<StoreError>>(
 ) -> Result<T, E> {
     let begin = TransactionBehavior::Immediate;
     let transaction = connection.transaction_with_behavior(begin).map_err(StoreError::from)?;
+    let began = Instant::now();
     match work(&Tx::Sqlite(&transaction))? {
         Decision::Commit(done) => {
             commit(transaction)?;
+            trace!(millis = millis(began), "transaction committed");
             Ok(done)
         }
         Decision::RollBack(done) => Ok(done),
     }
+}
+
+/// For how long a transaction has had the database.
+fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn commit(transaction: rusqlite::Transaction<'_>) -> Result<(), StoreError> {
@@ -46,7 +56,8 @@ pub(crate) fn on_postgres<T, E: From<StoreError>>(
     work: impl FnOnce(&Tx<'_>) -> Result<Decision<T>, E>,
 ) -> Result<T, E> {
     connection.batch(begin)?;
-    let done = work(&Tx::Postgres(connection)).and_then(|decision| Ok(end(connection, decision)?));
+    let began = Instant::now();
+    let done = work(&Tx::Postgres(connection)).and_then(|decision| Ok(end(connection, decision, began)?));
     if done.is_err() {
         // The first error counts; a connection that cannot even roll back is closed.
         let _ = connection.batch("ROLLBACK");
@@ -54,12 +65,13 @@ pub(crate) fn on_postgres<T, E: From<StoreError>>(
     done
 }
 
-fn end<T>(connection: &PgConnection, decision: Decision<T>) -> Result<T, StoreError> {
+fn end<T>(connection: &PgConnection, decision: Decision<T>, began: Instant) -> Result<T, StoreError> {
     match decision {
         Decision::Commit(done) => {
             crash_point!("before_commit");
             connection.batch("COMMIT")?;
             crash_point!("after_commit");
+            trace!(millis = millis(began), "transaction committed");
             Ok(done)
         }
         Decision::RollBack(done) => {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rollcall_domain::{Mode, Run, RunId, RunState, Scope, Selection, Settings};
 use rollcall_store::{Creation, Hold, List, NewRun, RunEnd, StoreError};
+use tracing::{debug, debug_span};
 
 use super::config::millis;
 use super::crew::Crew;
@@ -166,6 +167,8 @@ impl<'a> RunOperations<'a> {
         stop: &Stop,
         mut ledger: Ledger<'_>,
     ) -> Result<End, AppError> {
+        let _run = debug_span!("run", run = run.id).entered();
+        debug!(mode = run.mode.name(), targets = run.targets, cursor = run.cursor, "execution started");
         let window = match execute::window(self.app, run) {
             Ok(window) => window,
             Err(error) => return ledger.close(Err(error)),
@@ -194,9 +197,11 @@ impl<'a> RunOperations<'a> {
 
     /// Waits for a server that has gone in the middle of a run; whether it is there again.
     fn wait_for_server(self, run: &Run, stop: &Stop) -> bool {
+        debug!("database connection lost: waiting for the server");
         let gone = Instant::now();
         while gone.elapsed() < RETURN && !stop.load(Ordering::Relaxed) {
             if self.app.store_unchecked().chunks().glance(run.id).is_ok() {
+                debug!("database server is back");
                 return true;
             }
             pause(RETRY);
@@ -212,7 +217,8 @@ impl<'a> RunOperations<'a> {
         stop: &Stop,
         ledger: &mut Ledger<'_>,
     ) -> Result<(), AppError> {
-        while ledger.next_chunk()?.is_some() {
+        while let Some(chunk) = ledger.next_chunk()? {
+            let _chunk = debug_span!("chunk", chunk = chunk.id).entered();
             match (run.replays(), crew) {
                 (Some(replay), _) => replay::replay(self.app, run, replay, window, ledger)?,
                 (None, Some(crew)) => {

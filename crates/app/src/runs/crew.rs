@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use rollcall_domain::Clock;
 use rollcall_sandbox::{Report, RunFacts, Sandbox, StartError, Target, Worker};
+use tracing::{debug, debug_span};
 
 use super::evaluate::{Evaluated, Rules, planned_update};
 use super::guard::guarded;
@@ -72,12 +73,13 @@ impl Crew {
         let dismissed = Arc::new(AtomicBool::new(false));
         let mut orders = Vec::with_capacity(count);
         let work = Work { queue: work, under_way: Arc::default() };
-        for _ in 0..count {
+        for number in 0..count {
             let (sender, receiver) = bounded::<Orders>(1);
             orders.push(sender);
             let (queue, results, ready, dismissed) =
                 (queue.clone(), results.clone(), ready.clone(), dismissed.clone());
             scope.spawn(move || {
+                let _worker = debug_span!("worker", worker = number).entered();
                 let prepared = guarded("worker", || {
                     fail::fail_point!("thread.worker_start");
                     Worker::prepare(sandbox, job).map_err(|error| match error {
@@ -89,10 +91,12 @@ impl Crew {
                 });
                 let worker = match prepared {
                     Ok(worker) => {
+                        debug!("script compiled");
                         let _ = ready.send(Ok(()));
                         worker
                     }
                     Err(error) => {
+                        debug!(%error, "worker not started");
                         // If another worker has made it, the run does without this one.
                         let _ = ready.send(Err(error));
                         return;
@@ -101,6 +105,7 @@ impl Crew {
                 drop(ready);
                 // Without facts there is no run, and the worker goes home.
                 let Ok(Orders { facts, keep, reports, clock, ahead }) = receiver.recv() else { return };
+                let _run = debug_span!("run", run = facts.id).entered();
                 let preview = facts.preview.then(|| planned_update(facts.now));
                 let now = || preview.unwrap_or_else(|| clock.now());
                 let strict = job.dictionary.is_some();
@@ -224,7 +229,10 @@ fn drive(
                 ahead = (AHEAD_MICROS / each.max(1)).clamp(1, most_ahead);
                 Ok(reports.into_iter().map(|(target, report)| evaluate(target, report)).collect())
             }
-            Err(broken) => Err(broken.into()),
+            Err(broken) => {
+                debug!(error = %broken, "worker process broken");
+                Err(broken.into())
+            }
         };
         let broken = batch.is_err();
         if results.send(batch).is_err() || broken {

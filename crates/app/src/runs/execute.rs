@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rollcall_domain::{Mode, Run, RunId, Tally, User, UserId};
 use rollcall_sandbox::{RunFacts, Target};
 use rollcall_store::{Loaded, Settled, Store, StoreError};
+use tracing::{Span, debug};
 
 use super::chains::Chains;
 use super::crew::{Crew, Orders, Work};
@@ -57,7 +58,9 @@ pub(super) fn execute(
         let (permits, permitted) = bounded(1);
         let (loaded, notices) = unbounded();
         let (work, committed) = (crew.work.clone(), &committed);
+        let span = Span::current();
         scope.spawn(move || {
+            let _span = span.entered();
             let range = Range { run: run.id, first, last, window };
             let done = guarded("loader", || {
                 Ok(load(app.store_unchecked(), range, &work, &loaded, &permitted, committed)?)
@@ -369,6 +372,7 @@ impl Committer<'_, '_> {
         self.outdate_after(number);
         let tries = self.tries.entry(number).or_default();
         *tries += 1;
+        debug!(target = number, tries, "user changed meanwhile: target executed again");
         let again = *tries <= TRIES;
         if self.run.repeats && self.run.mode == Mode::Apply {
             self.restless.insert(settled.outcome().user_id);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rollcall_domain::{Outcome, Run, RunId, RunState, Tally, Timestamp, Tripped};
 use rollcall_store::{Chunk, Commit, Hold, Lessee, Settled, StoreError, Stretch};
+use tracing::debug;
 
 use super::observer::{Observer, Progress, Stop};
 use crate::app::App;
@@ -202,8 +203,8 @@ impl<'a> Ledger<'a> {
         Lessee { holder: &self.holder, lease: self.app.lease, leased_until: lease(self.app) }
     }
 
-    /// Gets the next chunk. None if there is none for this process any more; [`Ledger::close`] says why.
-    pub(super) fn next_chunk(&mut self) -> Result<Option<()>, AppError> {
+    /// Leases the next chunk. None if there is none for this process any more; [`Ledger::close`] says why.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, AppError> {
         let mut in_vain = 0;
         loop {
             if self.ends()? {
@@ -221,7 +222,7 @@ impl<'a> Ledger<'a> {
                         self.chunk = Some(chunk);
                         self.since = (Instant::now(), chunk.done);
                         self.renewed = Instant::now();
-                        return Ok(Some(()));
+                        return Ok(Some(chunk));
                     }
                     // Somebody else was faster, or is just committing.
                     Ok(None) | Err(StoreError::Busy) => {
@@ -402,6 +403,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn close(mut self, result: Result<(), AppError>) -> Result<End, AppError> {
         self.observer.progress(Progress { targets: self.run.targets, tally: self.tally });
         if let Err(error) = result {
+            debug!(%error, "execution failed");
             match self.role {
                 // Why it stopped is in the run's note. If even that cannot be written, the first error counts.
                 Role::Conductor => match self.end_run(RunState::Stopped, Some(&error.to_string())) {
@@ -416,6 +418,7 @@ impl<'a> Ledger<'a> {
             }
         }
         let end = self.end.take().unwrap_or(End::Through);
+        debug!(?end, millis = self.millis(), "execution ended");
         match (&end, self.role) {
             (End::Through, _) => {
                 let done = self.tally.total();

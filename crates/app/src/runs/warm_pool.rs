@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rollcall_sandbox::{Isolation, Sandbox};
+use tracing::debug;
 
 use super::config::ExecutionConfig;
 use crate::error::AppError;
@@ -25,6 +26,7 @@ struct WarmSandbox {
 
 impl WarmSandbox {
     fn new(execution: &ExecutionConfig, warm: usize) -> Result<Self, AppError> {
+        debug!(python = %execution.python.display(), processes = warm, "keeping processes warm");
         let sandbox = Arc::new(Sandbox::new(&execution.python, execution.isolation)?);
         sandbox.keep_warm(warm);
         Ok(Self { python: execution.python.clone(), isolation: execution.isolation, warm, sandbox })

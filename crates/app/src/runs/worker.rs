@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use rollcall_domain::{Right, Run, RunId, RunState, Timestamp};
 use rollcall_store::{Beat, Hold, RunEnd, StoreError};
+use tracing::debug;
 
 use super::config::ExecutionConfig;
 use super::crew::Crew;
@@ -134,6 +135,7 @@ impl<'a> WorkerOperations<'a> {
             let next = guarded("worker", || self.next_run(|run| avoided.contains_key(&run)));
             let worked = match next {
                 Ok(Some(run)) => {
+                    debug!(run = run.id, "joined the run");
                     tell(Event::Joins(&run));
                     at.store(run.id, Ordering::Relaxed);
                     let before = self.app.shared.committed.load(Ordering::Relaxed);

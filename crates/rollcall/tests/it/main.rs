@@ -19,6 +19,7 @@ mod cli_held;
 mod cli_history;
 mod cli_import;
 mod cli_json;
+mod cli_log;
 mod cli_migrate;
 mod cli_owned;
 mod cli_params;

@@ -5,12 +5,13 @@ pub(crate) mod counting;
 pub(crate) mod reading;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rollcall_domain::{
     Assignment, Brakes, Change, Counts, Field, FieldChange, Mode, Outcome, ProfileId, RunId, ScriptError,
     Tally, TargetOutcome, Timestamp, Tripped, User, Value,
 };
+use tracing::debug;
 
 use self::counting::{Counting, SoFar, count};
 use self::reading::Notes;
@@ -213,10 +214,42 @@ fn enter(tx: &Tx<'_>, of: &Stretch<'_>) -> Result<Entry, StoreError> {
     so_far.map(Entry::Locked).ok_or(StoreError::RunLost(run))
 }
 
+impl Stretch<'_> {
+    /// Logs how a commit went.
+    fn log(&self, commit: &Commit, took: Duration) {
+        let (run, chunk) = (self.hold.run, self.chunk);
+        match commit {
+            Commit::Done { refused, stopped, .. } => {
+                let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                let (refused, stopped) = (refused.len(), stopped.as_deref());
+                debug!(
+                    run,
+                    chunk,
+                    after = self.after,
+                    last = self.last,
+                    refused,
+                    stopped,
+                    millis,
+                    "outcomes committed"
+                );
+            }
+            Commit::Stale(targets) => {
+                debug!(run, chunk, targets = targets.len(), "users changed meanwhile: nothing committed");
+            }
+            Commit::TooMany(keep, tripped) => {
+                debug!(run, chunk, keep, limit = tripped.why, "limit reached: nothing committed");
+            }
+            Commit::Shortened(last) => debug!(run, chunk, last, "chunk shortened: nothing committed"),
+            Commit::ChunkLost => debug!(run, chunk, "chunk lost: nothing committed"),
+        }
+    }
+}
+
 impl Chunks<'_> {
     /// Commits outcomes of a run in one transaction: the users' changes (in a preview: none), one outcome a target
     /// with its journal, how far the chunk and the run are, and the run's counters.
     pub fn commit(&self, of: &Stretch<'_>, settled: &[Settled]) -> Result<Commit, StoreError> {
+        let began = Instant::now();
         let done: Result<_, StoreError> = self.0.write_or_roll_back(PATIENCE, |tx| {
             if let Some(commit) = obstacle(tx, of)? {
                 return Ok(Decision::RollBack(commit));
@@ -266,6 +299,9 @@ impl Chunks<'_> {
                 }
             }
         });
+        if let Ok(commit) = &done {
+            of.log(commit, began.elapsed());
+        }
         match done {
             // Somebody has taken a name in the same moment; the next try finds it taken.
             Err(error) if error.is_taken_name() => Ok(Commit::Stale(Vec::new())),
