@@ -61,7 +61,8 @@ fn run_is_stopped_when_one_of_its_threads_panics_and_can_be_resumed() {
     for (point, thread) in [
         ("thread.loader=panic", "loader"),
         ("thread.worker=panic", "worker"),
-        ("thread.worker=3*off->panic", "worker"),
+        // After the first target: later on, all may be done already.
+        ("thread.worker=1*off->panic", "worker"),
         ("thread.committer=panic", "committer"),
         ("thread.committer=1*off->panic", "committer"),
     ] {
