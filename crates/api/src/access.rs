@@ -58,7 +58,7 @@ pub struct Me {
     pub administrator: String,
     /// The roles that the administrator has.
     pub grants: Vec<Grant>,
-    /// What they may do somewhere: `look`, `report`, `execute`, `edit-users`, `edit-scripts`, `administer`.
+    /// Their rights in any organization: `look`, `report`, `execute`, `edit-users`, `edit-scripts`, `administer`.
     pub rights: Vec<String>,
     /// In which time zone dates without an offset are read.
     pub time_zone: String,
@@ -87,7 +87,7 @@ impl Me {
     }
 }
 
-/// Where somebody is signed in.
+/// A session of an administrator.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Session {
     /// The ID of the session.
@@ -103,7 +103,7 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// From where it began.
     pub address: String,
-    /// What the browser calls itself.
+    /// The user agent of the browser.
     pub agent: String,
 }
 
@@ -123,7 +123,7 @@ pub struct Token {
     pub administrator_id: i64,
     /// The name that its owner gave it.
     pub name: String,
-    /// What it may do, as far as its administrator may.
+    /// Its scopes, within the rights of its administrator.
     pub scopes: Vec<String>,
     /// When the token was created.
     #[schema(value_type = String, format = DateTime)]
@@ -154,19 +154,19 @@ impl From<ApiToken> for Token {
     }
 }
 
-/// What a new token is to be.
+/// Options of a new token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub name: String,
     /// Rights.
     pub scopes: Vec<String>,
-    /// How many days it counts.
+    /// The number of days until it expires.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 366)]
     pub days: Option<u16>,
-    /// The same with a unit, such as `12h` or `90d`, instead of `days`.
+    /// The time until it expires with a unit, such as `12h` or `90d`, instead of `days`.
     #[serde(default)]
     pub life: Option<String>,
 }
@@ -176,7 +176,7 @@ pub struct NewToken {
 pub struct Credential {
     /// The ID of the token.
     pub token_id: i64,
-    /// What goes behind `Authorization: Bearer`.
+    /// The value for `Authorization: Bearer`.
     pub token: String,
 }
 
@@ -189,14 +189,14 @@ pub struct Enrolment {
     pub uri: String,
 }
 
-/// What works once each where the authenticator is lost. They are told now and never again.
+/// Recovery codes for a lost authenticator. Each works once, and they are shown only now.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct RecoveryCodes {
     /// The codes, each valid once.
     pub codes: Vec<String>,
 }
 
-/// How many sessions have ended.
+/// The number of sessions that were ended.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
     /// The number of sessions that were ended.

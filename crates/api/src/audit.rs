@@ -18,11 +18,11 @@ pub struct Entry {
     pub administrator_id: Option<i64>,
     /// The ID of the organization that it is about, if it is about one.
     pub organization_id: Option<i64>,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// What it was done to.
+    /// The object of the action.
     pub subject: String,
-    /// What more is worth knowing: the text of a JSON object, as it was hashed.
+    /// Details: the text of a JSON object, as it was hashed.
     pub detail: String,
     /// Where it came from.
     pub address: Option<String>,
@@ -57,28 +57,28 @@ impl From<AuditEntry> for Entry {
 /// A head of the log: the number of its last row and that row's hash.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HeadNow {
-    /// `NUMBER:HASH`, to be kept where nobody who can write the database can write.
+    /// `NUMBER:HASH`. Keep it where those who can write the database cannot write.
     #[schema(example = "17:3f1c…")]
     pub head: String,
 }
 
-/// What a look at the whole log has come to.
+/// The result of verifying the whole log.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Verdict {
     /// Whether all rows are what they were.
     pub whole: bool,
-    /// How many were looked at.
+    /// The number of verified rows.
     pub rows: u64,
     /// The head now, if it is whole.
     pub head: Option<String>,
     /// The first row that is not.
     pub row: Option<i64>,
-    /// What is wrong with it.
+    /// The fault of that row.
     pub problem: Option<String>,
 }
 
 impl Verdict {
-    /// Of so many rows.
+    /// The result for a log of `rows` rows.
     pub fn of(rows: u64, verdict: &domain::Verdict) -> Self {
         let (head, flaw) = (verdict.as_ref().ok(), verdict.as_ref().err());
         Self {

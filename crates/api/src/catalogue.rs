@@ -11,7 +11,7 @@ use utoipa::openapi::Schema;
 pub struct Item {
     /// The attribute's dictionary name, case and all.
     pub attr: String,
-    /// How FreeRADIUS applies or compares it; reply items take `=`, `:=`, `+=` and `^=` only.
+    /// The operator with which FreeRADIUS applies or compares it; reply items take `=`, `:=`, `+=` and `^=` only.
     #[schema(schema_with = super::operators)]
     pub operation: Operator,
     /// The value, as FreeRADIUS reads it.
@@ -106,7 +106,7 @@ impl From<domain::SavedFilter> for Filter {
     }
 }
 
-/// How many users a filter selects.
+/// The number of users that a filter selects.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Count {
     /// The filter's text; null: every user.
@@ -148,11 +148,11 @@ pub struct Fault {
     pub line: u32,
     /// In characters, from 1.
     pub column: u32,
-    /// What is wrong and what would be right.
+    /// The fault, and how to correct it.
     pub message: String,
 }
 
-/// What a script wants to be told.
+/// A parameter of a script.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Parameter {
     /// The name of the parameter.
@@ -170,9 +170,9 @@ pub struct Checked {
     pub title: Option<String>,
     /// The parameters that the script declares, in its order.
     pub parameters: Vec<Parameter>,
-    /// What is wrong with it: with any of these it cannot be saved or run.
+    /// Errors. A script with errors cannot be saved or run.
     pub faults: Vec<Fault>,
-    /// What is probably a mistake.
+    /// Warnings about probable mistakes.
     pub warnings: Vec<Fault>,
     /// The columns of a file's rows that it can read; null: any of them.
     #[serde(default)]
@@ -193,18 +193,18 @@ pub struct Sample {
 /// A name that scripts may use without importing it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ScriptName {
-    /// What is written.
+    /// The name, as scripts write it.
     pub name: String,
     /// The kind of what it is written behind, with a dot; null: it stands by itself.
     pub of: Option<String>,
     /// Its type, or that of what it gives, as Python would write it.
     pub kind: String,
-    /// What may be done with it.
+    /// Whether scripts may read or write it.
     #[schema(schema_with = accesses)]
     pub access: String,
-    /// How it is called, if it is.
+    /// The signature, if it is a method.
     pub call: Option<String>,
-    /// What it is for.
+    /// Its purpose.
     pub about: String,
 }
 
@@ -212,7 +212,7 @@ fn accesses() -> Schema {
     super::names(["read", "read_write", "call"])
 }
 
-/// What holds for the installation.
+/// A setting of the installation.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Setting {
     /// The name of the setting.
@@ -238,17 +238,17 @@ pub struct Worker {
     /// When the process last reported.
     #[schema(value_type = String, format = DateTime)]
     pub seen_at: Timestamp,
-    /// How many scripts it executes at the same time.
+    /// The number of scripts that it executes at the same time.
     pub crew: u64,
     /// The run that it is at.
     pub run: Option<i64>,
     /// Outcomes that it has committed.
     pub committed: u64,
-    /// How many a second lately.
+    /// Recent outcomes per second.
     pub speed: u64,
 }
 
-/// What pruning has come to.
+/// The result of pruning.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Pruned {
     /// Runs of which only the counters are left.

@@ -21,7 +21,7 @@ pub struct RemovedItem {
     pub operation: Option<Operator>,
 }
 
-/// A user who is to be. Beside these, every field may be given under its name, `username` must be.
+/// A new user. In addition to these members, it takes every field under its name; `username` is required.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct NewUser {
@@ -41,7 +41,7 @@ pub struct NewUser {
     pub fields: Map<String, Value>,
 }
 
-/// What is to be changed of a user. Beside these, every field that may be written, under its name.
+/// Changes to a user. In addition to these members, it takes every writable field under its name.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct UserPatch {

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::Schema;
 
-/// What `pr` asks: whether there is anything.
+/// The test `pr`: the field has a value.
 const PRESENT: &str = "pr";
 
 /// Something that a filter can ask about.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FilterField {
-    /// What is written.
+    /// The name, as filters write it.
     pub name: String,
     /// The list whose entries have it, in whose brackets it is written; null: users have it.
     pub of: Option<String>,
     /// The type of its values.
     #[schema(schema_with = kinds)]
     pub kind: String,
-    /// How it can be compared; `pr` takes no value.
+    /// The operators it can be compared with; `pr` takes no value.
     #[schema(schema_with = comparisons)]
     pub comparisons: Vec<String>,
 }
@@ -66,7 +66,7 @@ pub enum FilterNode {
     Test {
         field: String,
         comparison: String,
-        /// What it is compared with, without quotes; null with `pr`. A time may be `now+30d`, or `null` for none.
+        /// The value to compare with, without quotes; null with `pr`. A time may be `now+30d`, or `null` for none.
         value: Option<String>,
     },
 }
@@ -103,7 +103,7 @@ impl FilterNode {
     }
 }
 
-/// A value as somebody types it.
+/// A value as it is typed.
 fn bare(literal: &Literal, zone: &Zone) -> String {
     match literal {
         Literal::Text(text) => text.clone(),
@@ -128,7 +128,7 @@ pub struct FilterTree {
     pub name: Option<String>,
     /// The filter as Rollcall would write it; null: the text is none.
     pub filter: Option<String>,
-    /// What it asks; null: the text is no filter.
+    /// The parsed expression; null if the text is not a filter.
     pub tree: Option<FilterNode>,
     /// Why it is none.
     pub fault: Option<Wrong>,

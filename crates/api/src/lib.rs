@@ -135,9 +135,9 @@ pub fn write_json(out: &mut impl io::Write, value: &impl Serialize) -> io::Resul
 /// A part of a listing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
-    /// What there is.
+    /// The items of this page.
     pub items: Vec<T>,
-    /// What the next part is asked for with, as `cursor`; null: this is the last one. Programs do not look into it.
+    /// The `cursor` of the next page; null on the last page. Treat it as opaque.
     pub next: Option<String>,
 }
 
@@ -147,7 +147,7 @@ pub struct Written<T> {
     /// The thing as it is now.
     #[serde(flatten)]
     pub now: T,
-    /// What FreeRADIUS would reject whoever has the items for that were written, a sentence each.
+    /// Warnings about written items for which FreeRADIUS would reject the user, a sentence each.
     pub warnings: Vec<String>,
 }
 

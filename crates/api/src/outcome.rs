@@ -13,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::Item;
 
-/// What happened to one target of a run.
+/// The outcome of one target of a run.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = Outcome)]
 pub struct Outcome {
@@ -26,12 +26,12 @@ pub struct Outcome {
     /// The kind of outcome.
     #[schema(schema_with = super::outcomes)]
     pub outcome: domain::Outcome,
-    /// What was changed, or in a preview would be.
+    /// The changes; in a preview, the planned changes.
     pub changes: Vec<Change>,
-    /// What the script put into `result`.
+    /// The `result` of the script.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Box<RawValue>>,
-    /// What the script printed.
+    /// The output of the script.
     pub output: String,
     /// Warnings, which do not make the target fail; the messages of `refused_calls` are among them.
     pub warnings: Vec<String>,
@@ -47,7 +47,7 @@ pub struct Outcome {
     /// The row of a file: header to text.
     #[schema(value_type = Option<Object>)]
     pub row: Option<Row>,
-    /// How long the script took, in microseconds; given where a script is tried.
+    /// The duration of the script, in microseconds; present in script tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub micros: Option<i64>,
 }
@@ -279,9 +279,9 @@ pub enum Change {
 /// The side of a change on which a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// What is no longer so after the change.
+    /// The value before the change.
     Before,
-    /// What is so after the change.
+    /// The value after the change.
     After,
 }
 
@@ -368,15 +368,15 @@ impl ToSchema for Change {
 /// Users to whom the same was done.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Group {
-    /// How many.
+    /// The number of targets.
     pub users: u64,
-    /// What was done, a line each.
+    /// The changes, a line each.
     pub changes: Vec<String>,
     /// Some of their names.
     pub examples: Vec<String>,
 }
 
-/// What scripts have left in `result`, as the columns of a table.
+/// The results of scripts, as the columns of a table.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ResultColumns {
     /// The names of the results, in the order in which they first come up.
@@ -385,7 +385,7 @@ pub struct ResultColumns {
     pub more: bool,
 }
 
-/// What of a run somebody should look at, in groups.
+/// The problems of a run, in groups.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Troubles {
     /// Calls of the script that can never be right, of targets that changed or stayed unchanged all the same.
@@ -396,7 +396,7 @@ pub struct Troubles {
     pub refused_targets: u64,
     /// Warnings other than those of refused calls, grouped by their text.
     pub warnings: Vec<Warned>,
-    /// What failed, timed out or was in conflict.
+    /// Targets that failed, timed out or were in conflict.
     pub failures: Vec<Failure>,
     /// The number of targets that printed output, which their outcomes hold.
     #[serde(default)]
@@ -421,7 +421,7 @@ pub struct RefusedCalls {
 pub struct Warned {
     /// The text of the warning.
     pub warning: String,
-    /// How many.
+    /// The number of targets.
     pub users: u64,
     /// The name of the first one.
     pub example: String,
@@ -435,7 +435,7 @@ pub struct Failure {
     pub outcome: domain::Outcome,
     /// The error of the first one: `type`, `message`, `line`.
     pub error: ScriptError,
-    /// How many.
+    /// The number of targets.
     pub users: u64,
     /// The name of the first one.
     pub example: String,

@@ -16,7 +16,7 @@ pub struct Problem {
     pub title: Box<str>,
     /// The HTTP status.
     pub status: u16,
-    /// What was wrong and what to do.
+    /// The fault, and how to correct it.
     #[schema(value_type = String)]
     pub detail: Box<str>,
     /// The detail as the command line says it, where that names commands and options.
@@ -48,7 +48,7 @@ pub struct ProblemFault {
     /// The name of a table's column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What was wrong and what to do.
+    /// The fault, and how to correct it.
     pub detail: String,
     /// In a file of users: the kind of the fault, such as `value` or `unknown_profile`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ impl Problem {
         }
     }
 
-    /// What is wrong at a place in the body.
+    /// A fault at a place in the body.
     #[must_use]
     pub fn at_place(&self, pointer: &str) -> Option<&str> {
         let found = self.errors.iter().find(|fault| fault.pointer.as_deref() == Some(pointer));

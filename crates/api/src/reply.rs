@@ -6,18 +6,18 @@ use rollcall_domain as domain;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What FreeRADIUS answers to a user who comes with the right password, as far as the user's items and the profiles say:
+/// The reply of FreeRADIUS to a user with the right password, by the user's items and the profiles:
 /// counters, and what other modules add, are not in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reply {
     /// Why it is a reject, whatever the password; null: it accepts.
     pub rejected: Option<String>,
-    /// What the request has to be like: the user's check attributes that compare.
+    /// The conditions on the request: the user's check attributes that compare.
     #[serde(rename = "if")]
     pub conditions: Vec<String>,
-    /// What is set for the session, such as limits.
+    /// Attributes that are set for the session, such as limits.
     pub checks: Vec<String>,
-    /// What the NAS is told, in order.
+    /// The reply attributes for the NAS, in order.
     pub items: Vec<Answered>,
 }
 
@@ -28,12 +28,12 @@ pub struct Answered {
     pub attr: String,
     /// The value.
     pub value: String,
-    /// What the request has to be like for it to be there: the conditions of its profile.
+    /// The conditions on the request under which it is sent: those of its profile.
     #[serde(rename = "if", default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<String>,
 }
 
-/// What FreeRADIUS answers to a user now, and once a preview is applied.
+/// The replies of FreeRADIUS to a user now, and once a preview is applied.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PlannedReply {
     /// The answer now.

@@ -15,16 +15,16 @@ pub struct Run {
     /// Whether the run writes.
     #[schema(schema_with = super::modes)]
     pub mode: Mode,
-    /// `selecting`: its targets are being frozen, or wait for a yes. `interrupted`: whoever executed it is gone, and
-    /// nothing is lost.
+    /// `selecting`: its targets are being frozen, or it waits to be started. `interrupted`: its process died; it can be
+    /// resumed without loss.
     #[schema(schema_with = super::run_states)]
     pub state: RunState,
     /// The number of targets.
     pub targets: u64,
-    /// How many targets had which outcome.
+    /// The number of targets by outcome.
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     pub outcomes: Tally,
-    /// How long it was executed.
+    /// The duration of the execution.
     pub seconds: f64,
     /// The preview whose plan it applies.
     pub applies: Option<i64>,
@@ -37,7 +37,7 @@ pub struct Run {
     /// The parameters of the run, by name.
     #[schema(value_type = Option<Object>)]
     pub params: Option<Box<RawValue>>,
-    /// How the targets were chosen.
+    /// The selection of the targets.
     pub selection: RunSelection,
     /// The numbers of those within which it is; null: everywhere.
     pub organizations: Option<Vec<i64>>,
@@ -58,19 +58,19 @@ pub struct Run {
     /// Who has approved its plan; given with a single run, where there are some.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
-    /// What can be done with it; given by the API with a single run.
+    /// The possible actions; present for a single run in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
 }
 
-/// What can be done with a run.
+/// The possible actions on a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Standing {
     /// The columns of its targets' rows, where they have rows.
     pub columns: Option<Vec<String>>,
-    /// Whether it waits for somebody to let it begin.
+    /// Whether it is held and waits to be started.
     pub held: bool,
-    /// Whether somebody has said yes to it, where that was needed.
+    /// Whether it was confirmed, where that was needed.
     pub confirmed: bool,
     /// The run that has applied its plan.
     pub applied_by: Option<i64>,
@@ -132,7 +132,7 @@ impl From<domain::Run> for Run {
 }
 
 impl Run {
-    /// The same, with who has approved its plan.
+    /// Adds the administrators who have approved its plan.
     pub fn approved(self, approvals: &[domain::Approval]) -> Self {
         let one = |approval: &domain::Approval| {
             let domain::Approval { who, at, plan, .. } = approval.clone();

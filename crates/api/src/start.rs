@@ -185,27 +185,27 @@ pub struct NewRun {
     #[serde(default = "preview")]
     #[schema(schema_with = super::modes, default = "preview")]
     pub mode: Mode,
-    /// A preview in which the script may change nobody; whoever would be changed fails.
+    /// A preview in which the script may not change users: a target with changes fails.
     #[serde(default)]
     pub report: bool,
     /// Refuse attributes that FreeRADIUS would reject a user for, instead of warning of them.
     #[serde(default)]
     pub strict: bool,
-    /// What the script wants to be told.
+    /// The parameters of the script.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Object>)]
     pub params: BTreeMap<String, serde_json::Value>,
     /// The limits at which the run stops by itself.
     #[serde(default)]
     pub brakes: Brakes,
-    /// Stop after the first so many targets, to be looked at; resuming goes on with the rest.
+    /// Stop after this number of targets, for inspection. Resuming the run continues with the rest.
     #[serde(default)]
     #[schema(minimum = 1)]
     pub canary: Option<u64>,
-    /// Wait, with the list frozen, until somebody lets it begin.
+    /// Freeze the list, and wait until the run is started.
     #[serde(default)]
     pub hold: bool,
-    /// How many seconds the script may take for one user; missing: 5.
+    /// The time limit of the script for one user, in seconds; 5 if missing.
     #[serde(default)]
     #[schema(minimum = 0.01, maximum = 3600.0)]
     pub time_limit: Option<f64>,
@@ -215,7 +215,7 @@ fn preview() -> Mode {
     Mode::Preview
 }
 
-/// How a preview is to be applied.
+/// Options for applying a preview.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Application {
@@ -223,15 +223,15 @@ pub struct Application {
     pub plan: Option<String>,
     /// The limits at which the run stops by itself.
     pub brakes: Brakes,
-    /// Stop after the first so many targets.
+    /// Stop after this number of targets.
     #[schema(minimum = 1)]
     pub canary: Option<u64>,
-    /// Wait, with the list frozen, until somebody lets it begin.
+    /// Freeze the list, and wait until the run is started.
     #[serde(default)]
     pub hold: bool,
 }
 
-/// How a run is to be taken back.
+/// Options for undoing a run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Undoing {
@@ -245,11 +245,11 @@ pub struct Undoing {
     /// The limits at which the run stops by itself.
     #[serde(default)]
     pub brakes: Brakes,
-    /// Stop after the first so many targets.
+    /// Stop after this number of targets.
     #[serde(default)]
     #[schema(minimum = 1)]
     pub canary: Option<u64>,
-    /// Wait, with the list frozen, until somebody lets it begin.
+    /// Freeze the list, and wait until the run is started.
     #[serde(default)]
     pub hold: bool,
 }
@@ -260,13 +260,13 @@ pub struct Undoing {
 pub enum Which {
     /// Those that failed or timed out.
     Failed,
-    /// Those whose user was changed by somebody else, or is gone.
+    /// Targets in conflict: their user was changed since or was removed.
     Conflicts,
     /// Those that had none.
     NotRun,
 }
 
-/// How a run is to be tried again.
+/// Options for retrying targets of a run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retrying {
@@ -278,11 +278,11 @@ pub struct Retrying {
     /// The limits at which the run stops by itself.
     #[serde(default)]
     pub brakes: Brakes,
-    /// Stop after the first so many targets.
+    /// Stop after this number of targets.
     #[serde(default)]
     #[schema(minimum = 1)]
     pub canary: Option<u64>,
-    /// Wait, with the list frozen, until somebody lets it begin.
+    /// Freeze the list, and wait until the run is started.
     #[serde(default)]
     pub hold: bool,
     /// Another time limit, in seconds, than it had.
@@ -303,11 +303,11 @@ pub struct Plan {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Beginning {
-    /// How many targets whoever says yes has seen: a run that has another number is refused.
+    /// The number of targets that the administrator has seen. A run with another number is rejected.
     pub targets: u64,
 }
 
-/// How a run is to go on.
+/// Options for resuming a run.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resuming {

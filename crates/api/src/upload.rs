@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub struct Upload {
     /// Its number.
     pub upload: i64,
-    /// What it was called.
+    /// The name of the file.
     pub name: String,
     /// Its bytes.
     pub size: u64,
@@ -32,7 +32,7 @@ impl From<domain::Upload> for Upload {
     }
 }
 
-/// How the rows of a file match the users.
+/// The match between the rows of a file and the users.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RowsReport {
     /// The file's columns.
@@ -55,7 +55,7 @@ pub struct RowsReport {
     pub ambiguous: u64,
     /// Rows that cannot be read.
     pub faulty: u64,
-    /// What was found out about the file's form, and columns that were left out.
+    /// Findings about the form of the file, and columns that were ignored.
     pub notes: Vec<String>,
     /// The first rows that cannot be used.
     pub bad_rows: Vec<BadRow>,

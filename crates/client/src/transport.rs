@@ -321,7 +321,7 @@ fn read_url(url: &str) -> Result<String, Error> {
             let bare = host.trim_start_matches('[').trim_end_matches(']');
             let here = bare == "localhost" || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback());
             if !here {
-                tracing::warn!("{url} is plain HTTP: whoever is between here and there reads the token");
+                tracing::warn!("{url} is plain HTTP: the token can be read on its way");
             }
         }
         _ => return Err(wrong("that is no address of a web server")),

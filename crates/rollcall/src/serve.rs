@@ -109,7 +109,7 @@ impl ServeCommand for Serve {
             Listen::Unix(_) => at.to_string(),
         };
         if self.plain_http {
-            tracing::warn!("--plain-http: whoever is between here and a browser reads passwords");
+            tracing::warn!("--plain-http: passwords can be read on their way from the browser");
         }
         tracing::info!("Rollcall listens on {at}");
         if let Some(path) = server.set_up_path()? {
