@@ -2,7 +2,7 @@
 //! `errors` has every place where something is wrong.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, FormRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{AppError, Kind, TableError};
@@ -213,7 +213,7 @@ macro_rules! from_rejection {
     )*};
 }
 
-from_rejection!(BytesRejection, PathRejection, QueryRejection);
+from_rejection!(BytesRejection, FormRejection, PathRejection, QueryRejection);
 
 /// The answer at an address of nothing.
 pub(crate) async fn nothing() -> Problem {

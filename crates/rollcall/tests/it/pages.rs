@@ -933,6 +933,9 @@ fn an_account_is_looked_after_by_forms() {
     ana.done("/administration", &[("act", "strict_attributes"), ("value", "yes")]);
     assert!(ana.page("/administration").contains("<option selected>yes</option>"));
     assert_eq!(ana.post("/administration", &[("act", "strict_attributes"), ("value", "")]).status, 422);
+    let unknown = ana.post("/organizations", &[("act", "dance")]);
+    assert_eq!(unknown.status, 422);
+    assert!(unknown.text.contains("expected one of `add`, `rename`, `remove`"), "{}", unknown.text);
     ana.done("/administration", &[("act", "strict_attributes"), ("value", "no")]);
 
     assert_eq!(

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use rollcall_app::App;
 use rollcall_domain::{
-    Administrator, ApiToken, Organization, Right, Role, Scopes, Secret, Session, SessionId,
+    Administrator, ApiToken, Organization, Right, Role, Scopes, Secret, Session, SessionId, TokenId,
 };
 use serde::Deserialize;
 
 use super::address::Address;
-use super::administration::grant;
+use super::administration::GrantFields;
+use super::form::{Trimmed, TypedForm, parsed};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::qr::Qr;
@@ -165,9 +165,9 @@ pub(super) async fn own_page(
 pub(super) async fn change(
     visitor: Visitor,
     Path(name): Path<String>,
-    Form(sent): Form<Sent>,
+    TypedForm(form, _): TypedForm<AccountForm>,
 ) -> Result<Response, Problem> {
-    work(visitor, Place::of(name), sent).await
+    work(visitor, Place::of(name), form).await
 }
 
 pub(super) async fn change_own(
@@ -175,10 +175,10 @@ pub(super) async fn change_own(
     State(server): State<Server>,
     origin: Origin,
     headers: HeaderMap,
-    Form(sent): Form<Sent>,
+    TypedForm(form, _): TypedForm<AccountForm>,
 ) -> Result<Response, Problem> {
     let place = Place::own(&visitor, server, &origin, &headers).await?;
-    work(visitor, place, sent).await
+    work(visitor, place, form).await
 }
 
 /// What has come of a form.
@@ -190,9 +190,9 @@ enum Done {
     Removed,
 }
 
-async fn work(visitor: Visitor, place: Place, sent: Sent) -> Result<Response, Problem> {
+async fn work(visitor: Visitor, place: Place, form: AccountForm) -> Result<Response, Problem> {
     let (app, name, session) = (visitor.app.clone(), place.name.clone(), place.session.clone());
-    match aside(move || change_now(&app, &name, session.as_ref(), &sent)).await {
+    match aside(move || form.submit(&app, &name, session.as_ref())).await {
         Ok(Done::Shown(shown)) => show(visitor, place, Some(shown)).await,
         Ok(Done::Here(done)) => Ok(see(place.address(done))),
         Ok(Done::Removed) => Ok(see(routes::ADMINISTRATION)),
@@ -201,53 +201,109 @@ async fn work(visitor: Visitor, place: Place, sent: Sent) -> Result<Response, Pr
     }
 }
 
-/// `own` is the session of whoever changes what is theirs: it goes on.
-fn change_now(app: &App, name: &str, own: Option<&Session>, sent: &Sent) -> Result<Done, Problem> {
-    let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
-    let number = || text("id").parse().map_err(|_| Problem::invalid(messages::SAY_WHICH));
-    match text("act") {
-        "grant" => app.administrators().grant_role(name, &grant(app, sent)?)?,
-        "revoke" => drop(app.administrators().revoke_role(name, &grant(app, sent)?)?),
-        "remove" => {
-            app.administrators().remove(name)?;
-            return Ok(Done::Removed);
-        }
-        act => {
-            let (credentials, who) = app.administrators().open_credentials(name)?;
-            match act {
-                "password" => {
-                    let password = Secret::new(sent.get("password").cloned().unwrap_or_default());
-                    credentials.set_password(&who, &password, own)?;
-                    return Ok(Done::Here("password"));
-                }
-                "end_session" => credentials.revoke_session(&who, number()?)?,
-                "end_sessions" => drop(credentials.revoke_sessions(&who, own)?),
-                "revoke_token" => credentials.revoke_token(&who, number()?)?,
-                "add_token" => {
-                    let rights = Right::ALL.into_iter();
-                    let rights = rights.filter(|right| sent.contains_key(&format!("scope.{}", right.name())));
-                    let scopes = Scopes::new(rights)?;
-                    let days = text("days").parse::<u16>().ok().filter(|days| (1..=366).contains(days));
-                    let days = days.ok_or_else(|| Problem::invalid(messages::TOKEN_DAYS))?;
-                    let (_, token) =
-                        credentials.add_token(&who, text("name"), &scopes, DAY * u32::from(days))?;
-                    return Ok(Done::Shown(Shown::Token(token.reveal().to_owned())));
-                }
-                "enrol" => {
-                    let made = credentials.enrol_totp(&who)?;
-                    let (secret, uri) = (made.secret.reveal().to_owned(), made.uri.reveal().to_owned());
-                    let code = Qr::of(&uri);
-                    return Ok(Done::Shown(Shown::Authenticator { secret, uri, code }));
-                }
-                "confirm" => {
-                    let codes = credentials.confirm_totp(&who, &Secret::new(text("code")))?;
-                    let codes = codes.iter().map(|code| code.reveal().to_owned()).collect();
-                    return Ok(Done::Shown(Shown::RecoveryCodes(codes)));
-                }
-                "remove_totp" => drop(credentials.remove_totp(&who)?),
-                _ => return Err(Problem::invalid(messages::SAY_WHAT)),
+/// The forms of the page.
+#[derive(Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub(super) enum AccountForm {
+    Grant(GrantFields),
+    Revoke(GrantFields),
+    Remove,
+    Password {
+        #[serde(default)]
+        password: String,
+    },
+    EndSession {
+        #[serde(deserialize_with = "parsed")]
+        id: SessionId,
+    },
+    EndSessions,
+    RevokeToken {
+        #[serde(deserialize_with = "parsed")]
+        id: TokenId,
+    },
+    AddToken(NewToken),
+    Enrol,
+    Confirm {
+        #[serde(default)]
+        code: Trimmed,
+    },
+    RemoveTotp,
+}
+
+/// The form that adds a token.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NewToken {
+    name: Trimmed,
+    days: Trimmed,
+    /// The boxes that are checked: `scope.RIGHT`.
+    #[serde(flatten)]
+    boxes: Sent,
+}
+
+impl NewToken {
+    fn scopes(&self) -> Result<Scopes, Problem> {
+        let is_checked = |right: &Right| self.boxes.contains_key(&format!("scope.{}", right.name()));
+        Ok(Scopes::new(Right::ALL.into_iter().filter(is_checked))?)
+    }
+
+    fn validity(&self) -> Result<Duration, Problem> {
+        let days = self.days.parse::<u16>().ok().filter(|days| (1..=366).contains(days));
+        Ok(DAY * u32::from(days.ok_or_else(|| Problem::invalid(messages::TOKEN_DAYS))?))
+    }
+}
+
+impl AccountForm {
+    /// Does what the form asks for. `own` is the session of an administrator who changes their own account: it stays.
+    fn submit(self, app: &App, name: &str, own: Option<&Session>) -> Result<Done, Problem> {
+        let credentials = || app.administrators().open_credentials(name);
+        match self {
+            Self::Grant(grant) => app.administrators().grant_role(name, &grant.read(app)?)?,
+            Self::Revoke(grant) => drop(app.administrators().revoke_role(name, &grant.read(app)?)?),
+            Self::Remove => {
+                app.administrators().remove(name)?;
+                return Ok(Done::Removed);
+            }
+            Self::Password { password } => {
+                let (credentials, who) = credentials()?;
+                credentials.set_password(&who, &Secret::new(password), own)?;
+                return Ok(Done::Here("password"));
+            }
+            Self::EndSession { id } => {
+                let (credentials, who) = credentials()?;
+                credentials.revoke_session(&who, id)?;
+            }
+            Self::EndSessions => {
+                let (credentials, who) = credentials()?;
+                credentials.revoke_sessions(&who, own)?;
+            }
+            Self::RevokeToken { id } => {
+                let (credentials, who) = credentials()?;
+                credentials.revoke_token(&who, id)?;
+            }
+            Self::AddToken(new) => {
+                let (credentials, who) = credentials()?;
+                let (_, token) = credentials.add_token(&who, &new.name, &new.scopes()?, new.validity()?)?;
+                return Ok(Done::Shown(Shown::Token(token.reveal().to_owned())));
+            }
+            Self::Enrol => {
+                let (credentials, who) = credentials()?;
+                let made = credentials.enrol_totp(&who)?;
+                let (secret, uri) = (made.secret.reveal().to_owned(), made.uri.reveal().to_owned());
+                let code = Qr::of(&uri);
+                return Ok(Done::Shown(Shown::Authenticator { secret, uri, code }));
+            }
+            Self::Confirm { code } => {
+                let (credentials, who) = credentials()?;
+                let codes = credentials.confirm_totp(&who, &Secret::new(&*code))?;
+                let codes = codes.iter().map(|code| code.reveal().to_owned()).collect();
+                return Ok(Done::Shown(Shown::RecoveryCodes(codes)));
+            }
+            Self::RemoveTotp => {
+                let (credentials, who) = credentials()?;
+                credentials.remove_totp(&who)?;
             }
         }
+        Ok(Done::Here(""))
     }
-    Ok(Done::Here(""))
 }

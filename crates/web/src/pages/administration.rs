@@ -1,14 +1,15 @@
 //! Administrators, settings and workers.
 
 use askama::Template;
-use axum::Form;
 use axum::response::Response;
 use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::WorkerInfo;
 use rollcall_app::{Age, App};
 use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Secret, Zone, check_password};
+use serde::Deserialize;
 
 use super::address::Address;
+use super::form::{Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
@@ -97,62 +98,103 @@ pub(super) async fn page(visitor: Visitor) -> Result<Response, Problem> {
     show(visitor, Sent::new()).await
 }
 
-/// A role and where it holds, as a form says it.
-pub(super) fn grant(app: &App, sent: &Sent) -> Result<Grant, Problem> {
-    let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
-    let role: Role = text("role").parse()?;
-    let organization_id = match text("organization") {
-        "" => None,
-        name => {
-            let known = app.organizations().list()?;
-            let found = known.iter().find(|each| each.name == name);
-            let missing = || Problem::invalid(messages::no_organization(name));
-            Some(found.ok_or_else(missing)?.id)
-        }
-    };
-    Ok(Grant { role, organization_id })
+/// The fields of a form for a role and its organization; no organization: all of them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct GrantFields {
+    role: Trimmed,
+    organization: Trimmed,
 }
 
-pub(super) async fn change(visitor: Visitor, Form(mut sent): Form<Sent>) -> Result<Response, Problem> {
-    let (app, typed) = (visitor.app.clone(), sent.clone());
-    let done = aside(move || {
-        let text = |name: &str| typed.get(name).map(|text| text.trim()).unwrap_or_default();
-        let value = Some(text("value")).filter(|value| !value.is_empty());
-        match text("act") {
-            "prune_after" => app.settings().set_prune_after(value.map(str::parse::<Age>).transpose()?)?,
-            "prune_logins_after" => {
-                app.settings()
-                    .set_radius_retention(RadiusRecords::Logins, value.map(str::parse::<Age>).transpose()?)?;
+impl GrantFields {
+    /// Reads the role, and finds the organization.
+    pub(super) fn read(&self, app: &App) -> Result<Grant, Problem> {
+        let role: Role = self.role.parse()?;
+        let organization_id = match self.organization.filled() {
+            None => None,
+            Some(name) => {
+                let known = app.organizations().list()?;
+                let found = known.iter().find(|each| each.name == name);
+                let missing = || Problem::invalid(messages::no_organization(name));
+                Some(found.ok_or_else(missing)?.id)
             }
-            "prune_accounting_after" => {
-                app.settings().set_radius_retention(
-                    RadiusRecords::Sessions,
-                    value.map(str::parse::<Age>).transpose()?,
-                )?;
+        };
+        Ok(Grant { role, organization_id })
+    }
+}
+
+/// The forms of the page. A setting without a value is switched off.
+#[derive(Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub(super) enum AdministrationForm {
+    PruneAfter { value: Trimmed },
+    PruneLoginsAfter { value: Trimmed },
+    PruneAccountingAfter { value: Trimmed },
+    FourEyesAbove { value: Trimmed },
+    TimeZone { value: Trimmed },
+    StrictAttributes { value: YesOrNo },
+    Add(NewAdministrator),
+}
+
+/// The choices of a switch.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum YesOrNo {
+    Yes,
+    No,
+}
+
+/// The form that adds an administrator.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NewAdministrator {
+    name: Trimmed,
+    password: String,
+    #[serde(flatten)]
+    grant: GrantFields,
+}
+
+impl NewAdministrator {
+    /// Adds the administrator, and gives its name.
+    fn add(self, app: &App) -> Result<String, Problem> {
+        let password = Secret::new(self.password);
+        check_password(&self.name, &password)?;
+        app.administrators().add(&self.name, &[self.grant.read(app)?])?;
+        let (credentials, who) = app.administrators().open_credentials(&self.name)?;
+        credentials.set_password(&who, &password, None)?;
+        Ok(self.name.to_string())
+    }
+}
+
+impl AdministrationForm {
+    /// Does what the form asks for, and gives the name of an added administrator.
+    fn submit(self, app: &App) -> Result<Option<String>, Problem> {
+        let settings = app.settings();
+        match self {
+            Self::PruneAfter { value } => settings.set_prune_after(value.parse_filled::<Age>()?)?,
+            Self::PruneLoginsAfter { value } => {
+                settings.set_radius_retention(RadiusRecords::Logins, value.parse_filled::<Age>()?)?;
             }
-            "four_eyes_above" => {
-                app.settings().set_four_eyes_above(value.map(str::parse::<Above>).transpose()?)?;
+            Self::PruneAccountingAfter { value } => {
+                settings.set_radius_retention(RadiusRecords::Sessions, value.parse_filled::<Age>()?)?;
             }
-            "time_zone" => {
-                app.settings().set_time_zone(value.map(str::parse::<Zone>).transpose()?.as_ref())?;
+            Self::FourEyesAbove { value } => {
+                settings.set_four_eyes_above(value.parse_filled::<Above>()?)?;
             }
-            "strict_attributes" => app.settings().set_strict_attributes(match value {
-                Some("yes") => true,
-                Some("no") => false,
-                _ => return Err(Problem::invalid(messages::YES_OR_NO)),
-            })?,
-            _ => {
-                let name = text("name");
-                let password = Secret::new(typed.get("password").cloned().unwrap_or_default());
-                check_password(name, &password)?;
-                app.administrators().add(name, &[grant(&app, &typed)?])?;
-                let (credentials, who) = app.administrators().open_credentials(name)?;
-                credentials.set_password(&who, &password, None)?;
-                return Ok(Some(name.to_owned()));
-            }
+            Self::TimeZone { value } => settings.set_time_zone(value.parse_filled::<Zone>()?.as_ref())?,
+            Self::StrictAttributes { value } => settings.set_strict_attributes(value == YesOrNo::Yes)?,
+            Self::Add(new) => return new.add(app).map(Some),
         }
         Ok(None)
-    });
+    }
+}
+
+pub(super) async fn change(
+    visitor: Visitor,
+    TypedForm(form, mut sent): TypedForm<AdministrationForm>,
+) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
+    let done = aside(move || form.submit(&app));
     match done.await {
         Ok(Some(name)) => Ok(see(Address::new(routes::administrator(&name)).text())),
         Ok(None) => Ok(see(routes::ADMINISTRATION)),

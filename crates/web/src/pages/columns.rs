@@ -1,11 +1,12 @@
 //! Columns of the list of users, which the browser keeps.
 
-use axum::Form;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use rollcall_domain::{Field, Timestamp, User, ValueRef};
+use serde::Deserialize;
 
 use super::address::ours;
+use super::form::TypedForm;
 use super::layout::Shell;
 use super::messages as texts;
 use super::see;
@@ -108,15 +109,36 @@ pub(super) fn wanted(headers: &HeaderMap) -> Vec<Column> {
     }
 }
 
+/// The acts of the form. Its main button has no name, and keeps the choice.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ColumnsAct {
+    #[default]
+    Choose,
+    /// The usual columns again.
+    Usual,
+}
+
+/// The form that chooses columns.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ColumnsForm {
+    act: ColumnsAct,
+    next: Option<String>,
+    /// The boxes that are checked: `column.NAME`.
+    #[serde(flatten)]
+    boxes: Sent,
+}
+
 /// Keeps what was chosen.
-pub(super) async fn choose(Form(sent): Form<Sent>) -> Response {
-    let mut answer = see(ours(sent.get("next").map(String::as_str)));
-    let chosen: Vec<_> =
-        Column::all().map(Column::name).filter(|name| sent.contains_key(&format!("column.{name}"))).collect();
-    let (value, seconds) = match sent.get("act").map(String::as_str) {
-        Some("usual") => (String::new(), 0),
-        _ if chosen.is_empty() => ("none".to_owned(), 31_536_000),
-        _ => (chosen.join("."), 31_536_000),
+pub(super) async fn choose(TypedForm(form, _): TypedForm<ColumnsForm>) -> Response {
+    let mut answer = see(ours(form.next.as_deref()));
+    let is_chosen = |name: &&str| form.boxes.contains_key(&format!("column.{name}"));
+    let chosen: Vec<_> = Column::all().map(Column::name).filter(is_chosen).collect();
+    let (value, seconds) = match form.act {
+        ColumnsAct::Usual => (String::new(), 0),
+        ColumnsAct::Choose if chosen.is_empty() => ("none".to_owned(), 31_536_000),
+        ColumnsAct::Choose => (chosen.join("."), 31_536_000),
     };
     let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {

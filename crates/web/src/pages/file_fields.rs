@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::messages;
-use super::users::Sent;
 use crate::problem::Problem;
 use rollcall_api::{FileFormat, HiddenCells};
 
@@ -36,19 +35,6 @@ pub(super) struct FileFields {
 impl HtmlSafe for FileFields {}
 
 impl FileFields {
-    /// The fields among everything that a form has sent.
-    pub(super) fn of(sent: &Sent) -> Self {
-        let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
-        Self {
-            encoding: text("encoding"),
-            delimiter: text("delimiter"),
-            sheet: text("sheet"),
-            header_row: text("header_row"),
-            hidden: text("hidden"),
-            is_open: false,
-        }
-    }
-
     /// The fields with their names, for the hidden fields of another form.
     pub(super) fn named(&self) -> [(&'static str, &str); 5] {
         let Self { encoding, delimiter, sheet, header_row, hidden, .. } = self;

@@ -1,17 +1,16 @@
 //! Saved filters.
 
 use askama::Template;
-use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, Expected, revision};
 use rollcall_domain::SavedFilter;
 use serde::Deserialize;
 
 use super::fault::{FilterFault, read_filter};
+use super::form::{SaveOrRemove, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::see;
 use super::template::{filters, routes};
-use super::users::Sent;
 use crate::blocking;
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -57,21 +56,37 @@ pub(super) async fn page(visitor: Visitor, Query(asked): Query<Asked>) -> Result
     show(visitor, asked).await
 }
 
-pub(super) async fn change(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Response, Problem> {
-    let text = |name: &str| sent.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
-    let asked = Asked { name: text("name"), filter: text("filter"), seen: text("seen"), done: String::new() };
+/// The form of one filter.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FilterForm {
+    act: SaveOrRemove,
+    name: Trimmed,
+    filter: Trimmed,
+    seen: Trimmed,
+}
+
+pub(super) async fn change(
+    visitor: Visitor,
+    TypedForm(form, _): TypedForm<FilterForm>,
+) -> Result<Response, Problem> {
+    let FilterForm { act, name, filter, seen } = form;
+    let text = |field: Trimmed| field.to_string();
+    let asked = Asked { name: text(name), filter: text(filter), seen: text(seen), done: String::new() };
     let (app, name, filter, seen) =
         (visitor.app.clone(), asked.name.clone(), asked.filter.clone(), asked.seen.clone());
-    let removes = text("act") == "remove";
     let done = blocking(move || {
         let expected = if seen.is_empty() { Expected::Nothing } else { Expected::Revision(&seen) };
-        match removes {
-            true => app.filters().remove_if_match(&name, expected),
-            false => app.filters().save_if_match(&name, &filter, expected).map(drop),
+        match act {
+            SaveOrRemove::Remove => app.filters().remove_if_match(&name, expected),
+            SaveOrRemove::Save => app.filters().save_if_match(&name, &filter, expected).map(drop),
         }
     });
     match done.await {
-        Ok(()) => Ok(see(if removes { "/filters?done=removed" } else { "/filters?done=saved" })),
+        Ok(()) => Ok(see(match act {
+            SaveOrRemove::Save => "/filters?done=saved",
+            SaveOrRemove::Remove => "/filters?done=removed",
+        })),
         Err(problem) => show(visitor.told(problem), asked).await,
     }
 }

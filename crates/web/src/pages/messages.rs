@@ -3,14 +3,10 @@
 
 use super::view::number;
 
-pub(super) const NOTHING_HERE: &str = "there is nothing at this address";
-pub(super) const SAY_WHAT: &str = "say what is to be done";
-pub(super) const SAY_WHICH: &str = "say which one";
 pub(super) const SAY_VERSION: &str = "say which version was seen";
 pub(super) const TOKEN_DAYS: &str = "a token is good for 1 to 366 days";
 pub(super) const TYPE_TARGETS: &str = "type the number of targets";
 pub(super) const TYPE_PASSWORD: &str = "type the new password";
-pub(super) const YES_OR_NO: &str = "choose yes or no";
 pub(super) const CHOOSE_FILE: &str = "choose a file first";
 pub(super) const EARLIER_RUN: &str = "say the number of an earlier run";
 pub(super) const WRITE_FILTER: &str = "write a filter or a search, or choose every user";
@@ -93,8 +89,9 @@ pub(super) fn type_name(username: &str) -> String {
     format!("to remove this user, type {username}")
 }
 
-pub(super) fn no_such_act(act: &str) -> String {
-    format!("there is nothing called {act:?} to be done")
+/// Why a form cannot be read, which a page of this server does not send.
+pub(super) fn unreadable_form(why: impl std::fmt::Display) -> String {
+    format!("the form cannot be read: {why}")
 }
 
 /// Formats a duration for people; `seconds` is rounded up already.

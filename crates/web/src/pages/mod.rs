@@ -15,6 +15,7 @@ mod fault;
 mod file_fields;
 mod files;
 mod filters;
+mod form;
 mod home;
 mod import;
 mod layout;
@@ -98,6 +99,8 @@ fn long() -> Router<Server> {
         .route("/import-users", get(import::page).post(import::import))
         .route("/import-users/file", post(import::file).layer(DefaultBodyLimit::disable()))
         .route("/audit/verify", post(audit::verify))
-        .route("/runs/{run}/{act}", post(run::make))
+        .route("/runs/{run}/apply", post(run::apply))
+        .route("/runs/{run}/undo", post(run::undo))
+        .route("/runs/{run}/retry", post(run::retry))
         .layer(middleware::from_fn(limits::be_very_patient))
 }

@@ -1,9 +1,9 @@
 //! A new run: its selection and parameters, and then its preview.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Multipart, State};
 use axum::response::Response;
 use rollcall_app::runs::{Choice, KEY_FIELDS, RunOptions, RunRequest, Script, Stop};
@@ -16,6 +16,7 @@ use super::address::Address;
 use super::fault::{FilterFault, select_users};
 use super::file_fields::FileFields;
 use super::files::keep_file;
+use super::form::{Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::params::{self, Params};
@@ -41,7 +42,7 @@ const COUNTED: u64 = 10_000;
 #[serde(default)]
 pub(super) struct Asked {
     script: String,
-    who: String,
+    who: TargetSource,
     #[serde(flatten)]
     selection: SelectionQuery,
     upload: String,
@@ -61,30 +62,39 @@ pub(super) struct Asked {
     outcome: String,
 }
 
+/// The kinds of lists that a run can be for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TargetSource {
+    /// None is chosen yet.
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    All,
+    Filter,
+    /// The rows of a file.
+    Rows,
+    /// The targets of an earlier run.
+    Run,
+}
+
+impl TargetSource {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unset => "",
+            Self::All => "all",
+            Self::Filter => "filter",
+            Self::Rows => "rows",
+            Self::Run => "run",
+        }
+    }
+}
+
 /// Which rows run where several name one user, other than all of them.
 const DUPLICATES: [(&str, &str); 3] =
     [("first", messages::FIRST_ROW), ("last", messages::LAST_ROW), ("refuse", messages::REFUSE_ROWS)];
 
 impl Asked {
-    fn of(sent: &Sent) -> Self {
-        let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
-        Self {
-            script: text("script"),
-            who: text("who"),
-            selection: SelectionQuery::of(sent),
-            upload: text("upload"),
-            column: text("column"),
-            field: text("field"),
-            key: text("key"),
-            format: FileFields::of(sent),
-            tab: text("tab"),
-            skip: text("skip"),
-            duplicates: text("duplicates"),
-            run: text("run"),
-            outcome: text("outcome"),
-        }
-    }
-
     fn key(&self) -> Option<String> {
         match (self.column.as_str(), self.field.as_str()) {
             ("", _) => some(&self.key),
@@ -109,7 +119,7 @@ impl Asked {
 
     /// The same page, with everything that was said of the file.
     fn address(&self) -> Address {
-        let address = Address::new(routes::NEW_RUN).with("script", &self.script).with("who", &self.who);
+        let address = Address::new(routes::NEW_RUN).with("script", &self.script).with("who", self.who.name());
         let address = address.with("upload", &self.upload).with("column", &self.column);
         let address = address.with("field", &self.field).with("key", &self.key);
         let address = self.format.on(address).with("skip", &self.skip).with("duplicates", &self.duplicates);
@@ -137,7 +147,7 @@ impl Asked {
 
     /// The users that are meant where it is neither a file nor an earlier run.
     fn users(&self) -> Result<UserSelection, Problem> {
-        if self.who == "all" {
+        if self.who == TargetSource::All {
             return self.selection.everyone().read();
         }
         let selection = self.selection.read()?;
@@ -209,7 +219,7 @@ impl Page {
     /// What goes along with the second form.
     fn said(&self) -> Vec<(&'static str, &str)> {
         let Asked { who, selection, upload, skip, duplicates, run, outcome, .. } = &self.asked;
-        let mut said = vec![("who", who.as_str()), ("upload", upload)];
+        let mut said = vec![("who", who.name()), ("upload", upload)];
         said.extend(self.said_of_columns());
         said.extend([
             ("skip", skip.as_str()),
@@ -289,16 +299,16 @@ fn count(app: &App, asked: &Asked, script: &Source, found: &mut Found) -> Result
         let counted = selected.count_to(COUNTED)?;
         Ok(Some(Who { count: counted.users, more: counted.more, usable: counted.users > 0 }))
     };
-    match asked.who.as_str() {
-        "all" | "filter" => match select_users(app, &asked.users()?)? {
+    match asked.who {
+        TargetSource::All | TargetSource::Filter => match select_users(app, &asked.users()?)? {
             Ok(selected) => counted(&selected),
             Err(fault) => {
                 found.fault = Some(fault);
                 Ok(None)
             }
         },
-        "rows" if asked.upload.is_empty() => Err(Problem::invalid(messages::SEND_FILE)),
-        "rows" => {
+        TargetSource::Rows if asked.upload.is_empty() => Err(Problem::invalid(messages::SEND_FILE)),
+        TargetSource::Rows => {
             let rows = asked.rows()?;
             let file = found.file.insert(FileRows::new(asked.tab.parse().ok()));
             let read = read(app, &rows, script.row_columns.as_ref(), file)?;
@@ -308,7 +318,7 @@ fn count(app: &App, asked: &Asked, script: &Source, found: &mut Found) -> Result
             file.report = Some(read.report);
             Ok(Some(Who { count, more: false, usable }))
         }
-        "run" => {
+        TargetSource::Run => {
             let run = app.runs().find(asked.run()?)?;
             let count = match asked.outcome()? {
                 None => run.targets,
@@ -316,7 +326,7 @@ fn count(app: &App, asked: &Asked, script: &Source, found: &mut Found) -> Result
             };
             Ok(Some(Who { count, more: false, usable: count > 0 }))
         }
-        _ => Ok(None),
+        TargetSource::Unset => Ok(None),
     }
 }
 
@@ -400,41 +410,57 @@ pub(super) async fn file(
         let there = Address::new(routes::NEW_RUN).with("script", &asked.script).with("who", "rows");
         return Ok(see(there.with("upload", &kept.id.to_string()).text()));
     }
-    asked.who = "rows".to_owned();
+    asked.who = TargetSource::Rows;
     show(visitor, &server, asked, Sent::new()).await
+}
+
+/// The form that starts a preview.
+#[derive(Deserialize)]
+pub(super) struct StartForm {
+    #[serde(flatten)]
+    asked: Asked,
+    /// Whether the script only reports: the box is checked.
+    report: Option<String>,
+    /// Seconds for one user; empty: the default.
+    #[serde(default)]
+    time_limit: Trimmed,
+    #[serde(flatten)]
+    limits: LimitFields,
+}
+
+impl StartForm {
+    fn choice(&self, app: &App, script: &Script) -> Result<Choice, Problem> {
+        let asked = &self.asked;
+        match asked.who {
+            TargetSource::All | TargetSource::Filter => Ok(Choice::Users(asked.users()?)),
+            TargetSource::Run => Ok(Choice::Outcomes(asked.run()?, asked.outcome()?)),
+            TargetSource::Rows => Ok(Choice::Rows(Box::new(choose(app, &asked.rows()?, script)?))),
+            TargetSource::Unset => Err(Problem::invalid(messages::FOR_WHOM)),
+        }
+    }
 }
 
 /// Freezes the list and queues the preview.
 pub(super) async fn start(
     visitor: Visitor,
     State(server): State<Server>,
-    Form(sent): Form<Sent>,
+    TypedForm(form, sent): TypedForm<StartForm>,
 ) -> Result<Response, Problem> {
-    let asked = Asked::of(&sent);
-    let (app, wanted, given, here) = (visitor.as_shown(&sent), asked.clone(), sent.clone(), server.clone());
+    let asked = form.asked.clone();
+    let (app, given, here) = (visitor.as_shown(&sent), sent.clone(), server.clone());
     let started = aside(move || {
-        let script = saved(&app, &wanted.script)?;
-        let choice = match wanted.who.as_str() {
-            "all" | "filter" => Choice::Users(wanted.users()?),
-            "run" => Choice::Outcomes(wanted.run()?, wanted.outcome()?),
-            "rows" => Choice::Rows(Box::new(choose(&app, &wanted.rows()?, &script)?)),
-            _ => {
-                return Err(Problem::invalid(messages::FOR_WHOM));
-            }
-        };
-        let time_limit = match given.get("time_limit").map(|text| text.trim()).filter(|text| !text.is_empty())
-        {
-            None => None,
-            Some(text) => Some(text.parse().map_err(|_| Problem::invalid(messages::TIME_LIMIT))?),
-        };
+        let script = saved(&app, &form.asked.script)?;
+        let choice = form.choice(&app, &script)?;
+        let time_limit =
+            form.time_limit.parse_filled().map_err(|_| Problem::invalid(messages::TIME_LIMIT))?;
         let request = RunRequest {
             script,
             mode: Mode::Preview,
-            report: given.contains_key("report"),
+            report: form.report.is_some(),
             choice,
             params: params::given(&given),
             execution: execution(&here, time_limit)?,
-            options: RunOptions { key: params::once(routes::NEW_RUN, &given)?, ..options(&given)? },
+            options: RunOptions { key: params::once(routes::NEW_RUN, &given)?, ..form.limits.run_options()? },
         };
         Ok(app.runs().create(&request, &Stop::default(), &mut Nobody)?)
     });
@@ -444,17 +470,35 @@ pub(super) async fn start(
     }
 }
 
-/// What a form says of when a run stops by itself. Whoever sends it has said yes with it.
-pub(super) fn options(sent: &Sent) -> Result<RunOptions, Problem> {
-    let number = |name: &str| match sent.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()) {
-        None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| Problem::invalid(messages::whole_number(name))),
-    };
-    let brakes = Brakes {
-        max_failures: number("max_failures")?,
-        max_changes: number("max_changes")?,
-        max_deactivations: number("max_deactivations")?,
-    };
-    let canary = number("canary")?.filter(|canary| *canary > 0);
-    Ok(RunOptions { brakes, canary, confirmed: true, queue: true, hold: false, key: None, strict: false })
+/// The fields of a form for the limits that stop a run. An administrator who sends it has confirmed the run.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LimitFields {
+    max_failures: Trimmed,
+    max_changes: Trimmed,
+    max_deactivations: Trimmed,
+    canary: Trimmed,
+}
+
+impl LimitFields {
+    /// Reads the limits of failures, changes and deactivations.
+    pub(super) fn brakes(&self) -> Result<Brakes, Problem> {
+        Ok(Brakes {
+            max_failures: number_field("max_failures", &self.max_failures)?,
+            max_changes: number_field("max_changes", &self.max_changes)?,
+            max_deactivations: number_field("max_deactivations", &self.max_deactivations)?,
+        })
+    }
+
+    /// Reads the options of a run with these limits.
+    pub(super) fn run_options(&self) -> Result<RunOptions, Problem> {
+        let brakes = self.brakes()?;
+        let canary = number_field("canary", &self.canary)?.filter(|canary| *canary > 0);
+        Ok(RunOptions { brakes, canary, confirmed: true, queue: true, hold: false, key: None, strict: false })
+    }
+}
+
+/// Reads a whole number; its field is named if there is another text in it.
+fn number_field<T: FromStr>(name: &str, field: &Trimmed) -> Result<Option<T>, Problem> {
+    field.parse_filled().map_err(|_| Problem::invalid(messages::whole_number(name)))
 }

@@ -1,15 +1,15 @@
 //! Organizations.
 
 use askama::Template;
-use axum::Form;
 use axum::response::Response;
 use rollcall_app::App;
 use rollcall_domain::Organization;
+use serde::Deserialize;
 
+use super::form::{Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::see;
 use super::template::routes;
-use super::users::Sent;
 use crate::blocking;
 use crate::problem::Problem;
 
@@ -25,15 +25,24 @@ pub(super) async fn page(visitor: Visitor) -> Result<Response, Problem> {
     visitor.page("organizations", page).await
 }
 
-pub(super) async fn change(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Response, Problem> {
+/// The forms of the page.
+#[derive(Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub(super) enum OrganizationForm {
+    Add { new: Trimmed },
+    Rename { name: Trimmed, new: Trimmed },
+    Remove { name: Trimmed },
+}
+
+pub(super) async fn change(
+    visitor: Visitor,
+    TypedForm(form, _): TypedForm<OrganizationForm>,
+) -> Result<Response, Problem> {
     let app = visitor.app.clone();
-    let done = blocking(move || {
-        let text = |name: &str| sent.get(name).map(|text| text.trim()).unwrap_or_default();
-        match text("act") {
-            "rename" => app.organizations().rename(text("name"), text("new")),
-            "remove" => app.organizations().remove(text("name")),
-            _ => app.organizations().add(text("new")).map(drop),
-        }
+    let done = blocking(move || match form {
+        OrganizationForm::Add { new } => app.organizations().add(&new).map(drop),
+        OrganizationForm::Rename { name, new } => app.organizations().rename(&name, &new),
+        OrganizationForm::Remove { name } => app.organizations().remove(&name),
     });
     match done.await {
         Ok(()) => Ok(see(routes::ORGANIZATIONS)),

@@ -1,13 +1,13 @@
 //! Named sets of RADIUS items.
 
 use askama::Template;
-use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, Expected, revision};
 use rollcall_domain::{Item, ItemKind, Profile};
 use serde::Deserialize;
 
 use super::address::Address;
+use super::form::{SaveOrRemove, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
@@ -64,10 +64,26 @@ pub(super) async fn list(visitor: Visitor, Query(asked): Query<Asked>) -> Result
     show_list(visitor, asked.done, Sent::new()).await
 }
 
-/// A line an item; all that are wrong are told, with their lines.
-fn items(sent: &Sent, kind: ItemKind) -> Result<Vec<Item>, Problem> {
-    let name = if kind == ItemKind::Reply { "reply" } else { "check" };
-    let text = sent.get(name).map(String::as_str).unwrap_or_default();
+/// The items of a profile as they are typed: a line an item.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ItemFields {
+    reply: String,
+    check: String,
+}
+
+impl ItemFields {
+    /// Reads the reply items and the check items.
+    ///
+    /// # Errors
+    ///
+    /// If lines are no items: all of them, with their numbers.
+    fn read(&self) -> Result<(Vec<Item>, Vec<Item>), Problem> {
+        Ok((items("reply", &self.reply, ItemKind::Reply)?, items("check", &self.check, ItemKind::Check)?))
+    }
+}
+
+fn items(name: &str, text: &str, kind: ItemKind) -> Result<Vec<Item>, Problem> {
     let (mut items, mut faults) = (Vec::new(), Vec::new());
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match Item::parse(kind, line) {
@@ -83,13 +99,25 @@ fn items(sent: &Sent, kind: ItemKind) -> Result<Vec<Item>, Problem> {
     }
 }
 
-pub(super) async fn add(visitor: Visitor, Form(sent): Form<Sent>) -> Result<Response, Problem> {
-    let (app, typed) = (visitor.app.clone(), sent.clone());
+/// The form of a new profile.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NewProfileForm {
+    short_name: Trimmed,
+    organization: Trimmed,
+    #[serde(flatten)]
+    items: ItemFields,
+}
+
+pub(super) async fn add(
+    visitor: Visitor,
+    TypedForm(form, sent): TypedForm<NewProfileForm>,
+) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
     let added = aside(move || {
-        let text = |name: &str| typed.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-        let name = text("short_name").unwrap_or_default();
-        let (reply, check) = (items(&typed, ItemKind::Reply)?, items(&typed, ItemKind::Check)?);
-        app.profiles().add(name, text("organization"), &reply, &check)?;
+        let name = &*form.short_name;
+        let (reply, check) = form.items.read()?;
+        app.profiles().add(name, form.organization.filled(), &reply, &check)?;
         let warned = !app.radius().list_warnings(reply.iter().chain(&check))?.is_empty();
         Ok(warned.then(|| Address::new(routes::profile(name)).with("done", "added").text()))
     });
@@ -124,25 +152,40 @@ pub(super) async fn page(
     show(visitor, name, asked.done, Sent::new()).await
 }
 
+/// The form of one profile.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ProfileForm {
+    act: SaveOrRemove,
+    /// The revision that was shown.
+    seen: String,
+    #[serde(flatten)]
+    items: ItemFields,
+}
+
 pub(super) async fn change(
     visitor: Visitor,
     Path(name): Path<String>,
-    Form(sent): Form<Sent>,
+    TypedForm(form, sent): TypedForm<ProfileForm>,
 ) -> Result<Response, Problem> {
-    let (app, typed, wanted) = (visitor.app.clone(), sent.clone(), name.clone());
-    let removes = sent.get("act").is_some_and(|act| act == "remove");
+    let (app, wanted, act) = (visitor.app.clone(), name.clone(), form.act);
     let done = aside(move || {
-        let seen = typed.get("seen").map(String::as_str).unwrap_or_default();
-        if removes {
-            return Ok(app.profiles().remove_if_match(&wanted, Expected::Revision(seen))?);
+        let expected = Expected::Revision(&form.seen);
+        match act {
+            SaveOrRemove::Remove => app.profiles().remove_if_match(&wanted, expected)?,
+            SaveOrRemove::Save => {
+                let (reply, check) = form.items.read()?;
+                app.profiles().edit(&wanted, &reply, &check, expected)?;
+            }
         }
-        let (reply, check) = (items(&typed, ItemKind::Reply)?, items(&typed, ItemKind::Check)?);
-        app.profiles().edit(&wanted, &reply, &check, Expected::Revision(seen))?;
         Ok(())
     });
     match done.await {
-        Ok(()) if removes => Ok(see(Address::new(routes::PROFILES).with("done", "removed").text())),
-        Ok(()) => Ok(see(Address::new(routes::profile(&name)).with("done", "saved").text())),
+        Ok(()) => Ok(see(match act {
+            SaveOrRemove::Save => Address::new(routes::profile(&name)).with("done", "saved"),
+            SaveOrRemove::Remove => Address::new(routes::PROFILES).with("done", "removed"),
+        }
+        .text())),
         Err(problem) => show(visitor.told(problem), name, String::new(), sent).await,
     }
 }

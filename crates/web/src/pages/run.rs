@@ -1,7 +1,6 @@
 //! One run: its progress, its outcomes and the actions that can follow.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_app::App;
@@ -13,9 +12,10 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::course::Course;
+use super::form::{Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
-use super::new_run::options;
+use super::new_run::LimitFields;
 use super::params::once;
 use super::progress::{Counters, Progress};
 use super::see;
@@ -326,90 +326,165 @@ pub(super) async fn script(visitor: Visitor, Path(run): Path<RunId>) -> Result<R
     visitor.page("runs", page).await
 }
 
-/// What becomes of a run itself: it begins, is cancelled, goes on, or is approved.
-pub(super) async fn act(
-    visitor: Visitor,
-    State(server): State<Server>,
-    Path(run): Path<RunId>,
-    Form(sent): Form<Sent>,
-) -> Result<Response, Problem> {
-    let app = visitor.app.clone();
-    let done = aside(move || {
-        match sent.get("act").map(String::as_str) {
-            Some("begin") => {
-                let targets = sent.get("targets").and_then(|text| typed(text));
-                app.runs()
-                    .start_held(run, targets.ok_or_else(|| Problem::invalid(messages::TYPE_TARGETS))?)?;
+/// The forms that change the run itself.
+#[derive(Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub(super) enum RunForm {
+    Begin {
+        #[serde(default)]
+        targets: String,
+    },
+    Cancel,
+    Approve {
+        plan: Option<String>,
+    },
+    Resume(LimitFields),
+}
+
+impl RunForm {
+    fn submit(self, app: &App, server: &Server, run: RunId) -> Result<(), Problem> {
+        match self {
+            Self::Begin { targets } => {
+                let targets = typed(&targets).ok_or_else(|| Problem::invalid(messages::TYPE_TARGETS))?;
+                app.runs().start_held(run, targets)?;
             }
-            Some("cancel") => drop(app.runs().cancel(run)?),
-            Some("approve") => {
-                drop(app.runs().approve(run, sent.get("plan").map(String::as_str), &mut |_| true)?);
-            }
-            Some("resume") => {
+            Self::Cancel => drop(app.runs().cancel(run)?),
+            Self::Approve { plan } => drop(app.runs().approve(run, plan.as_deref(), &mut |_| true)?),
+            Self::Resume(limits) => {
                 let request = ResumeRequest {
-                    execution: execution(&server, None)?,
+                    execution: execution(server, None)?,
                     time_limit: None,
-                    brakes: options(&sent)?.brakes,
+                    brakes: limits.brakes()?,
                     confirmed: true,
                     queue: true,
                 };
                 app.runs().resume(run, &request, &Stop::default(), &mut Nobody)?;
             }
-            _ => return Err(Problem::invalid(messages::SAY_WHAT)),
         }
         Ok(())
-    });
+    }
+}
+
+/// Starts, cancels, approves or resumes a run.
+pub(super) async fn act(
+    visitor: Visitor,
+    State(server): State<Server>,
+    Path(run): Path<RunId>,
+    TypedForm(form, _): TypedForm<RunForm>,
+) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
+    let done = aside(move || form.submit(&app, &server, run));
     answer(visitor, run, done.await.map(|()| run)).await
 }
 
-/// What follows a run as another one: its plan is applied, it is taken back, or tried again.
-pub(super) async fn make(
+/// The form that applies the plan of a preview.
+#[derive(Deserialize)]
+pub(super) struct ApplyForm {
+    plan: Option<String>,
+    /// The number of changes, where there are many.
+    #[serde(default)]
+    typed: Trimmed,
+    #[serde(flatten)]
+    limits: LimitFields,
+}
+
+/// Creates the run that applies the plan of a preview.
+pub(super) async fn apply(
     visitor: Visitor,
-    State(server): State<Server>,
-    Path((run, act)): Path<(RunId, String)>,
-    Form(sent): Form<Sent>,
+    Path(run): Path<RunId>,
+    TypedForm(form, sent): TypedForm<ApplyForm>,
 ) -> Result<Response, Problem> {
     let app = visitor.app.clone();
     let made = aside(move || {
-        let options = RunOptions { key: once(&routes::run_act(run, &act), &sent)?, ..options(&sent)? };
-        let (stop, nobody) = (Stop::default(), &mut Nobody);
-        let made = match act.as_str() {
-            "apply" => {
-                let preview = app.runs().find(run)?;
-                let changes = preview.tally.get(Outcome::Changed);
-                if must_type(&preview) && sent.get("typed").and_then(|text| typed(text)) != Some(changes) {
-                    return Err(Problem::invalid(messages::type_changes(changes)));
-                }
-                app.runs().apply(
-                    run,
-                    &ApplyRequest { plan: sent.get("plan").cloned(), options },
-                    &stop,
-                    nobody,
-                )?
-            }
-            "undo" => {
-                let user = sent.get("user").filter(|user| !user.is_empty()).cloned();
-                app.runs().undo(run, &UndoRequest { mode: Mode::Preview, user, options }, &stop, nobody)?
-            }
-            "retry" => {
-                let again = match sent.get("which").map(String::as_str) {
-                    Some("conflicts") => Again::Conflicts,
-                    Some("not_run") => Again::NotRun,
-                    _ => Again::Failed,
-                };
-                // What is left of a plan was previewed already.
-                let planned = app.runs().find(run)?.replays().is_some() && again == Again::NotRun;
-                let execution = execution(&server, None)?;
-                let request = RetryRequest { again, preview: !planned, execution, time_limit: None, options };
-                app.runs().retry(run, &request, &stop, nobody)?
-            }
-            _ => {
-                return Err(Problem::new(axum::http::StatusCode::NOT_FOUND, messages::NOTHING_HERE));
-            }
-        };
-        Ok(made.id)
+        let options = new_run_options(run, "apply", &form.limits, &sent)?;
+        let preview = app.runs().find(run)?;
+        let changes = preview.tally.get(Outcome::Changed);
+        if must_type(&preview) && typed(&form.typed) != Some(changes) {
+            return Err(Problem::invalid(messages::type_changes(changes)));
+        }
+        let request = ApplyRequest { plan: form.plan, options };
+        Ok(app.runs().apply(run, &request, &Stop::default(), &mut Nobody)?.id)
     });
     answer(visitor, run, made.await).await
+}
+
+/// The form that undoes a run, for all users or for one.
+#[derive(Deserialize)]
+pub(super) struct UndoForm {
+    #[serde(default)]
+    user: String,
+    #[serde(flatten)]
+    limits: LimitFields,
+}
+
+/// Creates the preview that undoes a run.
+pub(super) async fn undo(
+    visitor: Visitor,
+    Path(run): Path<RunId>,
+    TypedForm(form, sent): TypedForm<UndoForm>,
+) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
+    let made = aside(move || {
+        let options = new_run_options(run, "undo", &form.limits, &sent)?;
+        let user = Some(form.user).filter(|user| !user.is_empty());
+        let request = UndoRequest { mode: Mode::Preview, user, options };
+        Ok(app.runs().undo(run, &request, &Stop::default(), &mut Nobody)?.id)
+    });
+    answer(visitor, run, made.await).await
+}
+
+/// The targets that a retry is for.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RetriedTargets {
+    #[default]
+    Failed,
+    Conflicts,
+    NotRun,
+}
+
+impl From<RetriedTargets> for Again {
+    fn from(which: RetriedTargets) -> Self {
+        match which {
+            RetriedTargets::Failed => Self::Failed,
+            RetriedTargets::Conflicts => Self::Conflicts,
+            RetriedTargets::NotRun => Self::NotRun,
+        }
+    }
+}
+
+/// The form that retries targets of a run.
+#[derive(Deserialize)]
+pub(super) struct RetryForm {
+    #[serde(default)]
+    which: RetriedTargets,
+    #[serde(flatten)]
+    limits: LimitFields,
+}
+
+/// Creates the run that retries targets of another one.
+pub(super) async fn retry(
+    visitor: Visitor,
+    State(server): State<Server>,
+    Path(run): Path<RunId>,
+    TypedForm(form, sent): TypedForm<RetryForm>,
+) -> Result<Response, Problem> {
+    let app = visitor.app.clone();
+    let made = aside(move || {
+        let options = new_run_options(run, "retry", &form.limits, &sent)?;
+        let again = form.which.into();
+        // What is left of a plan was previewed already.
+        let planned = app.runs().find(run)?.replays().is_some() && again == Again::NotRun;
+        let execution = execution(&server, None)?;
+        let request = RetryRequest { again, preview: !planned, execution, time_limit: None, options };
+        Ok(app.runs().retry(run, &request, &Stop::default(), &mut Nobody)?.id)
+    });
+    answer(visitor, run, made.await).await
+}
+
+/// The options of a run that follows another one: its limits, and the key that keeps it from being created twice.
+fn new_run_options(run: RunId, act: &str, limits: &LimitFields, sent: &Sent) -> Result<RunOptions, Problem> {
+    Ok(RunOptions { key: once(&routes::run_act(run, act), sent)?, ..limits.run_options()? })
 }
 
 /// A number as people type it.

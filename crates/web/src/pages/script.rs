@@ -1,7 +1,6 @@
 //! One script: its text, its problems, and a test on one user.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -12,6 +11,7 @@ use rollcall_domain::{TargetOutcome, User};
 use serde::Deserialize;
 
 use super::address::Address;
+use super::form::{Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::params::{self, Params};
@@ -201,19 +201,57 @@ fn draft(app: &App, name: &str, version: Option<i64>) -> Result<Draft, AppError>
     })
 }
 
-/// A text as it was typed: browsers end lines as nobody does.
-fn typed(sent: &Sent) -> String {
-    sent.get("source").map(|text| text.replace("\r\n", "\n")).unwrap_or_default()
+/// The acts of the editor.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ScriptAct {
+    #[default]
+    Save,
+    /// Saves a script with errors, which cannot run.
+    Draft,
+    Check,
+    /// Tests the script on one user.
+    Try,
+    Remove,
+}
+
+/// The form of the editor.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ScriptForm {
+    act: ScriptAct,
+    /// The name of a new script.
+    name: Trimmed,
+    note: String,
+    source: String,
+    /// The latest version and the one in the editor, as they were when it was opened.
+    version: Trimmed,
+    shown: Trimmed,
+    /// The user of a test, and its row: lines of `COLUMN=CELL`.
+    user: Trimmed,
+    row: String,
+}
+
+impl ScriptForm {
+    /// The text as it was typed. Browsers end its lines with CR LF.
+    fn source(&self) -> String {
+        self.source.replace("\r\n", "\n")
+    }
+
+    fn cells(&self) -> Vec<(String, String)> {
+        let cells = self.row.lines().filter_map(|line| line.split_once('='));
+        cells.map(|(column, cell)| (column.trim().to_owned(), cell.trim().to_owned())).collect()
+    }
 }
 
 pub(super) async fn add(
     visitor: Visitor,
     State(server): State<Server>,
-    Form(sent): Form<Sent>,
+    TypedForm(form, sent): TypedForm<ScriptForm>,
 ) -> Result<Response, Problem> {
-    let name = sent.get("name").cloned().unwrap_or_default().trim().to_owned();
-    let draft = Draft { source: typed(&sent), sent, ..Draft::default() };
-    work(visitor, server, draft, name).await
+    let name = form.name.to_string();
+    let draft = Draft { source: form.source(), sent, ..Draft::default() };
+    work(visitor, server, draft, name, form).await
 }
 
 /// What a button below the editor asks for.
@@ -221,30 +259,33 @@ pub(super) async fn change(
     visitor: Visitor,
     State(server): State<Server>,
     Path(name): Path<String>,
-    Form(sent): Form<Sent>,
+    TypedForm(form, sent): TypedForm<ScriptForm>,
 ) -> Result<Response, Problem> {
     let (app, wanted) = (visitor.app.clone(), name.clone());
     let seen = blocking(move || draft(&app, &wanted, None)).await?;
-    let number = |name: &str, is: i64| sent.get(name).and_then(|text| text.parse().ok()).unwrap_or(is);
-    let latest = number("version", seen.latest);
-    let shown = number("shown", latest);
-    let source = typed(&sent);
-    let draft = Draft { latest, shown, source, sent, ..seen };
-    work(visitor, server, draft, name).await
+    let latest = form.version.parse().unwrap_or(seen.latest);
+    let shown = form.shown.parse().unwrap_or(latest);
+    let draft = Draft { latest, shown, source: form.source(), sent, ..seen };
+    work(visitor, server, draft, name, form).await
 }
 
-async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) -> Result<Response, Problem> {
+async fn work(
+    visitor: Visitor,
+    server: Server,
+    mut draft: Draft,
+    name: String,
+    form: ScriptForm,
+) -> Result<Response, Problem> {
     let app = visitor.app.clone();
     let (source, sent) = (draft.source.clone(), draft.sent.clone());
-    let note = sent.get("note").cloned().unwrap_or_default();
-    match sent.get("act").map(String::as_str) {
-        Some("check") => {
+    match form.act {
+        ScriptAct::Check => {
             draft.checked = true;
             show(visitor, draft, String::new()).await
         }
-        Some("try") => {
+        ScriptAct::Try => {
             let title = if name.is_empty() { "draft".to_owned() } else { name };
-            match attempt(app, &server, title, source, sent).await {
+            match attempt(app, &server, title, source, form, sent).await {
                 Ok(trial) => {
                     draft.trial = Some(trial);
                     show(visitor, draft, String::new()).await
@@ -252,26 +293,26 @@ async fn work(visitor: Visitor, server: Server, mut draft: Draft, name: String) 
                 Err(problem) => show(visitor.told(problem), draft, String::new()).await,
             }
         }
-        Some("remove") => {
+        ScriptAct::Remove => {
             let latest = draft.latest.to_string();
             match blocking(move || app.scripts().remove_if_match(&name, Expected::Revision(&latest))).await {
                 Ok(()) => Ok(see(Address::new(routes::SCRIPTS).with("done", "removed").text())),
                 Err(problem) => show(visitor.told(problem), draft, String::new()).await,
             }
         }
-        act => {
+        act @ (ScriptAct::Save | ScriptAct::Draft) => {
             if draft.is_old() {
                 let problem = Problem::new(StatusCode::CONFLICT, messages::read_only(draft.shown));
                 return show(visitor.told(problem), draft, String::new()).await;
             }
             let latest = draft.latest.to_string();
-            let (is_new, with_errors) = (draft.name.is_empty(), act == Some("draft"));
+            let (is_new, with_errors) = (draft.name.is_empty(), act == ScriptAct::Draft);
             let (seen, wanted, typed) = (app.clone(), name.clone(), source.clone());
             let save = move || {
                 let expected = if is_new { Expected::Nothing } else { Expected::Revision(&latest) };
                 match with_errors {
-                    true => app.scripts().save_draft(&name, &source, &note, expected),
-                    false => Ok(app.scripts().save_if_match(&name, &source, &note, expected)?.0),
+                    true => app.scripts().save_draft(&name, &source, &form.note, expected),
+                    false => Ok(app.scripts().save_if_match(&name, &source, &form.note, expected)?.0),
                 }
             };
             match blocking(save).await {
@@ -308,20 +349,18 @@ async fn attempt(
     server: &Server,
     name: String,
     source: String,
+    form: ScriptForm,
     sent: Sent,
 ) -> Result<Trial, Problem> {
     let execution = execution(server, None)?;
     aside(move || {
-        let username = sent.get("user").map(|name| name.trim().to_owned()).unwrap_or_default();
-        let row = sent.get("row").map(String::as_str).unwrap_or_default().lines();
-        let row = row.filter_map(|line| line.split_once('='));
-        let row = row.map(|(column, cell)| (column.trim().to_owned(), cell.trim().to_owned())).collect();
+        let username = form.user.to_string();
         let script = Script { name, version: None, source };
         let request = ScriptTestRequest {
             script,
             username: username.clone(),
             params: params::given(&sent),
-            row,
+            row: form.cells(),
             execution,
         };
         let outcome = app.scripts().test(&request)?;

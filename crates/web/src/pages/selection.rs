@@ -9,7 +9,6 @@ use super::address::Address;
 use super::layout::Shell;
 use super::messages;
 use super::template::routes;
-use super::users::Sent;
 use crate::problem::Problem;
 
 /// A selection as it stands in an address or a form; what is empty is not asked for.
@@ -25,16 +24,6 @@ pub(super) struct SelectionQuery {
 }
 
 impl SelectionQuery {
-    pub(super) fn of(sent: &Sent) -> Self {
-        let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
-        Self {
-            filter: text("filter"),
-            search: text("search"),
-            ids: text("ids"),
-            organization_id: text("organization_id"),
-        }
-    }
-
     /// The selection with the organization that the page is narrowed to.
     pub(super) fn narrowed(self, shell: &Shell) -> Self {
         Self { organization_id: shell.organization_id(), ..self }

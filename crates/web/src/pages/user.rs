@@ -1,7 +1,6 @@
 //! One user, and the forms that change it.
 
 use askama::Template;
-use axum::Form;
 use axum::response::Response;
 use rollcall_app::{App, UserEdit};
 use rollcall_domain::{ByRun, Event};
@@ -12,6 +11,7 @@ use rollcall_domain::{
 use serde::Deserialize;
 
 use super::address::Address;
+use super::form::{Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
@@ -230,61 +230,135 @@ fn edited(user: &User, field: Field, sent: &Sent) -> Option<String> {
     (!same(field, &typed, &was(user, field, sent))).then_some(typed)
 }
 
+/// A form of the page.
+#[derive(Deserialize)]
+pub(super) struct UserForm {
+    #[serde(default)]
+    tab: String,
+    /// The version of the user that was shown.
+    #[serde(default)]
+    version: Trimmed,
+    #[serde(flatten)]
+    act: UserAct,
+}
+
+impl UserForm {
+    fn version(&self) -> Result<i64, Problem> {
+        self.version.parse().map_err(|_| Problem::invalid(messages::SAY_VERSION))
+    }
+}
+
+/// The acts of the page.
+#[derive(Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+enum UserAct {
+    /// Fields are read as they were sent, since only those that the administrator changed are written.
+    Edit,
+    ProfileAdd {
+        #[serde(default)]
+        profile: String,
+    },
+    ProfileRemove {
+        #[serde(default)]
+        profile: String,
+    },
+    ItemAdd(ItemFields),
+    ItemRemove(ItemFields),
+    Password {
+        #[serde(default)]
+        password: String,
+    },
+    PasswordRemove,
+    Remove {
+        #[serde(default)]
+        typed: String,
+    },
+}
+
+/// The list of items that a form is about.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ItemList {
+    #[default]
+    Reply,
+    Check,
+}
+
+impl From<ItemList> for ItemKind {
+    fn from(list: ItemList) -> Self {
+        match list {
+            ItemList::Reply => Self::Reply,
+            ItemList::Check => Self::Check,
+        }
+    }
+}
+
+/// One item as it is typed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ItemFields {
+    kind: ItemList,
+    attr: String,
+    operation: String,
+    value: String,
+}
+
 /// What a form asks for.
 enum Asks {
     Edit(Vec<UserEdit>),
     Remove,
 }
 
-fn read(app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
-    let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
-    let kind = if text("kind") == "check" { ItemKind::Check } else { ItemKind::Reply };
-    let edit = match text("act").as_str() {
-        "edit" => {
-            let changed = EDITABLE.into_iter().filter_map(|field| Some((field, edited(user, field, sent)?)));
-            let (fields, faults) = read_fields(app, changed);
-            if let Some(first) = faults.first() {
-                return Err(Problem::invalid(first.detail.clone()).with(faults));
+impl UserAct {
+    /// Reads the edits of a user that the act stands for; `sent` has the fields as they were typed.
+    fn read(self, app: &App, user: &User, sent: &Sent) -> Result<Asks, Problem> {
+        let edit = match self {
+            Self::Edit => return field_edits(app, user, sent).map(Asks::Edit),
+            Self::ProfileAdd { profile } => UserEdit::ProfileAdd(profile),
+            Self::ProfileRemove { profile } => UserEdit::ProfileRemove(profile),
+            Self::ItemAdd(ItemFields { kind, attr, operation, value }) => {
+                let kind = kind.into();
+                UserEdit::ItemAdd(kind, Item::new(kind, attr.trim(), &operation, &value)?)
             }
-            return Ok(Asks::Edit(
-                fields.into_iter().map(|(field, value)| UserEdit::Set(field, value)).collect(),
-            ));
-        }
-        "profile_add" => UserEdit::ProfileAdd(text("profile")),
-        "profile_remove" => UserEdit::ProfileRemove(text("profile")),
-        "item_add" => {
-            let item = Item::new(kind, text("attr").trim(), &text("operation"), &text("value"));
-            UserEdit::ItemAdd(kind, item?)
-        }
-        "item_remove" => UserEdit::ItemRemove {
-            kind,
-            attr: text("attr"),
-            value: text("value"),
-            operation: Operator::ALL.into_iter().find(|operator| operator.as_str() == text("operation")),
-        },
-        "password" if text("password").is_empty() => return Err(Problem::invalid(messages::TYPE_PASSWORD)),
-        "password" => UserEdit::Password(Secret::new(text("password"))),
-        "password_remove" => UserEdit::Password(Secret::new("")),
-        "remove" if text("typed") == user.username => return Ok(Asks::Remove),
-        "remove" => return Err(Problem::invalid(messages::type_name(&user.username))),
-        other => return Err(Problem::invalid(messages::no_such_act(other))),
-    };
-    Ok(Asks::Edit(vec![edit]))
+            Self::ItemRemove(ItemFields { kind, attr, operation, value }) => UserEdit::ItemRemove {
+                kind: kind.into(),
+                attr,
+                value,
+                operation: Operator::ALL.into_iter().find(|operator| operator.as_str() == operation),
+            },
+            Self::Password { password } if password.is_empty() => {
+                return Err(Problem::invalid(messages::TYPE_PASSWORD));
+            }
+            Self::Password { password } => UserEdit::Password(Secret::new(password)),
+            Self::PasswordRemove => UserEdit::Password(Secret::new("")),
+            Self::Remove { typed } if typed == user.username => return Ok(Asks::Remove),
+            Self::Remove { .. } => return Err(Problem::invalid(messages::type_name(&user.username))),
+        };
+        Ok(Asks::Edit(vec![edit]))
+    }
 }
 
-/// Whatever a form of the page asks for.
+fn field_edits(app: &App, user: &User, sent: &Sent) -> Result<Vec<UserEdit>, Problem> {
+    let changed = EDITABLE.into_iter().filter_map(|field| Some((field, edited(user, field, sent)?)));
+    let (fields, faults) = read_fields(app, changed);
+    if let Some(first) = faults.first() {
+        return Err(Problem::invalid(first.detail.clone()).with(faults));
+    }
+    Ok(fields.into_iter().map(|(field, value)| UserEdit::Set(field, value)).collect())
+}
+
+/// Submits a form of the page.
 pub(super) async fn change(
     visitor: Visitor,
     Path(username): Path<String>,
-    Form(sent): Form<Sent>,
+    TypedForm(form, sent): TypedForm<UserForm>,
 ) -> Result<Response, Problem> {
-    let asked = Asked { tab: sent.get("tab").cloned().unwrap_or_default(), ..Asked::default() };
+    let asked = Asked { tab: form.tab.clone(), ..Asked::default() };
     let (app, name, typed) = (visitor.app.clone(), username.clone(), sent.clone());
     let done = crate::aside(move || {
-        let version = sent.get("version").and_then(|version| version.parse().ok());
-        let version: i64 = version.ok_or_else(|| Problem::invalid(messages::SAY_VERSION))?;
+        let version = form.version()?;
         let user = app.users().find(&name)?;
-        match read(&app, &user, &sent)? {
+        match form.act.read(&app, &user, &sent)? {
             Asks::Edit(edits) => Ok(Some(app.users().edit(&name, edits, Some(version))?.0.username)),
             Asks::Remove => {
                 app.users().remove(&name, Some(version))?;
