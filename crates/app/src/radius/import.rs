@@ -232,17 +232,17 @@ impl Way<'_, '_> {
                     Some(moment) => user.expiration = Some(moment),
                     None => others.push(item),
                 },
-                _ => match secret(&item) {
-                    None => others.push(item),
-                    Some(Ok(_)) if password.is_some() => {
+                name if !is_password(name) => others.push(item),
+                _ => match read_password(&item) {
+                    Ok(_) if password.is_some() => {
                         self.tell(
                             &what,
                             format!("{}: a user has one password, and the first is kept", item.attr),
                         );
                     }
-                    Some(Ok(read)) => password = Some(read),
+                    Ok(read) => password = Some(read),
                     // Not the password itself.
-                    Some(Err(why)) => self.tell(&what, format!("{}: {why}", item.attr)),
+                    Err(why) => self.tell(&what, format!("{}: {why}", item.attr)),
                 },
             }
         }
@@ -329,21 +329,28 @@ fn bare(value: &str) -> &str {
     inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
 
-/// The password in a check item, if it is one.
-fn secret(item: &ForeignItem) -> Option<Result<UserPassword, Refusal>> {
+/// Whether a check item with this name, in lower case, holds a password.
+fn is_password(attr: &str) -> bool {
+    // FreeRADIUS wrote `Password` before there were other schemes.
+    matches!(attr, "password" | "password-with-header") || attr.ends_with("-password")
+}
+
+/// Reads the password of a check item that holds one.
+///
+/// # Errors
+///
+/// If the scheme is unknown, or the value is none of its scheme.
+fn read_password(item: &ForeignItem) -> Result<UserPassword, Refusal> {
     let value = bare(&item.value);
     match item.attr.to_ascii_lowercase().as_str() {
-        // As it was written before there were other ones.
-        "user-password" | "password" => Some(UserPassword::new(PasswordScheme::Cleartext, value)),
-        "password-with-header" => Some(UserPassword::parse(value)),
-        name if name.ends_with("-password") => match item.attr.parse::<PasswordScheme>() {
+        "user-password" | "password" => UserPassword::new(PasswordScheme::Cleartext, value),
+        "password-with-header" => UserPassword::parse(value),
+        _ => match item.attr.parse::<PasswordScheme>()? {
             // Those of PBKDF2 have a header of their own.
-            Ok(PasswordScheme::Pbkdf2) => {
-                Some(UserPassword::new(PasswordScheme::Pbkdf2, value.trim_start_matches("{x-pbkdf2}")))
+            PasswordScheme::Pbkdf2 => {
+                UserPassword::new(PasswordScheme::Pbkdf2, value.trim_start_matches("{x-pbkdf2}"))
             }
-            Ok(scheme) => Some(UserPassword::new(scheme, value)),
-            Err(why) => Some(Err(why)),
+            scheme => UserPassword::new(scheme, value),
         },
-        _ => None,
     }
 }

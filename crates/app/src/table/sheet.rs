@@ -92,6 +92,14 @@ struct CellKind {
     style: usize,
 }
 
+/// The elements inside a cell.
+#[derive(Default)]
+struct CellValue {
+    value: Option<String>,
+    inline: Option<String>,
+    has_formula: bool,
+}
+
 impl<'a, R: Read + Seek> SheetReader<'a, R> {
     /// Reads what stands before the rows.
     pub(super) fn new(xml: Part<'a, R>, context: &'a Context) -> Result<Self, Broken> {
@@ -180,37 +188,46 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
                 let why = format!("cell {}{} is there twice", letters(cell.column), row.number);
                 return Err(damaged(Broken::Damaged(why)));
             }
-            let shown = self.value(&cell).map_err(damaged)?;
-            row.insert(cell.column, shown)?;
+            let value = self.read_value().map_err(damaged)?;
+            row.insert(cell.column, self.show(&cell, value))?;
         }
     }
 
-    /// The text that a cell means, or why it means none.
-    fn value(&mut self, cell: &CellKind) -> Result<Result<String, CellFault>, Broken> {
-        let (mut value, mut inline, mut has_formula) = (None, None, false);
+    /// Reads the elements inside a cell.
+    fn read_value(&mut self) -> Result<CellValue, Broken> {
+        let mut read = CellValue::default();
         loop {
             let name = match self.xml.next()? {
                 Event::Start(start) => start.local_name().as_ref().to_owned(),
-                Event::End(_) => break,
+                Event::End(_) => return Ok(read),
                 Event::Eof => return Err(Broken::damaged("it ends too early")),
                 _ => continue,
             };
             match name.as_str() {
                 "v" => {
                     self.xml.read_text(&mut self.text)?;
-                    value = Some(std::mem::take(&mut self.text));
+                    read.value = Some(std::mem::take(&mut self.text));
                 }
                 "is" => {
                     read_rich_text(&mut self.xml, &mut self.text)?;
-                    inline = Some(std::mem::take(&mut self.text));
+                    read.inline = Some(std::mem::take(&mut self.text));
                 }
                 "f" => {
-                    has_formula = true;
+                    read.has_formula = true;
                     self.xml.skip()?;
                 }
                 _ => self.xml.skip()?,
             }
         }
+    }
+
+    /// Shows the text that a cell means.
+    ///
+    /// # Errors
+    ///
+    /// If it means none.
+    fn show(&self, cell: &CellKind, read: CellValue) -> Result<String, CellFault> {
+        let CellValue { value, inline, has_formula } = read;
         let general = NumberFormat::General;
         let format = self.context.formats.get(cell.style).unwrap_or(&general);
         let not_calculated = || {
@@ -220,11 +237,11 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
         let text = value.as_deref().unwrap_or_default();
         let is_text = matches!(cell.kind.as_str(), "str" | "inlineStr");
         if has_formula && (value.is_none() || (text.is_empty() && !is_text)) && inline.is_none() {
-            return Ok(Err(not_calculated().into()));
+            return Err(not_calculated().into());
         }
         if cell.kind == "e" {
             let shown = text.trim().to_owned();
-            return Ok(Err(CellFault { why: format!("is {shown}; correct its formula"), shown }));
+            return Err(CellFault { why: format!("is {shown}; correct its formula"), shown });
         }
         let shown = match cell.kind.as_str() {
             "inlineStr" => Ok(inline.unwrap_or_default()),
@@ -254,7 +271,7 @@ impl<'a, R: Read + Seek> SheetReader<'a, R> {
             _ if has_formula && self.context.is_uncalculated && text.trim() == "0" => Err(not_calculated()),
             _ => show_number(text.trim(), format, self.context.is_1904),
         };
-        Ok(shown.map_err(CellFault::from))
+        shown.map_err(CellFault::from)
     }
 
     /// Reads what follows the rows.

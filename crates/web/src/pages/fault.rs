@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use rollcall_app::{App, AppError, FilterCheck, ReadFilter, SelectedUsers, UserSelection};
+use rollcall_app::{App, AppError, FilterCheck, SelectedUsers, UserSelection};
 
 use crate::problem::Problem;
 
@@ -20,34 +20,37 @@ pub(super) struct FilterFault {
 
 impl HtmlSafe for FilterFault {}
 
-/// Reads a filter; none: the text is empty.
-pub(super) fn read_filter(app: &App, text: &str) -> Result<Result<Option<ReadFilter>, FilterFault>, Problem> {
+/// Finds the fault of a filter; none: it is valid, or empty.
+pub(super) fn find_fault(app: &App, text: &str) -> Result<Option<FilterFault>, Problem> {
     if text.trim().is_empty() {
-        return Ok(Ok(None));
+        return Ok(None);
     }
     Ok(match app.filters().check(text)? {
-        FilterCheck::Valid(read) => Ok(Some(read)),
+        FilterCheck::Valid(_) => None,
         FilterCheck::Faulty(rollcall_app::FilterFault { at, message }) => {
             let mut rest = text.chars();
             let before = rest.by_ref().take(at).collect();
             // At the end something is missing: that has a place, too.
             let there = rest.next().map_or_else(|| " ".to_owned(), String::from);
-            Err(FilterFault { message, column: at + 1, before, at: there, after: rest.collect() })
+            Some(FilterFault { message, column: at + 1, before, at: there, after: rest.collect() })
         }
     })
 }
 
+/// The users that a page's selection stands for.
+pub(super) enum PageSelection {
+    Users(Box<SelectedUsers>),
+    Faulty(FilterFault),
+}
+
 /// Reads a selection of users; its filter may have a fault.
-pub(super) fn select_users(
-    app: &App,
-    selection: &UserSelection,
-) -> Result<Result<SelectedUsers, FilterFault>, Problem> {
+pub(super) fn select_users(app: &App, selection: &UserSelection) -> Result<PageSelection, Problem> {
     match app.users().select(selection) {
-        Ok(selected) => Ok(Ok(selected)),
+        Ok(selected) => Ok(PageSelection::Users(Box::new(selected))),
         Err(error @ (AppError::Filter(_) | AppError::NoSuchFilter(_))) => {
-            match read_filter(app, &selection.filter)? {
-                Err(fault) => Ok(Err(fault)),
-                Ok(_) => Err(error.into()),
+            match find_fault(app, &selection.filter)? {
+                Some(fault) => Ok(PageSelection::Faulty(fault)),
+                None => Err(error.into()),
             }
         }
         Err(error) => Err(error.into()),

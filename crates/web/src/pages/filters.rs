@@ -6,7 +6,7 @@ use rollcall_app::{App, Expected, revision};
 use rollcall_domain::SavedFilter;
 use serde::Deserialize;
 
-use super::fault::{FilterFault, read_filter};
+use super::fault::{FilterFault, find_fault};
 use super::form::{SaveOrRemove, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::see;
@@ -44,7 +44,7 @@ async fn show(visitor: Visitor, mut asked: Asked) -> Result<Response, Problem> {
             (asked.seen, asked.filter) = (revision(&saved), saved.filter);
         }
         let wrong = match shell.problem.is_some() {
-            true => read_filter(app, &asked.filter)?.err(),
+            true => find_fault(app, &asked.filter)?,
             false => None,
         };
         Ok(Page { filters: app.filters().list()?, wrong, shell, asked })

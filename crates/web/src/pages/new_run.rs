@@ -13,7 +13,7 @@ use rollcall_domain::{Brakes, Mode, Outcome, Right, Upload};
 use serde::Deserialize;
 
 use super::address::Address;
-use super::fault::{FilterFault, select_users};
+use super::fault::{FilterFault, PageSelection, select_users};
 use super::file_fields::FileFields;
 use super::files::keep_file;
 use super::form::{Trimmed, TypedForm};
@@ -301,8 +301,8 @@ fn count(app: &App, asked: &Asked, script: &Source, found: &mut Found) -> Result
     };
     match asked.who {
         TargetSource::All | TargetSource::Filter => match select_users(app, &asked.users()?)? {
-            Ok(selected) => counted(&selected),
-            Err(fault) => {
+            PageSelection::Users(selected) => counted(&selected),
+            PageSelection::Faulty(fault) => {
                 found.fault = Some(fault);
                 Ok(None)
             }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::columns::{self, Cell, Column};
-use super::fault::{FilterFault, select_users};
+use super::fault::{FilterFault, PageSelection, select_users};
 use super::layout::{Shell, Visitor};
 use super::see;
 use super::selection::SelectionQuery;
@@ -86,8 +86,8 @@ pub(super) async fn list(
         let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
         let wanted = Wanted::<ListKey>::new(cursor, None)?;
         let (selected, wrong) = match select_users(app, &selection.read()?)? {
-            Ok(selected) => (Some(selected), None),
-            Err(fault) => (None, Some(fault)),
+            PageSelection::Users(selected) => (Some(*selected), None),
+            PageSelection::Faulty(fault) => (None, Some(fault)),
         };
         let (mut users, mut next, mut count) = (Vec::new(), None, Counted { users: 0, more: false });
         if let Some(selected) = &selected {
