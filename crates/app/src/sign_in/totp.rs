@@ -1,18 +1,18 @@
 //! Codes of an authenticator: RFC 6238 with what every authenticator knows, SHA-1, six digits and 30 seconds.
 
 use data_encoding::BASE32_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_domain::{Secret, Timestamp};
-use sha1::Sha1;
+use totp_rs::{Algorithm, Builder, Totp};
 
 use super::random;
 use crate::error::AppError;
 
 /// Seconds in which a code is shown.
-const STEP: i64 = 30;
+const STEP: u64 = 30;
 /// A clock may be so many steps off, either way.
-const OFF: i64 = 1;
+const OFF: u16 = 1;
+const DIGITS: u8 = 6;
 /// As long as what SHA-1 gives, as RFC 4226 recommends.
 const SECRET: usize = 20;
 
@@ -27,30 +27,32 @@ pub(super) fn uri(name: &str, secret: &Secret) -> Secret {
     Secret::new(format!("otpauth://totp/Rollcall:{name}?secret={}&issuer=Rollcall", secret.reveal()))
 }
 
-/// RFC 4226, before all but the last digits are cut off.
-fn number(key: &[u8], step: i64) -> u32 {
-    let mut hmac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes keys of any length");
-    hmac.update(&step.to_be_bytes());
-    let hash = hmac.finalize().into_bytes();
-    let at = usize::from(hash[hash.len() - 1] & 0xf);
-    u32::from_be_bytes([hash[at] & 0x7f, hash[at + 1], hash[at + 2], hash[at + 3]])
+/// Reads a secret; none if it is not one that [`secret`] gives.
+fn authenticator(secret: &Secret) -> Option<Totp> {
+    let key: [u8; SECRET] = BASE32_NOPAD.decode(secret.reveal().as_bytes()).ok()?.try_into().ok()?;
+    let builder = Builder::new().with_algorithm(Algorithm::SHA1).with_digits(DIGITS);
+    builder.with_step_duration(STEP).with_skew(OFF).with_secret(key).build().ok()
 }
 
-/// The code of a step.
-pub(super) fn code(secret: &Secret, step: i64) -> Option<Secret> {
-    let key = BASE32_NOPAD.decode(secret.reveal().as_bytes()).ok()?;
-    Some(Secret::new(format!("{:06}", number(&key, step) % 1_000_000)))
+/// Finds the step of a code: one about `now` and after `last`. The code is compared in constant time.
+pub(super) fn step_of(shown: &Secret, secret: &Secret, last: i64, now: Timestamp) -> Option<i64> {
+    let seconds = u64::try_from(now.as_micros().div_euclid(1_000_000)).ok()?;
+    let step = authenticator(secret)?.check(shown.reveal(), seconds)?;
+    // A code is valid once.
+    i64::try_from(step).ok().filter(|step| *step > last)
 }
 
 /// The step of a moment.
+#[cfg(test)]
 pub(super) fn step(now: Timestamp) -> i64 {
-    now.as_micros().div_euclid(STEP * 1_000_000)
+    now.as_micros().div_euclid(30_000_000)
 }
 
-/// Of which step this is the code, if it is of one about `now` and after `last`.
-pub(super) fn step_of(shown: &Secret, secret: &Secret, last: i64, now: Timestamp) -> Option<i64> {
-    let about = step(now) - OFF..=step(now) + OFF;
-    about.filter(|step| *step > last).find(|step| code(secret, *step).is_some_and(|code| code == *shown))
+/// The code of a step.
+#[cfg(test)]
+pub(super) fn code(secret: &Secret, step: i64) -> Option<Secret> {
+    let seconds = u64::try_from(step).ok()? * STEP;
+    Some(Secret::new(authenticator(secret)?.generate(seconds).to_string()))
 }
 
 #[cfg(test)]
@@ -64,32 +66,39 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000).unwrap()
     }
 
+    fn key() -> Secret {
+        Secret::new(BASE32_NOPAD.encode(KEY))
+    }
+
     #[test]
     fn codes_are_those_of_rfc_6238() {
+        // The last six of the eight digits in the table.
         for (seconds, expected) in [
-            (59, 94_287_082),
-            (1_111_111_109, 7_081_804),
-            (1_111_111_111, 14_050_471),
-            (1_234_567_890, 89_005_924),
-            (2_000_000_000, 69_279_037),
-            (20_000_000_000, 65_353_130),
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_111_111_111, "050471"),
+            (1_234_567_890, "005924"),
+            (2_000_000_000, "279037"),
+            (20_000_000_000, "353130"),
         ] {
-            assert_eq!(number(KEY, step(at(seconds))) % 100_000_000, expected, "{seconds}");
+            assert_eq!(code(&key(), step(at(seconds))).unwrap().reveal(), expected, "{seconds}");
         }
     }
 
     #[test]
     fn numbers_are_those_of_rfc_4226() {
-        let expected =
-            [755_224, 287_082, 359_152, 969_429, 338_314, 254_676, 287_922, 162_583, 399_871, 520_489];
+        let expected = [
+            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871",
+            "520489",
+        ];
         for (step, expected) in (0..).zip(expected) {
-            assert_eq!(number(KEY, step) % 1_000_000, expected, "{step}");
+            assert_eq!(code(&key(), step).unwrap().reveal(), expected, "{step}");
         }
     }
 
     #[test]
     fn a_code_counts_a_step_early_or_late_and_never_again() {
-        let secret = Secret::new(BASE32_NOPAD.encode(KEY));
+        let secret = key();
         let shown = code(&secret, 100).unwrap();
         let of = |now, last| step_of(&shown, &secret, last, at(now));
         assert_eq!(
