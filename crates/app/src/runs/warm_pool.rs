@@ -1,4 +1,4 @@
-//! Sandboxed processes that a worker keeps started, so that a run need not wait for them.
+//! The sandbox that a process keeps from one run to the next, with started processes if it is a worker.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::error::AppError;
 /// The most processes that wait for a script: as many as a script test and a small run need.
 const WARM: usize = 2;
 
-/// The sandbox that this process keeps warm, if it is a worker.
+/// The sandbox of this process, which is warm if it is a worker's.
 #[derive(Default)]
 pub(crate) struct WarmPool(Mutex<Option<WarmSandbox>>);
 
@@ -26,9 +26,11 @@ struct WarmSandbox {
 
 impl WarmSandbox {
     fn new(execution: &ExecutionConfig, warm: usize) -> Result<Self, AppError> {
-        debug!(python = %execution.python.display(), processes = warm, "keeping processes warm");
         let sandbox = Arc::new(Sandbox::new(&execution.python, execution.isolation)?);
-        sandbox.keep_warm(warm);
+        if warm > 0 {
+            debug!(python = %execution.python.display(), processes = warm, "keeping processes warm");
+            sandbox.keep_warm(warm);
+        }
         Ok(Self { python: execution.python.clone(), isolation: execution.isolation, warm, sandbox })
     }
 
@@ -58,21 +60,22 @@ impl WarmPool {
         Ok(KeepsWarm(self))
     }
 
-    /// The sandbox for scripts with this configuration: the one that is kept warm, or a new one.
+    /// The sandbox for scripts with this configuration: the one that is kept, or a new one. To check an interpreter takes
+    /// longer than a small run, so a new one is kept, unless another one is warm.
     pub(super) fn sandbox(&self, execution: &ExecutionConfig) -> Result<Arc<Sandbox>, AppError> {
-        let mut warm = self.lock();
-        match warm.as_mut().filter(|warm| warm.fits(execution)) {
-            Some(warm) => {
-                // The system's Python was upgraded meanwhile.
-                if !warm.sandbox.interpreter().is_current() {
-                    *warm = WarmSandbox::new(execution, warm.warm)?;
-                }
-                Ok(Arc::clone(&warm.sandbox))
+        let mut kept = self.lock();
+        if let Some(kept) = kept.as_mut().filter(|kept| kept.fits(execution)) {
+            // The system's Python was upgraded meanwhile.
+            if !kept.sandbox.interpreter().is_current() {
+                *kept = WarmSandbox::new(execution, kept.warm)?;
             }
-            None => {
-                drop(warm);
-                Ok(Arc::new(Sandbox::new(&execution.python, execution.isolation)?))
-            }
+            return Ok(Arc::clone(&kept.sandbox));
         }
+        if kept.as_ref().is_some_and(|kept| kept.warm > 0) {
+            drop(kept);
+            return Ok(Arc::new(Sandbox::new(&execution.python, execution.isolation)?));
+        }
+        let new = WarmSandbox::new(execution, 0)?;
+        Ok(Arc::clone(&kept.insert(new).sandbox))
     }
 }
