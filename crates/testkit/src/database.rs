@@ -70,6 +70,21 @@ impl TestDatabase {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Executes SQL statements, for states that no operation makes.
+    pub fn execute(&self, statements: &str) {
+        match &self.on_server {
+            Some(database) => {
+                let done = connect(&database.url()).batch_execute(statements);
+                done.expect("a test writes its statements right");
+            }
+            None => {
+                let connection = rusqlite::Connection::open(self.folder.path().join(FILE));
+                let done = connection.and_then(|connection| connection.execute_batch(statements));
+                done.expect("a test writes its statements right");
+            }
+        }
+    }
+
     /// Opens it.
     #[must_use]
     pub fn open(&self) -> Store {

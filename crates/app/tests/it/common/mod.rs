@@ -1,5 +1,8 @@
 //! Runs of real workers on a small real database.
 
+pub mod runs;
+pub mod site;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
