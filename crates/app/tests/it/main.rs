@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "tests and their helpers")]
 
 mod apply_preview;
+mod brakes;
 mod cancel_retry_resume;
 mod common;
 mod expected;
