@@ -2,13 +2,13 @@
 
 /**
  * A name that scripts may use: see `GET /api/v1/script-api`.
- * @typedef {object} ScriptName
+ * @typedef {object} ScriptApiMember
  * @property {string} name
- * @property {string | null} of The kind of what it is written behind.
+ * @property {string | null} member_of The type whose member it is.
  * @property {string} kind
  * @property {"read" | "read_write" | "call"} access
- * @property {string | null} call
- * @property {string} about
+ * @property {string | null} signature
+ * @property {string} description
  */
 
 /** @typedef {{line: number, column: number, message: string}} Fault Line and column from 1, the column in characters. */
@@ -28,7 +28,7 @@
  * Something that a filter can ask about.
  * @typedef {object} FilterField
  * @property {string} name
- * @property {string | null} of The list whose entries have it.
+ * @property {string | null} list The list whose entries have it.
  * @property {string} kind
  * @property {string[]} comparisons
  */
@@ -70,12 +70,12 @@ function send(path, body, signal) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
-/** @type {Promise<ScriptName[]> | undefined} */
+/** @type {Promise<ScriptApiMember[]> | undefined} */
 let names;
 
 /**
  * Every name that scripts may use. It is asked for once a page, and again if that fails.
- * @returns {Promise<ScriptName[]>}
+ * @returns {Promise<ScriptApiMember[]>}
  */
 export function scriptNames() {
   names ??= ask("/script-api").then(
@@ -94,7 +94,7 @@ export function scriptNames() {
  * @returns {Promise<Checked>}
  */
 export function checkScript(source) {
-  return send("/script-checks", { source });
+  return send("/scripts/check", { source });
 }
 
 /** @type {Promise<FilterField[]> | undefined} */
@@ -117,7 +117,7 @@ export function filterFields() {
  * @returns {Promise<FilterTree>}
  */
 export function readFilter(filter, signal) {
-  return send("/filter-trees", { filter }, signal);
+  return send("/filters/parse", { filter }, signal);
 }
 
 /**
@@ -128,7 +128,7 @@ export function readFilter(filter, signal) {
  * @returns {Promise<Count>}
  */
 export function countUsers(filter, atMost, signal) {
-  return send("/filter-checks", { filter: filter || null, at_most: atMost }, signal);
+  return send("/filters/count", { filter: filter || null, at_most: atMost }, signal);
 }
 
 /**

@@ -57,7 +57,7 @@ export class FilterRows {
 
   /** @param {string | null} list @param {string} name */
   field(list, name) {
-    return this.#fields.find((each) => each.name === name && each.of === list);
+    return this.#fields.find((each) => each.name === name && each.list === list);
   }
 
   /**
@@ -122,7 +122,7 @@ export class FilterRows {
       it.terms.push(term);
       this.#redraw({ term, what: focus });
     };
-    const first = () => row(within === null ? {} : { field: this.#fields.filter(({ of }) => of === within)[1]?.name });
+    const first = () => row(within === null ? {} : { field: this.#fields.filter(({ list }) => list === within)[1]?.name });
     foot.append(pressable("Add a condition", () => add(first(), "field"), "quiet"));
     if (depth < DEPTH) {
       foot.append(pressable("Add a group", () => add(group({ join: "any", terms: [first()] }), "join"), "quiet"));
@@ -175,7 +175,7 @@ export class FilterRows {
    * @param {string | null} list
    */
   #fieldOf(term, parent, list) {
-    const here = this.#fields.filter(({ of }) => of === list);
+    const here = this.#fields.filter((field) => field.list === list);
     const option = (/** @type {FilterField} */ { name }) => ({ value: name, text: name });
     const plain = here.filter(({ kind }) => kind !== "list").map(option);
     const lists = here.filter(({ kind }) => kind === "list").map(option);
@@ -209,7 +209,7 @@ export class FilterRows {
 
   /** The first condition on entries of a list: on what people call them. @param {string} list */
   #firstOf(list) {
-    const parts = this.#fields.filter(({ of }) => of === list);
+    const parts = this.#fields.filter((field) => field.list === list);
     return row({ field: (parts.find(({ kind }) => kind === "text") ?? parts[0]).name });
   }
 

@@ -6,7 +6,7 @@ import { hoverTooltip } from "@codemirror/view";
 
 import { scriptNames } from "./api.js";
 
-/** @typedef {import("./api.js").ScriptName} ScriptName */
+/** @typedef {import("./api.js").ScriptApiMember} ScriptApiMember */
 /** @typedef {import("@codemirror/autocomplete").Completion} Completion */
 /** @typedef {import("@codemirror/autocomplete").CompletionContext} CompletionContext */
 /** @typedef {import("@codemirror/autocomplete").CompletionResult} CompletionResult */
@@ -27,47 +27,47 @@ function inText(state, at) {
 
 /**
  * What may be written behind `object.`; by itself, if that is missing. Null: nobody knows.
- * @param {ScriptName[]} names
+ * @param {ScriptApiMember[]} names
  * @param {string | undefined} object
  */
 function within(names, object) {
-  if (object === undefined) return names.filter(({ of }) => of === null);
-  const kind = names.find(({ name, of }) => of === null && name === object)?.kind;
-  const members = names.filter(({ of }) => of !== null && of === kind);
+  if (object === undefined) return names.filter(({ member_of }) => member_of === null);
+  const kind = names.find(({ name, member_of }) => member_of === null && name === object)?.kind;
+  const members = names.filter(({ member_of }) => member_of !== null && member_of === kind);
   return members.length ? members : null;
 }
 
 /**
  * What is said of a name.
- * @param {ScriptName} known
+ * @param {ScriptApiMember} known
  */
 function described(known) {
   const text = document.createElement("div");
   text.className = "about";
   const head = document.createElement("code");
-  head.textContent = known.call ? `${known.call} → ${known.kind}` : `${known.name}: ${known.kind}`;
+  head.textContent = known.signature ? `${known.signature} → ${known.kind}` : `${known.name}: ${known.kind}`;
   text.append(head);
   // Who stands by itself is no field that one could assign.
-  if (known.of !== null && known.access === "read") {
+  if (known.member_of !== null && known.access === "read") {
     const access = document.createElement("small");
     access.textContent = "read-only";
     text.append(" ", access);
   }
   const about = document.createElement("p");
-  about.textContent = known.about;
+  about.textContent = known.description;
   text.append(about);
   return text;
 }
 
 /**
- * @param {ScriptName} known
+ * @param {ScriptApiMember} known
  * @returns {Completion}
  */
 function completion(known) {
-  const { name, of, kind, access } = known;
-  const type = access === "call" ? "function" : of === null ? "variable" : "property";
+  const { name, member_of, kind, access } = known;
+  const type = access === "call" ? "function" : member_of === null ? "variable" : "property";
   // What Rollcall has comes before what Python has.
-  return { label: name, type, detail: kind, info: () => described(known), boost: of === null ? 50 : 0 };
+  return { label: name, type, detail: kind, info: () => described(known), boost: member_of === null ? 50 : 0 };
 }
 
 /**

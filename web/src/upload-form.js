@@ -49,7 +49,7 @@ export class UploadForm extends HTMLElement {
       if (request.status === 401) return this.#signIn(form, file);
       if (request.status !== 201) return this.#failed(request.response?.detail ?? "The server did not take it.");
       const next = new URL(this.dataset.next ?? "/runs/new", location.href);
-      next.searchParams.set("upload", request.response.upload);
+      next.searchParams.set("upload", request.response.upload_id);
       location.assign(next);
     });
     request.addEventListener("error", () => this.#failed("The connection was lost."));

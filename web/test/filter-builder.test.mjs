@@ -86,7 +86,7 @@ test("a text comes back from the rows with the same meaning", async () => {
     const before = await tree(context, filter);
     await until(`the rows of ${filter}`, () => rows.evaluate((each) => !each.hidden && !each.inert));
     // A condition that is added and removed again changes nothing; until then nothing is written.
-    const settled = page.waitForResponse((answer) => answer.url().endsWith("/filter-checks"));
+    const settled = page.waitForResponse((answer) => answer.url().endsWith("/filters/count"));
     await page
       .locator(".filter-rows > .filter-group > .filter-add")
       .getByRole("button", { name: "Add a condition" })
@@ -109,7 +109,7 @@ test("rows that are older than the text write nothing", async () => {
   // The answer is held back until somebody has tried to write the old rows.
   let release;
   const held = new Promise((resolve) => (release = resolve));
-  await page.route("**/filter-trees", async (route) => {
+  await page.route("**/filters/parse", async (route) => {
     await held;
     await route.continue();
   });

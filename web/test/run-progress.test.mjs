@@ -17,7 +17,7 @@ async function begin(context, pause = 0.1) {
     data: { script: "slow", source, targets: { all: true } },
   });
   assert.ok(started.ok(), await started.text());
-  return (await started.json()).run;
+  return (await started.json()).run_id;
 }
 
 async function end(context, run) {

@@ -96,7 +96,7 @@ test("completions are what the server documents", async () => {
   ]) {
     await type(page, text, typed);
     const documented = items
-      .filter((each) => each.of === of)
+      .filter((each) => each.member_of === of)
       .map((each) => each.name)
       .sort();
     assert.ok(documented.length > 3);

@@ -53,7 +53,7 @@ impl Administrator {
 
 /// Who asks, and what they may do.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Me {
+pub struct CurrentAdministrator {
     /// Their name.
     pub administrator: String,
     /// The roles that the administrator has.
@@ -68,7 +68,7 @@ pub struct Me {
     pub expires_at: Option<Timestamp>,
 }
 
-impl Me {
+impl CurrentAdministrator {
     /// The administrator `name` with these rights; `zone` is the time zone of dates without one.
     pub fn of(
         name: &str,
@@ -97,20 +97,20 @@ pub struct Session {
     pub created_at: Timestamp,
     /// To the minute.
     #[schema(value_type = String, format = DateTime)]
-    pub seen_at: Timestamp,
+    pub last_seen_at: Timestamp,
     /// When the session ends, unless it is used.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     /// From where it began.
     pub address: String,
     /// The user agent of the browser.
-    pub agent: String,
+    pub user_agent: String,
 }
 
 impl From<domain::Session> for Session {
     fn from(session: domain::Session) -> Self {
         let domain::Session { id, created_at, seen_at, expires_at, address, agent } = session;
-        Self { session_id: id, created_at, seen_at, expires_at, address, agent }
+        Self { session_id: id, created_at, last_seen_at: seen_at, expires_at, address, user_agent: agent }
     }
 }
 
@@ -157,7 +157,7 @@ impl From<ApiToken> for Token {
 /// Options of a new token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewToken {
+pub struct CreateTokenRequest {
     /// The name that its owner gave it.
     pub name: String,
     /// Rights.
@@ -173,7 +173,7 @@ pub struct NewToken {
 
 /// A new token. Its text is told now and never again.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Credential {
+pub struct CreatedToken {
     /// The ID of the token.
     pub token_id: i64,
     /// The value for `Authorization: Bearer`.
@@ -182,7 +182,7 @@ pub struct Credential {
 
 /// An authenticator that does not count yet. Its secret is told now and never again.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
-pub struct Enrolment {
+pub struct TotpEnrollment {
     /// For typing, in base32.
     pub secret: String,
     /// For a QR code.
@@ -198,14 +198,14 @@ pub struct RecoveryCodes {
 
 /// The number of sessions that were ended.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Ended {
+pub struct EndedSessions {
     /// The number of sessions that were ended.
     pub sessions: u64,
 }
 
 /// Whether there was something to be removed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Removed {
+pub struct RemovalResult {
     /// Whether there was something to remove.
     pub removed: bool,
 }

@@ -6,14 +6,14 @@ use utoipa::ToSchema;
 
 /// A row of the audit log.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Entry {
+pub struct AuditEvent {
     /// From 1, without gaps.
     pub number: i64,
     /// When it was done.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The account or administrator who did it.
-    pub who: String,
+    pub actor: String,
     /// The ID of the administrator; null: an account of the operating system.
     pub administrator_id: Option<i64>,
     /// The ID of the organization that it is about, if it is about one.
@@ -32,7 +32,7 @@ pub struct Entry {
     pub hash: String,
 }
 
-impl From<AuditEntry> for Entry {
+impl From<AuditEntry> for AuditEvent {
     fn from(entry: AuditEntry) -> Self {
         let AuditEntry {
             number, at, who, administrator_id, organization_id, action, subject, detail, ..
@@ -41,7 +41,7 @@ impl From<AuditEntry> for Entry {
         Self {
             number,
             at,
-            who,
+            actor: who,
             administrator_id,
             organization_id,
             action,
@@ -56,7 +56,7 @@ impl From<AuditEntry> for Entry {
 
 /// A head of the log: the number of its last row and that row's hash.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct HeadNow {
+pub struct AuditHead {
     /// `NUMBER:HASH`. Keep it where those who can write the database cannot write.
     #[schema(example = "17:3f1c…")]
     pub head: String,
@@ -64,28 +64,28 @@ pub struct HeadNow {
 
 /// The result of verifying the whole log.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Verdict {
+pub struct AuditVerification {
     /// Whether all rows are what they were.
-    pub whole: bool,
+    pub intact: bool,
     /// The number of verified rows.
-    pub rows: u64,
+    pub events: u64,
     /// The head now, if it is whole.
     pub head: Option<String>,
     /// The first row that is not.
-    pub row: Option<i64>,
+    pub first_bad_event: Option<i64>,
     /// The fault of that row.
     pub problem: Option<String>,
 }
 
-impl Verdict {
+impl AuditVerification {
     /// The result for a log of `rows` rows.
     pub fn of(rows: u64, verdict: &domain::Verdict) -> Self {
         let (head, flaw) = (verdict.as_ref().ok(), verdict.as_ref().err());
         Self {
-            whole: flaw.is_none(),
-            rows,
+            intact: flaw.is_none(),
+            events: rows,
             head: head.map(ToString::to_string),
-            row: flaw.map(domain::Flaw::number),
+            first_bad_event: flaw.map(domain::Flaw::number),
             problem: flaw.map(ToString::to_string),
         }
     }

@@ -8,7 +8,7 @@ use utoipa::openapi::Schema;
 /// A RADIUS item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Item {
+pub struct RadiusItem {
     /// The attribute's dictionary name, case and all.
     pub attr: String,
     /// The operator with which FreeRADIUS applies or compares it; reply items take `=`, `:=`, `+=` and `^=` only.
@@ -18,19 +18,19 @@ pub struct Item {
     pub value: String,
 }
 
-impl std::fmt::Display for Item {
+impl std::fmt::Display for RadiusItem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         domain::Item { attr: self.attr.clone(), operation: self.operation, value: self.value.clone() }.fmt(f)
     }
 }
 
-impl From<ItemRow> for Item {
+impl From<ItemRow> for RadiusItem {
     fn from(row: ItemRow) -> Self {
         Self { attr: row.attr, operation: row.operation, value: row.value }
     }
 }
 
-impl From<domain::Item> for Item {
+impl From<domain::Item> for RadiusItem {
     fn from(item: domain::Item) -> Self {
         Self { attr: item.attr, operation: item.operation, value: item.value }
     }
@@ -40,14 +40,14 @@ impl From<domain::Item> for Item {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Organization {
     /// The ID of the organization.
-    pub id: i64,
+    pub organization_id: i64,
     /// The unique name.
     pub name: String,
 }
 
 impl From<domain::Organization> for Organization {
     fn from(organization: domain::Organization) -> Self {
-        Self { id: organization.id, name: organization.name }
+        Self { organization_id: organization.id, name: organization.name }
     }
 }
 
@@ -55,32 +55,32 @@ impl From<domain::Organization> for Organization {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Profile {
     /// The ID of the profile.
-    pub id: i64,
+    pub profile_id: i64,
     /// The unique name.
     pub short_name: String,
     /// Whose users may have it; null: everybody's.
     pub organization: Option<Organization>,
     /// Sent in the reply, in order.
-    pub reply: Vec<Item>,
+    pub reply: Vec<RadiusItem>,
     /// Compared with or added to the request, in order.
-    pub check: Vec<Item>,
+    pub check: Vec<RadiusItem>,
 }
 
 impl From<domain::Profile> for Profile {
     fn from(profile: domain::Profile) -> Self {
         Self {
-            id: profile.id,
+            profile_id: profile.id,
             short_name: profile.short_name,
             organization: profile.organization.map(Into::into),
-            reply: profile.reply.into_iter().map(Item::from).collect(),
-            check: profile.check.into_iter().map(Item::from).collect(),
+            reply: profile.reply.into_iter().map(RadiusItem::from).collect(),
+            check: profile.check.into_iter().map(RadiusItem::from).collect(),
         }
     }
 }
 
 /// A condition under a name.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Filter {
+pub struct SavedFilter {
     /// The unique name.
     pub name: String,
     /// Whose it is; null: everybody's.
@@ -94,7 +94,7 @@ pub struct Filter {
     pub saved_at: Timestamp,
 }
 
-impl From<domain::SavedFilter> for Filter {
+impl From<domain::SavedFilter> for SavedFilter {
     fn from(saved: domain::SavedFilter) -> Self {
         Self {
             name: saved.name,
@@ -108,7 +108,7 @@ impl From<domain::SavedFilter> for Filter {
 
 /// The number of users that a filter selects.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Count {
+pub struct FilterCheck {
     /// The filter's text; null: every user.
     pub filter: Option<String>,
     /// The number of users.
@@ -119,7 +119,7 @@ pub struct Count {
 
 /// One saved version of a script.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Script {
+pub struct ScriptVersion {
     /// The script's name.
     pub script: String,
     /// Whose it is; null: everybody's.
@@ -142,8 +142,8 @@ pub struct Script {
 
 /// Something that is wrong in a text, or probably is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(as = ScriptFault)]
-pub struct Fault {
+#[schema(as = ScriptProblem)]
+pub struct ScriptProblem {
     /// From 1.
     pub line: u32,
     /// In characters, from 1.
@@ -165,15 +165,15 @@ pub struct Parameter {
 
 /// A script that was read without being executed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Checked {
+pub struct ScriptCheck {
     /// The first line of its documentation.
     pub title: Option<String>,
     /// The parameters that the script declares, in its order.
     pub parameters: Vec<Parameter>,
     /// Errors. A script with errors cannot be saved or run.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ScriptProblem>,
     /// Warnings about probable mistakes.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<ScriptProblem>,
     /// The columns of a file's rows that it can read; null: any of them.
     #[serde(default)]
     pub row_columns: Option<Vec<String>>,
@@ -192,24 +192,24 @@ pub struct Sample {
 
 /// A name that scripts may use without importing it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ScriptName {
+pub struct ScriptApiMember {
     /// The name, as scripts write it.
     pub name: String,
     /// The kind of what it is written behind, with a dot; null: it stands by itself.
-    pub of: Option<String>,
+    pub member_of: Option<String>,
     /// Its type, or that of what it gives, as Python would write it.
     pub kind: String,
     /// Whether scripts may read or write it.
     #[schema(schema_with = accesses)]
     pub access: String,
     /// The signature, if it is a method.
-    pub call: Option<String>,
+    pub signature: Option<String>,
     /// Its purpose.
-    pub about: String,
+    pub description: String,
 }
 
 fn accesses() -> Schema {
-    super::names(["read", "read_write", "call"])
+    super::names("Whether scripts can read, write or call it.", ["read", "read_write", "call"])
 }
 
 /// A setting of the installation.
@@ -237,20 +237,20 @@ pub struct Worker {
     pub started_at: Timestamp,
     /// When the process last reported.
     #[schema(value_type = String, format = DateTime)]
-    pub seen_at: Timestamp,
+    pub last_seen_at: Timestamp,
     /// The number of scripts that it executes at the same time.
-    pub crew: u64,
+    pub concurrency: u64,
     /// The run that it is at.
-    pub run: Option<i64>,
+    pub run_id: Option<i64>,
     /// Outcomes that it has committed.
     pub committed: u64,
     /// Recent outcomes per second.
-    pub speed: u64,
+    pub outcomes_per_second: u64,
 }
 
 /// The result of pruning.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Pruned {
+pub struct PruneResult {
     /// Runs of which only the counters are left.
     pub runs: u64,
     /// Targets, outcomes and journals that were removed.
@@ -263,7 +263,7 @@ pub struct Pruned {
     pub sessions: u64,
 }
 
-impl Script {
+impl ScriptVersion {
     /// A saved version. `draft` says whether its source has errors.
     #[must_use]
     pub fn new(version: domain::ScriptVersion, draft: bool) -> Self {
@@ -280,7 +280,7 @@ impl Script {
     }
 }
 
-impl Filter {
+impl SavedFilter {
     /// The name with that of the organization, if it belongs to one: `NORTH:gold`.
     #[must_use]
     pub fn full_name(&self) -> String {
@@ -288,7 +288,7 @@ impl Filter {
     }
 }
 
-impl Script {
+impl ScriptVersion {
     /// The name with that of the organization, if it belongs to one: `NORTH:extend`.
     #[must_use]
     pub fn full_name(&self) -> String {

@@ -14,7 +14,7 @@ pub struct FileFormat {
     /// The ASCII character between cells.
     pub delimiter: Option<char>,
     /// The quotation mark around cells.
-    pub quote: Option<Quote>,
+    pub quote: Option<QuoteCharacter>,
     /// The sheet of an Excel workbook.
     pub sheet: Option<String>,
     /// The line of the file, or row of the sheet, that names the columns, from 1.
@@ -26,7 +26,7 @@ pub struct FileFormat {
 /// The quotation mark around cells that hold a delimiter or a line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Quote {
+pub enum QuoteCharacter {
     /// `"`
     Double,
     /// `'`
@@ -49,9 +49,9 @@ impl FileFormat {
     /// The fields with their names, as a query takes them.
     pub fn query(&self) -> [(&'static str, Option<String>); 6] {
         let quote = self.quote.map(|quote| match quote {
-            Quote::Double => "double",
-            Quote::Single => "single",
-            Quote::None => "none",
+            QuoteCharacter::Double => "double",
+            QuoteCharacter::Single => "single",
+            QuoteCharacter::None => "none",
         });
         let hidden = self.hidden.map(|hidden| match hidden {
             HiddenCells::Include => "include",

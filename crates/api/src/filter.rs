@@ -9,13 +9,13 @@ use utoipa::openapi::Schema;
 /// The test `pr`: the field has a value.
 const PRESENT: &str = "pr";
 
-/// Something that a filter can ask about.
+/// A field or list that a filter can test.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FilterField {
     /// The name, as filters write it.
     pub name: String,
     /// The list whose entries have it, in whose brackets it is written; null: users have it.
-    pub of: Option<String>,
+    pub list: Option<String>,
     /// The type of its values.
     #[schema(schema_with = kinds)]
     pub kind: String,
@@ -28,12 +28,12 @@ const LIST: &str = "list";
 
 fn kinds() -> Schema {
     let kinds = [Kind::Int, Kind::Text, Kind::Bool, Kind::Time].map(Kind::name);
-    super::names(kinds.into_iter().chain([LIST]))
+    super::names("The type of its values.", kinds.into_iter().chain([LIST]))
 }
 
 fn comparisons() -> Schema {
     let each =
-        super::names(filter::Comparison::ALL.map(filter::Comparison::name).into_iter().chain([PRESENT]));
+        super::names("An operator; `pr` (present) takes no value.", filter::Comparison::ALL.map(filter::Comparison::name).into_iter().chain([PRESENT]));
     utoipa::openapi::ArrayBuilder::new().items(utoipa::openapi::RefOr::T(each)).build().into()
 }
 
@@ -42,7 +42,7 @@ impl From<Subject> for FilterField {
         let comparisons = subject.comparisons().map(filter::Comparison::name).chain([PRESENT]);
         Self {
             name: subject.name.to_owned(),
-            of: subject.of.map(|list| list.name().to_owned()),
+            list: subject.of.map(|list| list.name().to_owned()),
             kind: subject.kind.map_or(LIST, Kind::name).to_owned(),
             comparisons: comparisons.map(str::to_owned).collect(),
         }
@@ -54,17 +54,33 @@ impl From<Subject> for FilterField {
 #[serde(tag = "is", rename_all = "snake_case")]
 #[schema(no_recursion)]
 pub enum FilterNode {
-    /// All of these hold.
-    All { terms: Vec<FilterNode> },
-    /// Some of these hold.
-    Any { terms: Vec<FilterNode> },
+    /// All terms hold.
+    All {
+        /// The terms.
+        terms: Vec<FilterNode>,
+    },
+    /// At least one term holds.
+    Any {
+        /// The terms.
+        terms: Vec<FilterNode>,
+    },
     /// It does not hold.
-    Not { term: Box<FilterNode> },
-    /// One entry of a list satisfies all of this.
-    Entry { list: String, term: Box<FilterNode> },
-    /// A value is so.
+    Not {
+        /// The term that does not hold.
+        term: Box<FilterNode>,
+    },
+    /// At least one entry of a list satisfies a term.
+    Entry {
+        /// The list: `profiles`, `attributes` or `check_attributes`.
+        list: String,
+        /// The term for the entry.
+        term: Box<FilterNode>,
+    },
+    /// A comparison of a field.
     Test {
+        /// The name of the field.
         field: String,
+        /// The operator, such as `eq`; `pr` takes no value.
         comparison: String,
         /// The value to compare with, without quotes; null with `pr`. A time may be `now+30d`, or `null` for none.
         value: Option<String>,
@@ -112,26 +128,26 @@ fn bare(literal: &Literal, zone: &Zone) -> String {
     }
 }
 
-/// Where a text is no filter.
+/// A syntax error of a filter.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[schema(as = FilterFault)]
-pub struct Wrong {
-    /// In characters of the text, from 1.
+pub struct FilterFault {
+    /// The column, in characters of the text, from 1.
     pub column: usize,
+    /// The error, and how to correct it.
     pub message: String,
 }
 
-/// A text that was read as a filter.
+/// A parsed filter, or the reason why a text is not one.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FilterTree {
-    /// The name under which it is saved, where that was the text.
+    /// The name of the filter, if the text was the name of a saved one.
     pub name: Option<String>,
-    /// The filter as Rollcall would write it; null: the text is none.
+    /// The filter in its normal form; null if the text is not a filter.
     pub filter: Option<String>,
     /// The parsed expression; null if the text is not a filter.
     pub tree: Option<FilterNode>,
-    /// Why it is none.
-    pub fault: Option<Wrong>,
+    /// The error; null if the text is a filter.
+    pub fault: Option<FilterFault>,
 }
 
 impl FilterTree {
@@ -149,6 +165,6 @@ impl FilterTree {
     /// A text that is no filter: `column` counts its characters from 1.
     #[must_use]
     pub fn faulty(column: usize, message: String) -> Self {
-        Self { name: None, filter: None, tree: None, fault: Some(Wrong { column, message }) }
+        Self { name: None, filter: None, tree: None, fault: Some(FilterFault { column, message }) }
     }
 }

@@ -41,12 +41,12 @@ impl ImportOptions {
 
 /// The result of an import.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Imported {
+pub struct ImportResult {
     /// Users that are new.
     pub users: u64,
     /// Rows that were left out since an earlier row has their username.
     #[serde(default)]
-    pub left_out: u64,
+    pub skipped_duplicates: u64,
     /// The organizations that were made for them.
     pub organizations: Vec<String>,
     /// Reasons for which FreeRADIUS would reject some of the users, in a few sentences.

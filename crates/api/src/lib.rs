@@ -9,7 +9,7 @@
 //! The body of `POST /api/v1/runs`; everything else has its default.
 //!
 //! ```
-//! use rollcall_api::NewRun;
+//! use rollcall_api::CreateRunRequest;
 //! use rollcall_domain::Mode;
 //!
 //! # fn main() -> serde_json::Result<()> {
@@ -77,33 +77,34 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 pub use access::{
-    Administrator, Credential, Ended, Enrolment, Grant, Me, NewToken, RecoveryCodes, Removed, Session, Token,
-    read,
+    Administrator, CreateTokenRequest, CreatedToken, CurrentAdministrator, EndedSessions, Grant,
+    RecoveryCodes, RemovalResult, Session, Token, TotpEnrollment, read,
 };
-pub use audit::{Entry, HeadNow, Verdict};
+pub use audit::{AuditEvent, AuditHead, AuditVerification};
 pub use catalogue::{
-    Checked, Count, Fault, Filter, Item, Organization, Parameter, Profile, Pruned, Sample, Script,
-    ScriptName, Setting, Worker,
+    FilterCheck, Organization, Parameter, Profile, PruneResult, RadiusItem, Sample, SavedFilter,
+    ScriptApiMember, ScriptCheck, ScriptProblem, ScriptVersion, Setting, Worker,
 };
-pub use edit::{Hidden, NewUser, RemovedItem, UserPatch};
-pub use file::{FileFormat, HiddenCells, Quote};
+pub use edit::{CreateUserRequest, HiddenText, RemovedItem, UpdateUserRequest};
+pub use file::{FileFormat, HiddenCells, QuoteCharacter};
 pub use filter::{FilterField, FilterTree};
-pub use import::{ImportDuplicates, ImportOptions, Imported};
+pub use import::{ImportDuplicates, ImportOptions, ImportResult};
 pub use outcome::{
-    Change, Failure, FieldChange, Group, Mismatch, Outcome, RefusedCall, RefusedCalls, ResultColumns, Row,
-    ScriptError, Side, Troubles, Warned,
+    Change, ChangeGroup, ChangeSide, FailureGroup, FieldChange, FileRow, Mismatch, Outcome, RejectedCall,
+    RejectedCallGroup, ResultColumns, RunProblems, ScriptError, WarningGroup,
 };
-pub use problem::{Problem, ProblemFault};
-pub use reply::{Answered, PlannedReply, Reply};
-pub use run::{Approval, Run, Standing};
+pub use problem::{InputError, Problem};
+pub use reply::{PlannedReply, RadiusReply, ReplyAttribute};
+pub use run::{Approval, Run, RunDetails};
 pub use selection::RunSelection;
-pub use settings::{RunSettings, Voucher};
+pub use settings::{RunAuthority, RunSettings};
 pub use start::{
-    Application, Beginning, Brakes, Duplicates, NewRun, OfRun, Plan, Resuming, Retrying, RowsOf, Targets,
-    Undoing, Which,
+    ApplyRunRequest, ApproveRunRequest, Brakes, CreateRunRequest, DuplicatePolicy, FileTargets,
+    ResumeRunRequest, RetryRunRequest, RetryTargets, RunTargets, StartRunRequest, TargetSelection,
+    UndoRunRequest,
 };
-pub use upload::{BadRow, DuplicateRow, RowsReport, Upload};
-pub use user::{Event, User};
+pub use upload::{BadRow, DuplicateRow, RowMatchReport, Upload};
+pub use user::{HistoryEntry, User};
 
 /// The path below which the API lies.
 pub const PREFIX: &str = "/api/v1";
@@ -143,7 +144,7 @@ pub struct Page<T> {
 
 /// Something as it was written, which FreeRADIUS may not like.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Written<T> {
+pub struct Saved<T> {
     /// The thing as it is now.
     #[serde(flatten)]
     pub now: T,
@@ -151,24 +152,28 @@ pub struct Written<T> {
     pub warnings: Vec<String>,
 }
 
-fn names(all: impl IntoIterator<Item = &'static str>) -> Schema {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).build().into()
+/// Returns the schema of a text that is one of these.
+fn names(description: &str, all: impl IntoIterator<Item = &'static str>) -> Schema {
+    let schema = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+    schema.enum_values(Some(all)).build().into()
 }
 
-/// The schema of the modes of a run, for parameters of requests.
+/// Returns the schema of the modes of a run, for parameters of requests.
 #[must_use]
 pub fn modes() -> Schema {
-    names([Mode::Preview, Mode::Apply].map(Mode::name))
+    names("`preview` writes nothing; `apply` writes the changes.", [Mode::Preview, Mode::Apply].map(Mode::name))
 }
 
 pub(crate) fn run_states() -> Schema {
-    names(RunState::ALL.map(RunState::name))
+    let description = "The state of the run. `selecting`: its targets are being stored, or it waits to be started. \
+                       `interrupted`: its process died; it can be resumed without loss.";
+    names(description, RunState::ALL.map(RunState::name))
 }
 
 pub(crate) fn outcomes() -> Schema {
-    names(OutcomeKind::ALL.map(OutcomeKind::name))
+    names("The kind of outcome.", OutcomeKind::ALL.map(OutcomeKind::name))
 }
 
 pub(crate) fn operators() -> Schema {
-    names(Operator::ALL.map(Operator::as_str))
+    names("The operator, as in the users file of FreeRADIUS.", Operator::ALL.map(Operator::as_str))
 }

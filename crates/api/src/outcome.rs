@@ -11,7 +11,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Item;
+use super::RadiusItem;
 
 /// The outcome of one target of a run.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -37,7 +37,7 @@ pub struct Outcome {
     pub warnings: Vec<String>,
     /// Calls of the script that were answered with `False` because they can never be right: `message`, `line`.
     #[serde(default)]
-    pub refused_calls: Vec<RefusedCall>,
+    pub rejected_calls: Vec<RejectedCall>,
     /// Why it failed: `type`, `message`, `line`, `traceback`.
     pub error: Option<ScriptError>,
     /// In a conflict, what of the user was not as it had to be: `subject`, `expected`, `found`.
@@ -46,10 +46,10 @@ pub struct Outcome {
     pub reason: Option<String>,
     /// The row of a file: header to text.
     #[schema(value_type = Option<Object>)]
-    pub row: Option<Row>,
+    pub row: Option<FileRow>,
     /// The duration of the script, in microseconds; present in script tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub micros: Option<i64>,
+    pub duration_us: Option<i64>,
 }
 
 impl Outcome {
@@ -70,12 +70,14 @@ impl Outcome {
             result: outcome.result.and_then(|text| RawValue::from_string(text).ok()),
             output: outcome.output,
             warnings: outcome.warnings,
-            refused_calls: outcome.refused_calls.into_iter().map(Into::into).collect(),
+            rejected_calls: outcome.refused_calls.into_iter().map(Into::into).collect(),
             error: outcome.error.map(Into::into),
             mismatches: outcome.mismatches.into_iter().map(Into::into).collect(),
             reason: outcome.reason,
-            row: columns.zip(outcome.cells).map(|(columns, cells)| Row { columns: columns.to_vec(), cells }),
-            micros: None,
+            row: columns
+                .zip(outcome.cells)
+                .map(|(columns, cells)| FileRow { columns: columns.to_vec(), cells }),
+            duration_us: None,
         }
     }
 }
@@ -142,14 +144,14 @@ impl From<domain::ScriptError> for ScriptError {
 
 /// A call of a script that was answered with `False` because it can never be right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RefusedCall {
+pub struct RejectedCall {
     /// Why the call was refused.
     pub message: String,
     /// The line of the script that made the call, from 1.
     pub line: Option<u32>,
 }
 
-impl From<domain::RefusedCall> for RefusedCall {
+impl From<domain::RefusedCall> for RejectedCall {
     fn from(call: domain::RefusedCall) -> Self {
         let domain::RefusedCall { message, line } = call;
         Self { message, line }
@@ -176,32 +178,32 @@ impl From<domain::Mismatch> for Mismatch {
 
 /// The row of a target.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct FileRow {
     /// The header, column by column.
     pub columns: Vec<String>,
     /// The text of each cell.
     pub cells: Vec<String>,
 }
 
-impl Serialize for Row {
+impl Serialize for FileRow {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.columns.iter().zip(&self.cells))
     }
 }
 
-impl<'de> Deserialize<'de> for Row {
+impl<'de> Deserialize<'de> for FileRow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct InOrder;
 
         impl<'de> Visitor<'de> for InOrder {
-            type Value = Row;
+            type Value = FileRow;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
-                let mut row = Row { columns: Vec::new(), cells: Vec::new() };
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileRow, A::Error> {
+                let mut row = FileRow { columns: Vec::new(), cells: Vec::new() };
                 while let Some((column, cell)) = map.next_entry()? {
                     row.columns.push(column);
                     row.cells.push(cell);
@@ -267,18 +269,18 @@ pub enum Change {
         short_name: String,
     },
     /// A reply item was added.
-    AttributeAdd(Item),
+    AttributeAdd(RadiusItem),
     /// A reply item was removed.
-    AttributeRemove(Item),
+    AttributeRemove(RadiusItem),
     /// A check item was added.
-    CheckAttributeAdd(Item),
+    CheckAttributeAdd(RadiusItem),
     /// A check item was removed.
-    CheckAttributeRemove(Item),
+    CheckAttributeRemove(RadiusItem),
 }
 
 /// The side of a change on which a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum ChangeSide {
     /// The value before the change.
     Before,
     /// The value after the change.
@@ -288,18 +290,18 @@ pub enum Side {
 impl Change {
     /// The change as one line: `klass: "basic" → "plus"` or `+ profile gold`. `paint` may colour a text by its side.
     #[must_use]
-    pub fn describe(&self, times: &Times, paint: impl Fn(Side, &str) -> String) -> String {
+    pub fn describe(&self, times: &Times, paint: impl Fn(ChangeSide, &str) -> String) -> String {
         let value = |value: &Value| match value {
             Value::Text(text) => format!("{text:?}"),
             Value::Time(None) => "none".to_owned(),
             other => times.value(other.as_ref()),
         };
-        let added = |what: String| paint(Side::After, &one_line(&format!("+ {what}")));
-        let removed = |what: String| paint(Side::Before, &one_line(&format!("− {what}")));
+        let added = |what: String| paint(ChangeSide::After, &one_line(&format!("+ {what}")));
+        let removed = |what: String| paint(ChangeSide::Before, &one_line(&format!("− {what}")));
         match self {
             Self::Set(FieldChange { field, before, after }) => {
                 let (before, after) =
-                    (paint(Side::Before, &value(before)), paint(Side::After, &value(after)));
+                    (paint(ChangeSide::Before, &value(before)), paint(ChangeSide::After, &value(after)));
                 format!("{field}: {before} → {after}")
             }
             Self::ProfileAdd { short_name } => added(format!("profile {short_name}")),
@@ -314,15 +316,15 @@ impl Change {
 
 impl From<domain::Change> for Change {
     fn from(change: domain::Change) -> Self {
-        use domain::Change as Written;
+        use domain::Change as Kept;
         match change {
-            Written::Set(change) => Self::Set(change.into()),
-            Written::ProfileAdd(profile) => Self::ProfileAdd { short_name: profile.short_name },
-            Written::ProfileRemove(profile) => Self::ProfileRemove { short_name: profile.short_name },
-            Written::AttributeAdd(row) => Self::AttributeAdd(row.into()),
-            Written::AttributeRemove(row) => Self::AttributeRemove(row.into()),
-            Written::CheckAttributeAdd(row) => Self::CheckAttributeAdd(row.into()),
-            Written::CheckAttributeRemove(row) => Self::CheckAttributeRemove(row.into()),
+            Kept::Set(change) => Self::Set(change.into()),
+            Kept::ProfileAdd(profile) => Self::ProfileAdd { short_name: profile.short_name },
+            Kept::ProfileRemove(profile) => Self::ProfileRemove { short_name: profile.short_name },
+            Kept::AttributeAdd(row) => Self::AttributeAdd(row.into()),
+            Kept::AttributeRemove(row) => Self::AttributeRemove(row.into()),
+            Kept::CheckAttributeAdd(row) => Self::CheckAttributeAdd(row.into()),
+            Kept::CheckAttributeRemove(row) => Self::CheckAttributeRemove(row.into()),
         }
     }
 }
@@ -346,7 +348,7 @@ impl PartialSchema for Change {
                 .description(Some(what))
         };
         ObjectBuilder::new()
-            .property("op", super::names(ops))
+            .property("op", super::names("The kind of change.", ops))
             .required("op")
             .property("field", text().description(Some("of `set`: the field")))
             .property("before", any("of `set`: its value before"))
@@ -354,7 +356,8 @@ impl PartialSchema for Change {
             .property("short_name", text().description(Some("of `profile_…`: the profile")))
             .property("attr", text().description(Some("of `…attribute_…`: the attribute")))
             .property("operation", super::operators())
-            .property("value", text())
+            .property("value", text().description(Some("of `…attribute_…`: the value")))
+            .description(Some("A change of a user. `op` says which other members it has."))
             .into()
     }
 }
@@ -365,9 +368,9 @@ impl ToSchema for Change {
     }
 }
 
-/// Users to whom the same was done.
+/// A group of targets with equal changes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Group {
+pub struct ChangeGroup {
     /// The number of targets.
     pub users: u64,
     /// The changes, a line each.
@@ -387,17 +390,17 @@ pub struct ResultColumns {
 
 /// The problems of a run, in groups.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Troubles {
+pub struct RunProblems {
     /// Calls of the script that can never be right, of targets that changed or stayed unchanged all the same.
     #[serde(default)]
-    pub refused_calls: Vec<RefusedCalls>,
+    pub rejected_calls: Vec<RejectedCallGroup>,
     /// The number of targets that `refused_calls` are about.
     #[serde(default)]
-    pub refused_targets: u64,
+    pub targets_with_rejected_calls: u64,
     /// Warnings other than those of refused calls, grouped by their text.
-    pub warnings: Vec<Warned>,
+    pub warnings: Vec<WarningGroup>,
     /// Targets that failed, timed out or were in conflict.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailureGroup>,
     /// The number of targets that printed output, which their outcomes hold.
     #[serde(default)]
     pub printed: u64,
@@ -405,7 +408,7 @@ pub struct Troubles {
 
 /// Targets with one refused call in common.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct RefusedCalls {
+pub struct RejectedCallGroup {
     /// Why the call was refused.
     pub message: String,
     /// The line of the script that made the call, from 1.
@@ -418,7 +421,7 @@ pub struct RefusedCalls {
 
 /// Users with the same warning.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Warned {
+pub struct WarningGroup {
     /// The text of the warning.
     pub warning: String,
     /// The number of targets.
@@ -429,7 +432,7 @@ pub struct Warned {
 
 /// Users whose errors have their type and line in common.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Failure {
+pub struct FailureGroup {
     /// `failed`, `timed_out` or `conflict`.
     #[schema(schema_with = super::outcomes)]
     pub outcome: domain::Outcome,

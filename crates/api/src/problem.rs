@@ -25,7 +25,7 @@ pub struct Problem {
     pub command_line: Option<Box<str>>,
     /// Where something is wrong, all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<ProblemFault>,
+    pub errors: Vec<InputError>,
     /// The ID of the request, by which it is found in the log of the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -34,8 +34,8 @@ pub struct Problem {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[schema(as = Fault)]
-pub struct ProblemFault {
+#[schema(as = InputError)]
+pub struct InputError {
     /// The place in the body (RFC 6901), where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -61,7 +61,7 @@ pub struct ProblemFault {
     pub lines: Vec<u64>,
 }
 
-impl ProblemFault {
+impl InputError {
     /// A fault without a place.
     #[must_use]
     pub fn plain(detail: impl Into<String>) -> Self {
@@ -85,7 +85,7 @@ impl ProblemFault {
 impl Problem {
     /// The places where something is wrong, if they say more than the detail.
     #[must_use]
-    pub fn errors(&self) -> &[ProblemFault] {
+    pub fn errors(&self) -> &[InputError] {
         match &self.errors[..] {
             [only] if only.line.is_none() && self.detail.contains(only.detail.as_str()) => &[],
             errors => errors,

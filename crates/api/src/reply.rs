@@ -9,27 +9,26 @@ use utoipa::ToSchema;
 /// The reply of FreeRADIUS to a user with the right password, by the user's items and the profiles:
 /// counters, and what other modules add, are not in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Reply {
+pub struct RadiusReply {
     /// Why it is a reject, whatever the password; null: it accepts.
     pub rejected: Option<String>,
     /// The conditions on the request: the user's check attributes that compare.
-    #[serde(rename = "if")]
     pub conditions: Vec<String>,
     /// Attributes that are set for the session, such as limits.
     pub checks: Vec<String>,
     /// The reply attributes for the NAS, in order.
-    pub items: Vec<Answered>,
+    pub items: Vec<ReplyAttribute>,
 }
 
 /// An attribute of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Answered {
+pub struct ReplyAttribute {
     /// The attribute's dictionary name.
     pub attr: String,
     /// The value.
     pub value: String,
     /// The conditions on the request under which it is sent: those of its profile.
-    #[serde(rename = "if", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<String>,
 }
 
@@ -37,30 +36,32 @@ pub struct Answered {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PlannedReply {
     /// The answer now.
-    pub before: Reply,
+    pub before: RadiusReply,
     /// The answer once the preview is applied.
-    pub after: Reply,
+    pub after: RadiusReply,
 }
 
-impl From<domain::Reply> for Reply {
+impl From<domain::Reply> for RadiusReply {
     fn from(reply: domain::Reply) -> Self {
         let domain::Reply { rejected, conditions, checks, items } = reply;
-        let answered = |domain::Answered { attr, value, conditions }| Answered { attr, value, conditions };
+        let answered =
+            |domain::Answered { attr, value, conditions }| ReplyAttribute { attr, value, conditions };
         let items = items.into_iter().map(answered).collect();
         Self { rejected: rejected.map(Cow::into_owned), conditions, checks, items }
     }
 }
 
-impl From<Reply> for domain::Reply {
-    fn from(reply: Reply) -> Self {
-        let Reply { rejected, conditions, checks, items } = reply;
-        let answered = |Answered { attr, value, conditions }| domain::Answered { attr, value, conditions };
+impl From<RadiusReply> for domain::Reply {
+    fn from(reply: RadiusReply) -> Self {
+        let RadiusReply { rejected, conditions, checks, items } = reply;
+        let answered =
+            |ReplyAttribute { attr, value, conditions }| domain::Answered { attr, value, conditions };
         let items = items.into_iter().map(answered).collect();
         Self { rejected: rejected.map(Cow::Owned), conditions, checks, items }
     }
 }
 
-impl Reply {
+impl RadiusReply {
     /// The answer for people, a fact a line.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Runs and their standing.
+//! Runs.
 
 use rollcall_domain::{self as domain, Mode, RunState, Scope, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::{RunSelection, RunSettings};
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Run {
     /// Its number.
-    pub run: i64,
+    pub run_id: i64,
     /// Whether the run writes.
     #[schema(schema_with = super::modes)]
     pub mode: Mode,
@@ -25,11 +25,11 @@ pub struct Run {
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     pub outcomes: Tally,
     /// The duration of the execution.
-    pub seconds: f64,
+    pub duration_seconds: f64,
     /// The preview whose plan it applies.
-    pub applies: Option<i64>,
+    pub applies_run_id: Option<i64>,
     /// The run that it takes back.
-    pub undoes: Option<i64>,
+    pub undoes_run_id: Option<i64>,
     /// The name of the script.
     pub script: String,
     /// Null: the script is not a saved one.
@@ -40,16 +40,16 @@ pub struct Run {
     /// The selection of the targets.
     pub selection: RunSelection,
     /// The numbers of those within which it is; null: everywhere.
-    pub organizations: Option<Vec<i64>>,
+    pub organization_ids: Option<Vec<i64>>,
     /// Who started it.
     pub administrator: String,
     /// When the run was created: the moment that the script sees as now.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// Why it ended early.
-    pub note: Option<String>,
+    pub end_reason: Option<String>,
     /// Of a preview: the hash of its plan.
-    pub plan: Option<String>,
+    pub plan_hash: Option<String>,
     /// The settings of its execution.
     pub settings: RunSettings,
     /// When its outcomes were removed.
@@ -58,14 +58,14 @@ pub struct Run {
     /// Who has approved its plan; given with a single run, where there are some.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
-    /// The possible actions; present for a single run in the API.
+    /// Details; present for a single run in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standing: Option<Standing>,
+    pub details: Option<RunDetails>,
 }
 
-/// The possible actions on a run.
+/// Details of a single run: what can be done with it, and what was done.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-pub struct Standing {
+pub struct RunDetails {
     /// The columns of its targets' rows, where they have rows.
     pub columns: Option<Vec<String>>,
     /// Whether it is held and waits to be started.
@@ -73,9 +73,9 @@ pub struct Standing {
     /// Whether it was confirmed, where that was needed.
     pub confirmed: bool,
     /// The run that has applied its plan.
-    pub applied_by: Option<i64>,
+    pub applied_by_run_id: Option<i64>,
     /// The run that has taken it back.
-    pub undone_by: Option<i64>,
+    pub undone_by_run_id: Option<i64>,
     /// Of a finished preview: why its plan cannot be applied yet, if it takes a second administrator.
     pub unapproved: Option<String>,
     /// Whether some target has put something into `result`.
@@ -86,41 +86,41 @@ pub struct Standing {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Approval {
     /// The administrator who approved it.
-    pub who: String,
+    pub administrator: String,
     /// When it was approved.
     #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
+    pub approved_at: Timestamp,
     /// Its hash.
-    pub plan: String,
+    pub plan_hash: String,
 }
 
 impl From<&domain::Run> for Run {
     fn from(run: &domain::Run) -> Self {
         Self {
-            run: run.id,
+            run_id: run.id,
             mode: run.mode,
             state: run.state,
             targets: run.targets,
             outcomes: run.final_tally(),
-            seconds: run.millis as f64 / 1_000.0,
-            applies: run.applies,
-            undoes: run.undoes,
+            duration_seconds: run.millis as f64 / 1_000.0,
+            applies_run_id: run.applies,
+            undoes_run_id: run.undoes,
             script: run.script.clone(),
             script_version: run.script_version,
             params: RawValue::from_string(run.params.clone()).ok(),
             selection: run.selection.clone().into(),
-            organizations: match &run.scope {
+            organization_ids: match &run.scope {
                 Scope::Everywhere => None,
                 Scope::Within(organizations) => Some(organizations.iter().copied().collect()),
             },
             administrator: run.administrator.clone(),
             created_at: run.created_at,
-            note: run.note.clone(),
-            plan: run.plan.clone(),
+            end_reason: run.note.clone(),
+            plan_hash: run.plan.clone(),
             settings: (&run.settings).into(),
             pruned_at: run.pruned_at,
             approvals: Vec::new(),
-            standing: None,
+            details: None,
         }
     }
 }
@@ -136,7 +136,7 @@ impl Run {
     pub fn approved(self, approvals: &[domain::Approval]) -> Self {
         let one = |approval: &domain::Approval| {
             let domain::Approval { who, at, plan, .. } = approval.clone();
-            Approval { who, at, plan }
+            Approval { administrator: who, approved_at: at, plan_hash: plan }
         };
         Self { approvals: approvals.iter().map(one).collect(), ..self }
     }
@@ -146,7 +146,7 @@ impl Run {
     /// The run as listings and commands print it: without its approvals and what can be done with it.
     #[must_use]
     pub fn bare(&self) -> Self {
-        Self { approvals: Vec::new(), standing: None, ..self.clone() }
+        Self { approvals: Vec::new(), details: None, ..self.clone() }
     }
 
     /// The counts of outcomes without the targets that had no turn.
@@ -180,12 +180,12 @@ impl Run {
     /// Whether the run waits, with its list frozen, to be started. Known of a single run only.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.state == RunState::Selecting && self.standing.as_ref().is_some_and(|standing| standing.held)
+        self.state == RunState::Selecting && self.details.as_ref().is_some_and(|details| details.held)
     }
 
     /// The columns of its targets' rows, if they have rows. Known of a single run only.
     #[must_use]
     pub fn columns(&self) -> Option<&[String]> {
-        self.standing.as_ref()?.columns.as_deref()
+        self.details.as_ref()?.columns.as_deref()
     }
 }

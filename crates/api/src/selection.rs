@@ -48,7 +48,7 @@ pub enum RunSelection {
     /// Targets of an earlier run.
     Outcomes {
         /// The ID of that run.
-        run: i64,
+        run_id: i64,
         /// The outcome that its targets had; null: all of them.
         #[schema(schema_with = super::outcomes)]
         outcome: Option<Outcome>,
@@ -56,17 +56,17 @@ pub enum RunSelection {
     /// The targets that failed or timed out in an earlier run.
     Retry {
         /// The ID of that run.
-        run: i64,
+        run_id: i64,
     },
     /// The users that a preview has planned changes for.
     Plan {
         /// The ID of the preview.
-        run: i64,
+        run_id: i64,
     },
     /// The users that an earlier run has changed.
     Changed {
         /// The ID of that run.
-        run: i64,
+        run_id: i64,
         /// The only user of them, if the undo is limited to one.
         username: Option<String>,
     },
@@ -82,10 +82,10 @@ impl From<domain::Selection> for RunSelection {
             From::Rows { file, column, field, left_out, faulty_columns } => {
                 Self::Rows { file, column, field, left_out, faulty_columns }
             }
-            From::Outcomes { run, outcome } => Self::Outcomes { run, outcome },
-            From::Retry { run } => Self::Retry { run },
-            From::Plan { run } => Self::Plan { run },
-            From::Changed { run, username } => Self::Changed { run, username },
+            From::Outcomes { run, outcome } => Self::Outcomes { run_id: run, outcome },
+            From::Retry { run } => Self::Retry { run_id: run },
+            From::Plan { run } => Self::Plan { run_id: run },
+            From::Changed { run, username } => Self::Changed { run_id: run, username },
         }
     }
 }
@@ -100,10 +100,10 @@ impl From<RunSelection> for domain::Selection {
             From::Rows { file, column, field, left_out, faulty_columns } => {
                 Self::Rows { file, column, field, left_out, faulty_columns }
             }
-            From::Outcomes { run, outcome } => Self::Outcomes { run, outcome },
-            From::Retry { run } => Self::Retry { run },
-            From::Plan { run } => Self::Plan { run },
-            From::Changed { run, username } => Self::Changed { run, username },
+            From::Outcomes { run_id: run, outcome } => Self::Outcomes { run, outcome },
+            From::Retry { run_id: run } => Self::Retry { run },
+            From::Plan { run_id: run } => Self::Plan { run },
+            From::Changed { run_id: run, username } => Self::Changed { run, username },
         }
     }
 }

@@ -28,13 +28,13 @@ pub struct RunSettings {
     pub strict: bool,
     /// The account or administrator who started or resumed the run, if that was not its creator.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub vouched_by: Option<Voucher>,
+    pub authorized_by: Option<RunAuthority>,
 }
 
 /// The account or administrator with whose permissions a run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Voucher {
+pub enum RunAuthority {
     /// An account of the operating system.
     Account,
     /// An administrator, by ID.
@@ -51,9 +51,9 @@ impl From<&domain::Settings> for RunSettings {
             zone: zone.clone(),
             report: *report,
             strict: *strict,
-            vouched_by: vouched_by.map(|voucher| match voucher {
-                domain::Voucher::Account => Voucher::Account,
-                domain::Voucher::Administrator(id) => Voucher::Administrator(id),
+            authorized_by: vouched_by.map(|voucher| match voucher {
+                domain::Voucher::Account => RunAuthority::Account,
+                domain::Voucher::Administrator(id) => RunAuthority::Administrator(id),
             }),
         }
     }

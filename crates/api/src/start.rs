@@ -7,12 +7,12 @@ use rollcall_domain::{self as domain, Mode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::file::{FileFormat, HiddenCells, Quote};
+use super::file::{FileFormat, HiddenCells, QuoteCharacter};
 
 /// The users that a run is wanted for: say exactly one of these; `filter` and `search` go together.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Targets {
+pub struct TargetSelection {
     /// `true`: every user.
     pub all: Option<bool>,
     /// Those that a filter selects: a condition, or the name of a saved one.
@@ -21,17 +21,17 @@ pub struct Targets {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
     /// The rows of a file that was sent ahead.
-    pub rows: Option<RowsOf>,
+    pub rows: Option<FileTargets>,
     /// The targets of an earlier run, with their rows.
-    pub run: Option<OfRun>,
+    pub run: Option<RunTargets>,
 }
 
 /// The rows of a file that was sent ahead, and how it is read; what is not said is found out.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RowsOf {
+pub struct FileTargets {
     /// The file's number.
-    pub upload: i64,
+    pub upload_id: i64,
     /// The column that names the users; `COLUMN=FIELD` where it is not called `username`, `external_id`, `email` or
     /// `obj_id`.
     #[serde(default)]
@@ -41,7 +41,7 @@ pub struct RowsOf {
     pub skip_unmatched: bool,
     /// Which rows run where several name one user.
     #[serde(default)]
-    pub duplicates: Duplicates,
+    pub duplicates: DuplicatePolicy,
     /// The file's encoding, such as `windows-1252` or `cp850`.
     #[serde(default)]
     pub encoding: Option<String>,
@@ -50,7 +50,7 @@ pub struct RowsOf {
     pub delimiter: Option<char>,
     /// The quotation mark around cells: `double`, `single` or `none`.
     #[serde(default)]
-    pub quote: Option<Quote>,
+    pub quote: Option<QuoteCharacter>,
     /// The sheet of an Excel workbook.
     #[serde(default)]
     pub sheet: Option<String>,
@@ -64,15 +64,15 @@ pub struct RowsOf {
     pub hidden: Option<HiddenCells>,
 }
 
-impl RowsOf {
+impl FileTargets {
     /// The rows of an upload that is read like this; all of them must name a user.
     pub fn new(upload: i64, format: FileFormat) -> Self {
         let FileFormat { encoding, delimiter, quote, sheet, header_row, hidden } = format;
         Self {
-            upload,
+            upload_id: upload,
             key: None,
             skip_unmatched: false,
-            duplicates: Duplicates::All,
+            duplicates: DuplicatePolicy::All,
             encoding,
             delimiter,
             quote,
@@ -99,7 +99,7 @@ impl RowsOf {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
-pub enum Duplicates {
+pub enum DuplicatePolicy {
     /// Every row, in the order of the file
     #[default]
     All,
@@ -111,7 +111,7 @@ pub enum Duplicates {
     Refuse,
 }
 
-impl Duplicates {
+impl DuplicatePolicy {
     /// The one of this name; none: there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -133,9 +133,9 @@ impl Duplicates {
 /// The targets of an earlier run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OfRun {
+pub struct RunTargets {
     /// Its number.
-    pub run: i64,
+    pub run_id: i64,
     /// Those with this outcome; null or missing: all of them.
     #[serde(default)]
     pub outcome: Option<String>,
@@ -173,14 +173,14 @@ impl From<domain::Brakes> for Brakes {
 /// A run that is to be.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewRun {
+pub struct CreateRunRequest {
     /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, what that is called.
     pub script: String,
     /// The text of a script that is not saved.
     #[serde(default)]
     pub source: Option<String>,
     /// The users that the run is for.
-    pub targets: Targets,
+    pub targets: TargetSelection,
     /// `preview` writes nothing; `apply` does.
     #[serde(default = "preview")]
     #[schema(schema_with = super::modes, default = "preview")]
@@ -218,9 +218,9 @@ fn preview() -> Mode {
 /// Options for applying a preview.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Application {
+pub struct ApplyRunRequest {
     /// The hash of the plan that was looked at, or at least its first 8 digits: no other plan is applied then.
-    pub plan: Option<String>,
+    pub plan_hash: Option<String>,
     /// The limits at which the run stops by itself.
     pub brakes: Brakes,
     /// Stop after this number of targets.
@@ -234,7 +234,7 @@ pub struct Application {
 /// Options for undoing a run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Undoing {
+pub struct UndoRunRequest {
     /// `preview` writes nothing; `apply` does.
     #[serde(default = "preview")]
     #[schema(schema_with = super::modes, default = "preview")]
@@ -257,7 +257,7 @@ pub struct Undoing {
 /// Which targets are to have another turn.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Which {
+pub enum RetryTargets {
     /// Those that failed or timed out.
     Failed,
     /// Targets in conflict: their user was changed since or was removed.
@@ -269,9 +269,9 @@ pub enum Which {
 /// Options for retrying targets of a run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Retrying {
+pub struct RetryRunRequest {
     /// The targets that are run again.
-    pub which: Which,
+    pub which: RetryTargets,
     /// Whether it only shows what would change; otherwise it is as the run was.
     #[serde(default)]
     pub preview: bool,
@@ -294,15 +294,15 @@ pub struct Retrying {
 /// A plan.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Plan {
+pub struct ApproveRunRequest {
     /// The hash of the plan that was looked at, or at least its first 8 digits: no other plan is approved then.
-    pub plan: Option<String>,
+    pub plan_hash: Option<String>,
 }
 
 /// That a run which was held is to begin.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Beginning {
+pub struct StartRunRequest {
     /// The number of targets that the administrator has seen. A run with another number is rejected.
     pub targets: u64,
 }
@@ -310,7 +310,7 @@ pub struct Beginning {
 /// Options for resuming a run.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Resuming {
+pub struct ResumeRunRequest {
     /// Other brakes than it had, where some are given.
     pub brakes: Brakes,
     /// Another time limit, in seconds, than it had.

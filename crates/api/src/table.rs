@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rollcall_domain::{Entries, Field, Times, ValueRef, Zone, defuse};
 use serde_json::value::RawValue;
 
-use super::{Item, Outcome, ResultColumns, User};
+use super::{Outcome, RadiusItem, ResultColumns, User};
 
 /// The columns of exported users: every field, and what an import reads besides them.
 pub const USER_COLUMNS: [&str; Field::ALL.len() + 4] = {
@@ -28,7 +28,7 @@ pub const USER_COLUMNS: [&str; Field::ALL.len() + 4] = {
 #[must_use]
 pub fn user_cells(user: &User, organizations: &HashMap<i64, String>, zone: &Zone, raw: bool) -> Vec<String> {
     let text = |text: &str| if raw { text.to_owned() } else { defuse(text).into_owned() };
-    let items = |items: &[Item]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let items = |items: &[RadiusItem]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let cell = |field| match user.get(field) {
         ValueRef::Time(Some(time)) => zone.rfc3339(time),
         other => text(&other.to_string()),

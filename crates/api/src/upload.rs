@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Upload {
     /// Its number.
-    pub upload: i64,
+    pub upload_id: i64,
     /// The name of the file.
     pub name: String,
     /// Its bytes.
@@ -28,13 +28,13 @@ pub struct Upload {
 impl From<domain::Upload> for Upload {
     fn from(upload: domain::Upload) -> Self {
         let domain::Upload { id, name, size, sha256, administrator, created_at, expires_at, .. } = upload;
-        Self { upload: id, name, size, sha256, administrator, created_at, expires_at }
+        Self { upload_id: id, name, size, sha256, administrator, created_at, expires_at }
     }
 }
 
 /// The match between the rows of a file and the users.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct RowsReport {
+pub struct RowMatchReport {
     /// The file's columns.
     pub columns: Vec<String>,
     /// The column that names the users.
@@ -48,7 +48,7 @@ pub struct RowsReport {
     /// Those of them that name a user whom an earlier row names, too.
     pub duplicate: u64,
     /// Matched rows that do not run, as `duplicates` says.
-    pub left_out: u64,
+    pub skipped: u64,
     /// Rows that name no user.
     pub unmatched: u64,
     /// Rows that name several users.
@@ -93,7 +93,7 @@ pub struct BadRow {
     pub cells: Vec<String>,
 }
 
-impl RowsReport {
+impl RowMatchReport {
     /// The number of rows that cannot be used.
     #[must_use]
     pub fn bad(&self) -> u64 {

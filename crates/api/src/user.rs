@@ -4,7 +4,7 @@ use rollcall_domain::{self as domain, Field, ItemKind, Status, Timestamp, ValueR
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Change, FieldChange, Item};
+use super::{Change, FieldChange, RadiusItem};
 
 /// A subscriber: every documented field, then lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -51,9 +51,9 @@ pub struct User {
     /// Short names, by priority.
     pub profiles: Vec<String>,
     /// Reply items, in order.
-    pub attributes: Vec<Item>,
+    pub attributes: Vec<RadiusItem>,
     /// Check items, in order.
-    pub check_attributes: Vec<Item>,
+    pub check_attributes: Vec<RadiusItem>,
 }
 
 impl From<domain::User> for User {
@@ -77,8 +77,8 @@ impl From<domain::User> for User {
             avatar_url: user.avatar_url,
             description: user.description,
             profiles: user.profiles.into_iter().map(|profile| profile.short_name).collect(),
-            attributes: user.attributes.into_iter().map(Item::from).collect(),
-            check_attributes: user.check_attributes.into_iter().map(Item::from).collect(),
+            attributes: user.attributes.into_iter().map(RadiusItem::from).collect(),
+            check_attributes: user.check_attributes.into_iter().map(RadiusItem::from).collect(),
         }
     }
 }
@@ -110,7 +110,7 @@ impl User {
 
     /// The items of one kind, in order.
     #[must_use]
-    pub fn items(&self, kind: ItemKind) -> &[Item] {
+    pub fn items(&self, kind: ItemKind) -> &[RadiusItem] {
         match kind {
             ItemKind::Reply => &self.attributes,
             ItemKind::Check => &self.check_attributes,
@@ -137,14 +137,14 @@ impl User {
 
 /// Changes of one user that were written together.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Event {
+pub struct HistoryEntry {
     /// When they were written.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// On whose behalf.
     pub administrator: String,
     /// The run that did it; null: an edit by hand.
-    pub run: Option<i64>,
+    pub run_id: Option<i64>,
     /// The target's number in that run.
     pub target: Option<i64>,
     /// The name of the script.
@@ -152,24 +152,24 @@ pub struct Event {
     /// The version of the script, if it is a saved one.
     pub script_version: Option<i64>,
     /// The preview that the run applied.
-    pub applies: Option<i64>,
+    pub applies_run_id: Option<i64>,
     /// The run that the run took back.
-    pub undoes: Option<i64>,
+    pub undoes_run_id: Option<i64>,
     /// The changes.
     pub changes: Vec<Change>,
 }
 
-impl From<domain::Event> for Event {
+impl From<domain::Event> for HistoryEntry {
     fn from(event: domain::Event) -> Self {
         let by = event.by.as_ref();
         Self {
             at: event.at,
-            run: by.map(|by| by.run),
+            run_id: by.map(|by| by.run),
             target: by.map(|by| by.target),
             script: by.map(|by| by.script.clone()),
             script_version: by.and_then(|by| by.script_version),
-            applies: by.and_then(|by| by.applies),
-            undoes: by.and_then(|by| by.undoes),
+            applies_run_id: by.and_then(|by| by.applies),
+            undoes_run_id: by.and_then(|by| by.undoes),
             administrator: event.administrator,
             changes: event.changes.into_iter().map(Change::from).collect(),
         }

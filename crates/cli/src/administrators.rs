@@ -17,49 +17,49 @@ use crate::style::tell;
                   rollcall administrators add maria --grant operator@North\n  \
                   rollcall administrators grant maria author\n  \
                   rollcall --as maria run extend.py --all\n\n\
-                  Roles add up, each everywhere or within one organization:\n  \
+                  Roles are additive. Each applies to all organizations or to one:\n  \
                   admin      everything\n  \
                   operator   edits users and runs scripts\n  \
                   author     edits scripts and filters, and cannot run them\n  \
-                  read-only  looks, and runs scripts as reports: whoever would be changed fails\n\n\
-                  Users, runs and results of other organizations do not exist for somebody with roles within some. Without \
-                  --as, your account may do everything, and is recorded as cli:NAME.")]
+                  read-only  reads, and runs scripts as reports, in which changes fail\n\n\
+                  An administrator sees only users, runs and results of the organizations of their roles. Without --as, \
+                  your account has all permissions. Its name in the audit log is cli:NAME.")]
 pub(super) enum Administrators {
     /// Add an administrator
     Add {
-        /// Their name
+        /// The name of the administrator
         name: String,
-        /// A role, everywhere or within an organization; may be given several times
+        /// A role: ROLE, or ROLE@ORGANIZATION for one organization; may be repeated
         #[arg(long = "grant", value_name = "ROLE[@ORGANIZATION]")]
         grants: Vec<String>,
     },
     /// List all administrators
     List {
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Give an administrator a role
+    /// Grant a role to an administrator
     Grant {
-        /// Their name
+        /// The name of the administrator
         name: String,
-        /// The role, everywhere or within an organization
+        /// The role: ROLE, or ROLE@ORGANIZATION for one organization
         #[arg(value_name = "ROLE[@ORGANIZATION]")]
         grant: String,
     },
-    /// Take a role from an administrator
+    /// Revoke a role of an administrator
     Revoke {
-        /// Their name
+        /// The name of the administrator
         name: String,
-        /// The role, everywhere or within an organization
+        /// The role: ROLE, or ROLE@ORGANIZATION for one organization
         #[arg(value_name = "ROLE[@ORGANIZATION]")]
         grant: String,
     },
-    /// Remove an administrator; what they have done stays theirs
+    /// Remove an administrator; their runs and audit events stay
     Remove {
-        /// Their name
+        /// The name of the administrator
         name: String,
-        /// Remove without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
     },

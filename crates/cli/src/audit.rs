@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use rollcall_api::Entry;
+use rollcall_api::AuditEvent;
 use rollcall_domain::{Action, AuditQuery, Head, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -26,45 +26,45 @@ use rollcall_domain::counted;
               rollcall audit list --action grant --since 2026-11-01\n  \
               rollcall audit head > /mnt/elsewhere/rollcall.head\n  \
               rollcall audit verify --head \"$(cat /mnt/elsewhere/rollcall.head)\"\n\n\
-              Every row has the hash of the one before it in its own, so a row that was altered, removed or moved is \
-              found. That all of the log was rewritten is found by a head, its last number and hash, that was kept where \
-              nobody who can write the database can write.")]
+              Each event contains the hash of the event before it. So a changed, removed or moved event is detected. To \
+              detect a rewritten log, keep its head (the last number and hash) where those who can write the database \
+              cannot write.")]
 pub(super) enum Audit {
-    /// List what was done, newest first
+    /// List audit events, newest first
     List(List),
-    /// Check that the log is what was written; exit status 1 when it is not
+    /// Verify the hash chain of the log; exit status 1 if it is broken
     Verify(Verify),
-    /// Print the head of the log, to be kept elsewhere
+    /// Print the head of the log; keep it outside the database
     Head,
-    /// Write the whole log as JSON lines, oldest first, its head last
+    /// Export the whole log as JSON lines, oldest first, followed by its head
     Export {
-        /// A file that is not there yet; - for standard output
+        /// A new file; - for standard output
         file: PathBuf,
     },
 }
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// At most so many
+    /// The maximum number of rows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Only what this one did: cli:ACCOUNT, or the name of an administrator
+    /// Only events of this actor: cli:ACCOUNT, or the name of an administrator
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
-    /// Only this, such as sign-in, run-apply or grant
+    /// Only this action, such as sign-in, run-apply or grant
     #[arg(long, value_name = "ACTION", value_parser = str::parse::<Action>)]
     action: Option<Action>,
-    /// Not before this moment, such as 2026-11-01 or 2026-11-01T18:30:00Z
+    /// Only events since this time, such as 2026-11-01 or 2026-11-01T18:30:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// How to write the list
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// A head that the log had once, as 'rollcall audit head' has printed it
+    /// An earlier head of the log, as 'rollcall audit head' printed it
     #[arg(long, value_name = "NUMBER:HASH", value_parser = str::parse::<Head>)]
     head: Option<Head>,
     /// Print one JSON object and nothing else
@@ -91,11 +91,11 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(entry: &'a Entry) -> Self {
+    fn new(entry: &'a AuditEvent) -> Self {
         Self {
             number: entry.number,
             at: entry.at,
-            who: &entry.who,
+            who: &entry.actor,
             administrator_id: entry.administrator_id,
             action: &entry.action,
             subject: &entry.subject,
@@ -158,11 +158,11 @@ impl List {
     }
 }
 
-fn cells(entry: &Entry, times: &Times) -> Vec<String> {
+fn cells(entry: &AuditEvent, times: &Times) -> Vec<String> {
     vec![
         entry.number.to_string(),
         times.short(entry.at),
-        entry.who.clone(),
+        entry.actor.clone(),
         entry.action.clone(),
         entry.subject.clone(),
         entry.organization_id.map_or_else(String::new, |id| id.to_string()),
@@ -186,7 +186,7 @@ impl Verify {
             );
         }
         if !self.json {
-            let rows = counted(verdict.rows, "row");
+            let rows = counted(verdict.events, "row");
             let kept = match self.head {
                 Some(kept) => format!(", and the head of {} that you have kept is among them", kept.number),
                 None => "; without a head that was kept elsewhere (--head) nobody can say whether all were rewritten"

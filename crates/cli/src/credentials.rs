@@ -22,39 +22,39 @@ const MAX_LINE: u64 = 4_096;
 /// What an administrator proves themselves with.
 #[derive(Debug, Subcommand)]
 pub(super) enum Credentials {
-    /// Give an administrator another password; what they are signed in with ends
+    /// Set the password of an administrator, and end their sessions
     #[command(
-        after_help = "It is asked for twice, and not shown. Where nobody is at a terminal, it is the first line of \
-                      standard input."
+        after_help = "The command asks for the password twice, without an echo. Without a terminal it reads the first line \
+                      of standard input."
     )]
     Password {
-        /// Their name
+        /// The name of the administrator
         name: String,
     },
-    /// List where an administrator is signed in, or end that
+    /// List or end the sessions of an administrator
     Sessions {
-        /// Their name
+        /// The name of the administrator
         name: String,
-        /// End these sessions, by number
+        /// End the sessions with these IDs
         #[arg(long, value_name = "ID", num_args = 1..)]
         revoke: Vec<SessionId>,
-        /// End all of them
+        /// End all sessions
         #[arg(long, conflicts_with = "revoke")]
         revoke_all: bool,
-        /// End sessions without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Ask an administrator for a code of their authenticator, too, or do so no more
+    /// Set up or remove the authenticator (TOTP) of an administrator
     Totp {
-        /// Their name
+        /// The name of the administrator
         name: String,
-        /// What to do
+        /// The action
         action: TotpAction,
-        /// Remove without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -72,34 +72,35 @@ pub(super) enum TotpAction {
 #[command(after_help = "Example:\n  \
                         rollcall tokens add maria billing --scope look,execute --expires 90d")]
 pub(super) enum Tokens {
-    /// Make a token; it is printed once and kept nowhere
+    /// Create a token; it is printed once and not stored
     Add {
         /// The administrator for whom the program acts
         administrator: String,
-        /// What the token is called
+        /// The name of the token
         name: String,
-        /// What it may do, as far as the administrator may: look, report, execute, edit-users, edit-scripts, administer
+        /// The scopes, limited by the permissions of the administrator: look, report, execute, edit-users,
+        /// edit-scripts, administer
         #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true)]
         scope: Vec<Right>,
-        /// How long it counts, such as 12h or 90d; at most 366d
+        /// The time until it expires, such as 12h or 90d; at most 366d
         #[arg(long, value_name = "TIME", default_value = "90d")]
         expires: Age,
     },
     /// List the tokens of an administrator
     List {
-        /// Their name
+        /// The name of the administrator
         administrator: String,
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Let a token count no more
+    /// Revoke a token
     Revoke {
-        /// The administrator whose it is
+        /// The owner of the token
         administrator: String,
-        /// Its number
+        /// The ID of the token
         id: TokenId,
-        /// Revoke without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -225,7 +226,8 @@ fn list_sessions(sessions: &[Session], format: Format, times: &Times) -> io::Res
     let columns = ["session_id", "created_at", "seen_at", "expires_at", "address", "agent"];
     let mut listing = Listing::new(format, &columns)?;
     for session in sessions {
-        let Session { session_id, created_at, seen_at, expires_at, address, agent } = session;
+        let Session { session_id, created_at, last_seen_at: seen_at, expires_at, address, user_agent: agent } =
+            session;
         let times = [created_at, seen_at, expires_at].map(|time| times.short(*time));
         let cells = || [&[session_id.to_string()], &times[..], &[address.clone(), agent.clone()]].concat();
         listing.push(cells, session)?;

@@ -27,9 +27,9 @@ const SCRIPT_FILE: &str = "rollcall-demo.py";
 const SCRIPT: &str = include_str!("extend.py");
 
 #[derive(Debug, Args)]
-#[command(after_help = "The database stays for you to play with; another demo starts it over.")]
+#[command(after_help = "The database stays for you to explore. The next demo replaces it.")]
 pub(super) struct Demo {
-    /// How many sample subscribers
+    /// The number of sample users
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     users: u64,
     #[command(flatten)]
@@ -86,18 +86,18 @@ impl Demo {
 
         heading("4. Exactly that, written: the script does not run again")?;
         let mut terminal = Terminal::new();
-        let request = ApplyRequest { plan: preview.plan.clone(), options };
-        let applied = backend.apply_preview(preview.run, &request, &terminal.stop(), &mut terminal)?;
+        let request = ApplyRequest { plan: preview.plan_hash.clone(), options };
+        let applied = backend.apply_preview(preview.run_id, &request, &terminal.stop(), &mut terminal)?;
         drop(terminal);
         runs::report(&backend, &applied, &hints)?;
 
         heading("5. One of them now")?;
-        example(&app, applied.run)?;
+        example(&app, applied.run_id)?;
 
         heading("6. All of it taken back")?;
         let mut terminal = Terminal::new();
         let request = UndoRequest { mode: Mode::Apply, user: None, options };
-        let undone = backend.undo(applied.run, &request, &terminal.stop(), &mut terminal)?;
+        let undone = backend.undo(applied.run_id, &request, &terminal.stop(), &mut terminal)?;
         drop(terminal);
         runs::report(&backend, &undone, &hints)?;
         if undone.state != RunState::Finished {
@@ -109,7 +109,7 @@ impl Demo {
             format!("All {users} are as they were before, to the last attribute; only last_update tells.");
         writeln!(stdout(), "\n  {}", paint(style::GOOD, &same))?;
 
-        advice(&location, &hints, preview.run)?;
+        advice(&location, &hints, preview.run_id)?;
         Ok(ExitCode::SUCCESS) // failures are part of the show
     }
 }

@@ -19,7 +19,7 @@ pub struct ExecutionArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 
-    /// Time that the script may take for one user, such as 500ms, 5s or 2m [default: 5s, or that of the run]
+    /// The time limit of the script for one user, such as 500ms, 5s or 2m [default: 5s, or that of the run]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,
 
@@ -33,7 +33,7 @@ pub struct ExecutionArgs {
     )]
     python: PathBuf,
 
-    /// Whether scripts are locked down; "none" gives them every right of your account (development only)
+    /// The sandbox of scripts; "none" gives them all permissions of your account (development only)
     #[arg(long, default_value = "full", value_name = "MODE")]
     sandbox: SandboxMode,
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use clap::{Args, ValueEnum};
 use rollcall_app::{TableOptions, wire};
 
-use rollcall_api::{FileFormat, HiddenCells, Quote};
+use rollcall_api::{FileFormat, HiddenCells, QuoteCharacter};
 
 /// Options for reading a file of rows. The encoding, delimiter, quote and header row are detected if missing.
 #[derive(Debug, Default, Args)]
@@ -42,9 +42,9 @@ enum QuoteArg {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum HiddenArg {
-    /// Read them like all others
+    /// Include hidden rows and columns
     Include,
-    /// Leave them out
+    /// Skip hidden rows and columns
     Skip,
 }
 
@@ -84,9 +84,9 @@ impl FileOptions {
             encoding: self.encoding.clone(),
             delimiter: self.delimiter.map(char::from),
             quote: self.quote.map(|quote| match quote {
-                QuoteArg::Double => Quote::Double,
-                QuoteArg::Single => Quote::Single,
-                QuoteArg::None => Quote::None,
+                QuoteArg::Double => QuoteCharacter::Double,
+                QuoteArg::Single => QuoteCharacter::Single,
+                QuoteArg::None => QuoteCharacter::None,
             }),
             sheet: self.sheet.clone(),
             header_row: self.header_row,

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use rollcall_api::Filter;
+use rollcall_api::SavedFilter;
 
 use super::{Context, confirm};
 use crate::backend::Backend;
@@ -20,37 +20,38 @@ pub(super) const SYNTAX: &str = "A filter is the name of a saved one, or a condi
 #[derive(Debug, Subcommand)]
 #[command(after_help = SYNTAX)]
 pub(super) enum Filters {
-    /// Save a filter under a name, in place of the one that has it
+    /// Save a filter under a name, and replace an earlier one
     Save {
-        /// Its name: letters, digits, dots, dashes, underscores; NORTH:NAME is organization NORTH's, :NAME everybody's
+        /// The name: letters, digits, dots, dashes and underscores; NORTH:NAME belongs to organization
+        /// NORTH, :NAME to all
         name: String,
-        /// The condition
+        /// The filter
         filter: String,
     },
     /// List all saved filters
     List {
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
     /// Show one saved filter
     Show {
-        /// Its name
+        /// The name
         name: String,
-        /// How to write it
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
     /// Count the users that a filter selects
     Count {
-        /// The name of a saved filter, or a condition
+        /// A filter, or the name of a saved one
         filter: String,
     },
-    /// Remove a saved filter; runs keep the condition that they were started with
+    /// Remove a saved filter; past runs keep its text
     Remove {
-        /// Its name
+        /// The name
         name: String,
-        /// Remove without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -104,7 +105,7 @@ impl Filters {
     }
 }
 
-fn list(backend: &Backend, format: Format, filters: &[Filter]) -> anyhow::Result<()> {
+fn list(backend: &Backend, format: Format, filters: &[SavedFilter]) -> anyhow::Result<()> {
     let times = times(format, backend.zone()?);
     let mut listing = Listing::new(format, &["name", "saved_at", "administrator", "filter"])?;
     for each in filters {

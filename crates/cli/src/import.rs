@@ -11,22 +11,22 @@ use rollcall_domain::counted;
 /// Other systems that users can come from; a CSV file is for 'rollcall users import'.
 #[derive(Debug, Subcommand)]
 pub(super) enum Import {
-    /// The users, groups, attributes and passwords of a FreeRADIUS with a database of its own, and daloRADIUS's userinfo
+    /// Import users, groups, attributes and passwords from the database of FreeRADIUS or daloRADIUS
     #[command(
-        after_help = "Groups become profiles, rows of radreply attributes, those of radcheck check attributes, the password or \
-                      the expiration; 'Auth-Type := Reject' makes a user inactive. Everything that cannot be carried over is \
-                      told on standard error, and all else is. The other database is only read; radacct and radpostauth stay \
-                      there.\n\n\
+        after_help = "Groups become profiles. Rows of radreply become attributes; rows of radcheck become check attributes, the \
+                      password or the expiration. 'Auth-Type := Reject' deactivates a user. Everything that cannot be \
+                      imported is listed on standard error. The source is only read; radacct and radpostauth are not \
+                      imported.\n\n\
                       Example:\n  rollcall import freeradius --from postgres://radius@localhost/radius --dry-run"
     )]
     Freeradius {
         /// The database: sqlite:PATH or postgres://USER@HOST/DATABASE
         #[arg(long, value_name = "URL")]
         from: String,
-        /// The organization that the users belong to; it is made if there is none
+        /// The organization of the users; it is created if necessary
         #[arg(long, value_name = "NAME", default_value = "default")]
         organization: String,
-        /// Only tell what would be done
+        /// Only show what the import would do
         #[arg(long)]
         dry_run: bool,
     },

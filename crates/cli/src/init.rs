@@ -16,7 +16,7 @@ use crate::style::tell;
                   rollcall init --time-zone Europe/Berlin"
 )]
 pub(super) struct Init {
-    /// Share the database file with this group of the operating system: its accounts can read and write it
+    /// Give a group of the operating system read and write access to the database file
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
 }

@@ -38,7 +38,7 @@ mod shell;
 mod show;
 mod style;
 mod terminal;
-mod trial;
+mod script_test;
 mod users;
 mod worker;
 mod workers;
@@ -70,13 +70,13 @@ pub use worker::log_event;
     version,
     max_term_width = 100,
     after_help = "Examples:\n  \
-        rollcall demo                                          see it work on 10,000 sample subscribers\n  \
-        rollcall init && rollcall users import users.csv       start with your own\n  \
+        rollcall demo                                          try it on 10,000 sample users\n  \
+        rollcall init && rollcall users import users.csv       start with your users\n  \
         rollcall run extend.py --filter 'klass eq \"business\"'  preview a script\n  \
-        rollcall run extend.py --all --apply                   run it for good\n  \
-        rollcall runs undo 7                                   see what taking it back would do\n  \
-        rollcall runs outcomes 7 --outcome failed              see what went wrong\n\n\
-        Exit status: 0 done; 3 done, but some targets failed; 2 wrong usage; 1 anything else."
+        rollcall run extend.py --all --apply                   run it and write the changes\n  \
+        rollcall runs undo 7                                   preview the undo\n  \
+        rollcall runs outcomes 7 --outcome failed              list the failures\n\n\
+        Exit status: 0 success; 3 finished, but some targets failed; 2 wrong usage; 1 other errors."
 )]
 struct Cli<S: Args> {
     /// The database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:rollcall.db]
@@ -90,7 +90,7 @@ struct Cli<S: Args> {
     )]
     database: Option<String>,
 
-    /// The server that is to do it, instead of this process on a database: https://HOST; with a token in ROLLCALL_TOKEN
+    /// The Rollcall server to use instead of a database: https://HOST, with a token in ROLLCALL_TOKEN
     #[arg(
         long,
         global = true,
@@ -105,12 +105,11 @@ struct Cli<S: Args> {
     #[arg(long, global = true, help_heading = "Global options", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// The administrator whose rights count, instead of all those of your account
+    /// Act with the permissions of this administrator, instead of all permissions of your account
     #[arg(long = "as", global = true, help_heading = "Global options", value_name = "NAME")]
     acting_as: Option<String>,
 
-    /// The time zone in which dates without one are read and moments are shown, for this command: an IANA name [default: the
-    /// setting time_zone, or UTC]
+    /// The time zone for reading and showing times: an IANA name [default: the setting time_zone, or UTC]
     #[arg(
         long,
         global = true,
@@ -127,57 +126,57 @@ struct Cli<S: Args> {
 
 #[derive(Debug, Subcommand)]
 enum Command<S: Args> {
-    /// Make sample subscribers, preview a script over them, apply that, take it back
+    /// Create sample users; preview, apply and undo a script on them
     Demo(demo::Demo),
-    /// Make a database, or bring an older one up to date
+    /// Create a database, or upgrade an existing one
     Init(init::Init),
-    /// Copy everything into another database, such as from a file to a server
+    /// Copy a database to another one, such as from SQLite to PostgreSQL
     Migrate(migrate::Migrate),
-    /// Take users over from another system
+    /// Import users from another system
     #[command(subcommand)]
     Import(import::Import),
-    /// Who works with Rollcall, and what they may do
+    /// Manage administrators, their roles and sessions
     #[command(subcommand)]
     Administrators(administrators::Administrators),
-    /// The tenants that users belong to
+    /// Manage organizations (tenants)
     #[command(subcommand)]
     Organizations(organizations::Organizations),
-    /// Keys with which programs act for an administrator
+    /// Manage API tokens
     #[command(subcommand)]
     Tokens(credentials::Tokens),
-    /// The subscribers
+    /// Manage users (subscribers)
     #[command(subcommand)]
     Users(users::Users),
-    /// Named conditions that select users
+    /// Manage saved filters
     #[command(subcommand)]
     Filters(filters::Filters),
-    /// Named sets of RADIUS items, assigned to users
+    /// Manage profiles: named sets of RADIUS items for users
     #[command(subcommand)]
     Profiles(profiles::Profiles),
-    /// Scripts that are kept under a name, with every version; and samples to start from
+    /// Manage saved scripts and their versions; show samples
     #[command(subcommand)]
     Scripts(scripts::Scripts),
-    /// Run a script once for every user on a list; without --apply a preview
+    /// Run a script for each selected user; without --apply as a preview
     Run(Box<run::Run>),
-    /// What runs did: apply previews, take runs back, cancel, retry, go on
+    /// Show runs; apply, undo, cancel, retry and resume them
     #[command(subcommand)]
     Runs(runs::Runs),
-    /// Let programs in over HTTP, and execute what there is to do
+    /// Start the HTTP server, the web UI and a built-in worker
     Serve(S),
-    /// Execute what others have started, together with other workers
+    /// Start a worker, which executes runs together with other workers
     Worker(worker::Worker),
-    /// The processes that do
+    /// Show worker processes and their status
     #[command(subcommand)]
     Workers(workers::Workers),
-    /// What FreeRADIUS needs to serve these users
+    /// Configure and check FreeRADIUS, and show its replies
     #[command(subcommand)]
     Radius(radius::Radius),
-    /// Remove the outcomes and journals of old runs, to make room
+    /// Remove the outcomes and journals of old runs
     Prune(prune::Prune),
-    /// What holds for this installation
+    /// Show and change installation settings
     #[command(subcommand)]
     Settings(settings::Settings),
-    /// What was done, by whom and when, and whether that record is whole
+    /// Show, verify and export the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Print a completion script for a shell

@@ -29,10 +29,10 @@ const OF_REQUESTS: [&str; 3] = ["route", "status", "who"];
 /// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people
     #[default]
     Text,
-    /// An object a line.
+    /// One JSON object a line
     Json,
 }
 

@@ -18,15 +18,15 @@ const DIGITS: usize = 16;
 #[command(after_help = "Example:\n  \
                   createdb rollcall\n  \
                   rollcall migrate --from sqlite:rollcall.db --to postgres://rollcall@db.example.net/rollcall\n\n\
-                  Everything is copied as it is when the copy begins: users with their passwords, runs with all that takes \
-                  them back, scripts, filters, settings. What is written to the old database later is not, so end what writes \
-                  to it first. The old database is only read. Numbers go on where they were. Interrupted, the same command \
-                  goes on where it stopped; until the copy is complete and compared, nothing else uses it.")]
+                  The copy has everything: users with their passwords, runs with their journals, scripts, filters, settings. It \
+                  does not include later changes of the source, so stop its server and workers first. The source is only \
+                  read. IDs stay the same. After an interruption, the same command resumes the copy. The target cannot be \
+                  used until the copy is complete and verified.")]
 pub(super) struct Migrate {
-    /// The database that is copied [default: that of --database]
+    /// The source database [default: that of --database]
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// The database that it is copied to: an empty one, or a file that is not there yet
+    /// The target database: an empty one, or a new file
     #[arg(long, value_name = "URL")]
     to: String,
     /// Print one JSON object and nothing else

@@ -12,27 +12,27 @@ use crate::style::tell;
 pub(super) enum Organizations {
     /// Add an organization
     Add {
-        /// Its name
+        /// The name
         name: String,
     },
     /// List all organizations
     List {
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Give an organization another name
+    /// Rename an organization
     Rename {
-        /// Its name
+        /// The name
         name: String,
-        /// Its new name
+        /// The new name
         new: String,
     },
     /// Remove an organization that has no users
     Remove {
-        /// Its name
+        /// The name
         name: String,
-        /// Remove without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -50,7 +50,7 @@ impl Organizations {
             Self::List { format } => {
                 let mut listing = Listing::new(format, &["organization_id", "name"])?;
                 for each in backend.organizations()? {
-                    listing.push(|| vec![each.id.to_string(), each.name.clone()], &each)?;
+                    listing.push(|| vec![each.organization_id.to_string(), each.name.clone()], &each)?;
                 }
                 listing.finish()?;
             }

@@ -12,10 +12,10 @@ use crate::style;
 /// How a listing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// Columns, for people
+    /// Aligned columns for people
     #[default]
     Table,
-    /// Comma-separated values; what a spreadsheet would take for a formula is defused
+    /// Comma-separated values; text that a spreadsheet would run as a formula is escaped
     Csv,
     /// One compact JSON object a line
     Json,

@@ -18,7 +18,7 @@ use crate::style::tell;
 pub(super) enum Profiles {
     /// Add a profile
     Add {
-        /// Its short name
+        /// The short name
         short_name: String,
         /// A reply item, such as 'Session-Timeout := 3600'; may be repeated
         #[arg(long, value_name = "ITEM")]
@@ -32,23 +32,23 @@ pub(super) enum Profiles {
     },
     /// List all profiles
     List {
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
     /// Show one profile
     Show {
-        /// Its short name
+        /// The short name
         short_name: String,
-        /// How to write it
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
     /// Remove a profile that no user has
     Remove {
-        /// Its short name
+        /// The short name
         short_name: String,
-        /// Remove without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -94,7 +94,7 @@ fn list(format: Format, profiles: Vec<Profile>) -> anyhow::Result<()> {
     for each in profiles {
         let cells = || {
             vec![
-                each.id.to_string(),
+                each.profile_id.to_string(),
                 each.short_name.clone(),
                 each.organization.as_ref().map_or_else(String::new, |owner| owner.name.clone()),
                 items_cell(&each.reply),

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_api::Pruned;
+use rollcall_api::PruneResult;
 use rollcall_app::Age;
 use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
@@ -18,16 +18,16 @@ use rollcall_domain::counted;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rollcall prune --older-than 90d\n  rollcall settings set prune_after 90d && rollcall prune\n\n\
-                  Runs stay, with their counts; what each did to whom goes, so it can no longer be undone, and so does what edits by hand \
-                  have changed. Runs that can still go on \
-                  stay whole, as does what they need. What FreeRADIUS has written goes by the settings prune_logins_after and \
-                  prune_accounting_after. The file does not shrink: its room is used again."
+                  Runs stay, with their counts. Their outcomes and journals are removed, so they can no longer be undone; the \
+                  journals of manual edits are removed, too. Runs that can be resumed, and the runs that they need, stay \
+                  complete. Data of FreeRADIUS is removed by the settings prune_logins_after and prune_accounting_after. \
+                  The database file does not shrink: its space is reused."
 )]
 pub(super) struct Prune {
-    /// How long ago a run must have ended, such as 90d, 8w or 12h [default: the setting prune_after]
+    /// The minimum age of the runs, such as 90d, 8w or 12h [default: the setting prune_after]
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Age>,
-    /// Remove by '--older-than' without asking; required without a terminal
+    /// Do not ask for confirmation; required without a terminal with --older-than
     #[arg(long, requires = "older_than")]
     yes: bool,
     /// Print one JSON object and nothing else
@@ -40,7 +40,7 @@ fn age(text: &str) -> Result<Age, String> {
 }
 
 /// Tells what is gone of what FreeRADIUS has written.
-pub(super) fn tell_of_past(pruned: &Pruned) {
+pub(super) fn tell_of_past(pruned: &PruneResult) {
     if pruned.logins > 0 || pruned.sessions > 0 {
         let (logins, sessions) = (counted(pruned.logins, "login"), counted(pruned.sessions, "session"));
         tell(format_args!("{logins} and {sessions} removed, as their settings want"));

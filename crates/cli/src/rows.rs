@@ -16,7 +16,7 @@ use crate::backend::{Backend, Listed};
 use crate::failure::{Usage, with_option};
 use crate::progress::Meter;
 use crate::style::tell;
-use rollcall_api::{self as api, DuplicateRow, RowsReport};
+use rollcall_api::{self as api, DuplicateRow, RowMatchReport};
 use rollcall_client::Client;
 use rollcall_domain::one_line;
 use rollcall_domain::{counted, grouped};
@@ -28,20 +28,20 @@ const TOLD: u32 = 20;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rows of a file")]
 pub(super) struct RowsArgs {
-    /// Run it for the rows of this file, in their order: CSV or Excel (.xlsx); - is standard input
+    /// Select users by the rows of this file, in their order: CSV or Excel (.xlsx); - is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) csv: Option<PathBuf>,
-    /// The column that names the users; COLUMN=FIELD if it is not called username, external_id, email or obj_id
-    /// [default: the first of these that there is]
+    /// The column that identifies the users; COLUMN=FIELD if its name is not username, external_id, email
+    /// or obj_id [default: the first of these]
     #[arg(long, value_name = "COLUMN", requires = "csv")]
     key: Option<String>,
-    /// Leave out rows that name no user, or several
+    /// Skip rows that match no user, or several
     #[arg(long, requires = "csv")]
     skip_unmatched: bool,
-    /// Which rows run where several name one user [default: all]
+    /// The rows to run if several match one user [default: all]
     #[arg(long, value_enum, value_name = "WHICH", requires = "csv")]
-    duplicates: Option<api::Duplicates>,
-    /// Write the rows that cannot be used to this new CSV file, each with the reason
+    duplicates: Option<api::DuplicatePolicy>,
+    /// Write rows that cannot be used to this new CSV file, with the reason
     #[arg(long, value_name = "FILE", requires = "csv")]
     bad_rows: Option<PathBuf>,
     #[command(flatten)]
@@ -131,21 +131,21 @@ impl RowsArgs {
         file: impl io::Read,
         watch: &mut Watch<'_>,
     ) -> anyhow::Result<Listed> {
-        let rows = api::RowsOf {
+        let rows = api::FileTargets {
             key: self.key.clone(),
             skip_unmatched: self.skip_unmatched,
             duplicates: self.duplicates.unwrap_or_default(),
-            ..api::RowsOf::new(client.upload(name, file)?.upload, self.file.format())
+            ..api::FileTargets::new(client.upload(name, file)?.upload_id, self.file.format())
         };
         let told = self.tell(client, &rows, watch);
         if told.is_err() {
             // If it stays, the server removes it in a day.
-            drop(client.remove_upload(rows.upload));
+            drop(client.remove_upload(rows.upload_id));
         }
         told.map(|()| Listed::Sent(rows))
     }
 
-    fn tell(&self, client: &Client, rows: &api::RowsOf, watch: &mut Watch<'_>) -> anyhow::Result<()> {
+    fn tell(&self, client: &Client, rows: &api::FileTargets, watch: &mut Watch<'_>) -> anyhow::Result<()> {
         let mut report = client.rows_report(rows, watch.read_columns)?;
         report.bad_rows.iter().for_each(|bad| watch.tell(bad.line, &bad.reason));
         watch.told = report.bad();
@@ -161,11 +161,11 @@ impl RowsArgs {
         if in_the_way == 0 && !self.refuses_duplicates(&report) { Ok(()) } else { Err(self.refusal(&report)) }
     }
 
-    fn refuses_duplicates(&self, report: &RowsReport) -> bool {
-        self.duplicates == Some(api::Duplicates::Refuse) && report.duplicate > 0
+    fn refuses_duplicates(&self, report: &RowMatchReport) -> bool {
+        self.duplicates == Some(api::DuplicatePolicy::Refuse) && report.duplicate > 0
     }
 
-    fn refusal(&self, report: &RowsReport) -> anyhow::Error {
+    fn refusal(&self, report: &RowMatchReport) -> anyhow::Error {
         let mut reasons = Vec::new();
         let in_the_way = if self.skip_unmatched { report.faulty } else { report.bad() };
         if in_the_way > 0 {
@@ -233,7 +233,7 @@ struct Watch<'a> {
     told: u64,
     /// The first rows that name a user again.
     duplicates: Vec<DuplicateRow>,
-    choice: api::Duplicates,
+    choice: api::DuplicatePolicy,
     /// The columns that the script can read; none: any of them.
     read_columns: Option<&'a BTreeSet<String>>,
 }
@@ -247,7 +247,7 @@ impl Watch<'_> {
         }
     }
 
-    fn end(&mut self, report: &RowsReport) -> anyhow::Result<()> {
+    fn end(&mut self, report: &RowMatchReport) -> anyhow::Result<()> {
         self.meter.clear();
         if self.told > u64::from(TOLD) {
             tell(format_args!(
@@ -269,13 +269,13 @@ impl Watch<'_> {
                 counted(report.duplicate - u64::from(TOLD), "duplicate row")
             ));
         }
-        let RowsReport {
+        let RowMatchReport {
             key,
             field,
             rows,
             matched,
             duplicate,
-            left_out,
+            skipped: left_out,
             unmatched,
             ambiguous,
             faulty,
@@ -301,10 +301,10 @@ impl Watch<'_> {
         ));
         let which = match self.choice {
             _ if *duplicate == 0 => None,
-            api::Duplicates::All => Some("all rows of a user run, in the order of the file".to_owned()),
-            api::Duplicates::First => Some("the first row of each user runs".to_owned()),
-            api::Duplicates::Last => Some("the last row of each user runs".to_owned()),
-            api::Duplicates::Refuse => None,
+            api::DuplicatePolicy::All => Some("all rows of a user run, in the order of the file".to_owned()),
+            api::DuplicatePolicy::First => Some("the first row of each user runs".to_owned()),
+            api::DuplicatePolicy::Last => Some("the last row of each user runs".to_owned()),
+            api::DuplicatePolicy::Refuse => None,
         };
         if let Some(which) = which {
             let rest = if *left_out > 0 {

@@ -14,40 +14,39 @@ use crate::failure::Usage;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("who").required(true).multiple(true).args(["filter", "search", "all", "csv", "targets_from"]), after_help = "Examples:\n  \
-                  rollcall run extend.py --filter 'klass eq \"business\"' --param days=30     what would it do?\n  \
+                  rollcall run extend.py --filter 'klass eq \"business\"' --param days=30     preview\n  \
                   rollcall run extend.py --filter 'klass eq \"business\"' --param days=30 --apply\n  \
                   rollcall run set_klass.py --csv new-classes.xlsx --skip-unmatched\n  \
                   rollcall run extend@3 --targets-from 7:failed\n  \
-                  rollcall run extend.py --all --apply --canary 100     the first 100, then look; runs resume goes on\n\n\
-                  What a filter can say: rollcall filters --help\n\n\
-                  Exit status: 0 done; 3 done, but some targets failed, timed out or conflicted; 2 wrong usage; 1 anything \
-                  else, a stopped or cancelled run too.")]
+                  rollcall run extend.py --all --apply --canary 100     stop after 100; continue with runs resume\n\n\
+                  Filter syntax: rollcall filters --help\n\n\
+                  Exit status: 0 success; 3 finished, but some targets failed, timed out or had conflicts; 2 wrong usage; \
+                  1 other errors, and stopped or cancelled runs.")]
 pub(super) struct Run {
-    /// The script: a Python file, or the name of a saved one (extend, or extend@2 for its version 2)
+    /// The script: a Python file, or the name of a saved script (extend, or extend@2 for version 2)
     script: String,
-    /// Run it for the users that this filter selects: a condition, or the name of a saved one
+    /// Select users by a filter, or the name of a saved one
     #[arg(long, value_name = "FILTER", conflicts_with_all = ["all", "csv", "targets_from"])]
     filter: Option<String>,
-    /// Run it for the users that a search finds, as 'users list --search' shows them; with --filter, for those of them
+    /// Select users by a search, as 'users list --search' does; can be combined with --filter
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["all", "csv", "targets_from"])]
     search: Option<String>,
-    /// Run it for every user
+    /// Select all users
     #[arg(long, conflicts_with_all = ["csv", "targets_from"])]
     all: bool,
-    /// Run it for the targets of an earlier run: all of them, or those with one outcome, such as 7:failed
-    /// or latest:failed
+    /// Select the targets of an earlier run, or those with one outcome, such as 7:failed or latest:failed
     #[arg(long, value_name = "RUN[:OUTCOME]", value_parser = targets_from, conflicts_with = "csv")]
     targets_from: Option<(RunName, Option<Outcome>)>,
-    /// A parameter that the script declares; may be repeated
+    /// A parameter of the script; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
     params: Vec<(String, String)>,
-    /// Write the changes; without this nothing is written
+    /// Write the changes; without this option the run is a preview
     #[arg(long)]
     apply: bool,
-    /// Only report: a preview in which the script may change nobody; whoever would be changed fails
+    /// Only report: a preview in which a target with changes fails
     #[arg(long, conflicts_with = "apply")]
     report: bool,
-    /// Refuse attributes that FreeRADIUS would reject a user for, instead of warning of them
+    /// Reject attributes for which FreeRADIUS would reject the user, instead of warning
     #[arg(long)]
     strict: bool,
     #[command(flatten)]

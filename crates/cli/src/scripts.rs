@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Subcommand};
-use rollcall_api::Script as SavedScript;
+use rollcall_api::ScriptVersion as SavedScript;
 use rollcall_app::runs::Script;
 use rollcall_app::scripts::Source;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Context, confirm, samples, shell_word, trial};
+use super::{Context, confirm, samples, script_test, shell_word};
 use crate::backend::Backend;
 use crate::output::{Format, Listing, print_json, raw_stdout, stdout};
 use crate::show::times;
@@ -20,89 +20,90 @@ use rollcall_domain::one_line;
 #[command(after_help = "Examples:\n  \
                   rollcall scripts save extend extend.py --note 'leap years'\n  \
                   rollcall scripts save extend --sample extend-by-days\n  \
-                  rollcall run extend --all                  the latest version\n  \
-                  rollcall run extend@2 --all                an earlier one\n  \
-                  rollcall scripts diff extend 2             what has changed since")]
+                  rollcall run extend --all                  run the latest version\n  \
+                  rollcall run extend@2 --all                run an earlier version\n  \
+                  rollcall scripts diff extend 2             show the changes since version 2")]
 pub(super) enum Scripts {
-    /// Save a script as the next version of the one of that name; a script with errors needs --draft
+    /// Save a script as its next version; a script with errors needs --draft
     #[command(
         group = ArgGroup::new("what").required(true).args(["file", "sample"]),
         override_usage = "rollcall scripts save [OPTIONS] <NAME> <FILE|--sample <SAMPLE>>"
     )]
     Save {
-        /// Its name: letters, digits, dots, dashes, underscores; NORTH:NAME is organization NORTH's, :NAME everybody's
+        /// The name: letters, digits, dots, dashes and underscores; NORTH:NAME belongs to organization
+        /// NORTH, :NAME to all
         name: String,
         /// The Python file; - is standard input
         file: Option<PathBuf>,
-        /// Save this sample instead of a file
+        /// Save a sample instead of a file
         #[arg(long)]
         sample: Option<String>,
-        /// Why, for its history
+        /// A note for the history of the script
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         note: String,
         /// Save it even if it has errors: a draft cannot run
         #[arg(long, conflicts_with = "sample")]
         draft: bool,
     },
-    /// List all saved scripts
+    /// List saved scripts
     List {
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// List the samples: scripts for what operators do again and again; or print one
+    /// List the sample scripts, or print one
     Samples {
         /// The sample to print
         name: Option<String>,
-        /// How to write it; of one sample, table is the script alone
+        /// The output format; for one sample, table prints the script
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
     /// Print a saved script
     Show {
-        /// Its name
+        /// The name
         name: String,
-        /// An earlier version
+        /// The version [default: the latest]
         #[arg(long, value_name = "N")]
         version: Option<i64>,
-        /// table: the script alone; json: with who saved it, when and why
+        /// The output format; table prints the script, json also its author, time and note
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// List every version of a script, newest first
+    /// List the versions of a script, newest first
     History {
-        /// Its name
+        /// The name
         name: String,
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Show what two versions of a script differ in
+    /// Show the differences between two versions of a script
     Diff {
-        /// Its name
+        /// The name
         name: String,
         /// The older version [default: the one before TO]
         from: Option<i64>,
         /// The newer version [default: the latest]
         to: Option<i64>,
     },
-    /// Make an earlier version the latest again, as a new one
+    /// Save an earlier version as the latest one
     Restore {
-        /// Its name
+        /// The name
         name: String,
-        /// The version to bring back
+        /// The version to restore
         version: i64,
-        /// Why, for its history
+        /// A note for the history of the script
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         note: String,
     },
-    /// Run a script for one user and show what would happen; nothing is written, and no run is made
-    Try(trial::Try),
-    /// Take a script off the list; its versions can be restored
+    /// Test a script on one user; nothing is written
+    Test(script_test::Test),
+    /// Archive a script; its versions can be restored
     Remove {
-        /// Its name
+        /// The name
         name: String,
-        /// Remove without asking; required without a terminal
+        /// Do not ask for confirmation; required without a terminal
         #[arg(long)]
         yes: bool,
     },
@@ -118,7 +119,7 @@ impl Scripts {
         let backend = context.backend()?;
         match self {
             Self::Samples { .. } => {}
-            Self::Try(trial) => return trial.run(&backend),
+            Self::Test(test) => return test.run(&backend),
             Self::Save { name, file, sample, note, draft } => {
                 let (source, note) = match (file, sample) {
                     (Some(file), _) => (read_source(&file)?, note),

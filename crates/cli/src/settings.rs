@@ -18,45 +18,47 @@ use rollcall_domain::counted;
     after_help = "Examples:\n  rollcall settings set prune_after 90d\n  rollcall settings set four_eyes_above 1000\n  rollcall settings set time_zone Europe/Berlin"
 )]
 pub(super) enum Settings {
-    /// List every setting
+    /// List all settings
     List {
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Set one
+    /// Change a setting
     Set {
-        /// Which
+        /// The setting
         name: Setting,
         /// The value
         value: String,
     },
-    /// Go back to how it is without being set
+    /// Reset a setting to its default
     Unset {
-        /// Which
+        /// The setting
         name: Setting,
     },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Setting {
-    /// The age at which outcomes and journals are removed, such as 90d; without it they stay
+    /// The age at which outcomes and journals are removed, such as 90d; by default they are kept
     #[value(name = "prune_after")]
     PruneAfter,
-    /// Above how many targets a run takes the approval of a second administrator; without it none does
+    /// The number of targets above which a second administrator must approve a run; by default no run needs
+    /// approval
     #[value(name = "four_eyes_above")]
     FourEyesAbove,
-    /// Whether attributes that FreeRADIUS would reject a user for are refused, instead of warned of: yes or no
+    /// Whether attributes for which FreeRADIUS would reject the user are rejected, instead of a warning:
+    /// yes or no
     #[value(name = "strict_attributes")]
     StrictAttributes,
-    /// The time zone that dates without one are in, and that moments are shown in: an IANA name such as Europe/Berlin; UTC
-    /// without it
+    /// The time zone for reading and showing times: an IANA name such as Europe/Berlin; by default UTC
     #[value(name = "time_zone")]
     TimeZone,
-    /// The age at which what FreeRADIUS has answered is removed, such as 1y; without it that stays, as last_login always does
+    /// The age at which sign-ins of users are removed, such as 1y; by default they are kept, and last_login
+    /// always is
     #[value(name = "prune_logins_after")]
     PruneLoginsAfter,
-    /// The age at which sessions that have ended are removed, such as 1y; without it they stay
+    /// The age at which ended RADIUS sessions are removed, such as 1y; by default they are kept
     #[value(name = "prune_accounting_after")]
     PruneAccountingAfter,
 }

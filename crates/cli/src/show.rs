@@ -1,6 +1,6 @@
 //! Changes, items and counts as lines for people.
 
-use rollcall_api::{Change, Item, Run, Side};
+use rollcall_api::{Change, ChangeSide, RadiusItem, Run};
 use rollcall_domain::{Outcome, Tally, Times, Zone, grouped};
 
 use crate::output::Format;
@@ -14,8 +14,8 @@ pub(crate) fn times(format: Format, zone: &Zone) -> Times {
 /// A change as one coloured line.
 pub(crate) fn change_line(change: &Change, times: &Times) -> String {
     change.describe(times, |side, text| match side {
-        Side::Before => paint(style::OLD, text),
-        Side::After => paint(style::NEW, text),
+        ChangeSide::Before => paint(style::OLD, text),
+        ChangeSide::After => paint(style::NEW, text),
     })
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn plain_change(change: &Change, times: &Times) -> String {
 }
 
 /// Items as one cell.
-pub(crate) fn items_cell(items: &[Item]) -> String {
+pub(crate) fn items_cell(items: &[RadiusItem]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

@@ -41,13 +41,13 @@ impl Answer {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Brakes")]
 pub(super) struct BrakeArgs {
-    /// Stop once more than N targets have failed or timed out [default: 100, if that is over 10 %]
+    /// Stop after more than N targets failed or timed out [default: 100, if that is over 10 %]
     #[arg(long, value_name = "N")]
     max_failures: Option<u64>,
     /// Stop before more than N users are changed
     #[arg(long, value_name = "N")]
     max_changes: Option<u64>,
-    /// Stop before more than N users are made inactive
+    /// Stop before more than N users are deactivated
     #[arg(long, value_name = "N")]
     max_deactivations: Option<u64>,
 }
@@ -64,13 +64,13 @@ impl BrakeArgs {
 pub(super) struct RunOptionsArgs {
     #[command(flatten)]
     brakes: BrakeArgs,
-    /// Stop after the first K targets; 'rollcall runs resume' goes on with the rest
+    /// Stop after the first K targets; 'rollcall runs resume' continues with the rest
     #[arg(long, value_name = "K", help_heading = "Brakes", value_parser = clap::value_parser!(u64).range(1..))]
     canary: Option<u64>,
-    /// Leave the run to workers ('rollcall worker'), and do not wait for it
+    /// Queue the run for workers ('rollcall worker'), and do not wait for it
     #[arg(long, help_heading = "Execution")]
     queue: bool,
-    /// Only make the run, with its list: it waits for 'rollcall runs begin' and is then left to workers
+    /// Create the run with its targets, but do not start it: 'rollcall runs start' queues it for workers
     #[arg(long, help_heading = "Execution")]
     hold: bool,
 }
@@ -107,7 +107,7 @@ pub(super) fn sure(what: &str, users: u64) -> bool {
 pub(super) fn what_it_does(run: &Run) -> String {
     let script = run.script_name();
     let users = counted(run.left(), noun(run));
-    match (run.mode, run.undoes, run.applies) {
+    match (run.mode, run.undoes_run_id, run.applies_run_id) {
         (Mode::Preview, ..) => format!("previews {script} for {users}"),
         (_, Some(undone), _) => format!("takes back what run {undone} ({script}) has changed of {users}"),
         (_, None, Some(preview)) => {
@@ -169,7 +169,7 @@ impl RunObserver for Terminal {
         if let Err(error) = heed_signals(&self.stop) {
             tell(format_args!("warning: Ctrl-C will end this run without its report: {error}"));
         }
-        let what = match (run.mode, run.undoes) {
+        let what = match (run.mode, run.undoes_run_id) {
             (Mode::Preview, _) => "preview",
             (Mode::Apply, None) => "apply",
             (Mode::Apply, Some(_)) => "undo",
@@ -200,11 +200,11 @@ pub(super) fn finish(
     if run.state == RunState::Queued && !backend.has_workers()? {
         tell(format_args!(
             "warning: run {} waits for a worker, and none is there: start one with 'rollcall worker'",
-            run.run
+            run.run_id
         ));
     }
-    if let Some(note) = run.note.as_ref().filter(|_| answer.json) {
-        tell(format_args!("run {} was {}: {note}", run.run, run.state.name()));
+    if let Some(note) = run.end_reason.as_ref().filter(|_| answer.json) {
+        tell(format_args!("run {} was {}: {note}", run.run_id, run.state.name()));
     }
     Ok(exit_code(run))
 }

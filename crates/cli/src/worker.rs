@@ -12,14 +12,14 @@ use rollcall_domain::{Run, counted};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall --database postgres://rollcall@db/rollcall worker\n\n\
-                  Any number of workers, on any number of machines, share what there is to do: runs that were started with \
-                  --queue, runs of others who are still at them, and runs whose process is gone. Nothing but the database \
-                  joins them. SIGTERM or Ctrl-C puts down what the worker has, for the others, and ends it; one that is \
-                  killed or cut off loses what it has when its lease ends.")]
+                  Any number of workers, on any number of machines, share the runs: queued ones, running ones, and those whose \
+                  process has died. They need only the database. SIGTERM or Ctrl-C returns the targets of the worker to \
+                  the others, and ends it. If a worker is killed or disconnected, the others continue its targets when \
+                  its lease expires.")]
 pub(super) struct Worker {
     #[command(flatten)]
     execution: ExecutionArgs,
-    /// How long others wait for this worker when it is not heard of, before they take over what it was at
+    /// The lease of this worker: other workers continue its targets if it does not report for this time
     #[arg(long, value_parser = lease, value_name = "TIME", default_value = "30s")]
     lease: Duration,
 }

@@ -12,13 +12,13 @@ use crate::style::tell;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Workers {
-    /// List them: who is alive, what each does, and how fast
+    /// List worker processes and their status
     List(List),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// How to write the list
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -40,7 +40,7 @@ struct Shown<'a> {
 }
 
 fn state(worker: &Worker) -> &'static str {
-    match (worker.alive, worker.draining, worker.run) {
+    match (worker.alive, worker.draining, worker.run_id) {
         (false, ..) => "silent",
         (true, true, _) => "draining",
         (true, false, Some(_)) => "working",
@@ -50,7 +50,7 @@ fn state(worker: &Worker) -> &'static str {
 
 /// Outcomes a second lately, as whole numbers; nothing where that is not known yet.
 fn rate(worker: &Worker) -> String {
-    match (worker.speed, worker.run, worker.committed) {
+    match (worker.outcomes_per_second, worker.run_id, worker.committed) {
         (0, Some(_), 0) => String::new(),
         (0, Some(_), _) => "<1".to_owned(),
         (speed, ..) => speed.to_string(),
@@ -69,12 +69,12 @@ impl Workers {
                 host: &worker.host,
                 process: worker.pid,
                 state: state(worker),
-                run: worker.run,
-                users_per_second: worker.speed,
+                run: worker.run_id,
+                users_per_second: worker.outcomes_per_second,
                 done: worker.committed,
-                crew: worker.crew,
+                crew: worker.concurrency,
                 started_at: worker.started_at,
-                seen_at: worker.seen_at,
+                seen_at: worker.last_seen_at,
             };
             let cells = || {
                 vec![

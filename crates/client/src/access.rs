@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use rollcall_api::{
-    Administrator, Credential, Ended, Enrolment, Grant, NewToken, RecoveryCodes, Session, Token,
+    Administrator, CreateTokenRequest, CreatedToken, EndedSessions, Grant, RecoveryCodes, Session, Token,
+    TotpEnrollment,
 };
 use rollcall_domain::Secret;
 use serde_json::json;
@@ -93,7 +94,7 @@ impl Account<'_> {
     /// See [`Error`].
     pub fn sessions(&self) -> Result<Vec<Session>, Error> {
         let mut all: Vec<Session> = self.client.list(self.of(&["sessions"]))?;
-        all.sort_by_key(|session| Reverse((session.seen_at, session.session_id)));
+        all.sort_by_key(|session| Reverse((session.last_seen_at, session.session_id)));
         Ok(all)
     }
 
@@ -102,7 +103,7 @@ impl Account<'_> {
     /// # Errors
     /// See [`Error`].
     pub fn revoke_sessions(&self) -> Result<u64, Error> {
-        Ok(self.client.read::<Ended>(self.client.delete(&self.of(&["sessions"]))?)?.sessions)
+        Ok(self.client.read::<EndedSessions>(self.client.delete(&self.of(&["sessions"]))?)?.sessions)
     }
 
     /// Ends one session.
@@ -117,7 +118,7 @@ impl Account<'_> {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn enrol_totp(&self) -> Result<Enrolment, Error> {
+    pub fn enrol_totp(&self) -> Result<TotpEnrollment, Error> {
         self.client.post(&self.of(&["totp"]))
     }
 
@@ -142,7 +143,7 @@ impl Account<'_> {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn add_token(&self, token: &NewToken) -> Result<Credential, Error> {
+    pub fn add_token(&self, token: &CreateTokenRequest) -> Result<CreatedToken, Error> {
         self.client.call(Method::POST, &self.of(&["tokens"]), token)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use rollcall_api::{Entry, HeadNow, Verdict};
+use rollcall_api::{AuditEvent, AuditHead, AuditVerification};
 use rollcall_domain::{Action, AuditQuery};
 use serde_json::json;
 use ureq::http::Method;
@@ -15,7 +15,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn audit(&self, query: &AuditQuery) -> Result<Items<'_, Entry>, Error> {
+    pub fn audit(&self, query: &AuditQuery) -> Result<Items<'_, AuditEvent>, Error> {
         let address = Address::of(&["audit"])
             .with("who", query.who.as_ref())
             .with("action", query.action.map(Action::name))
@@ -27,7 +27,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn audit_head(&self) -> Result<HeadNow, Error> {
+    pub fn audit_head(&self) -> Result<AuditHead, Error> {
         self.get(&Address::of(&["audit", "head"]))
     }
 
@@ -35,8 +35,8 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn verify_audit(&self, head: Option<&str>) -> Result<Verdict, Error> {
-        self.call(Method::POST, &Address::of(&["audit-checks"]), &json!({ "head": head }))
+    pub fn verify_audit(&self, head: Option<&str>) -> Result<AuditVerification, Error> {
+        self.call(Method::POST, &Address::of(&["audit", "verify"]), &json!({ "head": head }))
     }
 
     /// Writes the whole audit log as JSON lines, oldest first, its head last.

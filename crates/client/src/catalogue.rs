@@ -1,6 +1,6 @@
 //! Requests about organizations, profiles and saved filters.
 
-use rollcall_api::{Count, Filter, Item, Organization, Profile, Written};
+use rollcall_api::{FilterCheck, Organization, Profile, RadiusItem, Saved, SavedFilter};
 use serde_json::json;
 use ureq::http::{HeaderMap, Method};
 
@@ -49,9 +49,9 @@ impl Client {
         &self,
         short_name: &str,
         organization: Option<&str>,
-        reply: &[Item],
-        check: &[Item],
-    ) -> Result<Written<Profile>, Error> {
+        reply: &[RadiusItem],
+        check: &[RadiusItem],
+    ) -> Result<Saved<Profile>, Error> {
         let body = json!({
             "short_name": short_name, "organization": organization, "reply": reply, "check": check,
         });
@@ -86,10 +86,10 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn save_filter(&self, name: &str, text: &str) -> Result<(Filter, Option<Filter>), Error> {
+    pub fn save_filter(&self, name: &str, text: &str) -> Result<(SavedFilter, Option<SavedFilter>), Error> {
         let address = Address::of(&["filters", name]);
-        let old: Option<Filter> = self.find(&address)?;
-        let new: Filter = self.call(Method::PUT, &address, &json!({ "filter": text }))?;
+        let old: Option<SavedFilter> = self.find(&address)?;
+        let new: SavedFilter = self.call(Method::PUT, &address, &json!({ "filter": text }))?;
         // One name may have been that of another filter, such as that of all organizations.
         let old = old.filter(|old| old.full_name() == new.full_name());
         Ok((new, old))
@@ -99,7 +99,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn filter(&self, name: &str) -> Result<Filter, Error> {
+    pub fn filter(&self, name: &str) -> Result<SavedFilter, Error> {
         self.get(&Address::of(&["filters", name]))
     }
 
@@ -107,7 +107,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn filters(&self) -> Result<Vec<Filter>, Error> {
+    pub fn filters(&self) -> Result<Vec<SavedFilter>, Error> {
         self.list(Address::of(&["filters"]))
     }
 
@@ -123,7 +123,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn count_users(&self, filter: &str) -> Result<Count, Error> {
-        self.call(Method::POST, &Address::of(&["filter-checks"]), &json!({ "filter": filter }))
+    pub fn count_users(&self, filter: &str) -> Result<FilterCheck, Error> {
+        self.call(Method::POST, &Address::of(&["filters", "count"]), &json!({ "filter": filter }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rollcall_api::{Problem, ProblemFault};
+use rollcall_api::{InputError, Problem};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ impl Refused {
 
     /// The places where something is wrong.
     #[must_use]
-    pub fn faults(&self) -> &[ProblemFault] {
+    pub fn faults(&self) -> &[InputError] {
         &self.problem.errors
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
-use rollcall_api::{Duplicates, ImportOptions, Imported, RowsOf, RowsReport, Upload};
+use rollcall_api::{DuplicatePolicy, FileTargets, ImportOptions, ImportResult, RowMatchReport, Upload};
 use ureq::SendBody;
 use ureq::http::{HeaderMap, HeaderValue, Method, header};
 
@@ -30,9 +30,9 @@ impl Client {
     /// See [`Error`].
     pub fn rows_report(
         &self,
-        rows: &RowsOf,
+        rows: &FileTargets,
         read_columns: Option<&BTreeSet<String>>,
-    ) -> Result<RowsReport, Error> {
+    ) -> Result<RowMatchReport, Error> {
         self.get(&of_rows(rows, read_columns, "report"))
     }
 
@@ -43,7 +43,7 @@ impl Client {
     /// See [`Error`].
     pub fn bad_rows(
         &self,
-        rows: &RowsOf,
+        rows: &FileTargets,
         read_columns: Option<&BTreeSet<String>>,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
@@ -62,7 +62,7 @@ impl Client {
     ///
     /// # Errors
     /// If anything is wrong with the file, the problem has all faults, alike ones together.
-    pub fn import(&self, mut file: impl Read, options: &ImportOptions) -> Result<Imported, Error> {
+    pub fn import(&self, mut file: impl Read, options: &ImportOptions) -> Result<ImportResult, Error> {
         self.me()?;
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));
@@ -74,7 +74,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client::import`].
-    pub fn import_upload(&self, upload: i64, options: &ImportOptions) -> Result<Imported, Error> {
+    pub fn import_upload(&self, upload: i64, options: &ImportOptions) -> Result<ImportResult, Error> {
         let address = with_options(Address::of(&["uploads", &upload.to_string(), "imports"]), options);
         self.read(self.send(Method::POST, &address, &HeaderMap::new(), SendBody::none())?)
     }
@@ -99,11 +99,11 @@ fn with_options(address: Address, options: &ImportOptions) -> Address {
 }
 
 /// The address of something about the rows of an upload.
-fn of_rows(rows: &RowsOf, read_columns: Option<&BTreeSet<String>>, what: &str) -> Address {
+fn of_rows(rows: &FileTargets, read_columns: Option<&BTreeSet<String>>, what: &str) -> Address {
     // Texts can always be written as JSON.
     let read_columns = read_columns.and_then(|columns| serde_json::to_string(columns).ok());
-    let duplicates = Some(rows.duplicates.name()).filter(|_| rows.duplicates != Duplicates::All);
-    let address = Address::of(&["uploads", &rows.upload.to_string(), what])
+    let duplicates = Some(rows.duplicates.name()).filter(|_| rows.duplicates != DuplicatePolicy::All);
+    let address = Address::of(&["uploads", &rows.upload_id.to_string(), what])
         .with("key", rows.key.as_ref())
         .with("duplicates", duplicates)
         .with("read_columns", read_columns);

@@ -1,6 +1,6 @@
 //! Requests about settings, pruning and workers.
 
-use rollcall_api::{Page, Pruned, Setting, Worker};
+use rollcall_api::{Page, PruneResult, Setting, Worker};
 use serde_json::json;
 use ureq::http::Method;
 
@@ -33,7 +33,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn prune(&self, older_than: Option<&str>) -> Result<Pruned, Error> {
+    pub fn prune(&self, older_than: Option<&str>) -> Result<PruneResult, Error> {
         self.call(Method::POST, &Address::of(&["prune"]), &json!({ "older_than": older_than }))
     }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rollcall_api::{
-    Application, Beginning, Group, IDEMPOTENCY_KEY, NewRun, Outcome, Page, Plan, ResultColumns, Resuming,
-    Retrying, Run, Troubles, Undoing,
+    ApplyRunRequest, ApproveRunRequest, ChangeGroup, CreateRunRequest, IDEMPOTENCY_KEY, Outcome, Page,
+    ResultColumns, ResumeRunRequest, RetryRunRequest, Run, RunProblems, StartRunRequest, UndoRunRequest,
 };
 use rollcall_domain::Outcome as OutcomeKind;
 use serde::Serialize;
@@ -76,7 +76,7 @@ impl Client {
     /// ```
     /// use std::sync::atomic::AtomicBool;
     ///
-    /// use rollcall_api::NewRun;
+    /// use rollcall_api::CreateRunRequest;
     /// use rollcall_client::{Client, Error};
     ///
     /// /// Previews a saved script for the gold users, and waits for nothing.
@@ -90,7 +90,7 @@ impl Client {
     ///     Ok(client.create_run(&run, &AtomicBool::new(false))?.run)
     /// }
     /// ```
-    pub fn create_run(&self, run: &NewRun, stop: &AtomicBool) -> Result<Run, Error> {
+    pub fn create_run(&self, run: &CreateRunRequest, stop: &AtomicBool) -> Result<Run, Error> {
         self.create(&Address::of(&["runs"]), run, stop)
     }
 
@@ -98,7 +98,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client::create_run`].
-    pub fn apply_preview(&self, id: i64, body: &Application, stop: &AtomicBool) -> Result<Run, Error> {
+    pub fn apply_preview(&self, id: i64, body: &ApplyRunRequest, stop: &AtomicBool) -> Result<Run, Error> {
         self.create(&Address::of_run(id, &["apply"]), body, stop)
     }
 
@@ -106,7 +106,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client::create_run`].
-    pub fn undo_run(&self, id: i64, body: &Undoing, stop: &AtomicBool) -> Result<Run, Error> {
+    pub fn undo_run(&self, id: i64, body: &UndoRunRequest, stop: &AtomicBool) -> Result<Run, Error> {
         self.create(&Address::of_run(id, &["undo"]), body, stop)
     }
 
@@ -114,7 +114,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client::create_run`].
-    pub fn retry_run(&self, id: i64, body: &Retrying, stop: &AtomicBool) -> Result<Run, Error> {
+    pub fn retry_run(&self, id: i64, body: &RetryRunRequest, stop: &AtomicBool) -> Result<Run, Error> {
         self.create(&Address::of_run(id, &["retry"]), body, stop)
     }
 
@@ -141,7 +141,7 @@ impl Client {
             }
         };
         // With its columns and with what can be done with it.
-        self.run(created.run)
+        self.run(created.run_id)
     }
 
     /// Starts a run that was created with `hold`, if it has this number of targets.
@@ -149,7 +149,7 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub fn start_run(&self, id: i64, targets: u64) -> Result<Run, Error> {
-        self.call::<Run>(Method::POST, &Address::of_run(id, &["begin"]), &Beginning { targets })?;
+        self.call::<Run>(Method::POST, &Address::of_run(id, &["start"]), &StartRunRequest { targets })?;
         self.run(id)
     }
 
@@ -157,7 +157,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn resume_run(&self, id: i64, body: &Resuming) -> Result<Run, Error> {
+    pub fn resume_run(&self, id: i64, body: &ResumeRunRequest) -> Result<Run, Error> {
         self.call::<Run>(Method::POST, &Address::of_run(id, &["resume"]), body)?;
         self.run(id)
     }
@@ -176,7 +176,7 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub fn approve_run(&self, id: i64, plan: Option<&str>) -> Result<Run, Error> {
-        let body = Plan { plan: plan.map(str::to_owned) };
+        let body = ApproveRunRequest { plan_hash: plan.map(str::to_owned) };
         self.call::<Run>(Method::POST, &Address::of_run(id, &["approve"]), &body)?;
         self.run(id)
     }
@@ -220,17 +220,17 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn troubles(&self, id: i64) -> Result<Troubles, Error> {
-        self.get(&Address::of_run(id, &["troubles"]))
+    pub fn troubles(&self, id: i64) -> Result<RunProblems, Error> {
+        self.get(&Address::of_run(id, &["failure-groups"]))
     }
 
     /// The changes of a run, grouped by what was changed; at most about `groups` groups.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn changes(&self, id: i64, groups: usize) -> Result<Vec<Group>, Error> {
-        let address = Address::of_run(id, &["changes"]).with("groups", Some(groups));
-        Ok(self.get::<Page<Group>>(&address)?.items)
+    pub fn changes(&self, id: i64, groups: usize) -> Result<Vec<ChangeGroup>, Error> {
+        let address = Address::of_run(id, &["change-groups"]).with("groups", Some(groups));
+        Ok(self.get::<Page<ChangeGroup>>(&address)?.items)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_api::{Outcome, Script};
+use rollcall_api::{Outcome, ScriptVersion};
 use serde_json::{Value, json};
 use ureq::http::Method;
 
@@ -14,7 +14,13 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn save_script(&self, name: &str, source: &str, note: &str, draft: bool) -> Result<Script, Error> {
+    pub fn save_script(
+        &self,
+        name: &str,
+        source: &str,
+        note: &str,
+        draft: bool,
+    ) -> Result<ScriptVersion, Error> {
         let mut body = json!({ "source": source, "note": note });
         if draft {
             body["draft"] = true.into();
@@ -26,7 +32,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn find_script(&self, name: &str) -> Result<Option<Script>, Error> {
+    pub fn find_script(&self, name: &str) -> Result<Option<ScriptVersion>, Error> {
         self.find(&Address::of(&["scripts", name]))
     }
 
@@ -34,7 +40,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn script(&self, name: &str, version: Option<i64>) -> Result<Script, Error> {
+    pub fn script(&self, name: &str, version: Option<i64>) -> Result<ScriptVersion, Error> {
         match version {
             Some(version) => self.get(&Address::of(&["scripts", name, "versions", &version.to_string()])),
             None => self.get(&Address::of(&["scripts", name])),
@@ -45,7 +51,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn scripts(&self) -> Result<Vec<Script>, Error> {
+    pub fn scripts(&self) -> Result<Vec<ScriptVersion>, Error> {
         self.list(Address::of(&["scripts"]))
     }
 
@@ -53,7 +59,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn script_history(&self, name: &str) -> Result<Vec<Script>, Error> {
+    pub fn script_history(&self, name: &str) -> Result<Vec<ScriptVersion>, Error> {
         self.list(Address::of(&["scripts", name, "versions"]))
     }
 
@@ -61,7 +67,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn restore_script(&self, name: &str, version: i64, note: &str) -> Result<Script, Error> {
+    pub fn restore_script(&self, name: &str, version: i64, note: &str) -> Result<ScriptVersion, Error> {
         let address = Address::of(&["scripts", name, "versions", &version.to_string(), "restore"]);
         self.call(Method::POST, &address, &json!({ "note": note }))
     }
@@ -92,6 +98,6 @@ impl Client {
             "script": script, "source": source, "user": username, "params": params, "row": row,
             "time_limit": time_limit,
         });
-        self.call(Method::POST, &Address::of(&["trials"]), &body)
+        self.call(Method::POST, &Address::of(&["script-tests"]), &body)
     }
 }

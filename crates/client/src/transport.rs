@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_api::{Me, PREFIX, Page, Problem, Removed, TIME_ZONE};
+use rollcall_api::{CurrentAdministrator, PREFIX, Page, Problem, RemovalResult, TIME_ZONE};
 use rollcall_domain::{Secret, Zone};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +38,7 @@ pub struct Client {
     token: Secret,
     /// The zone of dates that have none; none: the server's.
     zone: Option<Zone>,
-    me: OnceCell<Me>,
+    me: OnceCell<CurrentAdministrator>,
     server_zone: OnceCell<Zone>,
 }
 
@@ -75,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// If the server refuses the token or cannot be reached.
-    pub fn me(&self) -> Result<&Me, Error> {
+    pub fn me(&self) -> Result<&CurrentAdministrator, Error> {
         if let Some(me) = self.me.get() {
             return Ok(me);
         }
@@ -150,7 +150,7 @@ impl Client {
 
     /// Removes what is at an address; says whether there was something.
     pub(crate) fn delete_if_there(&self, address: &Address) -> Result<bool, Error> {
-        Ok(self.read::<Removed>(self.delete(address)?)?.removed)
+        Ok(self.read::<RemovalResult>(self.delete(address)?)?.removed)
     }
 
     /// Everything of a listing. Only a page of it is in memory at any time. A refusal of the first page comes at once.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::Deref;
 
-use rollcall_api::{Event, PlannedReply, Reply, User};
+use rollcall_api::{HistoryEntry, PlannedReply, RadiusReply, User};
 use serde_json::{Map, Value, json};
 use ureq::Body;
 use ureq::http::{HeaderMap, HeaderValue, Method, Response, header};
@@ -82,8 +82,8 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn history(&self, obj_id: i64) -> Result<Items<'_, Event>, Error> {
-        self.pages(Address::of(&["history", &obj_id.to_string()]))
+    pub fn history(&self, obj_id: i64) -> Result<Items<'_, HistoryEntry>, Error> {
+        self.pages(Address::of(&["user-history", &obj_id.to_string()]))
     }
 
     /// Sets fields of a user, if it still has the version that was read; gives the user as it is then.
@@ -113,7 +113,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn radius_reply(&self, username: &str) -> Result<Reply, Error> {
+    pub fn radius_reply(&self, username: &str) -> Result<RadiusReply, Error> {
         self.get(&Address::of(&["users", username, "reply"]))
     }
 

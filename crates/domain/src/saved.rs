@@ -142,12 +142,18 @@ pub fn is_saved_name(text: &str) -> bool {
         && text.chars().count() <= MAX_NAME
 }
 
-/// Checks a name by [`is_saved_name`]; `what` is "a filter" or "a script".
+/// Names that no saved filter or script may have: paths of the HTTP API below `/filters` and `/scripts`.
+const RESERVED_NAMES: [&str; 3] = ["check", "count", "parse"];
+
+/// Checks a name by [`is_saved_name`], and that it is not reserved; `what` is "a filter" or "a script".
 ///
 /// # Errors
 ///
 /// The name is not allowed.
 pub fn check_saved_name(what: &str, name: &str) -> Result<(), Refusal> {
+    if RESERVED_NAMES.contains(&name) {
+        return Err(Refusal::new(format!("{name:?} cannot be the name of {what}: this name is reserved")));
+    }
     if is_saved_name(name) {
         return Ok(());
     }
@@ -160,6 +166,15 @@ pub fn check_saved_name(what: &str, name: &str) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_api_paths_are_reserved() {
+        for name in RESERVED_NAMES {
+            let rejection = check_saved_name("a filter", name).unwrap_err().to_string();
+            assert_eq!(rejection, format!("{name:?} cannot be the name of a filter: this name is reserved"));
+        }
+        assert!(check_saved_name("a script", "checks").is_ok());
+    }
 
     #[test]
     fn names_cannot_be_taken_for_filters_paths_or_versions() {

@@ -22,28 +22,28 @@ use rollcall_web::{Listen, Listener, Proxies, ProxyHeaders, PublicUrl, Server, S
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall serve --listen 127.0.0.1:8080\n\n\
-                  Where there is no administrator yet it prints a link, which makes the first one, once. It also does what \
-                  'rollcall worker' does: runs whose process is gone, and those that were started with --queue, go on by \
-                  themselves. SIGTERM or Ctrl-C lets it answer what was asked, put down what it executes, and end. SIGHUP lets \
-                  it read the certificate and its key again.")]
+                  Without an administrator, the server prints a link that creates the first one. The link works once. The \
+                  server is also a worker: it executes queued runs and resumes runs whose process has died. SIGTERM or \
+                  Ctrl-C completes open requests, returns targets to other workers, and ends the server. SIGHUP reloads \
+                  the certificate and its key.")]
 pub(crate) struct Serve {
-    /// Where it listens: IP:PORT, or unix:/PATH for a proxy of this machine
+    /// The address to listen on: IP:PORT, or unix:/PATH for a proxy on this machine
     #[arg(long, env = "ROLLCALL_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: Listen,
-    /// Speak HTTPS: the certificate and those that lead to its authority, in PEM form
+    /// The certificate chain for HTTPS, in PEM form
     #[arg(long, env = "ROLLCALL_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The key of the certificate, in PEM form
+    /// The private key of the certificate, in PEM form
     #[arg(long, env = "ROLLCALL_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Speak plain HTTP to other machines, too: whoever is on the way there reads passwords and tokens
+    /// Allow plain HTTP from other machines; passwords and tokens can be read on the way
     #[arg(long, conflicts_with = "tls_cert")]
     plain_http: bool,
-    /// The address by which browsers know this server, such as https://rollcall.example.net
+    /// The public address of this server, such as https://rollcall.example.net
     #[arg(long, env = "ROLLCALL_PUBLIC_URL", value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// A network of proxies that are believed when they say for whom they ask, such as 127.0.0.1 or 10.1.0.0/16; may be
-    /// repeated
+    /// A network of trusted proxies, whose forwarding headers are used, such as 127.0.0.1 or 10.1.0.0/16;
+    /// may be repeated
     #[arg(
         long,
         env = "ROLLCALL_TRUSTED_PROXY",
@@ -52,10 +52,10 @@ pub(crate) struct Serve {
         value_delimiter = ','
     )]
     trusted_proxy: Vec<IpNet>,
-    /// How these proxies say it
+    /// The forwarding headers of these proxies
     #[arg(long, value_name = "HEADERS", value_enum, default_value = "x-forwarded")]
     proxy_headers: ProxyHeadersArg,
-    /// Connections at the same time; more have to wait
+    /// The maximum number of connections; further ones wait
     #[arg(
         long,
         value_name = "N",
@@ -63,7 +63,8 @@ pub(crate) struct Serve {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     max_connections: u32,
-    /// Connections from one address at the same time; more are refused, unless it is a trusted proxy
+    /// The maximum number of connections from one address, trusted proxies excepted; further ones are
+    /// rejected
     #[arg(
         long,
         value_name = "N",
@@ -71,7 +72,7 @@ pub(crate) struct Serve {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     max_connections_per_address: u32,
-    /// How standard error tells what happens: a line for every request, and whatever else there is
+    /// The format of the log on standard error
     #[arg(long, env = "ROLLCALL_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
     #[command(flatten)]

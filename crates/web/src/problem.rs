@@ -19,7 +19,7 @@ pub(crate) struct Problem {
     wait: Option<u32>,
 }
 
-pub(crate) use rollcall_api::ProblemFault as Fault;
+pub(crate) use rollcall_api::InputError as Fault;
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {

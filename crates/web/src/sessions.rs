@@ -15,14 +15,16 @@ use super::problem::Problem;
 use super::proxy::Client;
 use super::{Server, blocking};
 
-/// What somebody signs in with.
+/// The credentials of an administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Proof {
+pub(super) struct SignInRequest {
+    /// The name of the administrator.
     pub(super) name: String,
+    /// The password.
     #[schema(format = Password)]
     pub(super) password: String,
-    /// Of their authenticator, or a recovery code.
+    /// The code of the authenticator, or a recovery code; required if an authenticator is set up.
     #[serde(default)]
     pub(super) code: Option<String>,
 }
@@ -49,9 +51,9 @@ pub(super) async fn sign_in(
     server: Server,
     origin: Origin,
     earlier: Option<Secret>,
-    proof: Proof,
+    proof: SignInRequest,
 ) -> Result<SignedIn, Problem> {
-    let Proof { name, password, code } = proof;
+    let SignInRequest { name, password, code } = proof;
     let (password, code) = (Secret::new(password), code.map(Secret::new));
     let Origin { address, agent, .. } = origin;
     blocking(move || {

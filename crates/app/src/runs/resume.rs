@@ -138,7 +138,7 @@ impl RunOperations<'_> {
             ),
             RunState::Selecting if run.holder.is_none() => {
                 let held = Refusal::new(format!("run {id} is held: let it begin"));
-                return Err(AppError::Conflict(held.by(format!(", with 'rollcall runs begin {id}'"))));
+                return Err(AppError::Conflict(held.by(format!(", with 'rollcall runs start {id}'"))));
             }
             RunState::Selecting => format!("run {id} waits for its administrator to say yes"),
             RunState::Finished => format!("run {id} has finished: nothing is left to be done"),

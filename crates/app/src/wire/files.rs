@@ -18,9 +18,9 @@ pub fn table_options(format: &api::FileFormat) -> Result<TableOptions, Refusal> 
         encoding: format.encoding.clone(),
         delimiter: delimiter.ok_or_else(|| Refusal::new("delimiter: it is one ASCII character"))?,
         quote: format.quote.map(|quote| match quote {
-            api::Quote::Double => Quote::Double,
-            api::Quote::Single => Quote::Single,
-            api::Quote::None => Quote::None,
+            api::QuoteCharacter::Double => Quote::Double,
+            api::QuoteCharacter::Single => Quote::Single,
+            api::QuoteCharacter::None => Quote::None,
         }),
         sheet: format.sheet.clone(),
         header_row: format.header_row.map(NonZeroU64::get),
@@ -44,20 +44,20 @@ pub fn import_request<'a>(options: &api::ImportOptions, file: &'a str) -> Import
     }
 }
 
-impl From<Imported> for api::Imported {
+impl From<Imported> for api::ImportResult {
     fn from(imported: Imported) -> Self {
         let Imported { users, left_out, organizations, warnings, notes } = imported;
-        Self { users, left_out, organizations, warnings, notes }
+        Self { users, skipped_duplicates: left_out, organizations, warnings, notes }
     }
 }
 
-impl From<api::Duplicates> for runs::Duplicates {
-    fn from(duplicates: api::Duplicates) -> Self {
+impl From<api::DuplicatePolicy> for runs::Duplicates {
+    fn from(duplicates: api::DuplicatePolicy) -> Self {
         match duplicates {
-            api::Duplicates::All => Self::All,
-            api::Duplicates::First => Self::First,
-            api::Duplicates::Last => Self::Last,
-            api::Duplicates::Refuse => Self::Refuse,
+            api::DuplicatePolicy::All => Self::All,
+            api::DuplicatePolicy::First => Self::First,
+            api::DuplicatePolicy::Last => Self::Last,
+            api::DuplicatePolicy::Refuse => Self::Refuse,
         }
     }
 }
@@ -75,7 +75,7 @@ pub fn rows_report(
     columns: Vec<String>,
     bad_rows: Vec<api::BadRow>,
     duplicate_rows: Vec<api::DuplicateRow>,
-) -> api::RowsReport {
+) -> api::RowMatchReport {
     let runs::RowsReport {
         key,
         field,
@@ -88,14 +88,14 @@ pub fn rows_report(
         faulty,
         notes,
     } = report;
-    api::RowsReport {
+    api::RowMatchReport {
         columns,
         key,
         field: field.name().to_owned(),
         rows,
         matched,
         duplicate,
-        left_out,
+        skipped: left_out,
         unmatched,
         ambiguous,
         faulty,
@@ -105,7 +105,7 @@ pub fn rows_report(
     }
 }
 
-impl From<&FaultGroup> for api::ProblemFault {
+impl From<&FaultGroup> for api::InputError {
     fn from(group: &FaultGroup) -> Self {
         let FaultGroup { first, count, lines } = group;
         let alike = *count > 1;
@@ -120,8 +120,8 @@ impl From<&FaultGroup> for api::ProblemFault {
     }
 }
 
-impl From<&api::ProblemFault> for FaultGroup {
-    fn from(fault: &api::ProblemFault) -> Self {
+impl From<&api::InputError> for FaultGroup {
+    fn from(fault: &api::InputError) -> Self {
         let line = fault.line.unwrap_or_default();
         let kind = fault.kind.as_deref().and_then(|kind| kind.parse().ok());
         let first = crate::Fault {

@@ -6,9 +6,9 @@ use crate::{FilterCheck, FilterFault, ReadFilter};
 
 /// A saved version of a script; its source is read to find out whether it has errors.
 #[must_use]
-pub fn script(version: ScriptVersion) -> api::Script {
+pub fn script(version: ScriptVersion) -> api::ScriptVersion {
     let draft = scripts::is_draft(&version.source);
-    api::Script::new(version, draft)
+    api::ScriptVersion::new(version, draft)
 }
 
 /// A text that was read as a filter. Moments are written in `zone`.
@@ -20,13 +20,13 @@ pub fn filter_tree(read: FilterCheck, zone: &Zone) -> api::FilterTree {
     }
 }
 
-impl From<&Fault> for api::Fault {
+impl From<&Fault> for api::ScriptProblem {
     fn from(fault: &Fault) -> Self {
         Self { line: fault.line, column: fault.column, message: fault.message.clone() }
     }
 }
 
-impl From<Source> for api::Checked {
+impl From<Source> for api::ScriptCheck {
     fn from(source: Source) -> Self {
         let parameter = |param: &Param| api::Parameter {
             name: param.name.clone(),
@@ -37,7 +37,7 @@ impl From<Source> for api::Checked {
             parameters: source.params.iter().map(parameter).collect(),
             title: source.title,
             faults: Vec::new(),
-            warnings: source.warnings.iter().map(api::Fault::from).collect(),
+            warnings: source.warnings.iter().map(api::ScriptProblem::from).collect(),
             row_columns: source.row_columns.map(|columns| columns.into_iter().collect()),
         }
     }
@@ -53,15 +53,15 @@ impl From<&Sample> for api::Sample {
     }
 }
 
-impl From<Name> for api::ScriptName {
+impl From<Name> for api::ScriptApiMember {
     fn from(name: Name) -> Self {
         Self {
             name: name.name.to_owned(),
-            of: name.of.map(str::to_owned),
+            member_of: name.of.map(str::to_owned),
             kind: name.kind.to_owned(),
             access: name.access.name().to_owned(),
-            call: name.call.map(str::to_owned),
-            about: name.about.to_owned(),
+            signature: name.call.map(str::to_owned),
+            description: name.about.to_owned(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rollcall_api::{self as api, Grant, NewToken, Session, Token};
+use rollcall_api::{self as api, CreateTokenRequest, Grant, Session, Token};
 use rollcall_app::sign_in::Credentials;
 use rollcall_app::{Age, App, AppError};
 use rollcall_client as client;
@@ -165,8 +165,12 @@ impl Account<'_> {
             Self::Local(keys) => Ok(keys.0.add_token(&keys.1, name, scopes, life.time())?),
             Self::Remote(account) => {
                 let scopes = scopes.iter().map(|right| right.name().to_owned()).collect();
-                let body =
-                    NewToken { name: name.to_owned(), scopes, days: None, life: Some(life.to_string()) };
+                let body = CreateTokenRequest {
+                    name: name.to_owned(),
+                    scopes,
+                    days: None,
+                    life: Some(life.to_string()),
+                };
                 let made = account.add_token(&body)?;
                 Ok((made.token_id, Secret::new(made.token)))
             }

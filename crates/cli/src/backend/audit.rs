@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use anyhow::Context as _;
-use rollcall_api::{Entry, HeadNow, Verdict, write_json};
+use rollcall_api::{AuditEvent, AuditHead, AuditVerification, write_json};
 use rollcall_domain::{AuditQuery, Head};
 
 use super::{Backend, Items, local, remote};
 
 impl Backend {
     /// The rows of the audit log that match, newest first.
-    pub(crate) fn audit<'a>(&'a self, query: &'a AuditQuery) -> anyhow::Result<Items<'a, Entry>> {
+    pub(crate) fn audit<'a>(&'a self, query: &'a AuditQuery) -> anyhow::Result<Items<'a, AuditEvent>> {
         match self {
             Self::Local(app) => Ok(local(app.audit().list(query)?)),
             Self::Remote(client) => Ok(remote(client.audit(query)?)),
@@ -30,7 +30,7 @@ impl Backend {
         &self,
         kept: Option<&Head>,
         mut progress: impl FnMut(u64),
-    ) -> anyhow::Result<Verdict> {
+    ) -> anyhow::Result<AuditVerification> {
         match self {
             Self::Local(app) => {
                 let mut rows = 0;
@@ -38,7 +38,7 @@ impl Backend {
                     rows = read;
                     progress(read);
                 })?;
-                Ok(Verdict::of(rows, &verdict))
+                Ok(AuditVerification::of(rows, &verdict))
             }
             Self::Remote(client) => Ok(client.verify_audit(kept.map(ToString::to_string).as_deref())?),
         }
@@ -52,16 +52,16 @@ impl Backend {
             Self::Local(app) => {
                 let (head, entries) = app.audit().export(to)?;
                 for entry in entries {
-                    write_json(out, &Entry::from(entry?)).with_context(failed)?;
+                    write_json(out, &AuditEvent::from(entry?)).with_context(failed)?;
                 }
-                write_json(out, &HeadNow { head: head.to_string() }).with_context(failed)?;
+                write_json(out, &AuditHead { head: head.to_string() }).with_context(failed)?;
                 out.flush().with_context(failed)?;
                 Ok(head)
             }
             Self::Remote(client) => {
                 let mut out = LastLine { out, line: Vec::new() };
                 client.export_audit(&mut out).with_context(failed)?;
-                let last: HeadNow =
+                let last: AuditHead =
                     serde_json::from_slice(&out.line).context("the log came without its head")?;
                 Ok(last.head.parse()?)
             }

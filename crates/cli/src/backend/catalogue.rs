@@ -1,6 +1,6 @@
 //! Organizations, profiles and saved filters.
 
-use rollcall_api::{Filter, Organization, Profile};
+use rollcall_api::{Organization, Profile, SavedFilter};
 use rollcall_domain::Item;
 
 use super::Backend;
@@ -10,7 +10,7 @@ impl Backend {
     pub(crate) fn add_organization(&self, name: &str) -> anyhow::Result<i64> {
         match self {
             Self::Local(app) => Ok(app.organizations().add(name)?),
-            Self::Remote(client) => Ok(client.add_organization(name)?.id),
+            Self::Remote(client) => Ok(client.add_organization(name)?.organization_id),
         }
     }
 
@@ -55,7 +55,7 @@ impl Backend {
             Self::Remote(client) => {
                 let items = |items: &[Item]| items.iter().cloned().map(Into::into).collect::<Vec<_>>();
                 let added = client.add_profile(short_name, organization, &items(reply), &items(check))?;
-                Ok((added.now.id, added.warnings))
+                Ok((added.now.profile_id, added.warnings))
             }
         }
     }
@@ -85,18 +85,22 @@ impl Backend {
     }
 
     /// Saves a filter under a name; gives it, and the one that it replaces.
-    pub(crate) fn save_filter(&self, name: &str, text: &str) -> anyhow::Result<(Filter, Option<Filter>)> {
+    pub(crate) fn save_filter(
+        &self,
+        name: &str,
+        text: &str,
+    ) -> anyhow::Result<(SavedFilter, Option<SavedFilter>)> {
         match self {
             Self::Local(app) => {
                 let (new, old) = app.filters().save(name, text)?;
-                Ok((new.into(), old.map(Filter::from)))
+                Ok((new.into(), old.map(SavedFilter::from)))
             }
             Self::Remote(client) => Ok(client.save_filter(name, text)?),
         }
     }
 
     /// The filter that is saved under this name.
-    pub(crate) fn filter(&self, name: &str) -> anyhow::Result<Filter> {
+    pub(crate) fn filter(&self, name: &str) -> anyhow::Result<SavedFilter> {
         match self {
             Self::Local(app) => Ok(app.filters().find(name)?.into()),
             Self::Remote(client) => Ok(client.filter(name)?),
@@ -104,9 +108,9 @@ impl Backend {
     }
 
     /// Lists the saved filters.
-    pub(crate) fn filters(&self) -> anyhow::Result<Vec<Filter>> {
+    pub(crate) fn filters(&self) -> anyhow::Result<Vec<SavedFilter>> {
         match self {
-            Self::Local(app) => Ok(app.filters().list()?.into_iter().map(Filter::from).collect()),
+            Self::Local(app) => Ok(app.filters().list()?.into_iter().map(SavedFilter::from).collect()),
             Self::Remote(client) => Ok(client.filters()?),
         }
     }

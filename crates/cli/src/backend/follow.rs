@@ -56,7 +56,7 @@ pub(super) fn follow(
         let after = seen.clone();
         let mut on_event = |event: Event| {
             seen = Some(event.id);
-            run = Run { standing: run.standing.take(), ..event.run };
+            run = Run { details: run.details.take(), ..event.run };
             observer.progress(progress_of(&run));
         };
         let events = client.events(id, after.as_deref()).map_err(anyhow::Error::from);
@@ -112,7 +112,7 @@ pub(super) fn see_to_its_end(
 
 /// Whether more happens to a run by itself.
 fn goes_on(client: &Client, run: &Run) -> anyhow::Result<bool> {
-    let confirmed = run.standing.as_ref().is_some_and(|standing| standing.confirmed);
+    let confirmed = run.details.as_ref().is_some_and(|details| details.confirmed);
     Ok(match run.state {
         // Nothing waits for workers that are not there: the report says so.
         RunState::Queued => is_attended(client)?,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use rollcall_api::{Pruned, Worker};
+use rollcall_api::{PruneResult, Worker};
 use rollcall_app::Age;
 use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
@@ -106,7 +106,7 @@ impl Backend {
         age: Option<Age>,
         stop: &Stop,
         progress: impl FnMut(u64),
-    ) -> anyhow::Result<Pruned> {
+    ) -> anyhow::Result<PruneResult> {
         match self {
             Self::Local(app) => Ok(app.maintenance().prune(age, stop, progress)?.into()),
             Self::Remote(client) => Ok(client.prune(age.map(|age| age.to_string()).as_deref())?),

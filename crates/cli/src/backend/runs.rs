@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use rollcall_api::{Approval, Group, Outcome, ResultColumns, Run, Troubles};
+use rollcall_api::{Approval, ChangeGroup, Outcome, ResultColumns, Run, RunProblems};
 use rollcall_app::runs::Approved as LocalApproved;
 use rollcall_app::wire::{self, OutcomeFormat};
 use rollcall_client::{Client, OutcomeFile};
@@ -33,7 +33,7 @@ impl Backend {
     pub(crate) fn latest_run(&self) -> anyhow::Result<Option<Run>> {
         let latest = match self {
             Self::Local(app) => app.runs().list_after(&RunQuery::default(), None, 1)?.pop().map(|run| run.id),
-            Self::Remote(client) => client.latest_run()?.map(|run| run.run),
+            Self::Remote(client) => client.latest_run()?.map(|run| run.run_id),
         };
         latest.map(|id| self.run(id)).transpose()
     }
@@ -55,7 +55,7 @@ impl Backend {
     ) -> anyhow::Result<Items<'_, Outcome>> {
         match self {
             Self::Local(app) => {
-                let run = app.runs().find(run.run)?;
+                let run = app.runs().find(run.run_id)?;
                 let columns = run.columns.clone();
                 let outcomes = app.runs().list_outcomes(&run, outcome)?;
                 Ok(Box::new(outcomes.map(move |each| Ok(Outcome::of(each?, columns.as_deref())))))
@@ -73,14 +73,16 @@ impl Backend {
         mut out: impl Write + Send,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Local(app) => wire::export_outcomes(app, &app.runs().find(run.run)?, outcome, format, out),
+            Self::Local(app) => {
+                wire::export_outcomes(app, &app.runs().find(run.run_id)?, outcome, format, out)
+            }
             Self::Remote(client) => {
                 let file = match format {
                     OutcomeFormat::Csv { raw } => OutcomeFile::Csv { raw },
                     OutcomeFormat::Json => OutcomeFile::Json,
                     OutcomeFormat::Xlsx => OutcomeFile::Xlsx,
                 };
-                Ok(client.export_outcomes(run.run, outcome, file, &mut out)?)
+                Ok(client.export_outcomes(run.run_id, outcome, file, &mut out)?)
             }
         }
     }
@@ -93,36 +95,36 @@ impl Backend {
     ) -> anyhow::Result<ResultColumns> {
         match self {
             Self::Local(app) => {
-                Ok(app.runs().list_result_columns(&app.runs().find(run.run)?, outcome)?.into())
+                Ok(app.runs().list_result_columns(&app.runs().find(run.run_id)?, outcome)?.into())
             }
-            Self::Remote(client) => Ok(client.result_columns(run.run, outcome)?),
+            Self::Remote(client) => Ok(client.result_columns(run.run_id, outcome)?),
         }
     }
 
     /// The failures and warnings of a run, in groups.
-    pub(crate) fn troubles(&self, run: &Run) -> anyhow::Result<Troubles> {
+    pub(crate) fn troubles(&self, run: &Run) -> anyhow::Result<RunProblems> {
         match self {
-            Self::Local(app) => Ok(app.runs().group_problems(&app.runs().find(run.run)?)?.into()),
-            Self::Remote(client) => Ok(client.troubles(run.run)?),
+            Self::Local(app) => Ok(app.runs().group_problems(&app.runs().find(run.run_id)?)?.into()),
+            Self::Remote(client) => Ok(client.troubles(run.run_id)?),
         }
     }
 
     /// The number of targets that changed or stayed unchanged although calls of the script were refused.
     pub(crate) fn refused_targets(&self, run: &Run) -> anyhow::Result<u64> {
         match self {
-            Self::Local(app) => Ok(app.runs().count_refused_targets(&app.runs().find(run.run)?)?),
-            Self::Remote(client) => Ok(client.troubles(run.run)?.refused_targets),
+            Self::Local(app) => Ok(app.runs().count_refused_targets(&app.runs().find(run.run_id)?)?),
+            Self::Remote(client) => Ok(client.troubles(run.run_id)?.targets_with_rejected_calls),
         }
     }
 
     /// The changes of a run, grouped by what was changed; at most about `groups` groups.
-    pub(crate) fn changes(&self, run: &Run, groups: usize) -> anyhow::Result<Vec<Group>> {
+    pub(crate) fn changes(&self, run: &Run, groups: usize) -> anyhow::Result<Vec<ChangeGroup>> {
         match self {
             Self::Local(app) => {
-                let groups = app.runs().group_changes(&app.runs().find(run.run)?, groups)?;
-                Ok(groups.into_iter().map(Group::from).collect())
+                let groups = app.runs().group_changes(&app.runs().find(run.run_id)?, groups)?;
+                Ok(groups.into_iter().map(ChangeGroup::from).collect())
             }
-            Self::Remote(client) => Ok(client.changes(run.run, groups)?),
+            Self::Remote(client) => Ok(client.changes(run.run_id, groups)?),
         }
     }
 
@@ -147,14 +149,18 @@ impl Backend {
             Self::Remote(client) => {
                 let preview = client.run(id)?;
                 let me = &client.me()?.administrator;
-                let is_mine = |each: &Approval| each.who == *me && Some(&each.plan) == preview.plan.as_ref();
+                let is_mine = |each: &Approval| {
+                    each.administrator == *me && Some(&each.plan_hash) == preview.plan_hash.as_ref()
+                };
                 let before = preview.approvals.iter().any(is_mine);
                 if !sure(&preview) {
                     return Ok(Approved::Declined);
                 }
                 // What was looked at, and no other plan that it has by now.
-                let seen =
-                    preview.plan.as_deref().filter(|seen| plan.is_none_or(|plan| seen.starts_with(plan)));
+                let seen = preview
+                    .plan_hash
+                    .as_deref()
+                    .filter(|seen| plan.is_none_or(|plan| seen.starts_with(plan)));
                 let run = Box::new(client.approve_run(id, seen.or(plan))?);
                 Ok(if before { Approved::Before(run) } else { Approved::Now(run) })
             }
@@ -183,7 +189,7 @@ fn remote_outcomes<'a>(
     run: &Run,
     outcome: Option<OutcomeKind>,
 ) -> anyhow::Result<Items<'a, Outcome>> {
-    let found: Items<'_, Outcome> = remote(client.outcomes(run.run, outcome)?);
+    let found: Items<'_, Outcome> = remote(client.outcomes(run.run_id, outcome)?);
     if outcome.is_some() || !run.state.at_rest() || run.left() == 0 {
         return Ok(found);
     }
@@ -191,6 +197,6 @@ fn remote_outcomes<'a>(
     let had_turn = |found: &anyhow::Result<Outcome>| {
         found.as_ref().map_or(true, |found| found.outcome != OutcomeKind::NotRun)
     };
-    let no_turn: Items<'_, Outcome> = remote(client.outcomes(run.run, Some(OutcomeKind::NotRun))?);
+    let no_turn: Items<'_, Outcome> = remote(client.outcomes(run.run_id, Some(OutcomeKind::NotRun))?);
     Ok(Box::new(found.filter(had_turn).chain(no_turn)))
 }

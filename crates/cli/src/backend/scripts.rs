@@ -1,6 +1,6 @@
 //! Saved scripts. A script's text is read here, whichever backend it is for.
 
-use rollcall_api::Script;
+use rollcall_api::ScriptVersion;
 use rollcall_app::scripts::{self, Source};
 use rollcall_app::{AppError, Expected, wire};
 
@@ -20,7 +20,7 @@ impl Backend {
         source: &str,
         note: &str,
         draft: bool,
-    ) -> anyhow::Result<Script> {
+    ) -> anyhow::Result<ScriptVersion> {
         match self {
             Self::Local(app) if draft => {
                 Ok(wire::script(app.scripts().save_draft(name, source, note, Expected::Anything)?))
@@ -31,7 +31,7 @@ impl Backend {
     }
 
     /// The latest version of the script of this name, if there is one.
-    pub(crate) fn find_script(&self, name: &str) -> anyhow::Result<Option<Script>> {
+    pub(crate) fn find_script(&self, name: &str) -> anyhow::Result<Option<ScriptVersion>> {
         match self {
             Self::Local(app) => Ok(app.scripts().find_latest(name)?.map(wire::script)),
             Self::Remote(client) => Ok(client.find_script(name)?),
@@ -39,7 +39,7 @@ impl Backend {
     }
 
     /// A version of a script: the latest, or the one of this number.
-    pub(crate) fn script(&self, name: &str, version: Option<i64>) -> anyhow::Result<Script> {
+    pub(crate) fn script(&self, name: &str, version: Option<i64>) -> anyhow::Result<ScriptVersion> {
         match self {
             Self::Local(app) => Ok(wire::script(app.scripts().find_version(name, version)?)),
             Self::Remote(client) => Ok(client.script(name, version)?),
@@ -47,7 +47,7 @@ impl Backend {
     }
 
     /// Lists the scripts, each with its latest version.
-    pub(crate) fn scripts(&self) -> anyhow::Result<Vec<Script>> {
+    pub(crate) fn scripts(&self) -> anyhow::Result<Vec<ScriptVersion>> {
         match self {
             Self::Local(app) => Ok(app.scripts().list()?.into_iter().map(wire::script).collect()),
             Self::Remote(client) => Ok(client.scripts()?),
@@ -55,7 +55,7 @@ impl Backend {
     }
 
     /// Every version of a script, newest first.
-    pub(crate) fn script_history(&self, name: &str) -> anyhow::Result<Vec<Script>> {
+    pub(crate) fn script_history(&self, name: &str) -> anyhow::Result<Vec<ScriptVersion>> {
         match self {
             Self::Local(app) => {
                 Ok(app.scripts().list_versions(name)?.into_iter().map(wire::script).collect())
@@ -65,7 +65,12 @@ impl Backend {
     }
 
     /// Creates a new version with the source of an earlier one.
-    pub(crate) fn restore_script(&self, name: &str, version: i64, note: &str) -> anyhow::Result<Script> {
+    pub(crate) fn restore_script(
+        &self,
+        name: &str,
+        version: i64,
+        note: &str,
+    ) -> anyhow::Result<ScriptVersion> {
         match self {
             Self::Local(app) => Ok(wire::script(app.scripts().restore_version(name, version, note)?)),
             Self::Remote(client) => Ok(client.restore_script(name, version, note)?),

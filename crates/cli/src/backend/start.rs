@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollcall_api::{
-    Application, NewRun, OfRun, Outcome, Resuming, Retrying, RowsOf, Run, Targets, Undoing, Which,
+    ApplyRunRequest, CreateRunRequest, FileTargets, Outcome, ResumeRunRequest, RetryRunRequest, RetryTargets,
+    Run, RunTargets, TargetSelection, UndoRunRequest,
 };
 use rollcall_app::runs::{
     Again, ApplyRequest, Choice, ExecutionConfig, Observer, Progress, ResumeRequest, RetryRequest,
@@ -36,13 +37,13 @@ struct LocalObserver<'a>(&'a mut dyn RunObserver);
 
 /// A run that has just been created: its columns and whether it is held are what a question needs.
 fn started(run: &domain::Run) -> Run {
-    let standing = rollcall_api::Standing {
+    let standing = rollcall_api::RunDetails {
         columns: run.columns.clone(),
         held: run.is_held(),
         confirmed: run.confirmed,
-        ..rollcall_api::Standing::default()
+        ..rollcall_api::RunDetails::default()
     };
-    Run { standing: Some(standing), ..Run::from(run) }
+    Run { details: Some(standing), ..Run::from(run) }
 }
 
 impl Observer for LocalObserver<'_> {
@@ -75,7 +76,7 @@ pub(crate) enum Listed {
     /// As they are chosen on every backend.
     Chosen(Choice),
     /// The rows of a file that a server has.
-    Sent(RowsOf),
+    Sent(FileTargets),
 }
 
 impl Backend {
@@ -117,8 +118,8 @@ impl Backend {
             Self::Remote(client) => client,
         };
         let ApplyRequest { plan, options } = request;
-        let body = Application {
-            plan: plan.clone(),
+        let body = ApplyRunRequest {
+            plan_hash: plan.clone(),
             brakes: options.brakes.into(),
             canary: options.canary,
             hold: waits(*options, Mode::Apply),
@@ -142,7 +143,7 @@ impl Backend {
             Self::Remote(client) => client,
         };
         let UndoRequest { mode, user, options } = request;
-        let body = Undoing {
+        let body = UndoRunRequest {
             mode: *mode,
             user: user.clone(),
             brakes: options.brakes.into(),
@@ -168,11 +169,11 @@ impl Backend {
         };
         let RetryRequest { again, preview, time_limit, options, .. } = request;
         let mode = if *preview { Mode::Preview } else { client.run(id)?.mode };
-        let body = Retrying {
+        let body = RetryRunRequest {
             which: match again {
-                Again::Failed => Which::Failed,
-                Again::Conflicts => Which::Conflicts,
-                Again::NotRun => Which::NotRun,
+                Again::Failed => RetryTargets::Failed,
+                Again::Conflicts => RetryTargets::Conflicts,
+                Again::NotRun => RetryTargets::NotRun,
             },
             preview: *preview,
             brakes: options.brakes.into(),
@@ -198,12 +199,12 @@ impl Backend {
             Self::Remote(client) => client,
         };
         let run = client.run(id)?;
-        let confirmed = run.standing.as_ref().is_some_and(|standing| standing.confirmed);
+        let confirmed = run.details.as_ref().is_some_and(|details| details.confirmed);
         let unasked = !confirmed && run.mode == Mode::Apply && !request.confirmed;
         if unasked && !observer.confirm(&run) {
             return Ok(run);
         }
-        let body = Resuming {
+        let body = ResumeRunRequest {
             brakes: request.brakes.into(),
             time_limit: request.time_limit.as_ref().map(Duration::as_secs_f64),
         };
@@ -232,7 +233,7 @@ impl Backend {
             Self::Local(app) => {
                 let tested = app.scripts().test(request)?;
                 let micros = Some(tested.micros);
-                return Ok(Outcome { micros, ..Outcome::of(tested, Some(&columns)) });
+                return Ok(Outcome { duration_us: micros, ..Outcome::of(tested, Some(&columns)) });
             }
             Self::Remote(client) => client,
         };
@@ -247,7 +248,7 @@ impl Backend {
         let tested = client.test_script(&name, source.as_deref(), username, &typed(params), &cells, limit)?;
         // In the order in which the cells were typed: a server knows none.
         let cells = row.iter().map(|(_, cell)| cell.clone()).collect();
-        let row = (!columns.is_empty()).then_some(rollcall_api::Row { columns, cells });
+        let row = (!columns.is_empty()).then_some(rollcall_api::FileRow { columns, cells });
         Ok(Outcome { row, ..tested })
     }
 }
@@ -297,26 +298,26 @@ fn run_remotely(
     let mut upload = None;
     let targets = match wanted.list {
         Listed::Chosen(Choice::Users(selection)) if selection.is_everyone() => {
-            Targets { all: Some(true), ..Targets::default() }
+            TargetSelection { all: Some(true), ..TargetSelection::default() }
         }
         Listed::Chosen(Choice::Users(UserSelection { search, filter, .. })) => {
             let some = |text: String| (!text.is_empty()).then_some(text);
-            Targets { filter: some(filter), search: some(search), ..Targets::default() }
+            TargetSelection { filter: some(filter), search: some(search), ..TargetSelection::default() }
         }
         Listed::Chosen(Choice::Outcomes(run, outcome)) => {
             let outcome = outcome.map(|outcome| outcome.name().to_owned());
-            Targets { run: Some(OfRun { run, outcome }), ..Targets::default() }
+            TargetSelection { run: Some(RunTargets { run_id: run, outcome }), ..TargetSelection::default() }
         }
         Listed::Chosen(Choice::Rows(_) | Choice::Retry(_)) => {
             anyhow::bail!("a server reads the rows of a file itself")
         }
         Listed::Sent(rows) => {
-            upload = Some(rows.upload);
-            Targets { rows: Some(rows), ..Targets::default() }
+            upload = Some(rows.upload_id);
+            TargetSelection { rows: Some(rows), ..TargetSelection::default() }
         }
     };
     let Wanted { mode, options, .. } = wanted;
-    let body = NewRun {
+    let body = CreateRunRequest {
         script,
         source,
         targets,
@@ -348,16 +349,16 @@ fn conduct(
 ) -> anyhow::Result<Run> {
     if asks(options, mode) {
         if !observer.confirm(run) {
-            return Ok(client.cancel_run(run.run)?);
+            return Ok(client.cancel_run(run.run_id)?);
         }
-        if let Err(error) = client.start_run(run.run, run.targets) {
+        if let Err(error) = client.start_run(run.run_id, run.targets) {
             // Nobody waits for it now; why it cannot be started is what matters.
-            drop(client.cancel_run(run.run));
+            drop(client.cancel_run(run.run_id));
             return Err(error.into());
         }
     }
     if options.hold || options.queue {
-        return Ok(client.run(run.run)?);
+        return Ok(client.run(run.run_id)?);
     }
-    see_to_its_end(client, run.run, stop, observer)
+    see_to_its_end(client, run.run_id, stop, observer)
 }

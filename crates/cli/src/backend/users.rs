@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use rollcall_api::{Change, Event, PlannedReply, Reply, User};
+use rollcall_api::{Change, HistoryEntry, PlannedReply, RadiusReply, User};
 use rollcall_app::wire::{self, UserFormat};
 use rollcall_app::{SelectedUsers, UserSelection};
 use rollcall_client::{Client, UserFile, UserQuery, VersionedUser};
@@ -103,7 +103,7 @@ impl Backend {
     }
 
     /// Everything that was changed of a user, newest first.
-    pub(crate) fn history(&self, id: UserId) -> anyhow::Result<Items<'_, Event>> {
+    pub(crate) fn history(&self, id: UserId) -> anyhow::Result<Items<'_, HistoryEntry>> {
         match self {
             Self::Local(app) => Ok(local(app.users().list_history(id)?)),
             Self::Remote(client) => Ok(remote(client.history(id)?)),
@@ -169,7 +169,7 @@ impl Backend {
     }
 
     /// The answer of FreeRADIUS to a user.
-    pub(crate) fn radius_reply(&self, username: &str) -> anyhow::Result<Reply> {
+    pub(crate) fn radius_reply(&self, username: &str) -> anyhow::Result<RadiusReply> {
         match self {
             Self::Local(app) => Ok(app.radius().compute_reply(&app.users().find(username)?)?.into()),
             Self::Remote(client) => Ok(client.radius_reply(username)?),

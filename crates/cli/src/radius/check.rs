@@ -16,10 +16,10 @@ use rollcall_domain::one_line;
 #[command(after_help = "Exit status: 0 if nothing is missing, else 1.\n\n\
                   Example:\n  rollcall radius check --dir /etc/freeradius/3.0")]
 pub(crate) struct Check {
-    /// The role of FreeRADIUS on PostgreSQL [default: that of --dir, else freeradius]
+    /// The PostgreSQL role of FreeRADIUS [default: that of --dir, or freeradius]
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
-    /// FreeRADIUS's folder: what its mods-available/sql says is tried
+    /// The configuration folder of FreeRADIUS; its mods-available/sql is tried
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

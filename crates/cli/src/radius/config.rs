@@ -13,16 +13,16 @@ use rollcall_domain::Refusal;
 use crate::style::tell;
 
 #[derive(Debug, Args)]
-#[command(after_help = "README.md there says what to do with the files.\n\n\
+#[command(after_help = "The folder gets a README.md with the next steps.\n\n\
                   Example:\n  rollcall radius config --dir /tmp/freeradius")]
 pub(crate) struct Config {
-    /// The folder to write into; it is made
+    /// The folder to write into; it is created if necessary
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// The role of FreeRADIUS on PostgreSQL
+    /// The PostgreSQL role of FreeRADIUS
     #[arg(long, default_value = DEFAULT_ROLE, value_name = "NAME")]
     role: String,
-    /// Write over files that are there
+    /// Overwrite existing files
     #[arg(long)]
     force: bool,
 }

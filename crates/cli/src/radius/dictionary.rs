@@ -12,25 +12,26 @@ use rollcall_domain::counted;
 
 #[derive(Debug, Subcommand)]
 #[command(
-    after_help = "Without a loaded dictionary it is that of this machine's FreeRADIUS, in /usr/share/freeradius (another folder: \
-                  ROLLCALL_DICTIONARIES), and else one that comes with Rollcall and has the attributes of the RFCs. Where \
-                  Rollcall works on several machines, load one, so that all of them judge alike.\n\n\
+    after_help = "Without a loaded dictionary, Rollcall uses that of FreeRADIUS on this machine, in /usr/share/freeradius (or \
+                  ROLLCALL_DICTIONARIES), or else a built-in one with the attributes of the RFCs. If Rollcall runs on \
+                  several machines, load one, so that all machines use the same.\n\n\
                   Example:\n  rollcall radius dictionary load /usr/share/freeradius"
 )]
 pub(crate) enum Dictionary {
-    /// Load the dictionaries of a folder, which begin in its file 'dictionary', into the database
+    /// Load dictionaries into the database: the file 'dictionary' of a folder, and the files that it
+    /// includes
     Load {
         /// The folder
         dir: PathBuf,
     },
-    /// Go back to the dictionaries of each machine
+    /// Remove the loaded dictionaries, and use those of each machine
     Forget,
-    /// List the attributes
+    /// List attributes
     List {
-        /// Only those whose name has this in it
+        /// Only attributes whose name contains this text
         #[arg(value_name = "PART")]
         part: Option<String>,
-        /// How to write the list
+        /// The output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },

@@ -12,13 +12,13 @@ use super::Context;
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  rollcall radius config --dir /tmp/freeradius")]
 pub(super) enum Radius {
-    /// Write what FreeRADIUS 3.2 is configured with to serve the users of this database
+    /// Write a FreeRADIUS 3.2 configuration for the users of this database
     Config(config::Config),
-    /// See whether FreeRADIUS finds all that it needs in this database, and say what is missing
+    /// Check whether this database has all that FreeRADIUS needs
     Check(check::Check),
-    /// What FreeRADIUS answers to a user, now or once a preview is applied
+    /// Show the reply of FreeRADIUS to a user, now or after a preview is applied
     Reply(reply::ReplyTo),
-    /// The attributes that FreeRADIUS knows, with the types of their values
+    /// List and load attribute dictionaries
     #[command(subcommand)]
     Dictionary(dictionary::Dictionary),
 }

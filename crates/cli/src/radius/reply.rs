@@ -2,7 +2,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_api::Reply;
+use rollcall_api::RadiusReply;
 
 use crate::backend::Backend;
 use crate::output::{print_json, stdout};
@@ -11,14 +11,14 @@ use rollcall_domain::one_line;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It is worked out from the user's items and the profiles; counters and what other modules of \
-                        FreeRADIUS add are not in it.\n\n\
+    after_help = "The reply is computed from the items of the user and the profiles. Counters and additions of other modules \
+                        of FreeRADIUS are not included.\n\n\
                         Example:\n  rollcall radius reply ana.berg7 --preview 12"
 )]
 pub(crate) struct ReplyTo {
     /// The username
     username: String,
-    /// Also what it will be once this preview is applied: its number, or latest
+    /// Also show the reply after this preview is applied: a run ID, or latest
     #[arg(long, value_name = "RUN")]
     preview: Option<RunName>,
     /// Print one JSON object and nothing else
@@ -50,7 +50,7 @@ impl ReplyTo {
     }
 }
 
-fn write(reply: &Reply, indent: &str) -> std::io::Result<()> {
+fn write(reply: &RadiusReply, indent: &str) -> std::io::Result<()> {
     let mut out = stdout();
     reply.lines().iter().try_for_each(|line| writeln!(out, "{indent}{}", one_line(line)))
 }

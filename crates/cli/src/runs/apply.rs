@@ -8,12 +8,12 @@ use crate::terminal::{Answer, RunOptionsArgs, Terminal, finish};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall runs apply 7\n\n\
-                  Exactly what the preview shows is written. A user who was changed since the preview is in conflict and stays as \
-                  they are. A preview is applied at most once.")]
+                  Writes exactly the changes of the preview. Users edited since the preview are skipped and listed as conflicts. \
+                  A preview can be applied once.")]
 pub(crate) struct Apply {
-    /// The preview's number, or latest
+    /// The ID of the preview, or latest
     run: RunName,
-    /// Only if this is the plan's hash, or its beginning, as 'rollcall runs show' tells it
+    /// Require this plan hash, or its first digits, as 'rollcall runs show' prints it
     #[arg(long, value_name = "HASH")]
     plan: Option<String>,
     #[command(flatten)]

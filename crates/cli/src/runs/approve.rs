@@ -14,12 +14,12 @@ use rollcall_domain::counted;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall --as olga runs approve 7 --plan 07f25af1\n\n\
-                  It holds for the plan as it is now, of any preview that somebody else has made. Which runs need it: rollcall \
-                  settings set four_eyes_above N")]
+                  The approval is for the current plan of a preview that another administrator created. Runs above a number of \
+                  targets need one: rollcall settings set four_eyes_above N")]
 pub(crate) struct Approve {
-    /// The preview's number, or latest
+    /// The ID of the preview, or latest
     run: RunName,
-    /// Only if this is the plan's hash, or its beginning, as 'rollcall runs show' tells it
+    /// Require this plan hash, or its first digits, as 'rollcall runs show' prints it
     #[arg(long, value_name = "HASH")]
     plan: Option<String>,
     #[command(flatten)]
@@ -48,16 +48,16 @@ impl Approve {
             Approved::Declined => return Ok(ExitCode::FAILURE),
         };
         if self.answer.json {
-            print_json(&api::Run { standing: None, ..*preview })?;
+            print_json(&api::Run { details: None, ..*preview })?;
             return Ok(ExitCode::SUCCESS);
         }
         tell(format_args!(
             "the plan of preview {} ({}, hash {}) is approved by {}{again}; 'rollcall runs apply {}' writes it",
-            preview.run,
+            preview.run_id,
             counted(preview.outcomes.get(Outcome::Changed), "target"),
-            preview.plan.as_deref().unwrap_or_default(),
+            preview.plan_hash.as_deref().unwrap_or_default(),
             backend.actor()?,
-            preview.run
+            preview.run_id
         ));
         Ok(ExitCode::SUCCESS)
     }

@@ -9,7 +9,7 @@ use crate::style::tell;
 
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
     /// Print one JSON object about the run and nothing else
     #[arg(long)]
@@ -24,7 +24,7 @@ impl Cancel {
         if self.json {
             print_json(&run.bare())?;
         } else {
-            tell(format_args!("run {} is {}: {}", run.run, run.state.name(), tally_line(&run.outcomes)));
+            tell(format_args!("run {} is {}: {}", run.run_id, run.state.name(), tally_line(&run.outcomes)));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -11,15 +11,15 @@ use rollcall_domain::one_line;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall runs changes 7 --format json\n\n\
-                  Where the users have too many different values for groups to be of use, it is only counted that a value was \
-                  changed; --groups sets how many groups that leaves.")]
+                  If there are too many different values for useful groups, a group only counts the changed fields. --groups \
+                  sets the number of groups.")]
 pub(crate) struct Changes {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
-    /// At most about so many groups
+    /// The approximate maximum number of groups
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=2_000))]
     groups: u16,
-    /// How to write the list
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -30,7 +30,7 @@ impl Changes {
         let run = backend.run(self.run.find(&backend)?)?;
         if let Some(pruned_at) = run.pruned_at {
             let pruned_at = Times::for_people(backend.zone()?).short(pruned_at);
-            tell(format_args!("the outcomes of run {} were pruned on {pruned_at}", run.run));
+            tell(format_args!("the outcomes of run {} were pruned on {pruned_at}", run.run_id));
         }
         let times = times(self.format, backend.zone()?);
         let groups = backend.changes(&run, self.groups.into())?;
@@ -44,7 +44,7 @@ impl Changes {
         }
         listing.finish()?;
         if groups.is_empty() && run.pruned_at.is_none() && self.format == Format::Table {
-            tell(format_args!("run {} has changed nothing", run.run));
+            tell(format_args!("run {} has changed nothing", run.run_id));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -11,7 +11,7 @@ use rollcall_domain::Times;
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// How to write the list
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -20,19 +20,19 @@ pub(super) const COLUMNS: [&str; 9] =
     ["run", "mode", "state", "script", "targets", "outcomes", "seconds", "administrator", "created_at"];
 
 pub(super) fn cells(run: &Run, times: &Times) -> Vec<String> {
-    let what = match (run.applies, run.undoes) {
+    let what = match (run.applies_run_id, run.undoes_run_id) {
         (Some(preview), None) => format!("{} (plan of {preview})", run.script_name()),
         (_, Some(undone)) => format!("{} (undo of {undone})", run.script_name()),
         (None, None) => run.script_name(),
     };
     vec![
-        run.run.to_string(),
+        run.run_id.to_string(),
         run.mode.name().to_owned(),
         run.state.name().to_owned(),
         what,
         run.targets.to_string(),
         outcomes(run),
-        format!("{:.1}", run.seconds),
+        format!("{:.1}", run.duration_seconds),
         run.administrator.clone(),
         times.short(run.created_at),
     ]

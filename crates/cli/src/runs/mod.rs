@@ -2,7 +2,7 @@
 
 mod apply;
 mod approve;
-mod begin;
+mod start;
 mod cancel;
 mod changes;
 mod list;
@@ -27,34 +27,34 @@ pub(super) use report::report;
 #[command(after_help = "Examples:\n  \
                   rollcall runs list\n  \
                   rollcall runs show latest\n  \
-                  rollcall runs apply 7                     write exactly what preview 7 has planned\n  \
-                  rollcall runs undo 8                      what would taking run 8 back do?\n  \
+                  rollcall runs apply 7                     apply the plan of preview 7\n  \
+                  rollcall runs undo 8                      preview the undo of run 8\n  \
                   rollcall runs undo 8 --apply\n  \
                   rollcall runs outcomes 7 --outcome failed --format csv > failed.csv")]
 pub(super) enum Runs {
     /// List all runs, newest first
     List(list::List),
-    /// Show one run: its counts, and its changes in groups
+    /// Show a run: its counts, and its changes in groups
     Show(show::Show),
-    /// List what happened to each target of a run
+    /// List the outcomes of a run, one for each target
     Outcomes(outcomes::Outcomes),
-    /// Follow a run until it ends, whoever executes it
+    /// Follow a run until it ends
     Watch(watch::Watch),
-    /// Group a run's changes: equal ones with their number and examples
+    /// Show the changes of a run in groups, with examples
     Changes(changes::Changes),
-    /// Say yes to what somebody else's preview has planned
+    /// Approve the plan of another administrator's preview
     Approve(approve::Approve),
-    /// Write what a preview has planned, without running its script again
+    /// Apply the plan of a preview, without running its script again
     Apply(apply::Apply),
-    /// Let a run begin that was made with --hold
-    Begin(begin::Begin),
-    /// Take back what a run has changed; without --apply a preview
+    /// Start a run that was created with --hold
+    Start(start::Start),
+    /// Undo the changes of a run; without --apply as a preview
     Undo(undo::Undo),
-    /// End a run, whoever executes it; what was done before stays done
+    /// Cancel a run; changes that are already written stay
     Cancel(cancel::Cancel),
-    /// Run a script again for the targets of a run that failed, or had no turn
+    /// Run a script again for the failed or remaining targets of a run
     Retry(retry::Retry),
-    /// Go on with a run that was interrupted or has stopped
+    /// Resume an interrupted or stopped run
     Resume(resume::Resume),
 }
 
@@ -68,7 +68,7 @@ impl Runs {
             Self::Changes(command) => command.run(context),
             Self::Approve(command) => command.run(context),
             Self::Apply(command) => command.run(context),
-            Self::Begin(command) => command.run(context),
+            Self::Start(command) => command.run(context),
             Self::Undo(command) => command.run(context),
             Self::Cancel(command) => command.run(context),
             Self::Retry(command) => command.run(context),

@@ -37,7 +37,7 @@ impl RunName {
     pub(crate) fn find(self, backend: &Backend) -> anyhow::Result<RunId> {
         match self {
             Self::Number(id) => Ok(id),
-            Self::Latest => Ok(newest(backend)?.run),
+            Self::Latest => Ok(newest(backend)?.run_id),
         }
     }
 
@@ -46,8 +46,8 @@ impl RunName {
         let Self::Latest = self else { return self.find(backend) };
         let run = newest(backend)?;
         let (mode, targets) = (run.mode.name(), counted(run.targets, noun(&run)));
-        tell(format_args!("latest is run {}: {mode} of {} over {targets}", run.run, run.script_name()));
-        Ok(run.run)
+        tell(format_args!("latest is run {}: {mode} of {} over {targets}", run.run_id, run.script_name()));
+        Ok(run.run_id)
     }
 }
 

@@ -17,29 +17,30 @@ use rollcall_domain::Times;
 
 #[derive(Debug, Args)]
 pub(crate) struct Outcomes {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
-    /// Only those with this outcome
+    /// Only targets with this outcome
     #[arg(long)]
     outcome: Option<Outcome>,
-    /// How to write the list
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: OutcomesFormat,
-    /// In CSV, leave text that a spreadsheet would take for a formula as it is
+    /// In CSV, do not escape text that a spreadsheet would run as a formula
     #[arg(long)]
     raw: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum OutcomesFormat {
-    /// Columns, for people
+    /// Aligned columns for people
     #[default]
     Table,
-    /// Comma-separated values; results are columns; what a spreadsheet would take for a formula is defused
+    /// Comma-separated values with results as columns; text that a spreadsheet would run as a formula is
+    /// escaped
     Csv,
     /// One compact JSON object a line
     Json,
-    /// An Excel workbook; results are columns
+    /// An Excel workbook with results as columns
     Xlsx,
 }
 
@@ -53,7 +54,7 @@ impl Outcomes {
         let run = backend.run(run.find(&backend)?)?;
         if let Some(pruned_at) = run.pruned_at {
             let pruned_at = Times::for_people(backend.zone()?).short(pruned_at);
-            tell(format_args!("the outcomes of run {} were pruned on {pruned_at}", run.run));
+            tell(format_args!("the outcomes of run {} were pruned on {pruned_at}", run.run_id));
         }
         if format == OutcomesFormat::Xlsx && unlocked_stdout().is_terminal() {
             let why = "an Excel workbook is not for a terminal: write it to a file, with > outcomes.xlsx";
@@ -95,7 +96,7 @@ fn table(backend: &Backend, run: &Run, outcome: Option<Outcome>) -> anyhow::Resu
     listing.finish()?;
     if !any {
         let which = outcome.map_or_else(String::new, |outcome| format!(" that is {outcome}"));
-        tell(format_args!("run {} has no outcome{which}: {}", run.run, tally_line(&run.outcomes)));
+        tell(format_args!("run {} has no outcome{which}: {}", run.run_id, tally_line(&run.outcomes)));
     }
     Ok(())
 }

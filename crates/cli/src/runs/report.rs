@@ -1,6 +1,8 @@
 use std::io::Write;
 
-use rollcall_api::{Failure, PlannedReply, RefusedCalls, Run, RunSelection, Troubles, Warned};
+use rollcall_api::{
+    FailureGroup, PlannedReply, RejectedCallGroup, Run, RunProblems, RunSelection, WarningGroup,
+};
 use rollcall_domain::{Mode, Outcome, RunState};
 use serde_json::value::RawValue;
 
@@ -20,10 +22,10 @@ const DIFFS: usize = 3;
 
 /// Which users a run is about: how they were chosen, and within which organizations.
 fn whom(backend: &Backend, run: &Run) -> anyhow::Result<String> {
-    let Some(within) = &run.organizations else { return Ok(run.selection.to_string()) };
+    let Some(within) = &run.organization_ids else { return Ok(run.selection.to_string()) };
     let known = backend.organizations()?;
     let name = |id| {
-        let organization = known.iter().find(|organization| organization.id == id);
+        let organization = known.iter().find(|organization| organization.organization_id == id);
         organization.map_or_else(|| format!("organization {id}"), |organization| organization.name.clone())
     };
     let names = within.iter().map(|id| name(*id)).collect::<Vec<_>>().join(", ");
@@ -37,23 +39,23 @@ fn whom(backend: &Backend, run: &Run) -> anyhow::Result<String> {
 pub(crate) fn report(backend: &Backend, run: &Run, hints: &Hints) -> anyhow::Result<()> {
     let mut out = stdout();
     let script = run.script_name();
-    let what = match (run.mode, run.applies, run.undoes) {
+    let what = match (run.mode, run.applies_run_id, run.undoes_run_id) {
         (Mode::Preview, _, None) => format!("preview of {script} over"),
         (Mode::Preview, _, Some(undone)) => format!("preview of taking back run {undone} ({script}) for"),
         (Mode::Apply, _, Some(undone)) => format!("run {undone} ({script}) taken back for"),
         (Mode::Apply, Some(preview), None) => format!("plan of preview {preview} ({script}) written for"),
         (Mode::Apply, None, None) => format!("{script} applied to"),
     };
-    let time = format!("{:.1} s", run.seconds);
+    let time = format!("{:.1} s", run.duration_seconds);
     // Of a run that was over in no time a rate says nothing.
-    let rate = (run.seconds >= 1.0)
-        .then(|| per_second(run.finished() as f64 / run.seconds))
+    let rate = (run.duration_seconds >= 1.0)
+        .then(|| per_second(run.finished() as f64 / run.duration_seconds))
         .flatten()
         .map(|rate| format!(", {rate} {}s/s", noun(run)));
     writeln!(
         out,
         "{}  {what} {} ({}): {}",
-        paint(style::STRONG, &format!("Run {}", run.run)),
+        paint(style::STRONG, &format!("Run {}", run.run_id)),
         counted(run.targets, noun(run)),
         one_line(&whom(backend, run)?),
         run.state.name(),
@@ -71,7 +73,7 @@ pub(crate) fn report(backend: &Backend, run: &Run, hints: &Hints) -> anyhow::Res
     if !given.is_empty() {
         writeln!(out, "  {}", paint(style::FAINT, &one_line(&format!("with {given}"))))?;
     }
-    if let Some(plan) = &run.plan {
+    if let Some(plan) = &run.plan_hash {
         writeln!(out, "  {}", paint(style::FAINT, &format!("plan {plan}")))?;
     }
     let followed = match run.mode {
@@ -81,7 +83,7 @@ pub(crate) fn report(backend: &Backend, run: &Run, hints: &Hints) -> anyhow::Res
     if let Some(followed) = followed {
         writeln!(out, "  {}", paint(style::FAINT, &followed))?;
     }
-    if let Some(note) = &run.note {
+    if let Some(note) = &run.end_reason {
         writeln!(out, "  {}", paint(style::WARN, &one_line(note)))?;
     }
     if let Some(pruned_at) = run.pruned_at {
@@ -114,15 +116,17 @@ fn approvals(backend: &Backend, run: &Run, out: &mut impl Write) -> anyhow::Resu
     if run.mode == Mode::Apply || run.state != RunState::Finished {
         return Ok(false);
     }
-    for approval in run.approvals.iter().filter(|approval| Some(&approval.plan) == run.plan.as_ref()) {
-        let at = Times::for_people(backend.zone()?).short(approval.at);
-        let line = format!("approved by {} on {at}", approval.who);
+    for approval in
+        run.approvals.iter().filter(|approval| Some(&approval.plan_hash) == run.plan_hash.as_ref())
+    {
+        let at = Times::for_people(backend.zone()?).short(approval.approved_at);
+        let line = format!("approved by {} on {at}", approval.administrator);
         writeln!(out, "  {}", paint(style::FAINT, &one_line(&line)))?;
     }
     if applied_by(run).is_some() {
         return Ok(false);
     }
-    let unapproved = run.standing.as_ref().and_then(|standing| standing.unapproved.clone());
+    let unapproved = run.details.as_ref().and_then(|details| details.unapproved.clone());
     if let Some(why) = &unapproved {
         writeln!(out, "  {}", paint(style::WARN, &one_line(why)))?;
     }
@@ -171,27 +175,27 @@ fn changes(backend: &Backend, run: &Run, out: &mut impl Write) -> anyhow::Result
 
 /// The answers of FreeRADIUS to a user now, and once the preview is applied; none if the user has changed since.
 fn planned_reply(backend: &Backend, run: &Run, username: &str) -> Option<PlannedReply> {
-    backend.planned_reply(run.run, username).ok()
+    backend.planned_reply(run.run_id, username).ok()
 }
 
 /// The run that has applied the plan of a preview.
 fn applied_by(run: &Run) -> Option<i64> {
-    run.standing.as_ref()?.applied_by
+    run.details.as_ref()?.applied_by_run_id
 }
 
 /// The run that has undone a run.
 fn undone_by(run: &Run) -> Option<i64> {
-    run.standing.as_ref()?.undone_by
+    run.details.as_ref()?.undone_by_run_id
 }
 
 /// Calls of the script that can never be right. First of all: without them the run looks as if all went well.
-fn refused_calls(run: &Run, troubles: &Troubles, out: &mut impl Write) -> anyhow::Result<()> {
-    if troubles.refused_targets == 0 {
+fn refused_calls(run: &Run, troubles: &RunProblems, out: &mut impl Write) -> anyhow::Result<()> {
+    if troubles.targets_with_rejected_calls == 0 {
         return Ok(());
     }
-    let targets = counted(troubles.refused_targets, noun(run));
+    let targets = counted(troubles.targets_with_rejected_calls, noun(run));
     writeln!(out, "\n{}", paint(style::STRONG, &format!("Refused calls, for {targets}")))?;
-    for RefusedCalls { message, line, users, example } in &troubles.refused_calls {
+    for RejectedCallGroup { message, line, users, example } in &troubles.rejected_calls {
         let line = line.map_or_else(String::new, |line| format!(" (line {line})"));
         let text = paint(style::BAD, &one_line(&format!("{message}{line}")));
         let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
@@ -201,12 +205,12 @@ fn refused_calls(run: &Run, troubles: &Troubles, out: &mut impl Write) -> anyhow
 }
 
 /// Prints the warnings, each with its number of users and an example.
-fn warnings(warnings: &[Warned], out: &mut impl Write) -> anyhow::Result<()> {
+fn warnings(warnings: &[WarningGroup], out: &mut impl Write) -> anyhow::Result<()> {
     if warnings.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{}", paint(style::STRONG, "Warnings"))?;
-    for Warned { warning, users, example } in warnings {
+    for WarningGroup { warning, users, example } in warnings {
         let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
         let warning = paint(style::WARN, &one_line(warning));
         writeln!(out, "  {}  {warning}  {example}", counted(*users, "user"))?;
@@ -215,13 +219,14 @@ fn warnings(warnings: &[Warned], out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 /// Failures that have their type and line in common are one line, with the first one's message.
-fn failures(run: &Run, failures: &[Failure], out: &mut impl Write) -> anyhow::Result<()> {
+fn failures(run: &Run, failures: &[FailureGroup], out: &mut impl Write) -> anyhow::Result<()> {
     for kind in [Outcome::Failed, Outcome::TimedOut, Outcome::Conflict] {
         if run.outcomes.get(kind) == 0 {
             continue;
         }
         writeln!(out, "\n{}", paint(style::STRONG, &capitalized(kind)))?;
-        for Failure { users, error, example, .. } in failures.iter().filter(|each| each.outcome == kind) {
+        for FailureGroup { users, error, example, .. } in failures.iter().filter(|each| each.outcome == kind)
+        {
             let example = paint(style::FAINT, &one_line(&format!("such as {example}")));
             let text = paint(style::BAD, &error.in_one_line());
             writeln!(out, "  {}  {text}  {example}", counted(*users, "user"))?;
@@ -242,7 +247,7 @@ fn next_steps(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let Hints { program, options, place } = hints;
-    let id = run.run;
+    let id = run.run_id;
     let mut steps = Vec::new();
     if unapproved {
         steps.push((format!("{program} runs approve {id}{place}"), "somebody else says yes to it"));
@@ -261,7 +266,7 @@ fn next_steps(
             step(format!("runs cancel {id}"), "or leave it at that");
         }
         _ if run.is_held() => {
-            step(format!("runs begin {id}"), "let it begin");
+            step(format!("runs start {id}"), "start it");
             step(format!("runs cancel {id}"), "end it");
         }
         RunState::Queued | RunState::Running => {
@@ -282,8 +287,8 @@ fn next_steps(
         }
         _ => {}
     }
-    if run.mode == Mode::Apply && run.undoes.is_none() && run.state.ended() {
-        if tally.get(Outcome::Failed) + tally.get(Outcome::TimedOut) > 0 && run.applies.is_none() {
+    if run.mode == Mode::Apply && run.undoes_run_id.is_none() && run.state.ended() {
+        if tally.get(Outcome::Failed) + tally.get(Outcome::TimedOut) > 0 && run.applies_run_id.is_none() {
             step(format!("runs retry {id}"), "run it again for those that failed");
         }
         if tally.get(Outcome::Conflict) > 0 {
@@ -293,7 +298,7 @@ fn next_steps(
     if printed {
         step(format!("runs outcomes {id} --format json"), "what each of them printed, as output");
     }
-    if changed || run.standing.as_ref().is_some_and(|standing| standing.has_results) {
+    if changed || run.details.as_ref().is_some_and(|details| details.has_results) {
         step(format!("runs outcomes {id} --format csv"), "every user's changes and results");
     }
     if !steps.is_empty() {

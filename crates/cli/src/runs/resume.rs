@@ -11,12 +11,12 @@ use crate::terminal::{Answer, BrakeArgs, Terminal, finish};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rollcall runs resume 8\n  rollcall runs resume 8 --max-failures 5000\n\n\
-                  It goes on with the first target that has no outcome. Brakes that have stopped it start to count anew."
+                  The run continues with the first target without an outcome. The limit that stopped it starts to count again."
 )]
 pub(crate) struct Resume {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
-    /// Leave the run to workers ('rollcall worker'), and do not wait for it
+    /// Queue the run for workers ('rollcall worker'), and do not wait for it
     #[arg(long, help_heading = "Execution")]
     queue: bool,
     #[command(flatten)]
@@ -33,9 +33,9 @@ impl Resume {
         let number = self.run.find_to_act(&backend)?;
         self.execution.check(&backend)?;
         let run = backend.run(number)?;
-        let confirmed = run.standing.as_ref().is_some_and(|standing| standing.confirmed);
+        let confirmed = run.details.as_ref().is_some_and(|details| details.confirmed);
         if run.mode == Mode::Apply && !confirmed {
-            self.answer.check(&format!("nobody has said yes to run {} yet: going on with it", run.run))?;
+            self.answer.check(&format!("nobody has said yes to run {} yet: going on with it", run.run_id))?;
         }
         let request = ResumeRequest {
             time_limit: self.execution.time_limit,
@@ -44,7 +44,7 @@ impl Resume {
             confirmed: self.answer.yes,
             queue: self.queue,
         };
-        let mut terminal = match run.applies.filter(|_| !confirmed && !self.answer.yes) {
+        let mut terminal = match run.applies_run_id.filter(|_| !confirmed && !self.answer.yes) {
             Some(preview) => Terminal::about_plan(&backend, preview)?,
             None => Terminal::new(),
         };

@@ -10,21 +10,21 @@ use crate::terminal::{Answer, RunOptionsArgs, Terminal, finish};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-                  rollcall runs retry 8                        what failed or timed out, once more\n  \
-                  rollcall runs retry 8 --not-run              what had no turn, since run 8 ended early\n  \
-                  rollcall runs retry 8 --conflicts --preview  whose users somebody else has changed\n\n\
-                  A new run of the same script, in the same version and with the same parameters and rows. It writes if the run \
-                  did.")]
+                  rollcall runs retry 8                        failed and timed-out targets\n  \
+                  rollcall runs retry 8 --not-run              targets that did not run\n  \
+                  rollcall runs retry 8 --conflicts --preview  targets in conflict\n\n\
+                  Creates a run with the same version of the script, and with the same parameters and rows. It writes if the \
+                  earlier run did.")]
 pub(crate) struct Retry {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
-    /// Those that had no turn, instead of those that failed or timed out
+    /// Select the targets that did not run, instead of those that failed or timed out
     #[arg(long, conflicts_with = "conflicts")]
     not_run: bool,
-    /// Those in conflict, instead of those that failed or timed out
+    /// Select the targets in conflict, instead of those that failed or timed out
     #[arg(long)]
     conflicts: bool,
-    /// Only show what it would change, even if the run has written
+    /// Preview the changes, even if the earlier run wrote its changes
     #[arg(long)]
     preview: bool,
     #[command(flatten)]

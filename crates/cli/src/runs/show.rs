@@ -10,9 +10,9 @@ use rollcall_api::Run;
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
-    /// How to write it
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -22,7 +22,7 @@ impl Show {
         let backend = context.backend()?;
         let run = backend.run(self.run.find(&backend)?)?;
         match self.format {
-            Format::Json => print_json(&Run { standing: None, ..run })?,
+            Format::Json => print_json(&Run { details: None, ..run })?,
             Format::Csv => {
                 let times = times(self.format, backend.zone()?);
                 let mut listing = Listing::new(self.format, &COLUMNS)?;

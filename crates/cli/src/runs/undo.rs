@@ -10,19 +10,19 @@ use crate::terminal::{Answer, RunOptionsArgs, Terminal, finish};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-                  rollcall runs undo 8                      what would it do?\n  \
+                  rollcall runs undo 8                      preview\n  \
                   rollcall runs undo 8 --apply\n  \
                   rollcall runs undo 8 --user ana.berg7 --apply\n\n\
-                  Whatever the run has changed becomes what it was before, if it is still as the run left it; a user of whom it is \
-                  not is in conflict and stays as they are. Changes of other things do not matter. An undo is a run, which can be \
-                  undone itself.")]
+                  Each value that the run changed gets its earlier value back, unless it was changed since. A user with such a \
+                  later change is skipped and listed as a conflict. Other changes of the user do not matter. An undo is a \
+                  run, and can be undone.")]
 pub(crate) struct Undo {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
-    /// Only what it has changed of this user
+    /// Only undo the changes of this user
     #[arg(long, value_name = "USERNAME")]
     user: Option<String>,
-    /// Write it; without this nothing is written
+    /// Write the changes; without this option the run is a preview
     #[arg(long)]
     apply: bool,
     #[command(flatten)]
@@ -39,7 +39,7 @@ impl Undo {
             self.options.check(&self.answer, "--apply")?;
         }
         let undone = backend.run(number)?;
-        if let Some(by) = undone.standing.as_ref().and_then(|standing| standing.undone_by)
+        if let Some(by) = undone.details.as_ref().and_then(|details| details.undone_by_run_id)
             && undone.pruned_at.is_none()
         {
             tell(format_args!(

@@ -9,11 +9,11 @@ use crate::terminal::{Answer, Terminal, finish};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall runs watch 7\n\n\
-                  Ctrl-C ends the watching, not the run. The exit status is that of the run.")]
+                  Ctrl-C ends this command, not the run. The exit status is that of the run.")]
 pub(crate) struct Watch {
-    /// The run's number, or latest
+    /// The ID of the run, or latest
     run: RunName,
-    /// Print one JSON object about the run when it has ended and nothing else
+    /// Print one JSON object about the ended run and nothing else
     #[arg(long)]
     json: bool,
 }
@@ -26,7 +26,7 @@ impl Watch {
         let run = backend.watch(number, &terminal.stop(), &mut terminal)?;
         drop(terminal);
         if matches!(run.state, RunState::Selecting | RunState::Queued | RunState::Running) {
-            tell(format_args!("run {} goes on", run.run));
+            tell(format_args!("run {} goes on", run.run_id));
             return Ok(ExitCode::SUCCESS);
         }
         finish(&backend, &run, &Answer { yes: true, json: self.json }, &context.hints())

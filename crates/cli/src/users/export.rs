@@ -8,27 +8,27 @@ use crate::output::raw_stdout;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Passwords are never exported. Text that a spreadsheet would take for a formula gets an apostrophe in \
-                  front, which 'users import' takes off again.\n\nExample:\n  rollcall users export > users.csv"
+    after_help = "Passwords are never exported. Text that a spreadsheet would run as a formula gets an apostrophe as prefix, which \
+                  'users import' removes.\n\nExample:\n  rollcall users export > users.csv"
 )]
 pub(crate) struct Export {
-    /// Only the users that this filter selects: a condition, or the name of a saved one
+    /// Only users that a filter selects: a filter, or the name of a saved one
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
-    /// Only the users that this finds, as 'users list --search' shows them
+    /// Only users that a search finds, as 'users list --search' does
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// CSV, or one JSON object a line
     #[arg(long, value_enum, default_value_t)]
     format: ExportFormat,
-    /// Leave text that a spreadsheet would take for a formula as it is
+    /// Do not escape text that a spreadsheet would run as a formula
     #[arg(long)]
     raw: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum ExportFormat {
-    /// What 'users import' reads
+    /// CSV, which 'users import' reads
     #[default]
     Csv,
     /// One compact JSON object a line

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use rollcall_api::{Change, Event, FieldChange};
+use rollcall_api::{Change, FieldChange, HistoryEntry};
 use rollcall_domain::{Timestamp, UserId, Value};
 use serde::Serialize;
 
@@ -15,16 +15,16 @@ use rollcall_domain::Times;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rollcall users history ana.berg7\n  rollcall users history --obj-id 4711 --format json\n\n\
-                  Newest first; by runs and by hand, whatever the user was called then. What was pruned is missing."
+                  Newest first, with changes under earlier usernames. Pruned changes are missing."
 )]
 pub(crate) struct History {
-    /// The username of now
+    /// The current username
     #[arg(required_unless_present = "obj_id")]
     username: Option<String>,
-    /// The user's number, such as that of one who was removed
+    /// The ID of the user (obj_id), for example of a removed user
     #[arg(long, value_name = "N", conflicts_with = "username")]
     obj_id: Option<UserId>,
-    /// How to write it
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -122,8 +122,8 @@ impl History {
     }
 }
 
-fn cells(format: Format, event: &Event, change: &Change, times: &Times) -> Vec<String> {
-    let run = event.run.map_or_else(String::new, |run| run.to_string());
+fn cells(format: Format, event: &HistoryEntry, change: &Change, times: &Times) -> Vec<String> {
+    let run = event.run_id.map_or_else(String::new, |run| run.to_string());
     let script = event.script.clone().unwrap_or_default();
     if format == Format::Csv {
         let Sides { before, after } = Sides::of(change, |time| times.exact(time));
@@ -138,7 +138,7 @@ fn cells(format: Format, event: &Event, change: &Change, times: &Times) -> Vec<S
             after.unwrap_or_default(),
         ];
     }
-    let script = match (event.run, event.undoes) {
+    let script = match (event.run_id, event.undoes_run_id) {
         (None, _) => "by hand".to_owned(),
         (Some(_), undone) => {
             let script = event.script_version.map_or(script.clone(), |version| format!("{script}@{version}"));
@@ -148,15 +148,15 @@ fn cells(format: Format, event: &Event, change: &Change, times: &Times) -> Vec<S
     vec![times.short(event.at), run, script, event.administrator.clone(), plain_change(change, times)]
 }
 
-fn line<'a>(event: &'a Event, change: &'a Change) -> Line<'a> {
+fn line<'a>(event: &'a HistoryEntry, change: &'a Change) -> Line<'a> {
     Line {
         at: event.at,
-        run: event.run,
+        run: event.run_id,
         target: event.target,
         script: event.script.as_deref(),
         script_version: event.script_version,
-        applies: event.applies,
-        undoes: event.undoes,
+        applies: event.applies_run_id,
+        undoes: event.undoes_run_id,
         administrator: &event.administrator,
         sides: (!matches!(change, Change::Set(_))).then(|| Sides::of(change, |time| time.to_string())),
         change,

@@ -15,7 +15,7 @@ use crate::file_options::FileOptions;
 use crate::progress::Meter;
 use crate::rows::{create_bad_rows, refuse_to_overwrite, unreadable};
 use crate::style::tell;
-use rollcall_api::{ImportDuplicates, ImportOptions, Imported};
+use rollcall_api::{ImportDuplicates, ImportOptions, ImportResult};
 use rollcall_client::{Client, Error};
 use rollcall_domain::counted;
 use rollcall_domain::one_line;
@@ -30,13 +30,13 @@ use rollcall_domain::one_line;
 pub(crate) struct Import {
     /// The file, CSV or Excel (.xlsx); - is standard input
     file: PathBuf,
-    /// Create organizations that do not exist, instead of refusing the rows that name them
+    /// Create missing organizations, instead of rejecting their rows
     #[arg(long)]
     create_organizations: bool,
-    /// Which rows to use where several have one username
+    /// The rows to use if several have one username
     #[arg(long, value_enum, value_name = "WHICH", default_value = "refuse")]
     duplicates: ImportDuplicates,
-    /// Write the rows that cannot be imported to this new CSV file, each with the reasons
+    /// Write rows that cannot be imported to this new CSV file, with the reasons
     #[arg(long, value_name = "FILE")]
     bad_rows: Option<PathBuf>,
     #[command(flatten)]
@@ -71,8 +71,8 @@ impl Import {
         for why in &imported.warnings {
             tell(format_args!("warning: {why}"));
         }
-        if imported.left_out > 0 {
-            let rows = counted(imported.left_out, "row");
+        if imported.skipped_duplicates > 0 {
+            let rows = counted(imported.skipped_duplicates, "row");
             tell(format_args!("{rows} left out: an earlier row has the username"));
         }
         if let Some(path) = &self.bad_rows {
@@ -94,7 +94,7 @@ impl Import {
         if self.is_piped() { "standard input".to_owned() } else { self.file.display().to_string() }
     }
 
-    fn import_here(&self, app: &App, options: &ImportOptions) -> Result<Imported, Refusal> {
+    fn import_here(&self, app: &App, options: &ImportOptions) -> Result<ImportResult, Refusal> {
         let shown = self.shown();
         let table = self.open().map_err(|error| (Vec::new(), error))?;
         let size = self.file.metadata().map_or(0, |facts| facts.len());
@@ -127,7 +127,7 @@ impl Import {
         table.map_err(|error| unreadable(&self.shown(), &error))
     }
 
-    fn import_there(&self, client: &Client, options: &ImportOptions) -> Result<Imported, Refusal> {
+    fn import_there(&self, client: &Client, options: &ImportOptions) -> Result<ImportResult, Refusal> {
         if !self.is_piped() {
             // What is wrong with its form is told before it is sent.
             drop(self.open().map_err(|error| (Vec::new(), error))?);
@@ -153,10 +153,10 @@ impl Import {
         source: impl Read,
         options: &ImportOptions,
         bad_rows: &Path,
-    ) -> anyhow::Result<Imported> {
+    ) -> anyhow::Result<ImportResult> {
         let name = self.file.file_name().filter(|_| !self.is_piped());
         let name = name.map_or_else(|| self.shown(), |name| name.to_string_lossy().into_owned());
-        let upload = client.upload(&name, source)?.upload;
+        let upload = client.upload(&name, source)?.upload_id;
         let done = client.import_upload(upload, options);
         let has_faults = |error: &Error| error.refused().is_some_and(|refused| !refused.faults().is_empty());
         let copied = match &done {

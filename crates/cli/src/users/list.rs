@@ -15,17 +15,17 @@ use rollcall_domain::Times;
 #[derive(Debug, Args)]
 #[command(after_help = crate::filters::SYNTAX)]
 pub(crate) struct List {
-    /// Only the users that this filter selects: a condition, or the name of a saved one
+    /// Only users that a filter selects: a filter, or the name of a saved one
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
-    /// Only the users that this finds: a number, a name, an external identifier or an e-mail address, or how a name or an
-    /// address begins; the nearest first
+    /// Only users that match this text: an ID, a name, an external ID, an e-mail address, or the beginning
+    /// of a name or an address; best match first
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// At most so many
+    /// The maximum number of rows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// How to write the list
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

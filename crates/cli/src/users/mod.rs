@@ -20,21 +20,21 @@ use crate::failure::Usage;
     after_help = "Examples:\n  rollcall users import subscribers.csv\n  rollcall users list --filter 'klass eq \"business\"'"
 )]
 pub(super) enum Users {
-    /// Add users from a CSV file: all of them, or none and every fault of the file
+    /// Import users from a CSV or Excel file: all of them, or none with all errors
     Import(import::Import),
     /// List users
     List(list::List),
     /// Show one user
     Show(show::Show),
-    /// List everything that was changed of a user, by runs and by hand
+    /// List the changes of a user, by runs and manual edits
     History(history::History),
     /// Change fields of one user
     Set(set::Set),
-    /// Give a user another password for RADIUS
+    /// Set the RADIUS password of a user
     Password(password::Password),
     /// Remove a user
     Remove(remove::Remove),
-    /// Write all users to a file that 'users import' reads
+    /// Export users to a file that 'users import' reads
     Export(export::Export),
 }
 

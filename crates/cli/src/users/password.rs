@@ -10,21 +10,22 @@ use crate::style::tell;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It is asked for twice, and not shown. Where nobody is at a terminal, it is the first line of standard input. \
-                  One that was made elsewhere has its scheme before it, as in LDAP: {CRYPT}$6$…, {SSHA512}…, {NT}…; a password \
-                  that begins like that itself has {CLEAR}. Nobody can read it back.\n\n\
+    after_help = "The command asks for the password twice, without an echo. Without a terminal it reads the first line of \
+                  standard input. A hashed password has its scheme as a prefix, as in LDAP: {CRYPT}$6$…, {SSHA512}…, \
+                  {NT}…. Put {CLEAR} before a password that starts with such a prefix itself. Passwords are never \
+                  displayed.\n\n\
                   Example:\n  rollcall users password ana.berg7"
 )]
 pub(crate) struct Password {
     /// The username
     username: String,
-    /// The scheme of what is given, by FreeRADIUS's name, instead of what stands before it
+    /// The scheme of the given password, by its FreeRADIUS name, instead of its prefix
     #[arg(long, value_name = "NAME-Password", conflicts_with = "remove")]
     scheme: Option<PasswordScheme>,
-    /// Leave the user without one
+    /// Remove the password
     #[arg(long)]
     remove: bool,
-    /// Remove without asking; required without a terminal
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, requires = "remove")]
     yes: bool,
 }

@@ -11,7 +11,7 @@ use crate::style::tell;
 pub(crate) struct Remove {
     /// The username
     username: String,
-    /// Remove without asking; required without a terminal
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long)]
     yes: bool,
 }

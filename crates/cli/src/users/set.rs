@@ -9,11 +9,11 @@ use rollcall_domain::Times;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rollcall users set ana.berg7 klass=business expiration=2027-01-31\n\n\
-                        A date is its first moment; the end of a day is written as in 'expiration=2027-01-31 24:00'.")]
+                        A date means the start of the day. Write the end of a day as in 'expiration=2027-01-31 24:00'.")]
 pub(crate) struct Set {
     /// The username
     username: String,
-    /// Assignments: FIELD=VALUE; an empty value is none
+    /// Assignments FIELD=VALUE; an empty value clears the field
     #[arg(required = true, value_name = "FIELD=VALUE")]
     assignments: Vec<String>,
 }

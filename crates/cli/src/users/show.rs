@@ -18,7 +18,7 @@ use rollcall_domain::one_line;
 pub(crate) struct Show {
     /// The username
     username: String,
-    /// How to write it
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -29,8 +29,11 @@ impl Show {
         match self.format {
             Format::Json => print_json(&user)?,
             Format::Csv => {
-                let organizations: HashMap<_, _> =
-                    backend.organizations()?.into_iter().map(|each| (each.id, each.name)).collect();
+                let organizations: HashMap<_, _> = backend
+                    .organizations()?
+                    .into_iter()
+                    .map(|each| (each.organization_id, each.name))
+                    .collect();
                 let zone = backend.zone()?;
                 let mut listing = Listing::new(Format::Csv, &USER_COLUMNS)?;
                 listing.push(|| user_cells(&user, &organizations, zone, true), &user)?;
@@ -52,7 +55,7 @@ fn describe(backend: &Backend, user: &User) -> anyhow::Result<()> {
         let mut value = times.value(user.get(field));
         if field == Field::OrganizationId {
             let organizations = backend.organizations()?;
-            let name = organizations.iter().find(|each| each.id == user.organization_id);
+            let name = organizations.iter().find(|each| each.organization_id == user.organization_id);
             value.push_str(&name.map_or_else(String::new, |each| format!(" ({})", each.name)));
         }
         line(field.name(), &value)?;

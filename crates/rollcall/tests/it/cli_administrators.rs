@@ -44,7 +44,7 @@ fn whoever_is_bound_to_an_organization_runs_scripts_for_its_users_only() {
     let run = by(&desk, "olga", &["run", "mark.py", "--all", "--apply", "--yes", "--json"]).exits(0).object();
     assert_eq!((&run["targets"], &run["outcomes"]["changed"]), (&json!(3), &json!(3)));
     assert_eq!(run["administrator"], "olga");
-    assert_eq!(run["organizations"], json!([desk.user("n1")["organization_id"]]));
+    assert_eq!(run["organization_ids"], json!([desk.user("n1")["organization_id"]]));
     let said = by(&desk, "olga", &["run", "mark.py", "--all"]).exits(0).out;
     assert!(said.contains("over 3 users (every user of North): finished"), "{said}");
     let all = desk.ok(&["users", "list", "--format", "json", "--filter", "klass eq \"seen\""]);
@@ -294,7 +294,7 @@ fn a_run_that_waits_asks_for_rights_as_they_are_then() {
     });
     end(worker);
     let run = desk.ok(&["runs", "show", "1", "--format", "json"]).object();
-    assert!(run["note"].as_str().unwrap().contains("olga may no longer do what this run does"), "{run}");
+    assert!(run["end_reason"].as_str().unwrap().contains("olga may no longer do what this run does"), "{run}");
     assert_eq!(desk.user("n1")["klass"], "");
     // Somebody who may goes on with it.
     by(&desk, "both", &["runs", "resume", "1"]).exits(0);

@@ -16,9 +16,9 @@ fn apply_needs_yes_and_no_interpreter() {
     desk.write("script.py", "user.klass = 'another script'");
     let mut command = desk.command(&["runs", "apply", "1", "--yes", "--json"]);
     let applied = finish(start(command.env("ROLLCALL_PYTHON", "/nowhere").env("PATH", ""))).exits(0).object();
-    assert_eq!((&applied["run"], &applied["mode"]), (&json!(2), &json!("apply")));
-    assert_eq!((&applied["applies"], &applied["undoes"]), (&json!(1), &Value::Null));
-    assert_eq!(applied["selection"], json!({"plan": {"run": 1}}));
+    assert_eq!((&applied["run_id"], &applied["mode"]), (&json!(2), &json!("apply")));
+    assert_eq!((&applied["applies_run_id"], &applied["undoes_run_id"]), (&json!(1), &Value::Null));
+    assert_eq!(applied["selection"], json!({"plan": {"run_id": 1}}));
     assert_eq!(desk.ok(&["runs", "show", "2", "--format", "json"]).object(), applied);
     assert_eq!(desk.ok(&["runs", "show", "1", "--format", "json"]).object(), preview, "it stays as it was");
     let again = desk.call(&["runs", "apply", "1", "--yes"]).exits(1);
@@ -32,7 +32,7 @@ fn apply_needs_yes_and_no_interpreter() {
 fn reports_lead_from_the_preview_to_its_plan_and_to_the_undo() {
     let desk = Desk::with_users(2);
     let preview = desk.run("user.klass = 'x'", &["--all"]).exits(0).object();
-    let plan = preview["plan"].as_str().unwrap();
+    let plan = preview["plan_hash"].as_str().unwrap();
     let shown = || desk.ok(&["runs", "show", "1"]).out;
     assert!(shown().contains("runs apply 1 ") && shown().contains(&format!("plan {plan}")), "{}", shown());
     let refused = desk.call(&["runs", "apply", "1", "--yes", "--plan", "deadbeef"]).exits(1);

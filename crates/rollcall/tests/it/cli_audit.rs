@@ -58,7 +58,7 @@ fn what_was_done_is_listed_newest_first() {
     let row = &rows[1];
     assert_eq!((&row["action"], &row["subject"]), (&json!("setting-set"), &json!("setting prune_after")));
     assert_eq!((&row["administrator_id"], &row["address"]), (&Value::Null, &Value::Null));
-    let (who, at) = (row["who"].as_str().unwrap(), row["at"].as_str().unwrap());
+    let (who, at) = (row["actor"].as_str().unwrap(), row["at"].as_str().unwrap());
     assert!(who.starts_with("cli:"), "{who}");
     assert_eq!(time(at).to_string(), at);
     let table = desk.ok(&["audit", "list"]).out;
@@ -102,7 +102,7 @@ fn a_log_that_was_altered_is_told() {
     let whole = desk.ok(&["audit", "verify", "--json"]);
     assert_eq!(whole.err, "");
     let whole = whole.object();
-    assert_eq!(whole, json!({"whole": true, "rows": 4, "head": head(&desk), "row": null, "problem": null}));
+    assert_eq!(whole, json!({"intact": true, "events": 4, "head": head(&desk), "first_bad_event": null, "problem": null}));
     let refused = desk.call(&["audit", "verify", "--head", "17"]).exits(2);
     assert!(refused.err.contains("write what 'rollcall audit head' has printed"), "{refused:?}");
 
@@ -115,7 +115,7 @@ fn a_log_that_was_altered_is_told() {
         "{sentence}"
     );
     let report = desk.call(&["audit", "verify", "--json"]).exits(1).object();
-    let expected = json!({"whole": false, "rows": 2, "head": null, "row": 2, "problem": altered});
+    let expected = json!({"intact": false, "events": 2, "head": null, "first_bad_event": 2, "problem": altered});
     assert_eq!(report, expected);
 }
 
@@ -220,15 +220,15 @@ fn everything_that_is_done_is_recorded_with_who_did_it() {
     does(&["filters", "save", "gold", "klass eq \"gold\""], "filter-save", "filter gold");
     does(&["filters", "remove", "gold", "--yes"], "filter-remove", "filter gold");
     let row = does(&["--as", "olga", "run", "mark.py", "--all"], "run-start", "run 1");
-    let who = (&row["who"], &row["administrator_id"], &row["organization_id"]);
+    let who = (&row["actor"], &row["administrator_id"], &row["organization_id"]);
     assert_eq!(who, (&json!("olga"), &json!(1), &desk.user("n1")["organization_id"]));
     assert_eq!(row["detail"], json!({"mode": "preview", "script": "mark.py", "targets": 2}));
     let row = does(&["--as", "olga", "users", "export"], "export", "users");
     // An author everywhere sees everybody.
-    assert_eq!((&row["who"], &row["organization_id"]), (&json!("olga"), &Value::Null));
+    assert_eq!((&row["actor"], &row["organization_id"]), (&json!("olga"), &Value::Null));
     assert_eq!(
         row["address"],
-        list(&desk, &["--action", "import"])[0]["who"],
+        list(&desk, &["--action", "import"])[0]["actor"],
         "the account that acts in her name"
     );
     does(&["runs", "outcomes", "1", "--format", "csv"], "download", "run 1");

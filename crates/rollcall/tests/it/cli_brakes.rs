@@ -11,12 +11,12 @@ fn stopped_run_says_why_and_how_it_goes_on() {
     let why = "a canary: the first 4 targets are done, the rest waits to be resumed";
     assert!(canary.err.contains(&format!("run 1 was stopped: {why}")), "{canary:?}");
     let run = canary.object();
-    assert_eq!((&run["state"], &run["note"]), (&json!("stopped"), &json!(why)));
+    assert_eq!((&run["state"], &run["end_reason"]), (&json!("stopped"), &json!(why)));
     assert_eq!((&run["settings"]["canary"], &run["settings"]["brakes"]), (&json!(4), &json!({})));
     let report = desk.ok(&["runs", "show", "1"]).out;
     assert!(report.contains("a canary: the first 4") && report.contains("runs resume 1"), "{report}");
     let resumed = desk.ok(&["runs", "resume", "1", "--json"]).object();
-    assert_eq!((&resumed["state"], &resumed["note"]), (&json!("finished"), &json!(null)));
+    assert_eq!((&resumed["state"], &resumed["end_reason"]), (&json!("finished"), &json!(null)));
 }
 
 #[test]

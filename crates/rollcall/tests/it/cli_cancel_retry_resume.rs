@@ -64,7 +64,7 @@ fn a_cancel_from_another_process_ends_a_run_whose_script_spins() {
     assert_eq!((&run["state"], &run["mode"]), (&json!("cancelled"), &json!("apply")));
     assert_eq!((&run["outcomes"]["changed"], &run["outcomes"]["not_run"]), (&json!(2), &json!(2)));
     let by = run["administrator"].as_str().unwrap();
-    assert_eq!(run["note"], format!("cancelled by {by}; what was done before stays done"));
+    assert_eq!(run["end_reason"], format!("cancelled by {by}; what was done before stays done"));
     assert_eq!(column(&desk.outcomes(&run), "outcome"), ["changed", "changed", "not_run", "not_run"]);
     assert_eq!(column(&users(&desk), "klass"), ["done", "done", "", ""]);
 
@@ -85,7 +85,7 @@ fn an_interrupted_run_goes_on_where_it_was() {
     desk.ok(&["users", "set", &name(3), "description=go"]);
     desk.write("waits.py", "user.klass = 'another script'");
     let run = runs(&desk, "resume", 1, &["--json"]).exits(0).object();
-    assert_eq!((&run["run"], &run["state"], &run["targets"]), (&json!(1), &json!("finished"), &json!(5)));
+    assert_eq!((&run["run_id"], &run["state"], &run["targets"]), (&json!(1), &json!("finished"), &json!(5)));
     assert_eq!(run["outcomes"]["changed"], 5);
     assert_eq!(desk.runs(), [run], "the same run, not another one");
     assert_eq!(column(&users(&desk), "klass"), vec!["done"; 5]);
@@ -106,14 +106,14 @@ fn retry_takes_failures_conflicts_or_what_had_no_turn() {
     let refusal = runs(&desk, "retry", 2, &["--conflicts"]).exits(2);
     assert_eq!(refusal.sentence(), "a retry that writes without a terminal needs --yes");
     let preview = runs(&desk, "retry", 2, &["--conflicts", "--preview", "--json"]).exits(0).object();
-    assert_eq!(preview["selection"], json!({"outcomes": {"run": 2, "outcome": "conflict"}}));
+    assert_eq!(preview["selection"], json!({"outcomes": {"run_id": 2, "outcome": "conflict"}}));
     let report = runs(&desk, "retry", 2, &["--conflicts", "--yes"]).exits(0).out;
     assert!(report.contains("what was in conflict in run 2"), "{report}");
     assert_eq!(column(&users(&desk), "klass"), ["x", "", "handx"]);
 
     desk.ok(&["users", "set", &name(2), "description=corrected"]);
     let again = runs(&desk, "retry", 1, &["--json", "--time-limit", "3s"]).exits(0).object();
-    assert_eq!((&again["mode"], &again["selection"]), (&json!("preview"), &json!({"retry": {"run": 1}})));
+    assert_eq!((&again["mode"], &again["selection"]), (&json!("preview"), &json!({"retry": {"run_id": 1}})));
     assert_eq!(again["settings"]["time_limit"], 3.0);
 
     runs(&desk, "undo", 2, &["--apply", "--yes", "--json"]).exits(0);

@@ -18,7 +18,7 @@ fn klasses(desk: &Desk) -> Vec<Value> {
 fn called_off(done: Done) {
     let done = done.exits(1);
     let run = done.object();
-    assert_eq!((&run["state"], &run["note"]), (&json!("cancelled"), &json!("not confirmed")));
+    assert_eq!((&run["state"], &run["end_reason"]), (&json!("cancelled"), &json!("not confirmed")));
     assert_eq!(run["outcomes"]["not_run"], run["targets"]);
     assert!(done.err.contains("nothing was changed"), "{done:?}");
 }
@@ -161,13 +161,13 @@ fn calls_that_can_never_be_right_come_first_and_in_the_question() {
     let checks = "ok, why = user.profile_add(short_name='Komfrot 100')\nif not ok:\n    fail(why)";
     let run = desk.run(checks, &["--all"]).exits(3).object();
     let outcome = desk.outcomes(&run).remove(0);
-    assert_eq!(outcome["refused_calls"], json!([{"message": why, "line": 1}]));
+    assert_eq!(outcome["rejected_calls"], json!([{"message": why, "line": 1}]));
     assert_eq!((&outcome["warnings"], &outcome["outcome"]), (&json!([why]), &json!("failed")));
-    let shown = desk.ok(&["runs", "show", &run["run"].to_string()]).out;
+    let shown = desk.ok(&["runs", "show", &run["run_id"].to_string()]).out;
     assert!(!shown.contains("Refused calls") && shown.contains("Warnings"), "{shown}");
 
     // What is there already, or not, is a normal answer.
     let normal = "user.profile_remove(short_name='Komfort 100')\nuser.attribute_remove('Class', 'x')";
     let run = desk.run(normal, &["--all"]).exits(0).object();
-    assert_eq!(desk.outcomes(&run)[0]["refused_calls"], json!([]));
+    assert_eq!(desk.outcomes(&run)[0]["rejected_calls"], json!([]));
 }

@@ -44,17 +44,17 @@ fn latest_is_the_newest_run_here_and_on_a_server() {
         assert_eq!(none.sentence(), "there is no run yet");
         call(&["run", "mark.py", "--all"]).exits(0);
         let shown = call(&["runs", "show", "latest", "--format", "json"]).exits(0);
-        assert_eq!((&shown.object()["run"], shown.err.as_str()), (&Value::from(1), ""));
+        assert_eq!((&shown.object()["run_id"], shown.err.as_str()), (&Value::from(1), ""));
         for listed in ["outcomes", "changes"] {
             call(&["runs", listed, "latest"]).exits(0);
         }
         call(&["runs", "watch", "latest"]).exits(0);
         let applied = call(&["runs", "apply", "latest", "--yes", "--json"]).exits(0);
         assert!(applied.err.contains("latest is run 1: preview of mark.py over 3 users"), "{applied:#?}");
-        assert_eq!(applied.object()["applies"], 1);
+        assert_eq!(applied.object()["applies_run_id"], 1);
         let undone = call(&["runs", "undo", "latest", "--apply", "--yes", "--json"]).exits(0);
         assert!(undone.err.contains("latest is run 2: apply of mark.py over 3 users"), "{undone:#?}");
-        assert_eq!(undone.object()["undoes"], 2);
+        assert_eq!(undone.object()["undoes_run_id"], 2);
         let again = call(&["run", "mark.py", "--targets-from", "latest:changed", "--canary", "1", "--json"]);
         assert!(again.err.contains("latest is run 3"), "{again:#?}");
         let resumed = call(&["runs", "resume", "latest", "--json"]).exits(0);
@@ -74,7 +74,7 @@ fn latest_is_the_newest_run_that_the_administrator_can_see() {
     desk.ok(&["administrators", "add", "olga", "--grant", "operator@North"]);
     desk.ok(&["--as", "olga", "run", "mark.py", "--all"]);
     desk.ok(&["run", "mark.py", "--all"]);
-    let run = |args: &[&str]| desk.ok(args).object()["run"].clone();
+    let run = |args: &[&str]| desk.ok(args).object()["run_id"].clone();
     assert_eq!(run(&["--as", "olga", "runs", "show", "latest", "--format", "json"]), 1);
     assert_eq!(run(&["runs", "show", "latest", "--format", "json"]), 2);
 }
@@ -170,7 +170,7 @@ fn return_outside_a_function_is_refused_wherever_a_script_is_read() {
     for args in [
         &["scripts", "save", "early", "early.py"][..],
         &["run", "early.py", "--all"],
-        &["scripts", "try", "early.py", "--user", "user001"],
+        &["scripts", "test", "early.py", "--user", "user001"],
     ] {
         let refused = desk.call(args).exits(1);
         for part in ["error: early", ", line 2, column 5: ", "skip("] {
@@ -182,7 +182,7 @@ fn return_outside_a_function_is_refused_wherever_a_script_is_read() {
     let server = Server::on(&desk);
     let bearer = token(&desk, "olga", "look,execute,edit-scripts");
     let source = serde_json::json!({"source": "x = 1\nreturn\n"});
-    let checked = server.post("/api/v1/script-checks", &[("authorization", &bearer)], &source).json();
+    let checked = server.post("/api/v1/scripts/check", &[("authorization", &bearer)], &source).json();
     let told = checked.to_string();
     assert!(told.contains("skip(") && told.contains("\"line\":2"), "{told}");
 }

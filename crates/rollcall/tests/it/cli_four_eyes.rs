@@ -35,7 +35,7 @@ fn by(desk: &Desk, who: &str, args: &[&str]) -> Done {
 fn preview_by(desk: &Desk, who: &str, script: &str, args: &[&str]) -> String {
     desk.write("script.py", script);
     let done = by(desk, who, &[&["run", "script.py", "--json"], args].concat());
-    done.exits(0).object()["run"].to_string()
+    done.exits(0).object()["run_id"].to_string()
 }
 
 fn preview(desk: &Desk, script: &str) -> String {
@@ -182,7 +182,7 @@ fn every_way_to_write_is_closed_and_previews_are_not() {
     desk.ok(&["settings", "unset", "four_eyes_above"]);
     desk.apply("if user.obj_id > 1: fail('no')", 3);
     limit(&desk, 2);
-    let failed = desk.runs()[0]["run"].to_string();
+    let failed = desk.runs()[0]["run_id"].to_string();
     desk.call(&["runs", "retry", &failed, "--yes"]).exits(3);
 }
 
@@ -216,7 +216,7 @@ fn somebody_else_approves_and_then_it_is_written() {
     let run = || desk.ok(&["runs", "show", &id, "--format", "json"]).object();
     assert_eq!(run()["approvals"], Value::Null);
 
-    let plan = run()["plan"].as_str().unwrap().to_owned();
+    let plan = run()["plan_hash"].as_str().unwrap().to_owned();
     let done = by(&desk, "olga", &["runs", "approve", &id, "--plan", &plan[..8], "--yes"]).exits(0);
     let said = format!("the plan of preview {id} (3 targets, hash {plan}) is approved by olga");
     let next = format!("; 'rollcall runs apply {id}' writes it\n");
@@ -226,13 +226,13 @@ fn somebody_else_approves_and_then_it_is_written() {
     assert_eq!(json, run());
     let approvals = json["approvals"].as_array().unwrap();
     assert_eq!(approvals.len(), 2, "of more than one, each once");
-    assert_eq!((&approvals[0]["who"], &approvals[0]["plan"]), (&json!("olga"), &json!(plan)));
-    assert!(approvals[0]["at"].is_string());
+    assert_eq!((&approvals[0]["administrator"], &approvals[0]["plan_hash"]), (&json!("olga"), &json!(plan)));
+    assert!(approvals[0]["approved_at"].is_string());
     let shown = desk.ok(&["runs", "show", &id]).out;
     assert!(shown.contains("approved by olga on ") && !shown.contains("runs approve"), "{shown}");
     let rows = desk.ok(&["audit", "list", "--action", "run-approve", "--format", "json"]).objects();
     assert_eq!(rows.len(), 2, "what changes nothing is not recorded: {rows:?}");
-    assert_eq!((&rows[1]["who"], &rows[1]["subject"]), (&json!("olga"), &json!(format!("run {id}"))));
+    assert_eq!((&rows[1]["actor"], &rows[1]["subject"]), (&json!("olga"), &json!(format!("run {id}"))));
     assert!(rows[1].to_string().contains(&plan) && rows[1].to_string().contains("targets"), "{}", rows[1]);
     desk.ok(&["audit", "verify"]);
 
@@ -247,7 +247,7 @@ fn somebody_else_approves_and_then_it_is_written() {
 fn whose_account_made_it_does_not_approve_it() {
     let desk = site(2);
     limit(&desk, 1);
-    let own = desk.run(MARK, &["--all"]).exits(0).object()["run"].to_string();
+    let own = desk.run(MARK, &["--all"]).exits(0).object()["run_id"].to_string();
     let said = refused(&desk, || desk.call(&["runs", "approve", &own, "--yes"]));
     assert!(said.starts_with("cli:") && said.contains(&format!(" has made preview {own}: ")), "{said}");
     approve(&desk, "olga", &own).exits(0);
@@ -381,11 +381,11 @@ fn an_approval_that_ends_at_the_question_is_none() {
             let said = shown.join().unwrap();
             assert!(said.contains("only olga approved it and may no longer run scripts there"), "{said}");
             let run = desk.runs().remove(0);
-            assert_eq!((&run["state"], &run["note"]), (&json!("cancelled"), &json!("not approved")));
+            assert_eq!((&run["state"], &run["end_reason"]), (&json!("cancelled"), &json!("not approved")));
         } else {
             child.kill().unwrap();
             child.wait().unwrap();
-            let run = desk.runs().remove(0)["run"].to_string();
+            let run = desk.runs().remove(0)["run_id"].to_string();
             let said = by(&desk, "mia", &["runs", "resume", &run, "--yes"]).exits(1);
             lacks(said.sentence(), &id, "only olga approved it and may no longer run scripts there");
             assert_eq!(desk.runs()[0]["state"], "interrupted");
@@ -399,17 +399,17 @@ fn an_approval_that_ends_at_the_question_is_none() {
 #[test]
 fn undos_and_retries_are_approved_like_any_preview() {
     let desk = site(3);
-    let run = desk.apply(MARK, 0)["run"].to_string();
+    let run = desk.apply(MARK, 0)["run_id"].to_string();
     let failed =
-        desk.apply("if user.klass == 'seen': fail('no')\nuser.klass = 'again'", 3)["run"].to_string();
+        desk.apply("if user.klass == 'seen': fail('no')\nuser.klass = 'again'", 3)["run_id"].to_string();
     limit(&desk, 2);
-    let undo = by(&desk, "mia", &["runs", "undo", &run, "--json"]).exits(0).object()["run"].to_string();
+    let undo = by(&desk, "mia", &["runs", "undo", &run, "--json"]).exits(0).object()["run_id"].to_string();
     lacks(&refused(&desk, || apply(&desk, &undo)), &undo, "nobody has approved it yet");
     approve(&desk, "olga", &undo).exits(0);
     apply(&desk, &undo).exits(0);
     assert_eq!(klasses(&desk), [""; 3]);
     let retry = ["runs", "retry", &failed, "--preview", "--json"];
-    let retry = by(&desk, "mia", &retry).exits(0).object()["run"].to_string();
+    let retry = by(&desk, "mia", &retry).exits(0).object()["run_id"].to_string();
     lacks(&refused(&desk, || apply(&desk, &retry)), &retry, "nobody has approved it yet");
     approve(&desk, "olga", &retry).exits(0);
     apply(&desk, &retry).exits(0);
@@ -424,7 +424,7 @@ fn the_rest_of_an_approved_plan_is_approved_too() {
     approve(&desk, "olga", &id).exits(0);
     let stopped =
         by(&desk, "mia", &["runs", "apply", &id, "--yes", "--canary", "1", "--json"]).exits(1).object();
-    let stopped = stopped["run"].to_string();
+    let stopped = stopped["run_id"].to_string();
     desk.ok(&["runs", "cancel", &stopped]);
     let rest = ["runs", "retry", &stopped, "--not-run", "--yes"];
     desk.ok(&["administrators", "revoke", "olga", "operator"]);

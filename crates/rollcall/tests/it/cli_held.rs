@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 #[track_caller]
 fn made(done: Done) -> i64 {
-    done.exits(0).object()["run"].as_i64().unwrap()
+    done.exits(0).object()["run_id"].as_i64().unwrap()
 }
 
 #[track_caller]
@@ -20,7 +20,7 @@ fn watch(desk: &Desk, run: i64) -> Value {
 }
 
 fn begin(desk: &Desk, run: i64, targets: u64) -> Done {
-    desk.call(&["runs", "begin", &run.to_string(), "--targets", &targets.to_string(), "--json"])
+    desk.call(&["runs", "start", &run.to_string(), "--targets", &targets.to_string(), "--json"])
 }
 
 fn last(desk: &Desk, action: &str) -> Value {
@@ -38,7 +38,7 @@ fn a_held_run_waits_with_its_list_until_somebody_lets_it_begin() {
     let shown = show(&desk, run);
     assert_eq!((&shown["state"], &shown["targets"]), (&json!("selecting"), &json!(20)));
     let told = desk.ok(&["runs", "show", &run.to_string()]).out;
-    assert!(told.contains(&format!("runs begin {run}")) && told.contains("20 to do"), "{told}");
+    assert!(told.contains(&format!("runs start {run}")) && told.contains("20 to do"), "{told}");
     // Who comes later is not of the list.
     desk.import("username\nlate\n").exits(0);
 
@@ -51,7 +51,7 @@ fn a_held_run_waits_with_its_list_until_somebody_lets_it_begin() {
     assert!(refused.err.contains(&format!("run {run} is held")), "{refused:?}");
     let refused = begin(&desk, run, 21).exits(1);
     assert!(refused.err.contains(&format!("run {run} has 20 targets, not 21")), "{refused:?}");
-    let refused = desk.call(&["runs", "begin", &run.to_string()]).exits(2);
+    let refused = desk.call(&["runs", "start", &run.to_string()]).exits(2);
     assert!(refused.err.contains("without a terminal needs --yes"), "{refused:?}");
 
     begin(&desk, run, 20).exits(0);
@@ -81,7 +81,7 @@ fn every_kind_of_run_can_be_held_and_be_called_off() {
     let hold = |args: &[&str]| made(desk.call(&[args, &["--hold", "--json"]].concat()));
     let called_off = hold(&["runs", "apply", &preview.to_string()]);
     let again = desk.call(&["runs", "apply", &preview.to_string(), "--yes"]).exits(1);
-    assert!(again.err.contains(&format!("runs begin {called_off}")), "{again:?}");
+    assert!(again.err.contains(&format!("runs start {called_off}")), "{again:?}");
     desk.ok(&["runs", "cancel", &called_off.to_string()]);
     let refused = begin(&desk, called_off, 6).exits(1);
     assert!(refused.err.contains("is not held: it is cancelled already"), "{refused:?}");
@@ -110,17 +110,17 @@ fn what_is_held_must_still_be_allowed_when_it_begins() {
     assert_eq!(show(&desk, run)["state"], "selecting");
     desk.ok(&["settings", "unset", "four_eyes_above"]);
     desk.ok(&["administrators", "add", "rita", "--grant", "read-only"]);
-    let refused = desk.call(&["--as", "rita", "runs", "begin", &run.to_string(), "--targets", "9"]).exits(1);
+    let refused = desk.call(&["--as", "rita", "runs", "start", &run.to_string(), "--targets", "9"]).exits(1);
     assert_eq!(refused.sentence(), "You need the admin or operator role to run scripts.");
     // Whoever lets it begin vouches for it: that they may no longer stops it, not that its maker may.
     desk.ok(&["administrators", "add", "olga", "--grant", "operator"]);
-    desk.ok(&["--as", "olga", "runs", "begin", &other.to_string(), "--targets", "9"]);
+    desk.ok(&["--as", "olga", "runs", "start", &other.to_string(), "--targets", "9"]);
     desk.ok(&["administrators", "remove", "olga", "--yes"]);
     let worker = Worker::start(&desk);
     desk.call(&["runs", "watch", &other.to_string()]).exits(1);
     let stopped = show(&desk, other);
     assert_eq!(stopped["state"], "stopped");
-    assert!(stopped["note"].as_str().unwrap().contains("may no longer do what this run does"), "{stopped}");
+    assert!(stopped["end_reason"].as_str().unwrap().contains("may no longer do what this run does"), "{stopped}");
     // Somebody who may can let workers go on with it.
     let queued = desk.ok(&["runs", "resume", &other.to_string(), "--queue", "--json"]).object();
     assert!(["queued", "running", "finished"].contains(&queued["state"].as_str().unwrap()), "{queued}");

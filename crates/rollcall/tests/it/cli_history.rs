@@ -9,7 +9,7 @@ fn history(desk: &Desk, args: &[&str]) -> Vec<Value> {
 
 /// The run, what was done and the value afterwards, of each line.
 fn told(history: &[Value]) -> Vec<(Value, Value, Value)> {
-    history.iter().map(|line| (line["run"].clone(), line["op"].clone(), line["after"].clone())).collect()
+    history.iter().map(|line| (line["run_id"].clone(), line["op"].clone(), line["after"].clone())).collect()
 }
 
 const ALL: [&str; 3] = ["--all", "--apply", "--yes"];
@@ -50,7 +50,7 @@ fn every_change_is_told_with_who_did_it_newest_first() {
     }
     let of = |index: usize| {
         let line = &lines[index];
-        json!([line["script"], line["script_version"], line["applies"], line["undoes"], line["target"]])
+        json!([line["script"], line["script_version"], line["applies_run_id"], line["undoes_run_id"], line["target"]])
     };
     assert_eq!(of(0), json!([null, null, null, null, null]), "by hand");
     assert_eq!(of(1), json!(["gold", 2, null, 3, 1]));
@@ -206,7 +206,7 @@ fn changes_of_a_run_are_grouped_and_counted() {
         elif user.obj_id == 10: user.attribute_add('Class', 'a', '+=')\n";
     let run = desk.apply(script, 3);
     let groups = |run: &Value, args: &[&str]| {
-        let id = run["run"].to_string();
+        let id = run["run_id"].to_string();
         desk.ok(&[&["runs", "changes", &id, "--format", "json"], args].concat()).objects()
     };
     assert_eq!(
@@ -232,7 +232,7 @@ fn changes_of_a_run_are_grouped_and_counted() {
     assert_eq!(csv.lines().count(), 4);
     let none = desk.run("skip('no')", &["--all"]).exits(0).object();
     assert!(groups(&none, &[]).is_empty());
-    let told = desk.ok(&["runs", "changes", &none["run"].to_string()]).err;
+    let told = desk.ok(&["runs", "changes", &none["run_id"].to_string()]).err;
     assert!(told.contains("has changed nothing"), "{told}");
     desk.call(&["runs", "changes", "99"]).exits(1).sentence();
     desk.call(&["runs", "changes", "1", "--groups", "0"]).exits(2);

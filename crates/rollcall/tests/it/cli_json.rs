@@ -94,13 +94,13 @@ fn a_run_prints_one_object_and_show_and_list_give_the_same() {
     expected_keys.sort_unstable();
     for (run, id, mode) in [(&preview, 1, "preview"), (&applied, 2, "apply")] {
         assert_eq!(keys(run), expected_keys);
-        assert_eq!(run["run"], id);
+        assert_eq!(run["run_id"], id);
         assert_eq!(run["mode"], mode);
         assert_eq!(run["state"], "finished");
         assert_eq!(run["targets"], 3);
         assert_eq!(run["outcomes"], tally(&[("changed", 1), ("unchanged", 1), ("skipped", 1)]));
-        assert!(run["seconds"].as_f64().unwrap() >= 0.0);
-        assert_eq!((&run["applies"], &run["undoes"]), (&Value::Null, &Value::Null));
+        assert!(run["duration_seconds"].as_f64().unwrap() >= 0.0);
+        assert_eq!((&run["applies_run_id"], &run["undoes_run_id"]), (&Value::Null, &Value::Null));
         assert!(is_rfc3339_utc(&run["created_at"]));
         assert!(run["administrator"].as_str().unwrap().starts_with("cli:"));
         let shown = desk.ok(&["runs", "show", &id.to_string(), "--format", "json"]).object();
@@ -171,7 +171,7 @@ fn every_kind_of_change_has_its_exact_form() {
         "result": null,
         "output": "",
         "warnings": [],
-        "refused_calls": [],
+        "rejected_calls": [],
         "error": null,
         "row": null,
     });

@@ -119,11 +119,11 @@ fn everything_moves_and_goes_on_in_its_new_place() {
     );
 
     // The plan was made before; those who were changed since are in conflict there as they would be here.
-    let apply = ["runs", "apply", "1", "--yes", "--json", "--plan", preview["plan"].as_str().unwrap()];
+    let apply = ["runs", "apply", "1", "--yes", "--json", "--plan", preview["plan_hash"].as_str().unwrap()];
     let applied = stage.there(&apply).exits(3).object();
     let outcomes = &applied["outcomes"];
     assert_eq!(
-        (&applied["run"], &outcomes["changed"], &outcomes["conflict"]),
+        (&applied["run_id"], &outcomes["changed"], &outcomes["conflict"]),
         (&json!(3), &json!(2), &json!(118))
     );
     assert_eq!(list(&["users", "list", "--filter", "gold"]).len(), 2);

@@ -268,9 +268,9 @@ fn what_goes_wrong_is_told_the_same_there() {
         (&["scripts", "save", "bad", "bad.py"], 1),
         (&["scripts", "restore", "mark", "9"], 1),
         (&["scripts", "remove", "marc", "--yes"], 1),
-        (&["scripts", "try", "mark", "--user", "nobody", "--param", "to=x"], 1),
-        (&["scripts", "try", "mark", "--user", "n1"], 2),
-        (&["scripts", "try", "mixed.py", "--user", "n1", "--row", "a=1", "--row", "a=2"], 1),
+        (&["scripts", "test", "mark", "--user", "nobody", "--param", "to=x"], 1),
+        (&["scripts", "test", "mark", "--user", "n1"], 2),
+        (&["scripts", "test", "mixed.py", "--user", "n1", "--row", "a=1", "--row", "a=2"], 1),
         (&["run", "mark", "--all"], 2),
         (&["run", "marc", "--all"], 1),
         (&["run", "bad.py", "--all"], 1),
@@ -287,8 +287,8 @@ fn what_goes_wrong_is_told_the_same_there() {
         (&["runs", "resume", "1", "--yes"], 1),
         (&["runs", "resume", "6", "--yes"], 1),
         (&["runs", "retry", "6", "--yes"], 1),
-        (&["runs", "begin", "6", "--targets", "77"], 1),
-        (&["runs", "begin", "1", "--targets", "3"], 1),
+        (&["runs", "start", "6", "--targets", "77"], 1),
+        (&["runs", "start", "1", "--targets", "3"], 1),
         (&["runs", "approve", "2", "--yes"], 1),
         (&["settings", "set", "prune_after", "soon"], 2),
         (&["prune"], 2),
@@ -466,7 +466,7 @@ fn users_are_given_passwords_and_previews_answer_from_there() {
     desk.ok(&["--as", "ana", "run", "pass.py", "--all"]);
     let audit = desk.ok(&["audit", "list", "--action", "run-start", "--format", "json"]).objects();
     let account = desk.ok(&["audit", "list", "--action", "administrator-add", "--format", "json"]).objects();
-    assert_eq!(column(&audit, "address"), [account[0]["who"].clone(), json!("127.0.0.1")]);
+    assert_eq!(column(&audit, "address"), [account[0]["actor"].clone(), json!("127.0.0.1")]);
 
     let script = "user.attribute_add('Session-Timeout', '60', ':=')";
     desk.run(script, &["--filter", "username eq \"user001\""]).exits(0);
@@ -570,7 +570,7 @@ fn a_run_goes_from_its_preview_to_its_undo() {
     // Above a number it takes somebody else, there as here.
     ana.call(&["runs", "apply", "1", "--yes"]).exits(1);
     ana.call(&["runs", "approve", "1", "--yes"]).exits(1);
-    let plan = preview["plan"].as_str().unwrap();
+    let plan = preview["plan_hash"].as_str().unwrap();
     olga.call(&["runs", "approve", "1", "--yes", "--plan", "0123456789"]).exits(1);
     let approved = olga.ok(&["runs", "approve", "1", "--yes", "--plan", &plan[..10]]);
     let said = format!("the plan of preview 1 (30 targets, hash {plan}) is approved by olga");
@@ -579,11 +579,11 @@ fn a_run_goes_from_its_preview_to_its_undo() {
     assert!(again.err.starts_with(&format!("{said} already; ")), "{}", again.err);
     ana.same(&["runs", "show", "1", "--format", "json"]).exits(0);
     let applied = ana.ok(&["runs", "apply", "1", "--yes", "--plan", plan, "--json"]).object();
-    assert_eq!((&applied["applies"], &applied["outcomes"]["changed"]), (&json!(1), &json!(30)));
+    assert_eq!((&applied["applies_run_id"], &applied["outcomes"]["changed"]), (&json!(1), &json!(30)));
     assert_eq!(desk.user("user030")["klass"], "plus");
     ana.same(&["users", "history", "user030"]).exits(0);
     // What was refused may have taken a number.
-    let id = |run: &Value| run["run"].to_string();
+    let id = |run: &Value| run["run_id"].to_string();
     let applied = id(&applied);
     let report = ana.ok(&["runs", "undo", &applied]).out;
     let what = format!("  preview of taking back run {applied} (s.py) for 30 users");
@@ -591,7 +591,7 @@ fn a_run_goes_from_its_preview_to_its_undo() {
     ana.ok(&["settings", "unset", "four_eyes_above"]);
     let undo = ["runs", "undo", &applied, "--apply", "--yes", "--json"];
     let undone = ana.ok(&[&undo[..], &["--user", "user030"]].concat()).object();
-    assert_eq!((undone["undoes"].to_string(), &undone["outcomes"]["changed"]), (applied.clone(), &json!(1)));
+    assert_eq!((undone["undoes_run_id"].to_string(), &undone["outcomes"]["changed"]), (applied.clone(), &json!(1)));
     assert_eq!(
         (&desk.user("user030")["klass"], &desk.user("user029")["klass"]),
         (&json!(""), &json!("plus"))
@@ -626,13 +626,13 @@ fn a_run_goes_from_its_preview_to_its_undo() {
 
     // A script is tried on one user.
     desk.write("row.py", "sum(range(300_000))\nprint('x')\nuser.klass = row['b'] + row['a']\n");
-    let row = ["scripts", "try", "row.py", "--user", "user001", "--row", "b=1", "--row", "a=2", "--json"];
+    let row = ["scripts", "test", "row.py", "--user", "user001", "--row", "b=1", "--row", "a=2", "--json"];
     let tried = ana.same(&row).exits(0).object();
     assert_eq!(tried["changes"][0]["after"], "12");
     let shown =
-        ana.ok(&["scripts", "try", "row.py", "--user", "user001", "--row", "b=1", "--row", "a=2"]).out;
+        ana.ok(&["scripts", "test", "row.py", "--user", "user001", "--row", "b=1", "--row", "a=2"]).out;
     assert!(shown.starts_with("user001: changed 1   ") && !shown.contains(" 0.0 ms"), "{shown}");
-    ana.call(&["scripts", "try", "bad.py", "--user", "user007"]).exits(3);
+    ana.call(&["scripts", "test", "bad.py", "--user", "user007"]).exits(3);
     // This process executes nothing.
     ana.call(&["run", "bad.py", "--all", "--workers", "3"]).exits(2).sentence();
     ana.call(&["run", "bad.py", "--all", "--sandbox", "none"]).exits(2).sentence();
@@ -879,7 +879,7 @@ fn a_run_whose_making_was_not_answered_is_made_once() {
     let ana = There { at: loses_an_answer(&server), ..There::new(&desk, &server, "ana", ALL) };
     desk.write("s.py", "user.klass += 'x'\n");
     let done = ana.ok(&["run", "s.py", "--all", "--apply", "--yes", "--json"]).object();
-    assert_eq!((&done["run"], &done["outcomes"]["changed"]), (&json!(1), &json!(5)));
+    assert_eq!((&done["run_id"], &done["outcomes"]["changed"]), (&json!(1), &json!(5)));
     assert_eq!(desk.runs().len(), 1);
     assert_eq!(desk.user("user001")["klass"], "x");
     server.end();

@@ -434,7 +434,7 @@ fn a_row_that_fails_skips_or_ends_its_process_leaves_the_next_the_user_as_it_was
             column(&outcomes, "outcome"),
             ["changed", "failed", "failed", "skipped", "failed", "timed_out", "changed"]
         );
-        assert_eq!(outcomes[6]["result"]["saw"], json!(["1", 1, 1]), "run {}", run["run"]);
+        assert_eq!(outcomes[6]["result"]["saw"], json!(["1", 1, 1]), "run {}", run["run_id"]);
         assert_eq!(outcomes[3]["changes"], json!([]));
     }
     let user = desk.user(&name(1));
@@ -457,7 +457,7 @@ fn after_a_name_that_is_taken_the_next_row_sees_the_old_name() {
             column(&outcomes, "outcome"),
             ["changed", "failed", "changed", "changed", "failed", "changed", "changed"],
             "run {}",
-            run["run"]
+            run["run_id"]
         );
         let saw: Vec<Value> =
             [0, 2, 3, 5, 6].iter().map(|at| outcomes[*at]["result"]["saw"].clone()).collect();
@@ -535,7 +535,7 @@ fn the_targets_of_an_earlier_run_come_with_their_rows() {
 
     let keep = "user.description = user.klass + '/' + row['n']\nresult['row'] = dict(row)\n";
     let failed = desk.run(keep, &["--targets-from", "1:failed"]).exits(0).object();
-    assert_eq!(failed["selection"], json!({"outcomes": {"run": 1, "outcome": "failed"}}));
+    assert_eq!(failed["selection"], json!({"outcomes": {"run_id": 1, "outcome": "failed"}}));
     let outcomes = desk.outcomes(&failed);
     let row = |user: &str, n: &str| json!({"username": user, "n": n});
     let wanted = [row("user002", "2"), row("user004", "4"), row("user002", "4")];
@@ -545,7 +545,7 @@ fn the_targets_of_an_earlier_run_come_with_their_rows() {
     assert_eq!(results, wanted);
 
     let all = desk.run(keep, &["--targets-from", "1", "--apply", "--yes"]).exits(0).object();
-    assert_eq!(all["selection"], json!({"outcomes": {"run": 1, "outcome": null}}));
+    assert_eq!(all["selection"], json!({"outcomes": {"run_id": 1, "outcome": null}}));
     let outcomes = desk.outcomes(&all);
     let wanted = ["user001", "user002", "user003", "user004", "user001", "user002"];
     assert_eq!(column(&outcomes, "username"), wanted);
@@ -611,7 +611,7 @@ fn what_a_cancelled_run_did_not_reach_is_run_with_its_rows_once_it_has_ended() {
     let rest =
         desk.run("user.klass = row['n']", &["--targets-from", "1:not_run", "--apply", "--yes"]).exits(0);
     let rest = rest.object();
-    assert_eq!(rest["selection"], json!({"outcomes": {"run": 1, "outcome": "not_run"}}));
+    assert_eq!(rest["selection"], json!({"outcomes": {"run_id": 1, "outcome": "not_run"}}));
     assert_eq!(column(&desk.outcomes(&rest), "username"), ["user002", "user003"]);
     let users = desk.ok(&["users", "list", "--format", "json"]).objects();
     assert_eq!(column(&users, "klass"), ["x", "2", "3"]);

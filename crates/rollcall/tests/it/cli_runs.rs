@@ -158,7 +158,7 @@ fn a_script_knows_its_run() {
     for (run, is_preview) in [(&preview, true), (&applied, false)] {
         for outcome in desk.outcomes(run) {
             let result = &outcome["result"];
-            assert_eq!((&result["id"], &result["preview"]), (&run["run"], &json!(is_preview)));
+            assert_eq!((&result["id"], &result["preview"]), (&run["run_id"], &json!(is_preview)));
             assert_eq!(result["by"], run["administrator"]);
             assert_eq!((&result["row"], &result["params"]), (&json!({}), &json!({})));
             let moment = |value: &Value| rollcall_testkit::time(value.as_str().unwrap());

@@ -285,7 +285,7 @@ fn a_script_with_errors_is_saved_as_a_draft_that_cannot_run() {
     let drafts: Vec<_> = history(&desk, "extend").iter().map(|each| each["draft"].clone()).collect();
     assert_eq!(drafts, [true, false, false, false]);
     // Neither a run nor a test takes it; an earlier version runs.
-    for command in [&["run", "extend", "--all"][..], &["scripts", "try", "extend", "--user", "user001"]] {
+    for command in [&["run", "extend", "--all"][..], &["scripts", "test", "extend", "--user", "user001"]] {
         let refused = desk.call(command).exits(1);
         assert!(refused.err.contains("line 1, column 17"), "{refused:?}");
     }

@@ -205,7 +205,8 @@ fn a_server_notices_another_zone_without_being_started_anew() {
     assert!(tokyo.contains(",2027-01-31T21:00:00+09:00,"), "{tokyo}");
     let user = server.get("/api/v1/users/ana", &root).json();
     assert_eq!(user["expiration"], "2027-01-31T12:00:00Z", "JSON is in UTC");
-    let tree = server.post("/api/v1/filter-trees", &root, &json!({"filter": "expiration lt \"2027-01-31\""}));
+    let tree =
+        server.post("/api/v1/filters/parse", &root, &json!({"filter": "expiration lt \"2027-01-31\""}));
     assert_eq!(tree.json()["tree"]["value"], "2027-01-31T00:00:00+01:00", "it is edited as it is shown");
     server.end();
 }

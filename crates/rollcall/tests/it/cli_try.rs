@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 fn attempt(desk: &Desk, script: &str, args: &[&str]) -> Done {
     desk.write("script.py", script);
-    desk.call(&[&["scripts", "try", "script.py", "--user", "user001"], args].concat())
+    desk.call(&[&["scripts", "test", "script.py", "--user", "user001"], args].concat())
 }
 
 #[track_caller]
@@ -68,7 +68,7 @@ fn what_goes_wrong_is_told_as_a_run_does() {
     assert!(refused.err.contains("script.py, line 1") && refused.err.contains("SyntaxError"), "{refused:?}");
     let refused = attempt(&desk, "pass", &["--row", "a=1", "--row", "a=2"]).exits(1);
     assert!(refused.err.contains("the row has the column \"a\" twice"), "{refused:?}");
-    let refused = desk.call(&["scripts", "try", "script.py", "--user", "nobody"]).exits(1);
+    let refused = desk.call(&["scripts", "test", "script.py", "--user", "nobody"]).exits(1);
     assert!(refused.err.contains("there is no user \"nobody\""), "{refused:?}");
 }
 
@@ -80,7 +80,7 @@ fn a_trial_is_bounded_by_what_somebody_may_do() {
     desk.ok(&["administrators", "add", "rita", "--grant", "read-only@North"]);
     desk.write("script.py", "user.klass = 'x'");
     let by = |who: &str, user: &str| {
-        desk.call(&["--as", who, "scripts", "try", "script.py", "--user", user, "--json"])
+        desk.call(&["--as", who, "scripts", "test", "script.py", "--user", user, "--json"])
     };
     assert_eq!(object(by("nora", "n1"), 0)["outcome"], "changed");
     assert!(by("nora", "s1").exits(1).err.contains("there is no user \"s1\""));

@@ -26,10 +26,10 @@ fn undo_is_a_preview_without_apply_and_needs_yes_with_it() {
         assert!(report.contains(part), "{part}: {report}");
     }
     let preview = desk.ok(&["runs", "undo", "1", "--json"]).object();
-    assert_eq!((&preview["mode"], &preview["undoes"]), (&json!("preview"), &json!(1)));
-    let plan = preview["plan"].as_str().unwrap();
+    assert_eq!((&preview["mode"], &preview["undoes_run_id"]), (&json!("preview"), &json!(1)));
+    let plan = preview["plan_hash"].as_str().unwrap();
     let applied = desk.ok(&["runs", "apply", "3", "--plan", plan, "--yes", "--json"]).object();
-    assert_eq!((&applied["applies"], &applied["undoes"]), (&json!(3), &json!(1)));
+    assert_eq!((&applied["applies_run_id"], &applied["undoes_run_id"]), (&json!(3), &json!(1)));
     let report = desk.ok(&["runs", "show", "4"]).out;
     assert!(report.contains("run 1 (script.py) taken back for 2 users"), "{report}");
     assert_eq!(column(&users(&desk), "klass"), ["", ""]);
@@ -45,12 +45,12 @@ fn undo_is_a_preview_without_apply_and_needs_yes_with_it() {
 fn undo_of_one_user_with_its_conflict_is_printed() {
     let desk = Desk::with_users(4);
     let run = desk.apply("user.username = f'new{user.obj_id}'\nuser.klass = 'x'", 0);
-    let former = undo(&desk, &run["run"], &["--user", &name(2)]).exits(0).object();
-    assert_eq!(former["selection"], json!({"changed": {"run": 1, "username": name(2)}}));
+    let former = undo(&desk, &run["run_id"], &["--user", &name(2)]).exits(0).object();
+    assert_eq!(former["selection"], json!({"changed": {"run_id": 1, "username": name(2)}}));
     assert_eq!(column(&users(&desk), "username"), ["new1", &name(2), "new3", "new4"]);
 
     desk.ok(&["users", "set", "new4", "klass=by hand"]);
-    let rest = undo(&desk, &run["run"], &["--max-changes", "1"]).exits(1).object();
+    let rest = undo(&desk, &run["run_id"], &["--max-changes", "1"]).exits(1).object();
     assert_eq!(
         (&rest["state"], &rest["settings"]["brakes"]),
         (&json!("stopped"), &json!({"max_changes": 1}))
@@ -66,7 +66,7 @@ fn undo_of_one_user_with_its_conflict_is_printed() {
     );
     let message = "changed since run 1: klass should be \"x\" and is \"by hand\"";
     assert_eq!(conflict["error"]["message"], message);
-    desk.call(&["runs", "resume", &rest["run"].to_string()]).exits(3);
+    desk.call(&["runs", "resume", &rest["run_id"].to_string()]).exits(3);
 }
 
 #[test]

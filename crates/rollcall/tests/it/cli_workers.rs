@@ -23,7 +23,7 @@ fn show(desk: &Desk, run: i64) -> Value {
 #[track_caller]
 fn queue(desk: &Desk, script: &str, args: &[&str]) -> i64 {
     let queued = desk.run(script, args).exits(0).object();
-    queued["run"].as_i64().unwrap()
+    queued["run_id"].as_i64().unwrap()
 }
 
 fn watch(desk: &Desk, run: i64) -> crate::common::Done {
@@ -49,7 +49,7 @@ fn a_queued_run_waits_for_a_worker_which_is_seen_at_it() {
     let desk = Desk::with_users(20);
     let queued = desk.run("user.klass = 'seen'", &QUEUE).exits(0);
     assert!(queued.err.contains("waits for a worker, and none is there"), "{queued:?}");
-    let run = queued.object()["run"].as_i64().unwrap();
+    let run = queued.object()["run_id"].as_i64().unwrap();
     assert_eq!(queued.object()["state"], "queued");
     assert_eq!(show(&desk, run)["state"], "queued");
     assert_eq!(workers(&desk), [] as [Value; 0]);
@@ -62,7 +62,7 @@ fn a_queued_run_waits_for_a_worker_which_is_seen_at_it() {
     assert!(["idle", "working"].contains(&there[0]["state"].as_str().unwrap()), "{there:?}");
     let queued = desk.run("pass", &["--all", "--queue"]).exits(0);
     assert!(!queued.err.contains("warning"), "{queued:?}");
-    watch(&desk, queued.object()["run"].as_i64().unwrap()).exits(0);
+    watch(&desk, queued.object()["run_id"].as_i64().unwrap()).exits(0);
 
     let said = worker.drain().exits(0);
     assert_eq!((said.out.as_str(), done_by(&said)), ("", 40), "{said:?}");
@@ -102,7 +102,7 @@ fn what_a_killed_command_was_at_is_done_by_a_worker_of_its_machine_at_once() {
     alone.kill().unwrap();
     finish(alone);
     let worker = Worker::start(&desk);
-    let run = desk.runs()[0]["run"].as_i64().unwrap();
+    let run = desk.runs()[0]["run_id"].as_i64().unwrap();
     wait_until("the worker goes on with it", || show(&desk, run)["state"] == "finished");
     assert!(done_by(&worker.drain().exits(0)) > 0);
     assert_counted_once(&desk, 400);
@@ -170,7 +170,7 @@ fn brakes_count_what_all_workers_have_done() {
     watch(&desk, run).exits(1);
     let stopped = show(&desk, run);
     assert_eq!((&stopped["state"], &stopped["outcomes"]["changed"]), (&json!("stopped"), &json!(123)));
-    assert_eq!(stopped["note"], "as many users are changed as the limit allows (123)");
+    assert_eq!(stopped["end_reason"], "as many users are changed as the limit allows (123)");
     for worker in three {
         worker.drain().exits(0);
     }
@@ -249,7 +249,7 @@ fn a_plan_is_applied_and_taken_back_by_workers() {
     watch(&desk, preview).exits(0);
     let apply = |args: &[&str]| {
         let made = desk.ok(&[args, &["--yes", "--queue", "--json"]].concat()).object();
-        let run = made["run"].as_i64().unwrap();
+        let run = made["run_id"].as_i64().unwrap();
         assert_eq!(watch(&desk, run).exits(0).object()["outcomes"]["changed"], 100);
         run.to_string()
     };

@@ -107,7 +107,7 @@ fn whoever_signs_in_has_their_own_rights_until_they_sign_out() {
     );
     // What is done to how somebody proves who they are is told with its place, too.
     let token = rows.iter().find(|row| row["action"] == "token-add").unwrap();
-    assert_eq!((&token["who"], &token["address"]), (&json!("ana"), &json!("127.0.0.1")));
+    assert_eq!((&token["actor"], &token["address"]), (&json!("ana"), &json!("127.0.0.1")));
 }
 
 #[test]

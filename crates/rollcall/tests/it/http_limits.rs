@@ -255,6 +255,6 @@ fn a_run_that_the_server_is_at_goes_on_with_the_next() {
     wait_until("the run is done", || desk.runs()[0]["state"] == "finished");
     server.end();
     assert_eq!(desk.runs()[0]["outcomes"]["changed"], 40);
-    let each = column(&desk.outcomes(&json!({"run": run["run"]})), "username");
+    let each = column(&desk.outcomes(&json!({"run_id": run["run_id"]})), "username");
     assert_eq!(each, (1..=40).map(|n| json!(name(n))).collect::<Vec<_>>());
 }

@@ -32,7 +32,7 @@ impl Program<'_> {
 
     /// The run when it has ended.
     fn ended(&self, run: &Value) -> Value {
-        let path = format!("/runs/{}", run["run"]);
+        let path = format!("/runs/{}", run["run_id"]);
         wait_until("the run has ended", || {
             ["finished", "stopped", "cancelled"].contains(&self.get(&path)["state"].as_str().unwrap())
         });
@@ -96,10 +96,10 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
 
     // A script and a filter under names.
     let draft = json!({"source": "user.klas = params.klass"});
-    let checked = program.post("/script-checks", &draft);
+    let checked = program.post("/scripts/check", &draft);
     assert_eq!((&checked["faults"], checked["warnings"].as_array().unwrap().is_empty()), (&json!([]), false));
-    assert_eq!(program.post("/script-checks", &json!({"source": "if"}))["faults"][0]["line"], 1);
-    let columns = |source| program.post("/script-checks", &json!({"source": source}))["row_columns"].clone();
+    assert_eq!(program.post("/scripts/check", &json!({"source": "if"}))["faults"][0]["line"], 1);
+    let columns = |source| program.post("/scripts/check", &json!({"source": source}))["row_columns"].clone();
     assert_eq!(columns("row['b'], row.get('a')"), json!(["a", "b"]));
     assert_eq!((columns("print(row)"), columns("pass")), (json!(null), json!([])));
     let source = "\"\"\"Give a class.\"\"\"\nPARAMS = {'klass': str}\nuser.klass = params.klass\nresult['was'] = user.username\n";
@@ -109,24 +109,24 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
         program.send("PUT", "/filters/golden", Some(&json!({"filter": "klass eq \"gold\""}))).status,
         201
     );
-    assert_eq!(program.post("/filter-checks", &json!({"filter": "golden"}))["users"], 125);
+    assert_eq!(program.post("/filters/count", &json!({"filter": "golden"}))["users"], 125);
     // What it asks, for those who show it otherwise; where a text is none; and what can be asked at all.
     let test = |field, comparison, value: Option<&str>| json!({"is": "test", "field": field, "comparison": comparison, "value": value});
     let golden = test("klass", "eq", Some("gold"));
-    let read = program.post("/filter-trees", &json!({"filter": "golden"}));
+    let read = program.post("/filters/parse", &json!({"filter": "golden"}));
     assert_eq!((&read["name"], &read["tree"]), (&json!("golden"), &golden));
     let text = "klass eq \"gold\" and not (expiration lt now+30d or attributes[value eq 7] or profiles pr)";
-    let read = program.post("/filter-trees", &json!({"filter": text}));
+    let read = program.post("/filters/parse", &json!({"filter": text}));
     let seven = json!({"is": "entry", "list": "attributes", "term": test("value", "eq", Some("7"))});
     let terms = json!([test("expiration", "lt", Some("now+30d")), seven, test("profiles", "pr", None)]);
     let not = json!({"is": "not", "term": {"is": "any", "terms": terms}});
     assert_eq!(read["tree"], json!({"is": "all", "terms": [golden, not]}));
     assert_eq!(read["filter"], text.replace("eq 7", "eq \"7\""));
-    let wrong = program.post("/filter-trees", &json!({"filter": "  klas pr"}));
+    let wrong = program.post("/filters/parse", &json!({"filter": "  klas pr"}));
     assert_eq!((&wrong["tree"], &wrong["fault"]["column"]), (&json!(null), &json!(3)));
     assert_eq!(wrong["fault"]["message"], "no user field is called \"klas\"; did you mean klass?");
     let fields = program.get("/filter-fields");
-    let value = json!({"name": "is_active", "of": null, "kind": "bool", "comparisons": ["eq", "ne", "pr"]});
+    let value = json!({"name": "is_active", "list": null, "kind": "bool", "comparisons": ["eq", "ne", "pr"]});
     assert!(fields["items"].as_array().unwrap().contains(&value), "{fields}");
 
     // A preview, its outcomes in every form, and its application.
@@ -134,7 +134,7 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     let preview = program.ended(&program.post("/runs", &wanted));
     assert_eq!((&preview["mode"], &preview["outcomes"]["changed"]), (&json!("preview"), &json!(125)));
     assert_eq!(program.get("/users/u2")["klass"], "gold");
-    let path = format!("/runs/{}", preview["run"]);
+    let path = format!("/runs/{}", preview["run_id"]);
     let page = program.get(&format!("{path}/outcomes?outcome=changed&limit=1"));
     assert_eq!(page["items"][0]["changes"][0]["after"], "plus");
     assert!(page["next"].is_string());
@@ -147,25 +147,25 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     );
     let table = program.text(&format!("{path}/outcomes.csv"));
     assert_eq!(table, desk.ok(&["runs", "outcomes", "1", "--format", "csv"]).out);
-    let groups = program.get(&format!("{path}/changes"));
+    let groups = program.get(&format!("{path}/change-groups"));
     assert_eq!(groups["items"][0]["users"], 125);
-    let other = program.send("POST", &format!("{path}/apply"), Some(&json!({"plan": "0123456789"})));
+    let other = program.send("POST", &format!("{path}/apply"), Some(&json!({"plan_hash": "0123456789"})));
     other.problem(409);
-    let plan = json!({"plan": preview["plan"]});
+    let plan = json!({"plan_hash": preview["plan_hash"]});
     let applied = program.send("POST", &format!("{path}/apply"), Some(&plan));
-    assert_eq!(applied.headers["location"], format!("/api/v1/runs/{}", applied.json()["run"]));
+    assert_eq!(applied.headers["location"], format!("/api/v1/runs/{}", applied.json()["run_id"]));
     let applied = program.ended(&applied.json());
     assert_eq!(applied["outcomes"]["changed"], 125);
     assert_eq!(program.get("/users/u2")["klass"], "plus");
     program.send("POST", &format!("{path}/apply"), Some(&plan)).problem(409);
 
     // It is watched, explained, and taken back.
-    let events = program.text(&format!("/runs/{}/events", applied["run"]));
+    let events = program.text(&format!("/runs/{}/events", applied["run_id"]));
     let last = events.lines().filter_map(|line| line.strip_prefix("data: ")).next_back().unwrap();
     assert_eq!(serde_json::from_str::<Value>(last).unwrap()["state"], "finished");
     let history = program.get("/users/u2/history");
-    assert_eq!(history["items"][0]["run"], applied["run"]);
-    let undone = program.post(&format!("/runs/{}/undo", applied["run"]), &json!({"mode": "apply"}));
+    assert_eq!(history["items"][0]["run_id"], applied["run_id"]);
+    let undone = program.post(&format!("/runs/{}/undo", applied["run_id"]), &json!({"mode": "apply"}));
     assert_eq!(program.ended(&undone)["outcomes"]["changed"], 125);
     assert_eq!(program.get("/users/u2")["klass"], "gold");
     assert_eq!(column(program.get("/runs")["items"].as_array().unwrap(), "run"), [3, 2, 1]);
@@ -174,7 +174,7 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     // All of it is in the audit log, none of the secrets is; a token without that scope does not see it.
     program.send("GET", "/audit", None).problem(403);
     let audit = server.get("/api/v1/audit?action=run-apply", &[("cookie", &cookie)]).json();
-    assert_eq!(audit["items"][0]["who"], "ana");
+    assert_eq!(audit["items"][0]["actor"], "ana");
     assert!(keys(&audit["items"][0]).contains(&"hash"));
     desk.ok(&["audit", "export", "-"]);
     desk.ok(&["audit", "verify"]);
@@ -236,7 +236,7 @@ fn a_user_is_edited_as_it_was_seen() {
     assert_eq!(program.get("/users/berta/history")["items"][0]["administrator"], "ana");
 
     let tried = program.post(
-        "/trials",
+        "/script-tests",
         &json!({"script": "t.py", "user": "berta", "row": {"to": "silver"},
         "source": "print('hm')\nuser.klass = row['to']"}),
     );
@@ -267,10 +267,10 @@ fn a_run_that_is_held_begins_when_somebody_has_seen_its_list() {
         "targets": {"all": true}, "hold": true}),
     );
     assert_eq!((&held["state"], &held["targets"]), (&json!("selecting"), &json!(3)));
-    program.send("POST", "/runs/1/begin", Some(&json!({"targets": 2}))).problem(409);
-    program.post("/runs/1/begin", &json!({"targets": 3}));
+    program.send("POST", "/runs/1/start", Some(&json!({"targets": 2}))).problem(409);
+    program.post("/runs/1/start", &json!({"targets": 3}));
     assert_eq!(program.ended(&held)["outcomes"]["changed"], 3);
-    program.send("POST", "/runs/1/begin", Some(&json!({"targets": 3}))).problem(409);
+    program.send("POST", "/runs/1/start", Some(&json!({"targets": 3}))).problem(409);
     // One that nobody wants is ended; a canary stops, and goes on.
     let held = program.post(
         "/runs",
@@ -323,14 +323,14 @@ fn a_run_goes_over_the_rows_of_a_file_that_was_sent_ahead() {
     );
     let again = json!([{"line": 5, "username": "user003", "first_line": 4}]);
     assert_eq!(report["duplicate_rows"], again);
-    assert_eq!(program.get("/uploads/1/report?duplicates=last")["left_out"], 1);
+    assert_eq!(program.get("/uploads/1/report?duplicates=last")["skipped"], 1);
     let bad = program.text("/uploads/1/bad-rows.csv");
     assert!(
         bad.starts_with("username,new,rollcall_line,rollcall_reason\n") && bad.lines().count() == 2,
         "{bad}"
     );
     let mut wanted = json!({"script": "give", "source": "user.klass = row['new']", "mode": "apply",
-        "targets": {"rows": {"upload": 1}}});
+        "targets": {"rows": {"upload_id": 1}}});
     let refused = program.send("POST", "/runs", Some(&wanted));
     refused.problem(422);
     assert_eq!(refused.json()["errors"][0]["line"], 3);
@@ -357,7 +357,7 @@ fn a_run_goes_over_the_rows_of_a_file_that_was_sent_ahead() {
             .starts_with("new,username,rollcall_line,rollcall_reason\nsilver,nobody,5,")
     );
     wanted["targets"]["rows"] =
-        json!({"upload": 2, "skip_unmatched": true, "header_row": 3, "hidden": "include"});
+        json!({"upload_id": 2, "skip_unmatched": true, "header_row": 3, "hidden": "include"});
     let run = program.ended(&program.post("/runs", &wanted));
     assert_eq!((&run["targets"], &desk.user("user002")["klass"]), (&json!(1), &json!("silver")));
     for query in ["header_row=0", "header_row=x", "hidden=perhaps"] {
@@ -388,13 +388,13 @@ fn a_request_that_is_sent_again_makes_no_second_run() {
         (0..8).map(one).collect::<Vec<_>>().into_iter().map(|one| one.join().unwrap()).collect()
     });
     for answer in &answers {
-        assert_eq!((answer.status.as_u16(), &answer.json()["run"]), (201, &json!(1)), "{}", answer.text);
+        assert_eq!((answer.status.as_u16(), &answer.json()["run_id"]), (201, &json!(1)), "{}", answer.text);
     }
     let other =
         json!({"script": "x", "source": "user.klass = 'y'", "mode": "apply", "targets": {"all": true}});
     send("of-today", &other).problem(422);
     send("not one word", &wanted).problem(400);
-    assert_eq!(send("of-tomorrow", &wanted).json()["run"], 2);
+    assert_eq!(send("of-tomorrow", &wanted).json()["run_id"], 2);
     assert_eq!(desk.runs().len(), 2);
 }
 

@@ -26,14 +26,14 @@ fn what_one_is_asked_the_other_knows() {
     let cookie = one.cookie("ana");
     assert_eq!(get(&other, &cookie, "/me")["administrator"], "ana");
     let run = start(&one, &cookie, "user.klass = 'seen'", "once");
-    assert_eq!(start(&other, &cookie, "user.klass = 'seen'", "once")["run"], run["run"]);
-    let events = other.get(&format!("/api/v1/runs/{}/events", run["run"]), &[("cookie", &cookie)]).text;
+    assert_eq!(start(&other, &cookie, "user.klass = 'seen'", "once")["run_id"], run["run_id"]);
+    let events = other.get(&format!("/api/v1/runs/{}/events", run["run_id"]), &[("cookie", &cookie)]).text;
     let last = events.lines().filter_map(|line| line.strip_prefix("data: ")).next_back().unwrap();
     let last: Value = serde_json::from_str(last).unwrap();
     assert_eq!((&last["state"], &last["outcomes"]["changed"]), (&json!("finished"), &json!(3)));
     // Whoever comes back with the id of the last event is told nothing twice.
     let id = events.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().unwrap();
-    let path = format!("/api/v1/runs/{}/events", run["run"]);
+    let path = format!("/api/v1/runs/{}/events", run["run_id"]);
     let again = one.get(&path, &[("cookie", &cookie), ("last-event-id", id)]).text;
     assert!(!again.contains("data: "), "{again}");
     for n in 0..8 {
@@ -57,7 +57,7 @@ fn when_one_is_killed_the_other_goes_on() {
     let cookie = one.cookie("ana");
     let slow = "import time\ntime.sleep(0.02)\nuser.klass = user.klass + 'x'";
     let run = start(&one, &cookie, slow, "slow");
-    let path = format!("/runs/{}", run["run"]);
+    let path = format!("/runs/{}", run["run_id"]);
     desk.wait_for_outcomes(20);
     one.process.kill().unwrap();
     one.process.wait().unwrap();

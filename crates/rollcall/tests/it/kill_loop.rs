@@ -284,7 +284,7 @@ impl Loop {
             60..92 => Moment::AfterPercent(self.random.i64(1..80)),
             _ => Moment::AfterPercent(100),
         };
-        let has_children = script || resumed.is_some_and(|run| run.0["applies"].is_null());
+        let has_children = script || resumed.is_some_and(|run| run.0["applies_run_id"].is_null());
         let victim = match self.random.u8(..100) {
             // What nothing disturbs has to work as well, and a round has to end at last.
             0..4 => None,
@@ -357,7 +357,7 @@ impl Loop {
             listed.len() as i64 == number(&self.database, "SELECT count(*) FROM runs"),
             "not all are listed"
         );
-        let told = listed.iter().find(|told| told["run"] == run.id()).context("it is not listed")?;
+        let told = listed.iter().find(|told| told["run_id"] == run.id()).context("it is not listed")?;
         let outcomes = ["changed", "unchanged", "skipped", "failed", "timed_out", "conflict"];
         ensure!(
             outcomes.iter().all(|kind| told["outcomes"][kind] == run.number(kind)),

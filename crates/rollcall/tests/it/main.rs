@@ -40,6 +40,7 @@ mod common;
 mod crash_points;
 mod disk_full;
 mod http;
+mod http_api_description;
 mod http_attributes;
 mod http_documentation;
 mod http_limits;

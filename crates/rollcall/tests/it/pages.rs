@@ -617,7 +617,7 @@ fn errors_in_columns_that_the_script_does_not_read_are_not_in_the_way() {
     sheet.write(1, 2, rust_xlsxwriter::Formula::new("=NA()").set_result("#N/A")).unwrap();
     let file = book.save_to_buffer().unwrap();
     let sent = server.send_bytes("POST", "/api/v1/uploads?name=list.xlsx", &[("cookie", &ana.cookie)], &file);
-    let upload = sent.json()["upload"].to_string();
+    let upload = sent.json()["upload_id"].to_string();
     let at = |script: &str| format!("/runs/new?script={script}&who=rows&upload={upload}");
     for script in ["all", ""] {
         let page = ana.page(&at(script));
@@ -637,7 +637,7 @@ fn errors_in_columns_that_the_script_does_not_read_are_not_in_the_way() {
         &[("cookie", &ana.cookie)],
         "username,klass,x\nn1,a,\0\nno,b,\n",
     );
-    let page = ana.page(&format!("/runs/new?script=take&who=rows&upload={}", rows.json()["upload"]));
+    let page = ana.page(&format!("/runs/new?script=take&who=rows&upload={}", rows.json()["upload_id"]));
     let link = page
         .split('"')
         .find(|text| text.contains("/bad-rows.csv"))
@@ -660,7 +660,7 @@ fn columns_of_a_file_are_mapped_and_its_rows_looked_at() {
     let ana = Browser::signed_in(&server, "ana");
     let rows = "who;class\nn1;a\nnobody;b\nn2;c\nn1;d\n";
     let sent = server.send("POST", "/api/v1/uploads?name=list.csv", &[("cookie", &ana.cookie)], rows);
-    let upload = sent.json()["upload"].to_string();
+    let upload = sent.json()["upload_id"].to_string();
     let at = format!("/runs/new?script=take&who=rows&upload={upload}");
     // Nothing says which column it is: the page shows what there is to choose from.
     let page = ana.page(&at);

@@ -85,7 +85,7 @@ fn what_a_script_does_is_in_the_very_next_answer() {
     desk.apply(script, 0);
     assert_eq!(radius.ask("ana", "secret").accepted().number("Session-Timeout"), 3600);
     let run: Value = desk.runs()[0].clone();
-    desk.ok(&["runs", "undo", &run["run"].to_string(), "--apply", "--yes"]);
+    desk.ok(&["runs", "undo", &run["run_id"].to_string(), "--apply", "--yes"]);
     assert_eq!(radius.ask("ana", "secret"), before);
 }
 
@@ -250,7 +250,7 @@ fn nobody_is_rejected_while_a_run_writes_a_hundred_thousand_users() {
     let (name, password) = user(USERS);
     let last = radius.ask(&name, &password).accepted();
     assert_eq!(last.items, ["Class = 0x61", "Session-Timeout = 3600", "Idle-Timeout = 600"]);
-    eprintln!("{accepted} accepts in {} s", run["seconds"]);
+    eprintln!("{accepted} accepts in {} s", run["duration_seconds"]);
 }
 
 #[test]
@@ -490,7 +490,7 @@ fn what_a_preview_says_of_the_answer_is_what_freeradius_answers() {
         items.iter().map(|item| item.replace('"', "")).collect()
     };
     let script = "user.profile_add(short_name='plus2')\nuser.attribute_add('Reply-Message', 'new', '+=')";
-    let preview = desk.run(script, &["--all"]).exits(0).object()["run"].to_string();
+    let preview = desk.run(script, &["--all"]).exits(0).object()["run_id"].to_string();
     let shown = desk.ok(&["runs", "show", &preview]).out;
     assert!(
         shown.contains("FreeRADIUS answers now: Access-Accept, ") && shown.contains("answers then: "),

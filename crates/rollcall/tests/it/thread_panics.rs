@@ -50,8 +50,8 @@ fn panics_and_resumes(desk: &Desk, line: &str, point: &str, thread: &str) -> Val
     assert_eq!(desk.runs().len(), earlier + 1, "{point}");
     let run = newest(desk);
     assert_eq!(run["state"], "stopped", "{point}: {run}");
-    assert!(run["note"].as_str().unwrap().starts_with(&reason), "{point}: {run}");
-    command(desk, &format!("runs resume {} --json", run["run"]), "").exits(0);
+    assert!(run["end_reason"].as_str().unwrap().starts_with(&reason), "{point}: {run}");
+    command(desk, &format!("runs resume {} --json", run["run_id"]), "").exits(0);
     assert_eq!(newest(desk)["state"], "finished", "{point}");
     run
 }
@@ -111,13 +111,13 @@ fn worker_survives_panics_of_its_threads_and_stops_the_run_that_panics() {
         command.env("FAILPOINTS", format!("{threads};{point}"));
         let worker = Worker::of(&mut command);
         wait_until("the run is stopped", || newest(&desk)["state"] == "stopped");
-        let reason = newest(&desk)["note"].as_str().unwrap().to_owned();
+        let reason = newest(&desk)["end_reason"].as_str().unwrap().to_owned();
         assert!(reason.starts_with("internal error in the "), "{point}: {reason}");
         desk.ok(&["runs", "resume", "1", "--json"]);
         assert_changed_once(&desk);
         // The worker takes the next run.
         let queued = desk.run("user.email = 'x@example.com'", &["--all", "--apply", "--yes", "--queue"]);
-        let run = queued.exits(0).object()["run"].to_string();
+        let run = queued.exits(0).object()["run_id"].to_string();
         desk.ok(&["runs", "watch", &run]);
         assert_eq!(desk.user("user001")["email"], "x@example.com");
         let said = worker.drain().exits(0);

@@ -209,7 +209,7 @@ fn whatever_happens_to_workers_every_target_is_done_once() {
             Work::Undo(run) => format!("runs undo {run} --apply --yes --queue --json"),
         };
         let made = shop.desk.call(&line.split(' ').collect::<Vec<_>>()).exits(0).object();
-        let run = made["run"].as_i64().unwrap();
+        let run = made["run_id"].as_i64().unwrap();
         // Between the first outcome and the last.
         let at = shop.rng.i64(0..i64::try_from(USERS).unwrap() * 2 / 3);
         let counted = format!("SELECT count(*) FROM outcomes WHERE run_id = {run}");

@@ -15,31 +15,33 @@ use crate::extract::{Body, Path, Query};
 use crate::problem::Problem;
 use crate::shared::listing::Part;
 use crate::shared::organizations;
-use rollcall_api::{self as contract, Administrator, Grant, Page, Removed};
+use rollcall_api::{self as contract, Administrator, Grant, Page, RemovalResult};
 
-/// An administrator who is to be.
+/// A new administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewAdministrator {
+pub(super) struct CreateAdministratorRequest {
+    /// The unique name.
     name: String,
-    /// What they may do; more can be granted later.
+    /// The roles; you can grant more later.
     #[serde(default)]
     grants: Vec<Grant>,
-    /// Without one they cannot sign in yet.
+    /// The password; without one the administrator cannot sign in.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password)]
     password: Option<String>,
 }
 
-/// What a role may do.
+/// A role and its permissions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Role {
+    /// The name: `admin`, `operator`, `author` or `read-only`.
     role: &'static str,
-    /// What it may do: `look`, `report`, `execute`, `edit-users`, `edit-scripts`, `administer`.
+    /// The permissions: `look`, `report`, `execute`, `edit-users`, `edit-scripts`, `administer`.
     rights: Vec<&'static str>,
 }
 
-/// Which role is to be taken.
+/// The role to revoke.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -54,8 +56,8 @@ fn one_of(app: &App, name: &str) -> Result<Administrator, AppError> {
     Ok(Administrator::of(&app.administrators().find(name)?, &organizations(app)?))
 }
 
-/// The administrators who can be seen, by number.
-#[utoipa::path(get, path = "/administrators", tag = "administrators", params(Part),
+/// Lists the administrators that you may see, by ID.
+#[utoipa::path(get, path = "/administrators", operation_id = "listAdministrators", tag = "administrators", params(Part),
     responses((status = 200, body = Page<Administrator>)))]
 pub(super) async fn list(
     Caller(app): Caller,
@@ -70,15 +72,17 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// Adds an administrator. Nobody can grant what they lack.
-#[utoipa::path(post, path = "/administrators", tag = "administrators", request_body = NewAdministrator,
+/// Creates an administrator.
+///
+/// You can grant only roles that you have.
+#[utoipa::path(post, path = "/administrators", operation_id = "createAdministrator", tag = "administrators", request_body = CreateAdministratorRequest,
     responses((status = 201, body = Administrator)))]
 pub(super) async fn add(
     Caller(app): Caller,
-    Body(new): Body<NewAdministrator>,
+    Body(new): Body<CreateAdministratorRequest>,
 ) -> Result<(StatusCode, Json<Administrator>), Problem> {
     let added = blocking(move || {
-        let NewAdministrator { name, grants, password } = new;
+        let CreateAdministratorRequest { name, grants, password } = new;
         let password = password.map(Secret::new);
         if let Some(password) = &password {
             domain::check_password(&name, password)?;
@@ -96,8 +100,8 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(added.await?)))
 }
 
-/// One administrator.
-#[utoipa::path(get, path = "/administrators/{name}", tag = "administrators", params(("name" = String, Path)),
+/// Returns an administrator.
+#[utoipa::path(get, path = "/administrators/{name}", operation_id = "getAdministrator", tag = "administrators", params(("name" = String, Path)),
     responses((status = 200, body = Administrator)))]
 pub(super) async fn one(
     Caller(app): Caller,
@@ -106,8 +110,10 @@ pub(super) async fn one(
     Ok(Json(blocking(move || one_of(&app, &name)).await?))
 }
 
-/// Removes an administrator. What they have done stays theirs; the last Admin cannot be removed.
-#[utoipa::path(delete, path = "/administrators/{name}", tag = "administrators", params(("name" = String, Path)),
+/// Removes an administrator.
+///
+/// Their runs and audit events stay. The last `admin` cannot be removed.
+#[utoipa::path(delete, path = "/administrators/{name}", operation_id = "removeAdministrator", tag = "administrators", params(("name" = String, Path)),
     responses((status = 204)))]
 pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     blocking(move || app.administrators().remove(&name)).await?;
@@ -118,8 +124,10 @@ fn read(grant: &Grant, known: &HashMap<i64, String>) -> Result<domain::Grant, Ap
     Ok(contract::read(grant, known)?)
 }
 
-/// Grants a role to an administrator. Nobody can grant what they lack.
-#[utoipa::path(post, path = "/administrators/{name}/grants", tag = "administrators", params(("name" = String, Path)),
+/// Grants a role to an administrator.
+///
+/// You can grant only roles that you have.
+#[utoipa::path(post, path = "/administrators/{name}/grants", operation_id = "grantRole", tag = "administrators", params(("name" = String, Path)),
     request_body = Grant, responses((status = 200, body = Administrator)))]
 pub(super) async fn grant(
     Caller(app): Caller,
@@ -133,23 +141,23 @@ pub(super) async fn grant(
     Ok(Json(granted.await?))
 }
 
-/// Takes a role from an administrator, if they have it.
-#[utoipa::path(delete, path = "/administrators/{name}/grants", tag = "administrators",
-    params(("name" = String, Path), Taken), responses((status = 200, body = Removed)))]
+/// Revokes a role of an administrator, if they have it.
+#[utoipa::path(delete, path = "/administrators/{name}/grants", operation_id = "revokeRole", tag = "administrators",
+    params(("name" = String, Path), Taken), responses((status = 200, body = RemovalResult)))]
 pub(super) async fn revoke(
     Caller(app): Caller,
     Path(name): Path<String>,
     Query(taken): Query<Taken>,
-) -> Result<Json<Removed>, Problem> {
+) -> Result<Json<RemovalResult>, Problem> {
     let grant = Grant { role: taken.role, organization: taken.organization };
     let removed =
         blocking(move || app.administrators().revoke_role(&name, &read(&grant, &organizations(&app)?)?))
             .await?;
-    Ok(Json(Removed { removed }))
+    Ok(Json(RemovalResult { removed }))
 }
 
-/// The roles, and what each may do.
-#[utoipa::path(get, path = "/roles", tag = "administrators", responses((status = 200, body = Page<Role>)))]
+/// Lists the roles and their permissions.
+#[utoipa::path(get, path = "/roles", operation_id = "listRoles", tag = "administrators", responses((status = 200, body = Page<Role>)))]
 pub(super) async fn roles(_: Caller) -> Json<Page<Role>> {
     let rights = |role: domain::Role| {
         let may = |right: &domain::Right| right.roles().any(|able| able == role);

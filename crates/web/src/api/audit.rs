@@ -13,7 +13,7 @@ use crate::extract::{Body, Query};
 use crate::problem::{Fault, Problem};
 use crate::shared::listing as page;
 use crate::stream::{Pieces, Streams};
-use rollcall_api::{Entry, HeadNow, Page, Verdict, write_json};
+use rollcall_api::{AuditEvent, AuditHead, AuditVerification, Page, write_json};
 
 /// Which rows are wanted: those that satisfy everything that is given.
 #[derive(Deserialize, IntoParams)]
@@ -39,7 +39,7 @@ pub(super) struct Wanted {
 /// A head that was kept.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Kept {
+pub(super) struct VerifyAuditRequest {
     /// `NUMBER:HASH`. Without one nobody can say whether all of the log was rewritten.
     head: Option<String>,
 }
@@ -52,12 +52,12 @@ fn read<T>(
     text.map(read).transpose().map_err(|why| Problem::invalid(format!("{name}: {why}")))
 }
 
-/// Rows of the log, newest first unless asked otherwise.
-#[utoipa::path(get, path = "/audit", tag = "audit", params(Wanted), responses((status = 200, body = Page<Entry>)))]
+/// Lists audit events, newest first by default.
+#[utoipa::path(get, path = "/audit", operation_id = "listAuditEvents", tag = "audit", params(Wanted), responses((status = 200, body = Page<AuditEvent>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(wanted): Query<Wanted>,
-) -> Result<Json<Page<Entry>>, Problem> {
+) -> Result<Json<Page<AuditEvent>>, Problem> {
     let query = AuditQuery {
         who: wanted.who,
         action: read("action", wanted.action.as_deref(), str::parse)?,
@@ -70,20 +70,24 @@ pub(super) async fn list(
             true => app.audit().list_after(&query, wanted.after, wanted.look_for())?,
             false => app.audit().list_before(&query, wanted.after, wanted.look_for())?,
         };
-        Ok(wanted.page(found, |entry| entry.number, Entry::from))
+        Ok(wanted.page(found, |entry| entry.number, AuditEvent::from))
     });
     Ok(Json(page.await?))
 }
 
-/// The head of the log, to be kept elsewhere.
-#[utoipa::path(get, path = "/audit/head", tag = "audit", responses((status = 200, body = HeadNow)))]
-pub(super) async fn head(Caller(app): Caller) -> Result<Json<HeadNow>, Problem> {
+/// Returns the head of the audit log.
+///
+/// Keep it outside the database to detect a rewritten log.
+#[utoipa::path(get, path = "/audit/head", operation_id = "getAuditHead", tag = "audit", responses((status = 200, body = AuditHead)))]
+pub(super) async fn head(Caller(app): Caller) -> Result<Json<AuditHead>, Problem> {
     let head = blocking(move || app.audit().head()).await?;
-    Ok(Json(HeadNow { head: head.to_string() }))
+    Ok(Json(AuditHead { head: head.to_string() }))
 }
 
-/// The whole log, oldest first, a JSON object a line, its head last. That it was taken away is its last row.
-#[utoipa::path(get, path = "/audit.jsonl", tag = "audit",
+/// Exports the whole audit log as JSON lines, oldest first.
+///
+/// The last line is the head. The export is an audit event.
+#[utoipa::path(get, path = "/audit.jsonl", operation_id = "exportAuditLog", tag = "audit",
     responses((status = 200, content_type = "application/jsonl", body = String)))]
 pub(super) async fn export(Caller(app): Caller, State(streams): State<Streams>) -> Result<Response, Problem> {
     let write = move |out: &mut Pieces| {
@@ -96,17 +100,20 @@ pub(super) async fn export(Caller(app): Caller, State(streams): State<Streams>) 
     streams.answer("application/jsonl", Some("audit.jsonl"), write).await
 }
 
-/// Reads the whole log and says whether it is what was written.
-#[utoipa::path(post, path = "/audit-checks", tag = "audit", request_body = Option<Kept>,
-    responses((status = 200, body = Verdict)))]
-pub(super) async fn check(Caller(app): Caller, Body(kept): Body<Kept>) -> Result<Json<Verdict>, Problem> {
+/// Verifies the hash chain of the whole audit log.
+#[utoipa::path(post, path = "/audit/verify", operation_id = "verifyAuditLog", tag = "audit", request_body = Option<VerifyAuditRequest>,
+    responses((status = 200, body = AuditVerification)))]
+pub(super) async fn check(
+    Caller(app): Caller,
+    Body(kept): Body<VerifyAuditRequest>,
+) -> Result<Json<AuditVerification>, Problem> {
     let kept = kept.head.as_deref().map(str::parse::<Head>).transpose();
     let kept =
         kept.map_err(|why| Problem::invalid(why.to_string()).at(Fault::at("/head", why.to_string())))?;
     let verdict = blocking(move || {
         let mut rows = 0;
         let found = app.audit().verify(kept.as_ref(), |read| rows = read)?;
-        Ok(Verdict::of(rows, &found))
+        Ok(AuditVerification::of(rows, &found))
     });
     Ok(Json(verdict.await?))
 }

@@ -15,22 +15,27 @@ use crate::blocking;
 use crate::extract::{Body, Path, Query};
 use crate::problem::{Fault, Problem};
 use crate::shared::listing::Part;
-use rollcall_api::{Credential, Ended, Enrolment, NewToken, Page, RecoveryCodes, Removed, Session, Token};
+use rollcall_api::{
+    CreateTokenRequest, CreatedToken, EndedSessions, Page, RecoveryCodes, RemovalResult, Session, Token,
+    TotpEnrollment,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A new password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Password {
+pub(super) struct SetPasswordRequest {
+    /// The new password.
     #[schema(format = Password)]
     password: String,
 }
 
-/// A code that an authenticator shows.
+/// A code of an authenticator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Code {
+pub(super) struct TotpCode {
+    /// The six digits.
     code: String,
 }
 
@@ -47,21 +52,21 @@ async fn with<T: Send + 'static>(
     .await
 }
 
-/// Gives an administrator another password. Wherever they are signed in, they are no more.
-#[utoipa::path(put, path = "/administrators/{name}/password", tag = "credentials", params(("name" = String, Path)),
-    request_body = Password, responses((status = 204)))]
+/// Sets the password of an administrator, and ends all their sessions.
+#[utoipa::path(put, path = "/administrators/{name}/password", operation_id = "setAdministratorPassword", tag = "credentials", params(("name" = String, Path)),
+    request_body = SetPasswordRequest, responses((status = 204)))]
 pub(super) async fn set_password(
     Caller(app): Caller,
     Path(name): Path<String>,
-    Body(new): Body<Password>,
+    Body(new): Body<SetPasswordRequest>,
 ) -> Result<StatusCode, Problem> {
     let password = Secret::new(new.password);
     with(app, name, move |credentials, who| credentials.set_password(who, &password, None)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Where an administrator is signed in.
-#[utoipa::path(get, path = "/administrators/{name}/sessions", tag = "credentials",
+/// Lists the sessions of an administrator.
+#[utoipa::path(get, path = "/administrators/{name}/sessions", operation_id = "listSessions", tag = "credentials",
     params(("name" = String, Path), Part), responses((status = 200, body = Page<Session>)))]
 pub(super) async fn sessions(
     Caller(app): Caller,
@@ -76,19 +81,19 @@ pub(super) async fn sessions(
     Ok(Json(page.await?))
 }
 
-/// Ends all of them.
-#[utoipa::path(delete, path = "/administrators/{name}/sessions", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = Ended)))]
+/// Ends all sessions of an administrator.
+#[utoipa::path(delete, path = "/administrators/{name}/sessions", operation_id = "endAllSessions", tag = "credentials", params(("name" = String, Path)),
+    responses((status = 200, body = EndedSessions)))]
 pub(super) async fn end_sessions(
     Caller(app): Caller,
     Path(name): Path<String>,
-) -> Result<Json<Ended>, Problem> {
+) -> Result<Json<EndedSessions>, Problem> {
     let sessions = with(app, name, |credentials, who| credentials.revoke_sessions(who, None)).await?;
-    Ok(Json(Ended { sessions }))
+    Ok(Json(EndedSessions { sessions }))
 }
 
-/// Ends one of them.
-#[utoipa::path(delete, path = "/administrators/{name}/sessions/{session_id}", tag = "credentials",
+/// Ends a session.
+#[utoipa::path(delete, path = "/administrators/{name}/sessions/{session_id}", operation_id = "endSession", tag = "credentials",
     params(("name" = String, Path), ("session_id" = i64, Path)), responses((status = 204)))]
 pub(super) async fn end_session(
     Caller(app): Caller,
@@ -98,8 +103,10 @@ pub(super) async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The tokens of an administrator, oldest first, also those that count no more.
-#[utoipa::path(get, path = "/administrators/{name}/tokens", tag = "credentials",
+/// Lists the tokens of an administrator, oldest first.
+///
+/// Expired and revoked tokens are included.
+#[utoipa::path(get, path = "/administrators/{name}/tokens", operation_id = "listTokens", tag = "credentials",
     params(("name" = String, Path), Part), responses((status = 200, body = Page<Token>)))]
 pub(super) async fn tokens(
     Caller(app): Caller,
@@ -114,14 +121,16 @@ pub(super) async fn tokens(
     Ok(Json(page.await?))
 }
 
-/// Makes a token with which a program acts for an administrator. Its text is told now and never again.
-#[utoipa::path(post, path = "/administrators/{name}/tokens", tag = "credentials", params(("name" = String, Path)),
-    request_body = NewToken, responses((status = 201, body = Credential)))]
+/// Creates a token with which a program acts for an administrator.
+///
+/// The response is the only place that shows it.
+#[utoipa::path(post, path = "/administrators/{name}/tokens", operation_id = "createToken", tag = "credentials", params(("name" = String, Path)),
+    request_body = CreateTokenRequest, responses((status = 201, body = CreatedToken)))]
 pub(super) async fn add_token(
     Caller(app): Caller,
     Path(name): Path<String>,
-    Body(new): Body<NewToken>,
-) -> Result<(StatusCode, Json<Credential>), Problem> {
+    Body(new): Body<CreateTokenRequest>,
+) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
     let (mut scopes, mut faults) = (Vec::new(), Vec::new());
     for (place, scope) in new.scopes.iter().enumerate() {
         match scope.parse::<Right>() {
@@ -138,7 +147,7 @@ pub(super) async fn add_token(
     let life = life(new.days, new.life.as_deref())?;
     let made = with(app, name, move |credentials, who| credentials.add_token(who, &new.name, &scopes, life));
     let (token_id, text) = made.await?;
-    Ok((StatusCode::CREATED, Json(Credential { token_id, token: text.reveal().to_owned() })))
+    Ok((StatusCode::CREATED, Json(CreatedToken { token_id, token: text.reveal().to_owned() })))
 }
 
 /// How long a token counts.
@@ -153,8 +162,8 @@ fn life(days: Option<u16>, life: Option<&str>) -> Result<Duration, Problem> {
     }
 }
 
-/// Lets a token count no more.
-#[utoipa::path(delete, path = "/administrators/{name}/tokens/{token_id}", tag = "credentials",
+/// Revokes a token.
+#[utoipa::path(delete, path = "/administrators/{name}/tokens/{token_id}", operation_id = "revokeToken", tag = "credentials",
     params(("name" = String, Path), ("token_id" = i64, Path)), responses((status = 204)))]
 pub(super) async fn revoke_token(
     Caller(app): Caller,
@@ -164,25 +173,30 @@ pub(super) async fn revoke_token(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes the secret of a new authenticator, which counts once a code of it was confirmed.
-#[utoipa::path(post, path = "/administrators/{name}/totp", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 201, body = Enrolment)))]
+/// Creates the secret of a new authenticator.
+///
+/// It becomes active when one of its codes is confirmed.
+#[utoipa::path(post, path = "/administrators/{name}/totp", operation_id = "enrollTotp", tag = "credentials", params(("name" = String, Path)),
+    responses((status = 201, body = TotpEnrollment)))]
 pub(super) async fn enrol(
     Caller(app): Caller,
     Path(name): Path<String>,
-) -> Result<(StatusCode, Json<Enrolment>), Problem> {
+) -> Result<(StatusCode, Json<TotpEnrollment>), Problem> {
     let made = with(app, name, Credentials::enrol_totp).await?;
-    let enrolment = Enrolment { secret: made.secret.reveal().to_owned(), uri: made.uri.reveal().to_owned() };
+    let enrolment =
+        TotpEnrollment { secret: made.secret.reveal().to_owned(), uri: made.uri.reveal().to_owned() };
     Ok((StatusCode::CREATED, Json(enrolment)))
 }
 
-/// Confirms a new authenticator with a code that it shows: from now on signing in takes one.
-#[utoipa::path(put, path = "/administrators/{name}/totp", tag = "credentials", params(("name" = String, Path)),
-    request_body = Code, responses((status = 200, body = RecoveryCodes)))]
+/// Confirms a new authenticator with one of its codes.
+///
+/// From then on, signing in requires a code.
+#[utoipa::path(put, path = "/administrators/{name}/totp", operation_id = "confirmTotp", tag = "credentials", params(("name" = String, Path)),
+    request_body = TotpCode, responses((status = 200, body = RecoveryCodes)))]
 pub(super) async fn confirm(
     Caller(app): Caller,
     Path(name): Path<String>,
-    Body(shown): Body<Code>,
+    Body(shown): Body<TotpCode>,
 ) -> Result<Json<RecoveryCodes>, Problem> {
     let code = Secret::new(shown.code);
     let codes = with(app, name, move |credentials, who| credentials.confirm_totp(who, &code)).await?;
@@ -190,12 +204,12 @@ pub(super) async fn confirm(
 }
 
 /// Removes an authenticator and its recovery codes, if there is one.
-#[utoipa::path(delete, path = "/administrators/{name}/totp", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = Removed)))]
+#[utoipa::path(delete, path = "/administrators/{name}/totp", operation_id = "removeTotp", tag = "credentials", params(("name" = String, Path)),
+    responses((status = 200, body = RemovalResult)))]
 pub(super) async fn remove_totp(
     Caller(app): Caller,
     Path(name): Path<String>,
-) -> Result<Json<Removed>, Problem> {
+) -> Result<Json<RemovalResult>, Problem> {
     let removed = with(app, name, Credentials::remove_totp).await?;
-    Ok(Json(Removed { removed }))
+    Ok(Json(RemovalResult { removed }))
 }

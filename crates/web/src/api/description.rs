@@ -6,7 +6,8 @@ use axum::Router;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use utoipa::openapi::path::{Operation, PathItem};
+use serde_json::Value;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -22,78 +23,89 @@ use crate::pages::html;
 #[openapi(
     info(
         title = "Rollcall",
-        description = "Everything that the command line does, for programs.\n\nListings come in parts: ask for the next one \
-                       with `cursor`, which is the `next` of the part before. What goes wrong is told as a problem \
-                       (RFC 9457): `detail` says what it was and what to do, `errors` where. Times are in UTC, with \
-                       microseconds; where one is given without an offset, it is in the zone that the header `Time-Zone` \
-                       names, else in that of the setting `time_zone`, which CSV and Excel show them in, too.",
+        description = "The HTTP API of Rollcall. It does everything that the command line does.\n\n\
+                       **Pages.** Listings are paginated: pass the `next` of a page as `cursor` to get the next one; it is \
+                       null on the last page. **Errors** are problem details (RFC 9457): `detail` says what is wrong and \
+                       how to correct it, `errors` has each place. **Times** are RFC 3339 in UTC with microseconds. A time \
+                       without an offset is read in the zone of the header `Time-Zone`, or else of the setting `time_zone`. \
+                       CSV and Excel files show times in that zone.",
         license(name = "Apache-2.0 OR MIT")
     ),
     servers((url = "/api/v1")),
     tags(
-        (name = "sessions", description = "Signing in and out"),
-        (name = "users", description = "The subscribers"),
+        (name = "sessions", description = "Sign in and out"),
+        (name = "users", description = "Subscribers, their items and their history"),
         (name = "organizations", description = "The tenants that users belong to"),
         (name = "profiles", description = "Named sets of RADIUS items"),
         (name = "filters", description = "Named conditions that select users"),
-        (name = "scripts", description = "Scripts that are kept under a name, with every version"),
-        (name = "uploads", description = "Files that are sent ahead of the runs over their rows"),
-        (name = "runs", description = "One script, once for every user on a frozen list"),
-        (name = "outcomes", description = "What happened to the targets of a run"),
-        (name = "administrators", description = "Who works with Rollcall, and what they may do"),
-        (name = "credentials", description = "What administrators prove themselves with"),
-        (name = "audit", description = "Everything that was done, insert-only"),
-        (name = "installation", description = "What holds for all of it"),
+        (name = "scripts", description = "Saved scripts with their versions, checks and tests"),
+        (name = "uploads", description = "Files for imports and for runs over their rows"),
+        (name = "runs", description = "Executions of a script for each user of a selection"),
+        (name = "outcomes", description = "Outcomes of the targets of a run, and their groups"),
+        (name = "administrators", description = "Administrators and their roles"),
+        (name = "credentials", description = "Passwords, sessions, tokens and authenticators"),
+        (name = "audit", description = "The append-only log of all changes, with its hash chain"),
+        (name = "installation", description = "Settings, workers and pruning"),
     ),
     components(schemas(rollcall_api::Problem)),
     security(("token" = []), ("session" = [])),
-    modifiers(&Doors)
+    modifiers(&SecuritySchemes)
 )]
 struct Frame;
 
-/// How one is let in.
-struct Doors;
+/// The ways to authenticate.
+struct SecuritySchemes;
 
-impl Modify for Doors {
+impl Modify for SecuritySchemes {
     fn modify(&self, described: &mut utoipa::openapi::OpenApi) {
         let components = described.components.get_or_insert_default();
         let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("ID.SECRET").build();
         components.add_security_scheme("token", SecurityScheme::Http(token));
         let session = ApiKeyValue::with_description(
             "__Host-rollcall",
-            "what signing in sets; by plain HTTP it is called rollcall",
+            "The session cookie that signing in sets. Without HTTPS its name is `rollcall`.",
         );
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     }
 }
 
-/// All but the routes.
+/// Returns the description without the routes.
 pub(super) fn frame() -> utoipa::openapi::OpenApi {
     Frame::openapi()
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
-    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
 }
 
-/// Every operation may go wrong, always in the same form.
+/// Returns the description of a parameter in a path. A name means one thing in all paths.
+fn path_parameter(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "name" => "The unique name. `ORGANIZATION:NAME` selects a script or filter of an organization.",
+        "short_name" => "The unique name of the profile.",
+        "username" => "The unique name of the user.",
+        "obj_id" => "The ID of the user, which never changes.",
+        "run_id" => "The ID of the run.",
+        "upload_id" => "The ID of the uploaded file.",
+        "session_id" => "The ID of the session.",
+        "token_id" => "The ID of the token.",
+        "version" => "The number of the version, from 1.",
+        _ => return None,
+    })
+}
+
+/// Adds the problem response and the descriptions of path parameters to each operation.
 fn with_problems(mut described: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let problem = || -> Response {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         ResponseBuilder::new()
-            .description("What was wrong and what to do")
+            .description("The problem, and how to correct it")
             .content("application/problem+json", content)
             .build()
     };
-    for (path, item) in &mut described.paths.paths {
-        for (method, operation) in operations(item) {
-            // What is unique here makes names in generated clients: `get_runs_outcomes`.
-            let steps = path.split(['/', '.', '-']).filter(|step| !step.is_empty() && !step.starts_with('{'));
-            let last = if path.ends_with('}') { ["one"].as_slice() } else { &[] };
-            let words: Vec<_> = [method].into_iter().chain(steps).chain(last.iter().copied()).collect();
-            operation.operation_id = Some(words.join("_"));
+    for item in described.paths.paths.values_mut() {
+        for operation in operations(item) {
             let open = operation
                 .security
                 .as_ref()
@@ -102,16 +114,59 @@ fn with_problems(mut described: utoipa::openapi::OpenApi) -> utoipa::openapi::Op
                 operation.responses.responses.insert("401".to_owned(), RefOr::T(problem()));
             }
             operation.responses.responses.insert("default".to_owned(), RefOr::T(problem()));
+            for parameter in operation.parameters.iter_mut().flatten() {
+                let RefOr::T(parameter) = parameter else { continue };
+                if parameter.parameter_in == ParameterIn::Path {
+                    parameter.description = path_parameter(&parameter.name).map(str::to_owned);
+                }
+            }
         }
     }
     described
 }
 
-/// The description and its page.
+/// Where schemas are referred to.
+const SCHEMAS: &str = "#/components/schemas/";
+
+/// Returns the name of a schema as a person would write it: `UserPage` for the generic `Page_User`.
+fn class_name(schema: &str) -> String {
+    match schema.split_once('_') {
+        Some(("Page", item)) => format!("{item}Page"),
+        Some((generic, item)) => format!("{generic}{item}"),
+        None => schema.to_owned(),
+    }
+}
+
+/// Renames the references to generic schemas.
+fn rename_references(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(schema) = text.strip_prefix(SCHEMAS) {
+                *text = format!("{SCHEMAS}{}", class_name(schema));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(rename_references),
+        Value::Object(members) => members.values_mut().for_each(rename_references),
+        _ => {}
+    }
+}
+
+/// Returns the description as JSON, with names that generated clients can use for their classes.
+fn to_json(described: &utoipa::openapi::OpenApi) -> Value {
+    let mut value = serde_json::to_value(described).unwrap_or_default();
+    if let Some(Value::Object(schemas)) = value.pointer_mut("/components/schemas") {
+        let named = std::mem::take(schemas).into_iter().map(|(name, schema)| (class_name(&name), schema));
+        *schemas = named.collect();
+    }
+    rename_references(&mut value);
+    value
+}
+
+/// Returns the routes of the description and of its page.
 pub(super) fn routes(described: utoipa::openapi::OpenApi) -> Router<Server> {
-    let described = with_problems(described);
-    let json: Arc<str> = described.to_json().unwrap_or_default().into();
-    let page = Arc::new(Reference::of(&serde_json::to_value(&described).unwrap_or_default()));
+    let described = to_json(&with_problems(described));
+    let json: Arc<str> = described.to_string().into();
+    let page = Arc::new(Reference::of(&described));
     Router::new()
         .route(
             "/openapi.json",

@@ -23,9 +23,11 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Where a run is: an event `run` whenever that has changed, with the run as its data, until the run has ended or is
-/// interrupted. Whoever comes back with `Last-Event-ID` is told what is new to them.
-#[utoipa::path(get, path = "/runs/{run}/events", tag = "runs", params(("run" = i64, Path),
+/// Streams the state of a run as server-sent events: an event `run` with the run as its data for each
+/// change, until the run ends or is interrupted.
+///
+/// `Last-Event-ID` resumes a stream.
+#[utoipa::path(get, path = "/runs/{run_id}/events", operation_id = "watchRun", tag = "runs", params(("run_id" = i64, Path),
     ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(super) async fn events(

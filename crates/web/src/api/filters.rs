@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rollcall_app::wire;
 use rollcall_app::{Counted, revision};
-use rollcall_domain::SavedFilter;
+use rollcall_domain as domain;
 use rollcall_domain::filter::Subject;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ use crate::blocking;
 use crate::extract::{Body, Path, Query};
 use crate::problem::{Fault, Problem};
 use crate::shared::listing::Part;
-use rollcall_api::{Count, Filter, FilterField, FilterTree, Page};
+use rollcall_api::{FilterCheck, FilterField, FilterTree, Page, SavedFilter};
 
 /// Whoever counts to more counts all.
 const MOST: u64 = 1_000_000_000;
@@ -24,7 +24,7 @@ const MOST: u64 = 1_000_000_000;
 /// A condition.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Condition {
+pub(super) struct SaveFilterRequest {
     /// Such as `klass eq "gold" and expiration lt now`.
     filter: String,
 }
@@ -32,7 +32,7 @@ pub(super) struct Condition {
 /// A condition or the name of one, to be counted.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct FilterCheckRequest {
     /// A condition, or the name of a saved filter; null or missing: every user.
     #[serde(default)]
     filter: Option<String>,
@@ -42,51 +42,55 @@ pub(super) struct Asked {
     at_most: Option<u64>,
 }
 
-fn answer(status: StatusCode, filter: SavedFilter) -> Response {
+fn answer(status: StatusCode, filter: domain::SavedFilter) -> Response {
     let state = revision(&filter);
-    tagged((status, Json(Filter::from(filter))).into_response(), &state)
+    tagged((status, Json(SavedFilter::from(filter))).into_response(), &state)
 }
 
-/// Every saved filter that can be seen, by name.
-#[utoipa::path(get, path = "/filters", tag = "filters", params(Part), responses((status = 200, body = Page<Filter>)))]
+/// Lists the saved filters that you may see, by name.
+#[utoipa::path(get, path = "/filters", operation_id = "listFilters", tag = "filters", params(Part), responses((status = 200, body = Page<SavedFilter>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
-) -> Result<Json<Page<Filter>>, Problem> {
+) -> Result<Json<Page<SavedFilter>>, Problem> {
     let wanted = part.read::<String>()?;
     let page = blocking(move || {
         let found = app.filters().list_after(wanted.after.as_deref(), wanted.look_for())?;
-        Ok(wanted.page(found, SavedFilter::full_name, Filter::from))
+        Ok(wanted.page(found, domain::SavedFilter::full_name, SavedFilter::from))
     });
     Ok(Json(page.await?))
 }
 
-/// One saved filter. An organization's own is called `ORGANIZATION:NAME` where everybody has one of the same name.
-#[utoipa::path(get, path = "/filters/{name}", tag = "filters", params(("name" = String, Path)),
-    responses((status = 200, body = Filter, headers(("ETag" = String, description = "of this state")))))]
+/// Returns a saved filter.
+///
+/// Use `ORGANIZATION:NAME` if an organization and the installation have one of this name.
+#[utoipa::path(get, path = "/filters/{name}", operation_id = "getFilter", tag = "filters", params(("name" = String, Path)),
+    responses((status = 200, body = SavedFilter, headers(("ETag" = String, description = "of this state")))))]
 pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
     let found = blocking(move || app.filters().find(&name)).await.map_err(missing)?;
     Ok(answer(StatusCode::OK, found))
 }
 
-/// Saves a filter under a name, in place of the one that has it.
-#[utoipa::path(put, path = "/filters/{name}", tag = "filters", params(("name" = String, Path),
+/// Saves a filter under a name, and replaces an earlier one.
+#[utoipa::path(put, path = "/filters/{name}", operation_id = "saveFilter", tag = "filters", params(("name" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done"),
     ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none yet")),
-    request_body = Condition, responses((status = 200, body = Filter), (status = 201, body = Filter)))]
+    request_body = SaveFilterRequest, responses((status = 200, body = SavedFilter), (status = 201, body = SavedFilter)))]
 pub(super) async fn save(
     Caller(app): Caller,
     Path(name): Path<String>,
     seen: Seen,
-    Body(condition): Body<Condition>,
+    Body(condition): Body<SaveFilterRequest>,
 ) -> Result<Response, Problem> {
     let (new, old) =
         blocking(move || app.filters().save_if_match(&name, &condition.filter, seen.expected())).await?;
     Ok(answer(if old.is_some() { StatusCode::OK } else { StatusCode::CREATED }, new))
 }
 
-/// Removes a saved filter. Runs keep the text that they were started with.
-#[utoipa::path(delete, path = "/filters/{name}", tag = "filters", params(("name" = String, Path),
+/// Removes a saved filter.
+///
+/// Runs keep the text with which they were created.
+#[utoipa::path(delete, path = "/filters/{name}", operation_id = "removeFilter", tag = "filters", params(("name" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
     responses((status = 204)))]
 pub(super) async fn remove(
@@ -106,10 +110,13 @@ fn missing(problem: Problem) -> Problem {
     problem
 }
 
-/// Reads a condition, and counts the users that it selects.
-#[utoipa::path(post, path = "/filter-checks", tag = "filters", request_body = Option<Asked>,
-    responses((status = 200, body = Count)))]
-pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Result<Json<Count>, Problem> {
+/// Checks a filter, and counts the users that it selects.
+#[utoipa::path(post, path = "/filters/count", operation_id = "countFilteredUsers", tag = "filters", request_body = Option<FilterCheckRequest>,
+    responses((status = 200, body = FilterCheck)))]
+pub(super) async fn check(
+    Caller(app): Caller,
+    Body(asked): Body<FilterCheckRequest>,
+) -> Result<Json<FilterCheck>, Problem> {
     if asked.at_most.is_some_and(|most| most > MOST) {
         let why = format!("at_most: say {MOST} or less");
         return Err(Problem::invalid(&why).at(Fault::at("/at_most", why)));
@@ -121,26 +128,27 @@ pub(super) async fn check(Caller(app): Caller, Body(asked): Body<Asked>) -> Resu
             Some(most) => app.users().count_up_to(tree, most)?,
             None => Counted { users: app.users().count(tree)?, more: false },
         };
-        Ok(Count { filter: filter.map(|filter| filter.text), users, more })
+        Ok(FilterCheck { filter: filter.map(|filter| filter.text), users, more })
     });
     Ok(Json(count.await?))
 }
 
-/// Reads a condition, or the name of a saved filter, as the tree that it is, for those who show it otherwise than as text.
-/// A text that is none is answered with its fault.
-#[utoipa::path(post, path = "/filter-trees", tag = "filters", request_body = Condition,
+/// Parses a filter, or the name of a saved one, into a tree.
+///
+/// A syntax error is returned as `fault`, with status 200.
+#[utoipa::path(post, path = "/filters/parse", operation_id = "parseFilter", tag = "filters", request_body = SaveFilterRequest,
     responses((status = 200, body = FilterTree)))]
 pub(super) async fn tree(
     Caller(app): Caller,
-    Body(condition): Body<Condition>,
+    Body(condition): Body<SaveFilterRequest>,
 ) -> Result<Json<FilterTree>, Problem> {
     let read = move || Ok(wire::filter_tree(app.filters().check(&condition.filter)?, app.zone()));
     Ok(Json(blocking(read).await?))
 }
 
-/// Everything that a condition can ask about, with the comparisons that it takes: users' fields and lists, then what the
-/// entries of lists have.
-#[utoipa::path(get, path = "/filter-fields", tag = "filters", responses((status = 200, body = Page<FilterField>)))]
+/// Lists the fields and lists that a filter can test, with their operators; then the fields of list
+/// entries.
+#[utoipa::path(get, path = "/filter-fields", operation_id = "listFilterFields", tag = "filters", responses((status = 200, body = Page<FilterField>)))]
 pub(super) async fn fields(_: Caller) -> Json<Page<FilterField>> {
     Json(Page { items: Subject::all().map(FilterField::from).collect(), next: None })
 }

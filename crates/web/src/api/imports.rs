@@ -22,7 +22,7 @@ use crate::problem::{Fault, Problem};
 use crate::shared::files::{Grouped, table_of_upload};
 use crate::spool::{rewound, spool};
 use crate::stream::{Pieces, Streams};
-use rollcall_api::{self as contract, FileFormat, ImportOptions, Imported};
+use rollcall_api::{self as contract, FileFormat, ImportOptions, ImportResult};
 
 /// Options for reading and importing a file of users.
 #[derive(Deserialize, IntoParams)]
@@ -42,7 +42,7 @@ pub(super) struct Form {
     delimiter: Option<char>,
     /// The quotation mark around cells.
     #[param(inline)]
-    quote: Option<contract::Quote>,
+    quote: Option<contract::QuoteCharacter>,
     /// The sheet of an Excel workbook.
     sheet: Option<String>,
     /// The line of the file, or row of the sheet, that names the columns, from 1.
@@ -63,16 +63,17 @@ impl Form {
     }
 }
 
-/// Adds the users of a file, CSV or Excel, which is sent as it is: all of them, or none and everything that is wrong,
-/// alike faults together. Its header names fields, `organization`, `password`, `profiles`, `attributes` or
-/// `check_attributes`.
-#[utoipa::path(post, path = "/imports", tag = "users", params(Form),
-    request_body(content = String, content_type = "text/csv"), responses((status = 201, body = Imported)))]
+/// Imports the users of a CSV or Excel file, which is the request body: all of them, or none with all
+/// errors of the file, grouped.
+///
+/// The header names fields, `organization`, `password`, `profiles`, `attributes` or `check_attributes`.
+#[utoipa::path(post, path = "/imports", operation_id = "importUsers", tag = "users", params(Form),
+    request_body(content = String, content_type = "text/csv"), responses((status = 201, body = ImportResult)))]
 pub(super) async fn import(
     Caller(app): Caller,
     Query(form): Query<Form>,
     body: Stream,
-) -> Result<(StatusCode, Json<Imported>), Problem> {
+) -> Result<(StatusCode, Json<ImportResult>), Problem> {
     let file = spool(body).await?;
     let options = form.options();
     let work = move || {
@@ -84,14 +85,16 @@ pub(super) async fn import(
     Ok((StatusCode::CREATED, Json(aside(work).await?)))
 }
 
-/// Adds the users of a file that was sent ahead, as an import of the same file does. The file stays.
-#[utoipa::path(post, path = "/uploads/{upload}/imports", tag = "uploads",
-    params(("upload" = i64, Path), Form), responses((status = 201, body = Imported)))]
+/// Imports the users of an uploaded file, as `POST /imports` does.
+///
+/// The file stays.
+#[utoipa::path(post, path = "/uploads/{upload_id}/imports", operation_id = "importUpload", tag = "uploads",
+    params(("upload_id" = i64, Path), Form), responses((status = 201, body = ImportResult)))]
 pub(super) async fn import_upload(
     Caller(app): Caller,
     Path(id): Path<UploadId>,
     Query(form): Query<Form>,
-) -> Result<(StatusCode, Json<Imported>), Problem> {
+) -> Result<(StatusCode, Json<ImportResult>), Problem> {
     let options = form.options();
     let work = move || {
         let name = app.uploads().find(id)?.name;
@@ -100,19 +103,24 @@ pub(super) async fn import_upload(
     Ok((StatusCode::CREATED, Json(aside(work).await?)))
 }
 
-fn import_table(app: &App, table: Table, file: &str, options: &ImportOptions) -> Result<Imported, Problem> {
+fn import_table(
+    app: &App,
+    table: Table,
+    file: &str,
+    options: &ImportOptions,
+) -> Result<ImportResult, Problem> {
     let mut groups = Grouped::default();
     let done = app.imports().apply(table, &wire::import_request(options, file), &mut groups);
-    done.map(Imported::from).map_err(|error| {
+    done.map(ImportResult::from).map_err(|error| {
         let problem = Problem::from(error);
         let faults: Vec<_> = groups.0.groups().iter().map(Fault::from).collect();
         if faults.is_empty() { problem } else { problem.with(faults) }
     })
 }
 
-/// The rows of a file of users that cannot be imported, as CSV, each with its line and the reason.
-#[utoipa::path(get, path = "/uploads/{upload}/import-bad-rows.csv", tag = "uploads",
-    params(("upload" = i64, Path), Form),
+/// Exports the rows of a file that cannot be imported, as CSV, with their line and the reason.
+#[utoipa::path(get, path = "/uploads/{upload_id}/import-bad-rows.csv", operation_id = "exportImportBadRows", tag = "uploads",
+    params(("upload_id" = i64, Path), Form),
     responses((status = 200, content_type = "text/csv", body = String)))]
 pub(super) async fn bad_rows(
     Caller(app): Caller,

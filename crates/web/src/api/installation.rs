@@ -13,12 +13,12 @@ use crate::auth::Caller;
 use crate::blocking;
 use crate::extract::{Body, Path};
 use crate::problem::{Fault, Problem};
-use rollcall_api::{Page, Pruned, Setting, Worker};
+use rollcall_api::{Page, PruneResult, Setting, Worker};
 
 /// What a setting is to be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Value {
+pub(super) struct SettingValue {
     /// Such as `90d` for `prune_after`, `1000` for `four_eyes_above`, `yes` for `strict_attributes`, or `Europe/Berlin` for `time_zone`.
     value: String,
 }
@@ -26,7 +26,7 @@ pub(super) struct Value {
 /// What is to be pruned.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Older {
+pub(super) struct PruneRequest {
     /// What ended longer ago than this, such as `90d`; missing: the setting `prune_after`. What FreeRADIUS has written goes by
     /// its own settings.
     #[serde(default)]
@@ -103,44 +103,49 @@ impl Name {
     }
 }
 
-/// Every setting.
-#[utoipa::path(get, path = "/settings", tag = "installation", responses((status = 200, body = Page<Setting>)))]
+/// Lists the settings.
+#[utoipa::path(get, path = "/settings", operation_id = "listSettings", tag = "installation", responses((status = 200, body = Page<Setting>)))]
 pub(super) async fn settings(Caller(app): Caller) -> Result<Json<Page<Setting>>, Problem> {
     let items = blocking(move || Name::ALL.into_iter().map(|name| name.get(&app)).collect()).await?;
     Ok(Json(Page { items, next: None }))
 }
 
-/// Sets one.
-#[utoipa::path(put, path = "/settings/{name}", tag = "installation", params(("name" = String, Path)),
-    request_body = Value, responses((status = 200, body = Setting)))]
+/// Sets a setting.
+#[utoipa::path(put, path = "/settings/{name}", operation_id = "setSetting", tag = "installation", params(("name" = String, Path)),
+    request_body = SettingValue, responses((status = 200, body = Setting)))]
 pub(super) async fn set(
     Caller(app): Caller,
     Path(name): Path<String>,
-    Body(new): Body<Value>,
+    Body(new): Body<SettingValue>,
 ) -> Result<Json<Setting>, Problem> {
     let name = Name::read(&name)?;
     Ok(Json(blocking(move || name.set(&app, Some(&new.value))).await?))
 }
 
-/// Goes back to how it is without being set.
-#[utoipa::path(delete, path = "/settings/{name}", tag = "installation", params(("name" = String, Path)),
+/// Resets a setting to its default.
+#[utoipa::path(delete, path = "/settings/{name}", operation_id = "unsetSetting", tag = "installation", params(("name" = String, Path)),
     responses((status = 200, body = Setting)))]
 pub(super) async fn unset(Caller(app): Caller, Path(name): Path<String>) -> Result<Json<Setting>, Problem> {
     let name = Name::read(&name)?;
     Ok(Json(blocking(move || name.set(&app, None)).await?))
 }
 
-/// The processes that execute runs.
-#[utoipa::path(get, path = "/workers", tag = "installation", responses((status = 200, body = Page<Worker>)))]
+/// Lists worker processes and their status.
+#[utoipa::path(get, path = "/workers", operation_id = "listWorkers", tag = "installation", responses((status = 200, body = Page<Worker>)))]
 pub(super) async fn workers(Caller(app): Caller) -> Result<Json<Page<Worker>>, Problem> {
     let workers = blocking(move || app.workers().list()).await?;
     Ok(Json(Page { items: workers.into_iter().map(Worker::from).collect(), next: None }))
 }
 
-/// Removes the outcomes and journals of what ended long ago. What was pruned cannot be taken back any more.
-#[utoipa::path(post, path = "/prune", tag = "installation", request_body = Option<Older>,
-    responses((status = 200, body = Pruned)))]
-pub(super) async fn prune(Caller(app): Caller, Body(older): Body<Older>) -> Result<Json<Pruned>, Problem> {
+/// Removes the outcomes and journals of old runs.
+///
+/// A pruned run can no longer be undone.
+#[utoipa::path(post, path = "/prune", operation_id = "pruneRuns", tag = "installation", request_body = Option<PruneRequest>,
+    responses((status = 200, body = PruneResult)))]
+pub(super) async fn prune(
+    Caller(app): Caller,
+    Body(older): Body<PruneRequest>,
+) -> Result<Json<PruneResult>, Problem> {
     let age = older.older_than.as_deref().map(str::parse::<Age>).transpose();
     let age = age.map_err(|why: Refusal| {
         Problem::invalid(why.to_string()).at(Fault::at("/older_than", why.to_string()))

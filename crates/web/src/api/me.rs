@@ -12,48 +12,55 @@ use crate::auth::Caller;
 use crate::cookie;
 use crate::extract::Body;
 use crate::problem::Problem;
-use crate::sessions::{Origin, Proof, sign_in};
+use crate::sessions::{Origin, SignInRequest, sign_in};
 use crate::shared::organizations;
 use crate::{Server, blocking};
-use rollcall_api::Me;
+use rollcall_api::CurrentAdministrator;
 
-/// Who the first administrator is to be.
+/// The first administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct First {
-    /// What the link that the server has printed ends with.
+pub(super) struct SetUpRequest {
+    /// The last part of the link that the server printed.
     link: String,
+    /// The name.
     name: String,
+    /// The password.
     #[schema(format = Password)]
     password: String,
 }
 
-/// Who the first administrator is.
+/// The first administrator, who was created.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Made {
+pub(super) struct SetUpResult {
+    /// The name.
     administrator: String,
 }
 
-/// Makes the first administrator, once.
-#[utoipa::path(post, path = "/set-up", tag = "sessions", request_body = First, security(()),
-    responses((status = 201, body = Made)))]
+/// Creates the first administrator.
+///
+/// It works once, with the link that the server printed.
+#[utoipa::path(post, path = "/set-up", operation_id = "createFirstAdministrator", tag = "sessions", request_body = SetUpRequest, security(()),
+    responses((status = 201, body = SetUpResult)))]
 pub(super) async fn set_up(
     State(server): State<Server>,
-    Body(first): Body<First>,
-) -> Result<(StatusCode, Json<Made>), Problem> {
-    let First { link, name, password } = first;
+    Body(first): Body<SetUpRequest>,
+) -> Result<(StatusCode, Json<SetUpResult>), Problem> {
+    let SetUpRequest { link, name, password } = first;
     let administrator = crate::set_up::set_up(server, link, name, password).await?;
-    Ok((StatusCode::CREATED, Json(Made { administrator })))
+    Ok((StatusCode::CREATED, Json(SetUpResult { administrator })))
 }
 
-/// Signs in. The session is in a cookie, which scripts of pages do not see.
-#[utoipa::path(post, path = "/sessions", tag = "sessions", request_body = Proof, security(()),
-    responses((status = 201, body = Me, headers(("Set-Cookie" = String, description = "the session")))))]
+/// Signs an administrator in.
+///
+/// The session is in a cookie that scripts of pages cannot read.
+#[utoipa::path(post, path = "/sessions", operation_id = "signIn", tag = "sessions", request_body = SignInRequest, security(()),
+    responses((status = 201, body = CurrentAdministrator, headers(("Set-Cookie" = String, description = "the session")))))]
 pub(super) async fn begin(
     State(server): State<Server>,
     origin: Origin,
     headers: HeaderMap,
-    Body(proof): Body<Proof>,
+    Body(proof): Body<SignInRequest>,
 ) -> Result<Response, Problem> {
     let (app, https) = (server.app.clone(), origin.https);
     let signed_in = sign_in(server, origin, cookie::shown(&headers, https), proof).await?;
@@ -66,15 +73,15 @@ pub(super) async fn begin(
         };
         blocking(told).await?
     };
-    let me = Me::of(&administrator.name, &administrator.rights, &names, &zone);
-    let me = Me { expires_at: Some(signed_in.session.expires_at), ..me };
+    let me = CurrentAdministrator::of(&administrator.name, &administrator.rights, &names, &zone);
+    let me = CurrentAdministrator { expires_at: Some(signed_in.session.expires_at), ..me };
     let mut answer = (StatusCode::CREATED, Json(me)).into_response();
     cookie::set(&mut answer, https, signed_in.token.reveal(), Session::LONGEST.as_secs());
     Ok(answer)
 }
 
-/// Ends the session that is shown; of one that is over, nothing.
-#[utoipa::path(delete, path = "/sessions/current", tag = "sessions", security(()), responses((status = 204)))]
+/// Ends the current session, if there is one.
+#[utoipa::path(delete, path = "/sessions/current", operation_id = "signOut", tag = "sessions", security(()), responses((status = 204)))]
 pub(super) async fn end(
     State(server): State<Server>,
     Origin { https, .. }: Origin,
@@ -88,13 +95,13 @@ pub(super) async fn end(
     Ok(answer)
 }
 
-/// Who asks, and what they may do.
-#[utoipa::path(get, path = "/me", tag = "sessions", responses((status = 200, body = Me)))]
-pub(super) async fn me(Caller(app): Caller) -> Result<Json<Me>, Problem> {
+/// Returns the authenticated administrator and their permissions.
+#[utoipa::path(get, path = "/me", operation_id = "getCurrentAdministrator", tag = "sessions", responses((status = 200, body = CurrentAdministrator)))]
+pub(super) async fn me(Caller(app): Caller) -> Result<Json<CurrentAdministrator>, Problem> {
     let me = blocking(move || {
         // Whoever may look at nothing is somebody, too.
         let names = organizations(&app).unwrap_or_default();
-        Ok(Me::of(app.actor().name(), app.actor().rights(), &names, app.zone()))
+        Ok(CurrentAdministrator::of(app.actor().name(), app.actor().rights(), &names, app.zone()))
     });
     Ok(Json(me.await?))
 }

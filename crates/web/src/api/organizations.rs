@@ -12,15 +12,16 @@ use crate::problem::Problem;
 use crate::shared::listing::Part;
 use rollcall_api::{Organization, Page};
 
-/// What an organization is to be called.
+/// The name of a new or renamed organization.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OrganizationName {
+pub(super) struct OrganizationRequest {
+    /// The unique name.
     name: String,
 }
 
-/// The organizations whose users may be looked at, by number.
-#[utoipa::path(get, path = "/organizations", tag = "organizations", params(Part),
+/// Lists the organizations whose users you may see, by ID.
+#[utoipa::path(get, path = "/organizations", operation_id = "listOrganizations", tag = "organizations", params(Part),
     responses((status = 200, body = Page<Organization>)))]
 pub(super) async fn list(
     Caller(app): Caller,
@@ -34,32 +35,33 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// Adds an organization.
-#[utoipa::path(post, path = "/organizations", tag = "organizations", request_body = OrganizationName,
+/// Creates an organization.
+#[utoipa::path(post, path = "/organizations", operation_id = "createOrganization", tag = "organizations", request_body = OrganizationRequest,
     responses((status = 201, body = Organization)))]
 pub(super) async fn add(
     Caller(app): Caller,
-    Body(new): Body<OrganizationName>,
+    Body(new): Body<OrganizationRequest>,
 ) -> Result<(StatusCode, Json<Organization>), Problem> {
-    let OrganizationName { name } = new;
-    let added = blocking(move || Ok(Organization { id: app.organizations().add(&name)?, name })).await?;
+    let OrganizationRequest { name } = new;
+    let added =
+        blocking(move || Ok(Organization { organization_id: app.organizations().add(&name)?, name })).await?;
     Ok((StatusCode::CREATED, Json(added)))
 }
 
-/// Gives an organization another name.
-#[utoipa::path(patch, path = "/organizations/{name}", tag = "organizations", params(("name" = String, Path)),
-    request_body = OrganizationName, responses((status = 204)))]
+/// Renames an organization.
+#[utoipa::path(patch, path = "/organizations/{name}", operation_id = "renameOrganization", tag = "organizations", params(("name" = String, Path)),
+    request_body = OrganizationRequest, responses((status = 204)))]
 pub(super) async fn rename(
     Caller(app): Caller,
     Path(name): Path<String>,
-    Body(new): Body<OrganizationName>,
+    Body(new): Body<OrganizationRequest>,
 ) -> Result<StatusCode, Problem> {
     blocking(move || app.organizations().rename(&name, &new.name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Removes an organization that nothing belongs to.
-#[utoipa::path(delete, path = "/organizations/{name}", tag = "organizations", params(("name" = String, Path)),
+/// Removes an organization without users, filters, scripts and profiles.
+#[utoipa::path(delete, path = "/organizations/{name}", operation_id = "removeOrganization", tag = "organizations", params(("name" = String, Path)),
     responses((status = 204)))]
 pub(super) async fn remove(Caller(app): Caller, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     blocking(move || app.organizations().remove(&name)).await?;

@@ -14,7 +14,7 @@ use crate::extract::{Path, Query};
 use crate::problem::Problem;
 use crate::shared::listing as page;
 use crate::stream::{Pieces, Streams};
-use rollcall_api::{self as api, Group, Page, ResultColumns, Troubles};
+use rollcall_api::{self as api, ChangeGroup, Page, ResultColumns, RunProblems};
 
 /// Which outcomes are wanted.
 #[derive(Deserialize, IntoParams)]
@@ -58,8 +58,8 @@ fn outcome(name: Option<&str>) -> Result<Option<Outcome>, Problem> {
         .map_err(|why: rollcall_domain::Refusal| Problem::invalid(why.to_string()))
 }
 
-/// A part of the outcomes of a run, in the order of its targets.
-#[utoipa::path(get, path = "/runs/{run}/outcomes", tag = "outcomes", params(("run" = i64, Path), Wanted),
+/// Lists the outcomes of a run, in the order of its targets.
+#[utoipa::path(get, path = "/runs/{run_id}/outcomes", operation_id = "listOutcomes", tag = "outcomes", params(("run_id" = i64, Path), Wanted),
     responses((status = 200, body = Page<api::Outcome>)))]
 pub(super) async fn list(
     Caller(app): Caller,
@@ -76,10 +76,13 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// What of a run somebody should look at: warnings, and what failed, timed out or was in conflict, each in groups.
-#[utoipa::path(get, path = "/runs/{run}/troubles", tag = "outcomes", params(("run" = i64, Path)),
-    responses((status = 200, body = Troubles)))]
-pub(super) async fn troubles(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Troubles>, Problem> {
+/// Groups the failures, conflicts, timeouts and warnings of a run.
+#[utoipa::path(get, path = "/runs/{run_id}/failure-groups", operation_id = "getFailureGroups", tag = "outcomes", params(("run_id" = i64, Path)),
+    responses((status = 200, body = RunProblems)))]
+pub(super) async fn troubles(
+    Caller(app): Caller,
+    Path(run): Path<RunId>,
+) -> Result<Json<RunProblems>, Problem> {
     Ok(Json(blocking(move || app.runs().group_problems(&app.runs().find(run)?)).await?.into()))
 }
 
@@ -92,8 +95,8 @@ pub(super) struct Of {
     outcome: Option<String>,
 }
 
-/// The names of everything that scripts have left in `result`, in the order in which they first come up.
-#[utoipa::path(get, path = "/runs/{run}/result-columns", tag = "outcomes", params(("run" = i64, Path), Of),
+/// Lists the names of the members of `result`, in the order of their first use.
+#[utoipa::path(get, path = "/runs/{run_id}/result-columns", operation_id = "listResultColumns", tag = "outcomes", params(("run_id" = i64, Path), Of),
     responses((status = 200, body = ResultColumns)))]
 pub(super) async fn result_columns(
     Caller(app): Caller,
@@ -105,24 +108,24 @@ pub(super) async fn result_columns(
     Ok(Json(columns.into()))
 }
 
-/// The changes of a run, grouped by what was changed, the largest group first.
-#[utoipa::path(get, path = "/runs/{run}/changes", tag = "outcomes", params(("run" = i64, Path), Groups),
-    responses((status = 200, body = Page<Group>)))]
+/// Groups the changes of a run by their content, largest group first.
+#[utoipa::path(get, path = "/runs/{run_id}/change-groups", operation_id = "listChangeGroups", tag = "outcomes", params(("run_id" = i64, Path), Groups),
+    responses((status = 200, body = Page<ChangeGroup>)))]
 pub(super) async fn changes(
     Caller(app): Caller,
     Path(run): Path<RunId>,
     Query(wanted): Query<Groups>,
-) -> Result<Json<Page<Group>>, Problem> {
+) -> Result<Json<Page<ChangeGroup>>, Problem> {
     let groups = match wanted.groups.unwrap_or(20) {
         groups @ 1..=2_000 => usize::from(groups),
         _ => return Err(Problem::invalid("groups: say how many, 1 to 2000")),
     };
     let found = blocking(move || app.runs().group_changes(&app.runs().find(run)?, groups)).await?;
-    Ok(Json(Page { items: found.into_iter().map(Group::from).collect(), next: None }))
+    Ok(Json(Page { items: found.into_iter().map(ChangeGroup::from).collect(), next: None }))
 }
 
-/// The outcomes of a run, a JSON object a line.
-#[utoipa::path(get, path = "/runs/{run}/outcomes.jsonl", tag = "outcomes", params(("run" = i64, Path), Taken),
+/// Exports the outcomes of a run as JSON lines.
+#[utoipa::path(get, path = "/runs/{run_id}/outcomes.jsonl", operation_id = "exportOutcomesJsonLines", tag = "outcomes", params(("run_id" = i64, Path), Taken),
     responses((status = 200, content_type = "application/jsonl", body = String)))]
 pub(super) async fn json_lines(
     Caller(app): Caller,
@@ -137,8 +140,10 @@ pub(super) async fn json_lines(
     streams.answer("application/jsonl", Some(&format!("run-{run}.jsonl")), write).await
 }
 
-/// The outcomes of a run as CSV; what scripts have left in `result` are columns.
-#[utoipa::path(get, path = "/runs/{run}/outcomes.csv", tag = "outcomes", params(("run" = i64, Path), Taken),
+/// Exports the outcomes of a run as CSV.
+///
+/// The members of `result` are columns.
+#[utoipa::path(get, path = "/runs/{run_id}/outcomes.csv", operation_id = "exportOutcomesCsv", tag = "outcomes", params(("run_id" = i64, Path), Taken),
     responses((status = 200, content_type = "text/csv", body = String)))]
 pub(super) async fn csv(
     Caller(app): Caller,
@@ -153,8 +158,10 @@ pub(super) async fn csv(
     streams.answer("text/csv; charset=utf-8", Some(&format!("run-{run}.csv")), write).await
 }
 
-/// The outcomes of a run as an Excel workbook; what scripts have left in `result` are columns.
-#[utoipa::path(get, path = "/runs/{run}/outcomes.xlsx", tag = "outcomes", params(("run" = i64, Path), Taken),
+/// Exports the outcomes of a run as an Excel workbook.
+///
+/// The members of `result` are columns.
+#[utoipa::path(get, path = "/runs/{run_id}/outcomes.xlsx", operation_id = "exportOutcomesExcel", tag = "outcomes", params(("run_id" = i64, Path), Taken),
     responses((status = 200, body = Vec<u8>,
         content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
 pub(super) async fn workbook(

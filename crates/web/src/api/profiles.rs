@@ -15,37 +15,38 @@ use crate::blocking;
 use crate::extract::{Body, Path, Query};
 use crate::problem::Problem;
 use crate::shared::listing::Part;
-use rollcall_api::{Item, Page, Profile, Written};
+use rollcall_api::{Page, Profile, RadiusItem, Saved};
 
-/// A profile that is to be.
+/// A new profile.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewProfile {
+pub(super) struct CreateProfileRequest {
+    /// The unique name.
     short_name: String,
-    /// Whose users may have it, by name; null or missing: everybody's.
+    /// The name of the organization whose users can have it; null or missing: all organizations.
     #[serde(default)]
     organization: Option<String>,
     /// Sent in the reply, in order.
     #[serde(default)]
-    reply: Vec<Item>,
+    reply: Vec<RadiusItem>,
     /// Compared with or added to the request, in order.
     #[serde(default)]
-    check: Vec<Item>,
+    check: Vec<RadiusItem>,
 }
 
 /// What a profile is to hold.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ProfileItems)]
-pub(super) struct Items {
+pub(super) struct ProfileItems {
     /// Sent in the reply, in order.
-    reply: Vec<Item>,
+    reply: Vec<RadiusItem>,
     /// Compared with or added to the request, in order.
-    check: Vec<Item>,
+    check: Vec<RadiusItem>,
 }
 
-/// Every profile that can be seen, by number.
-#[utoipa::path(get, path = "/profiles", tag = "profiles", params(Part), responses((status = 200, body = Page<Profile>)))]
+/// Lists the profiles that you may see, by ID.
+#[utoipa::path(get, path = "/profiles", operation_id = "listProfiles", tag = "profiles", params(Part), responses((status = 200, body = Page<Profile>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
@@ -58,13 +59,13 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// Adds a profile.
-#[utoipa::path(post, path = "/profiles", tag = "profiles", request_body = NewProfile,
-    responses((status = 201, body = Written<Profile>)))]
+/// Creates a profile.
+#[utoipa::path(post, path = "/profiles", operation_id = "createProfile", tag = "profiles", request_body = CreateProfileRequest,
+    responses((status = 201, body = Saved<Profile>)))]
 pub(super) async fn add(
     Caller(app): Caller,
-    Body(new): Body<NewProfile>,
-) -> Result<(StatusCode, Json<Written<Profile>>), Problem> {
+    Body(new): Body<CreateProfileRequest>,
+) -> Result<(StatusCode, Json<Saved<Profile>>), Problem> {
     let (reply, check) =
         (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
     let added = blocking(move || {
@@ -75,13 +76,13 @@ pub(super) async fn add(
 }
 
 /// A profile as it was written.
-fn written(app: &App, profile: domain::Profile) -> Result<Written<Profile>, AppError> {
+fn written(app: &App, profile: domain::Profile) -> Result<Saved<Profile>, AppError> {
     let warnings = app.radius().list_warnings(profile.reply.iter().chain(&profile.check))?;
-    Ok(Written { now: profile.into(), warnings })
+    Ok(Saved { now: profile.into(), warnings })
 }
 
-/// One profile.
-#[utoipa::path(get, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path)),
+/// Returns a profile.
+#[utoipa::path(get, path = "/profiles/{short_name}", operation_id = "getProfile", tag = "profiles", params(("short_name" = String, Path)),
     responses((status = 200, body = Profile)))]
 pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result<Response, Problem> {
     let profile = blocking(move || app.profiles().find(&name)).await?;
@@ -89,15 +90,17 @@ pub(super) async fn one(Caller(app): Caller, Path(name): Path<String>) -> Result
     Ok(tagged(Json(Profile::from(profile)).into_response(), &state))
 }
 
-/// Gives a profile other items. Whoever has it has these from then on.
-#[utoipa::path(put, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path),
+/// Replaces the items of a profile.
+///
+/// The change applies to all users with this profile.
+#[utoipa::path(put, path = "/profiles/{short_name}", operation_id = "updateProfile", tag = "profiles", params(("short_name" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
-    request_body = Items, responses((status = 200, body = Written<Profile>, headers(("ETag" = String, description = "of the new state")))))]
+    request_body = ProfileItems, responses((status = 200, body = Saved<Profile>, headers(("ETag" = String, description = "of the new state")))))]
 pub(super) async fn edit(
     Caller(app): Caller,
     Path(name): Path<String>,
     seen: Seen,
-    Body(new): Body<Items>,
+    Body(new): Body<ProfileItems>,
 ) -> Result<Response, Problem> {
     let (reply, check) =
         (items("/reply", new.reply, ItemKind::Reply)?, items("/check", new.check, ItemKind::Check)?);
@@ -110,8 +113,8 @@ pub(super) async fn edit(
     Ok(tagged(Json(profile).into_response(), &state))
 }
 
-/// Removes a profile that nobody has.
-#[utoipa::path(delete, path = "/profiles/{short_name}", tag = "profiles", params(("short_name" = String, Path),
+/// Removes a profile that no user has.
+#[utoipa::path(delete, path = "/profiles/{short_name}", operation_id = "removeProfile", tag = "profiles", params(("short_name" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: else nothing is done")),
     responses((status = 204)))]
 pub(super) async fn remove(

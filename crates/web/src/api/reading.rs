@@ -5,7 +5,7 @@ use rollcall_domain::{self as domain, Field, ItemKind, Secret, UserPassword, Zon
 use serde_json::{Map, Value};
 
 use crate::problem::{Fault, Problem};
-use rollcall_api::{Hidden, Item, NewUser, RemovedItem, UserPatch};
+use rollcall_api::{CreateUserRequest, HiddenText, RadiusItem, RemovedItem, UpdateUserRequest};
 
 /// Reads what was given and collects what is wrong with it.
 #[derive(Default)]
@@ -24,15 +24,15 @@ impl Reading {
         given.iter().filter_map(read).collect()
     }
 
-    fn password(&mut self, given: Option<Hidden>) -> Option<Secret> {
+    fn password(&mut self, given: Option<HiddenText>) -> Option<Secret> {
         let given = Secret::new(given?.0);
         self.keep(|| "/password".to_owned(), UserPassword::read(&given))?;
         Some(given)
     }
 
-    fn items(&mut self, pointer: &str, given: Vec<Item>, kind: ItemKind) -> Vec<domain::Item> {
-        let read = |(place, item): (usize, Item)| {
-            let Item { attr, operation, value } = item;
+    fn items(&mut self, pointer: &str, given: Vec<RadiusItem>, kind: ItemKind) -> Vec<domain::Item> {
+        let read = |(place, item): (usize, RadiusItem)| {
+            let RadiusItem { attr, operation, value } = item;
             let read = domain::Item::new(kind, &attr, operation.as_str(), &value);
             self.keep(|| format!("{pointer}/{place}"), read)
         };
@@ -48,14 +48,18 @@ impl Reading {
 }
 
 /// The items of a list as the domain wants them; all that are wrong are told.
-pub(super) fn items(pointer: &str, given: Vec<Item>, kind: ItemKind) -> Result<Vec<domain::Item>, Problem> {
+pub(super) fn items(
+    pointer: &str,
+    given: Vec<RadiusItem>,
+    kind: ItemKind,
+) -> Result<Vec<domain::Item>, Problem> {
     let mut reading = Reading::default();
     let items = reading.items(pointer, given, kind);
     reading.end(items)
 }
 
 /// A user who is to be.
-pub(super) fn new_user(new: NewUser, zone: &Zone) -> Result<rollcall_app::NewUser, Problem> {
+pub(super) fn new_user(new: CreateUserRequest, zone: &Zone) -> Result<rollcall_app::NewUser, Problem> {
     let mut reading = Reading::default();
     let new = rollcall_app::NewUser {
         organization: new.organization,
@@ -69,7 +73,7 @@ pub(super) fn new_user(new: NewUser, zone: &Zone) -> Result<rollcall_app::NewUse
 }
 
 /// What is to be changed of a user, in this order.
-pub(super) fn edits(patch: UserPatch, zone: &Zone) -> Result<Vec<UserEdit>, Problem> {
+pub(super) fn edits(patch: UpdateUserRequest, zone: &Zone) -> Result<Vec<UserEdit>, Problem> {
     let mut reading = Reading::default();
     let mut edits: Vec<_> = patch.remove_profiles.into_iter().map(UserEdit::ProfileRemove).collect();
     edits.extend(patch.add_profiles.into_iter().map(UserEdit::ProfileAdd));

@@ -26,8 +26,8 @@ use crate::shared::listing as page;
 use crate::shared::runs::{Nobody, execution, saved, seconds};
 use crate::{Server, aside, blocking};
 use rollcall_api::{
-    Application, Beginning, Brakes, NewRun, OfRun, Page, Plan, Resuming, Retrying, RowsOf, Run, Targets,
-    Undoing, Which,
+    ApplyRunRequest, ApproveRunRequest, Brakes, CreateRunRequest, FileTargets, Page, ResumeRunRequest,
+    RetryRunRequest, RetryTargets, Run, RunTargets, StartRunRequest, TargetSelection, UndoRunRequest,
 };
 
 /// Which runs are wanted: those that satisfy everything that is given.
@@ -51,8 +51,8 @@ pub(super) struct Wanted {
     limit: Option<u16>,
 }
 
-/// Runs, newest first.
-#[utoipa::path(get, path = "/runs", tag = "runs", params(Wanted), responses((status = 200, body = Page<Run>)))]
+/// Lists runs, newest first.
+#[utoipa::path(get, path = "/runs", operation_id = "listRuns", tag = "runs", params(Wanted), responses((status = 200, body = Page<Run>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(asked): Query<Wanted>,
@@ -69,8 +69,8 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// One run, with who has approved it and what can be done with it.
-#[utoipa::path(get, path = "/runs/{run}", tag = "runs", params(("run" = i64, Path)),
+/// Returns a run with its approvals and its status.
+#[utoipa::path(get, path = "/runs/{run_id}", operation_id = "getRun", tag = "runs", params(("run_id" = i64, Path)),
     responses((status = 200, body = Run)))]
 pub(super) async fn one(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
     let shown = blocking(move || {
@@ -80,14 +80,14 @@ pub(super) async fn one(Caller(app): Caller, Path(run): Path<RunId>) -> Result<J
     Ok(Json(shown.await?))
 }
 
-/// Freezes the list of targets of a new run and queues it.
-#[utoipa::path(post, path = "/runs", tag = "runs", params(("Idempotency-Key" = Option<String>, Header,
-        description = "A name of this request: sent again within a day, it is answered with the run that it has made")), request_body = NewRun, responses((status = 201, body = Run)))]
+/// Creates a run: selects its targets, and queues it.
+#[utoipa::path(post, path = "/runs", operation_id = "createRun", tag = "runs", params(("Idempotency-Key" = Option<String>, Header,
+        description = "A name of this request: sent again within a day, it is answered with the run that it has made")), request_body = CreateRunRequest, responses((status = 201, body = Run)))]
 pub(super) async fn start(
     Caller(app): Caller,
     State(server): State<Server>,
     once: Once,
-    Body(new): Body<NewRun>,
+    Body(new): Body<CreateRunRequest>,
 ) -> Result<Response, Problem> {
     let key = once.key(&new)?;
     let listed = choice(new.targets)?;
@@ -117,32 +117,37 @@ pub(super) async fn start(
     .await
 }
 
-/// Writes what a preview has planned, without running its script again. Users who were changed since are in conflict and
-/// stay as they are.
-#[utoipa::path(post, path = "/runs/{run}/apply", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+/// Applies the plan of a preview, without executing the script again.
+///
+/// Users edited since the preview are skipped and listed as conflicts.
+#[utoipa::path(post, path = "/runs/{run_id}/apply", operation_id = "applyRun", tag = "runs", params(("run_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
         description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
-    request_body = Option<Application>, responses((status = 201, body = Run)))]
+    request_body = Option<ApplyRunRequest>, responses((status = 201, body = Run)))]
 pub(super) async fn apply(
     Caller(app): Caller,
     Path(run): Path<RunId>,
     once: Once,
-    Body(wanted): Body<Application>,
+    Body(wanted): Body<ApplyRunRequest>,
 ) -> Result<Response, Problem> {
     let key = once.key(&wanted)?;
-    let request =
-        ApplyRequest { plan: wanted.plan, options: options(wanted.brakes, wanted.canary, wanted.hold, key)? };
+    let request = ApplyRequest {
+        plan: wanted.plan_hash,
+        options: options(wanted.brakes, wanted.canary, wanted.hold, key)?,
+    };
     made(blocking(move || app.runs().apply(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
-/// Takes back what a run has changed, wherever that is still as the run left it. It is a run of its own.
-#[utoipa::path(post, path = "/runs/{run}/undo", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+/// Creates a run that undoes the changes of an earlier run.
+///
+/// Values that changed since are skipped and listed as conflicts.
+#[utoipa::path(post, path = "/runs/{run_id}/undo", operation_id = "undoRun", tag = "runs", params(("run_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
         description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
-    request_body = Option<Undoing>, responses((status = 201, body = Run)))]
+    request_body = Option<UndoRunRequest>, responses((status = 201, body = Run)))]
 pub(super) async fn undo(
     Caller(app): Caller,
     Path(run): Path<RunId>,
     once: Once,
-    Body(wanted): Body<Undoing>,
+    Body(wanted): Body<UndoRunRequest>,
 ) -> Result<Response, Problem> {
     let key = once.key(&wanted)?;
     let options = options(wanted.brakes, wanted.canary, wanted.hold, key)?;
@@ -150,23 +155,23 @@ pub(super) async fn undo(
     made(blocking(move || app.runs().undo(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
-/// Executes a run again for some of its targets, as a new run.
-#[utoipa::path(post, path = "/runs/{run}/retry", tag = "runs", params(("run" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
+/// Creates a run with the script of an earlier run for some of its targets.
+#[utoipa::path(post, path = "/runs/{run_id}/retry", operation_id = "retryRun", tag = "runs", params(("run_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header,
         description = "A name of this request: sent again within a day, it is answered with the run that it has made")),
-    request_body = Retrying, responses((status = 201, body = Run)))]
+    request_body = RetryRunRequest, responses((status = 201, body = Run)))]
 pub(super) async fn retry(
     Caller(app): Caller,
     State(server): State<Server>,
     Path(run): Path<RunId>,
     once: Once,
-    Body(wanted): Body<Retrying>,
+    Body(wanted): Body<RetryRunRequest>,
 ) -> Result<Response, Problem> {
     let key = once.key(&wanted)?;
     let request = RetryRequest {
         again: match wanted.which {
-            Which::Failed => Again::Failed,
-            Which::Conflicts => Again::Conflicts,
-            Which::NotRun => Again::NotRun,
+            RetryTargets::Failed => Again::Failed,
+            RetryTargets::Conflicts => Again::Conflicts,
+            RetryTargets::NotRun => Again::NotRun,
         },
         preview: wanted.preview,
         execution: execution(&server, None)?,
@@ -176,26 +181,25 @@ pub(super) async fn retry(
     made(blocking(move || app.runs().retry(run, &request, &Stop::default(), &mut Nobody))).await
 }
 
-/// Lets a run begin that was made with `hold`.
-#[utoipa::path(post, path = "/runs/{run}/begin", tag = "runs", params(("run" = i64, Path)), request_body = Beginning,
+/// Starts a run that was created with `hold`.
+#[utoipa::path(post, path = "/runs/{run_id}/start", operation_id = "startRun", tag = "runs", params(("run_id" = i64, Path)), request_body = StartRunRequest,
     responses((status = 200, body = Run)))]
 pub(super) async fn begin(
     Caller(app): Caller,
     Path(run): Path<RunId>,
-    Body(wanted): Body<Beginning>,
+    Body(wanted): Body<StartRunRequest>,
 ) -> Result<Json<Run>, Problem> {
     Ok(Json(blocking(move || app.runs().start_held(run, wanted.targets)).await?.into()))
 }
 
-/// Leaves a run to workers whose process is gone or which has stopped: they go on from its first target without an
-/// outcome.
-#[utoipa::path(post, path = "/runs/{run}/resume", tag = "runs", params(("run" = i64, Path)),
-    request_body = Option<Resuming>, responses((status = 200, body = Run)))]
+/// Resumes a stopped or interrupted run with its first target without an outcome.
+#[utoipa::path(post, path = "/runs/{run_id}/resume", operation_id = "resumeRun", tag = "runs", params(("run_id" = i64, Path)),
+    request_body = Option<ResumeRunRequest>, responses((status = 200, body = Run)))]
 pub(super) async fn resume(
     Caller(app): Caller,
     State(server): State<Server>,
     Path(run): Path<RunId>,
-    Body(wanted): Body<Resuming>,
+    Body(wanted): Body<ResumeRunRequest>,
 ) -> Result<Json<Run>, Problem> {
     let request = ResumeRequest {
         execution: execution(&server, None)?,
@@ -207,23 +211,25 @@ pub(super) async fn resume(
     Ok(Json(blocking(move || app.runs().resume(run, &request, &Stop::default(), &mut Nobody)).await?.into()))
 }
 
-/// Ends a run for good. What was written stays written.
-#[utoipa::path(post, path = "/runs/{run}/cancel", tag = "runs", params(("run" = i64, Path)),
+/// Cancels a run.
+///
+/// Changes that are already written stay.
+#[utoipa::path(post, path = "/runs/{run_id}/cancel", operation_id = "cancelRun", tag = "runs", params(("run_id" = i64, Path)),
     responses((status = 200, body = Run)))]
 pub(super) async fn cancel(Caller(app): Caller, Path(run): Path<RunId>) -> Result<Json<Run>, Problem> {
     Ok(Json(blocking(move || app.runs().cancel(run)).await?.into()))
 }
 
-/// Says yes to the plan of a preview that somebody else has made.
-#[utoipa::path(post, path = "/runs/{run}/approve", tag = "runs", params(("run" = i64, Path)), request_body = Option<Plan>,
+/// Approves the plan of a preview that another administrator created.
+#[utoipa::path(post, path = "/runs/{run_id}/approve", operation_id = "approveRun", tag = "runs", params(("run_id" = i64, Path)), request_body = Option<ApproveRunRequest>,
     responses((status = 200, body = Run)))]
 pub(super) async fn approve(
     Caller(app): Caller,
     Path(run): Path<RunId>,
-    Body(wanted): Body<Plan>,
+    Body(wanted): Body<ApproveRunRequest>,
 ) -> Result<Json<Run>, Problem> {
     let approved = blocking(move || {
-        app.runs().approve(run, wanted.plan.as_deref(), &mut |_| true)?;
+        app.runs().approve(run, wanted.plan_hash.as_deref(), &mut |_| true)?;
         let run = app.runs().find(run)?;
         Ok(Run::from(&run).approved(&app.runs().list_approvals(&run)?))
     });
@@ -243,15 +249,15 @@ async fn made(run: impl Future<Output = Result<domain::Run, Problem>>) -> Result
 /// The users that a run is wanted for, as far as that is known before a file is read.
 enum Listed {
     Known(Choice),
-    Rows(RowsOf),
+    Rows(FileTargets),
 }
 
-fn choice(targets: Targets) -> Result<Listed, Problem> {
+fn choice(targets: TargetSelection) -> Result<Listed, Problem> {
     let choice = match targets {
-        Targets { all: Some(true), filter: None, search: None, run: None, rows: None } => {
+        TargetSelection { all: Some(true), filter: None, search: None, run: None, rows: None } => {
             Choice::Users(UserSelection::default())
         }
-        Targets { all: None, filter, search, run: None, rows: None }
+        TargetSelection { all: None, filter, search, run: None, rows: None }
             if filter.is_some() || search.is_some() =>
         {
             let place = match &filter {
@@ -263,10 +269,16 @@ fn choice(targets: Targets) -> Result<Listed, Problem> {
                     .map_err(|why| Problem::invalid(why.to_string()).at(Fault::at(place, why.to_string())))?,
             )
         }
-        Targets { all: None, filter: None, search: None, run: None, rows: Some(rows) } => {
+        TargetSelection { all: None, filter: None, search: None, run: None, rows: Some(rows) } => {
             return Ok(Listed::Rows(rows));
         }
-        Targets { all: None, filter: None, search: None, run: Some(OfRun { run, outcome }), rows: None } => {
+        TargetSelection {
+            all: None,
+            filter: None,
+            search: None,
+            run: Some(RunTargets { run_id: run, outcome }),
+            rows: None,
+        } => {
             let outcome = outcome.as_deref().map(str::parse).transpose();
             let outcome = outcome.map_err(|why: domain::Refusal| {
                 Problem::invalid(why.to_string()).at(Fault::at("/targets/run/outcome", why.to_string()))

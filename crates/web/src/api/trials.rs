@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use rollcall_app::runs::{Script, ScriptTestRequest};
+use rollcall_app::runs::{self, Script};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ use rollcall_api::Outcome;
 /// A script that is to be tried.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Trial {
+pub(super) struct ScriptTestRequest {
     /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, what that is called.
     script: String,
     /// The text of a script that is not saved.
@@ -40,16 +40,16 @@ pub(super) struct Trial {
     time_limit: Option<f64>,
 }
 
-/// Runs a script for one user, as a preview would, and keeps nothing of it.
-#[utoipa::path(post, path = "/trials", tag = "scripts", request_body = Trial,
+/// Runs a script for one user as a preview, and stores nothing.
+#[utoipa::path(post, path = "/script-tests", operation_id = "testScript", tag = "scripts", request_body = ScriptTestRequest,
     responses((status = 200, body = Outcome)))]
 pub(super) async fn attempt(
     Caller(app): Caller,
     State(server): State<Server>,
-    Body(trial): Body<Trial>,
+    Body(trial): Body<ScriptTestRequest>,
 ) -> Result<Json<Outcome>, Problem> {
     let (params, execution) = (params(trial.params)?, execution(&server, trial.time_limit)?);
-    let Trial { script: name, source, user: username, row, .. } = trial;
+    let ScriptTestRequest { script: name, source, user: username, row, .. } = trial;
     let columns: Vec<_> = row.keys().cloned().collect();
     let row = row.into_iter().collect();
     let tried = blocking(move || {
@@ -57,9 +57,9 @@ pub(super) async fn attempt(
             Some(source) => Script { name, version: None, source },
             None => saved(&app, &name)?,
         };
-        app.scripts().test(&ScriptTestRequest { script, username, params, row, execution })
+        app.scripts().test(&runs::ScriptTestRequest { script, username, params, row, execution })
     });
     let tried = tried.await?;
     let micros = Some(tried.micros);
-    Ok(Json(Outcome { micros, ..Outcome::of(tried, Some(&columns)) }))
+    Ok(Json(Outcome { duration_us: micros, ..Outcome::of(tried, Some(&columns)) }))
 }

@@ -23,7 +23,7 @@ use crate::shared::listing::Part;
 use crate::spool::Incoming;
 use crate::stream::{Pieces, Streams};
 use crate::{aside, blocking};
-use rollcall_api::{self as contract, Page, RowsOf, RowsReport, Upload};
+use rollcall_api::{self as contract, FileTargets, Page, RowMatchReport, Upload};
 
 /// What a file is called.
 #[derive(Deserialize, IntoParams)]
@@ -44,14 +44,14 @@ pub(super) struct Form {
     key: Option<String>,
     /// Which rows run where several name one user; missing: all.
     #[param(inline)]
-    duplicates: Option<contract::Duplicates>,
+    duplicates: Option<contract::DuplicatePolicy>,
     /// The file's encoding, such as `windows-1252` or `cp850`.
     encoding: Option<String>,
     /// The ASCII character between cells.
     delimiter: Option<char>,
     /// The quotation mark around cells.
     #[param(inline)]
-    quote: Option<contract::Quote>,
+    quote: Option<contract::QuoteCharacter>,
     /// The sheet of an Excel workbook.
     sheet: Option<String>,
     /// The line of the file, or row of the sheet, that names the columns, from 1.
@@ -67,7 +67,7 @@ pub(super) struct Form {
 }
 
 impl Form {
-    fn of(self, upload: UploadId) -> Result<(RowsOf, Option<BTreeSet<String>>), Problem> {
+    fn of(self, upload: UploadId) -> Result<(FileTargets, Option<BTreeSet<String>>), Problem> {
         let Self { key, duplicates, encoding, delimiter, quote, sheet, header_row, hidden, read_columns } =
             self;
         let read_columns = read_columns.as_deref().map(serde_json::from_str).transpose();
@@ -75,12 +75,14 @@ impl Form {
             .map_err(|_| Problem::invalid(r#"read_columns is a JSON list of names, such as ["klass"]"#))?;
         let duplicates = duplicates.unwrap_or_default();
         let format = contract::FileFormat { encoding, delimiter, quote, sheet, header_row, hidden };
-        Ok((RowsOf { key, duplicates, ..RowsOf::new(upload, format) }, read_columns))
+        Ok((FileTargets { key, duplicates, ..FileTargets::new(upload, format) }, read_columns))
     }
 }
 
-/// Keeps a file, CSV or Excel, which is sent as it is, for a day after it was last used.
-#[utoipa::path(post, path = "/uploads", tag = "uploads", params(Called),
+/// Uploads a CSV or Excel file, which is the request body.
+///
+/// It is kept for a day after its last use.
+#[utoipa::path(post, path = "/uploads", operation_id = "createUpload", tag = "uploads", params(Called),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 201, body = Upload)))]
 pub(super) async fn add(
@@ -101,8 +103,8 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(kept.into())))
 }
 
-/// The files that are kept, newest first.
-#[utoipa::path(get, path = "/uploads", tag = "uploads", params(Part), responses((status = 200, body = Page<Upload>)))]
+/// Lists the uploaded files, newest first.
+#[utoipa::path(get, path = "/uploads", operation_id = "listUploads", tag = "uploads", params(Part), responses((status = 200, body = Page<Upload>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(part): Query<Part>,
@@ -115,29 +117,31 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// One file.
-#[utoipa::path(get, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
+/// Returns the metadata of an uploaded file.
+#[utoipa::path(get, path = "/uploads/{upload_id}", operation_id = "getUpload", tag = "uploads", params(("upload_id" = i64, Path)),
     responses((status = 200, body = Upload)))]
 pub(super) async fn one(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<Json<Upload>, Problem> {
     Ok(Json(blocking(move || app.uploads().find(id)).await?.into()))
 }
 
-/// Removes a file. Runs that were made of it have all that they need.
-#[utoipa::path(delete, path = "/uploads/{upload}", tag = "uploads", params(("upload" = i64, Path)),
+/// Removes an uploaded file.
+///
+/// Runs with its rows keep them.
+#[utoipa::path(delete, path = "/uploads/{upload_id}", operation_id = "removeUpload", tag = "uploads", params(("upload_id" = i64, Path)),
     responses((status = 204)))]
 pub(super) async fn remove(Caller(app): Caller, Path(id): Path<UploadId>) -> Result<StatusCode, Problem> {
     blocking(move || app.uploads().remove(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How the rows of a file match the users.
-#[utoipa::path(get, path = "/uploads/{upload}/report", tag = "uploads", params(("upload" = i64, Path), Form),
-    responses((status = 200, body = RowsReport)))]
+/// Reports how the rows of a file match users.
+#[utoipa::path(get, path = "/uploads/{upload_id}/report", operation_id = "getRowMatchReport", tag = "uploads", params(("upload_id" = i64, Path), Form),
+    responses((status = 200, body = RowMatchReport)))]
 pub(super) async fn report(
     Caller(app): Caller,
     Path(id): Path<UploadId>,
     Query(form): Query<Form>,
-) -> Result<Json<RowsReport>, Problem> {
+) -> Result<Json<RowMatchReport>, Problem> {
     let (rows, read_columns) = form.of(id)?;
     let report = aside(move || {
         let mut noted = Noted::default();
@@ -147,8 +151,8 @@ pub(super) async fn report(
     Ok(Json(report.await?))
 }
 
-/// The rows of a file that cannot be used, as CSV, each with its line and the reason.
-#[utoipa::path(get, path = "/uploads/{upload}/bad-rows.csv", tag = "uploads", params(("upload" = i64, Path), Form),
+/// Exports the rows of a file that match no user or cannot be read, as CSV, with their line and the reason.
+#[utoipa::path(get, path = "/uploads/{upload_id}/bad-rows.csv", operation_id = "exportBadRows", tag = "uploads", params(("upload_id" = i64, Path), Form),
     responses((status = 200, content_type = "text/csv", body = String)))]
 pub(super) async fn bad_rows(
     Caller(app): Caller,

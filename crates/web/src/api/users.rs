@@ -18,7 +18,9 @@ use crate::extract::{Body, Path, Query};
 use crate::problem::Problem;
 use crate::shared::listing::{self as page, Part};
 use crate::stream::{Pieces, Streams};
-use rollcall_api::{Event, NewUser, Page, PlannedReply, Reply, User, UserPatch, Written};
+use rollcall_api::{
+    CreateUserRequest, HistoryEntry, Page, PlannedReply, RadiusReply, Saved, UpdateUserRequest, User,
+};
 
 /// Which users are wanted.
 #[derive(Deserialize, IntoParams)]
@@ -72,8 +74,10 @@ fn selection(
     Ok(UserSelection { organization, ids, ..asked })
 }
 
-/// A part of the users: by number, or, of a search without a filter, the nearest first.
-#[utoipa::path(get, path = "/users", tag = "users", params(Wanted), responses((status = 200, body = Page<User>)))]
+/// Lists users, by ID.
+///
+/// A search without a filter lists the best match first.
+#[utoipa::path(get, path = "/users", operation_id = "listUsers", tag = "users", params(Wanted), responses((status = 200, body = Page<User>)))]
 pub(super) async fn list(
     Caller(app): Caller,
     Query(asked): Query<Wanted>,
@@ -88,10 +92,13 @@ pub(super) async fn list(
     Ok(Json(page.await?))
 }
 
-/// Adds a user.
-#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
-    responses((status = 201, body = Written<User>, headers(("ETag" = String, description = "of this state")))))]
-pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result<Response, Problem> {
+/// Creates a user.
+#[utoipa::path(post, path = "/users", operation_id = "createUser", tag = "users", request_body = CreateUserRequest,
+    responses((status = 201, body = Saved<User>, headers(("ETag" = String, description = "of this state")))))]
+pub(super) async fn add(
+    Caller(app): Caller,
+    Body(new): Body<CreateUserRequest>,
+) -> Result<Response, Problem> {
     let new = new_user(new, app.zone())?;
     let added = blocking(move || {
         let user = app.users().add(&new)?;
@@ -99,22 +106,23 @@ pub(super) async fn add(Caller(app): Caller, Body(new): Body<NewUser>) -> Result
         Ok((user, warnings))
     });
     let (user, warnings) = added.await?;
-    let mut answer = answer(user, |now| Written { now, warnings });
+    let mut answer = answer(user, |now| Saved { now, warnings });
     *answer.status_mut() = StatusCode::CREATED;
     Ok(answer)
 }
 
-/// Changes a user: fields are assigned, profiles and items first removed, then added. All of it or nothing. With
-/// `If-Match` only if the user is in that state.
-#[utoipa::path(patch, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+/// Updates a user in one transaction: assigns fields, then removes and adds profiles and items.
+///
+/// With `If-Match`, only if the user is in that state.
+#[utoipa::path(patch, path = "/users/{username}", operation_id = "updateUser", tag = "users", params(("username" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is to be changed")),
-    request_body = UserPatch,
-    responses((status = 200, body = Written<User>, headers(("ETag" = String, description = "of the new state")))))]
+    request_body = UpdateUserRequest,
+    responses((status = 200, body = Saved<User>, headers(("ETag" = String, description = "of the new state")))))]
 pub(super) async fn edit(
     Caller(app): Caller,
     Path(username): Path<String>,
     seen: Seen,
-    Body(patch): Body<UserPatch>,
+    Body(patch): Body<UpdateUserRequest>,
 ) -> Result<Response, Problem> {
     let edits = edits(patch, app.zone())?;
     let expected = seen.version()?;
@@ -127,11 +135,13 @@ pub(super) async fn edit(
         Ok((app.users().edit(&username, edits, expected)?.0, warnings))
     });
     let (user, warnings) = edited.await?;
-    Ok(answer(user, |now| Written { now, warnings }))
+    Ok(answer(user, |now| Saved { now, warnings }))
 }
 
-/// One user. The `ETag` names the state that it is in.
-#[utoipa::path(get, path = "/users/{username}", tag = "users", params(("username" = String, Path)),
+/// Returns a user.
+///
+/// The `ETag` identifies its state.
+#[utoipa::path(get, path = "/users/{username}", operation_id = "getUser", tag = "users", params(("username" = String, Path)),
     responses((status = 200, body = User, headers(("ETag" = String, description = "of this state")))))]
 pub(super) async fn one(Caller(app): Caller, Path(username): Path<String>) -> Result<Response, Problem> {
     Ok(answer(blocking(move || app.users().find(&username)).await?, |user| user))
@@ -143,8 +153,10 @@ fn answer<T: Serialize>(user: rollcall_domain::User, said: impl FnOnce(User) -> 
     tagged(Json(said(user.into())).into_response(), &state)
 }
 
-/// Removes a user. What was done to it stays in the history, by its number.
-#[utoipa::path(delete, path = "/users/{username}", tag = "users", params(("username" = String, Path),
+/// Removes a user.
+///
+/// Its history stays under its ID.
+#[utoipa::path(delete, path = "/users/{username}", operation_id = "removeUser", tag = "users", params(("username" = String, Path),
     ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that was seen")),
     responses((status = 204)))]
 pub(super) async fn remove(
@@ -157,10 +169,13 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What FreeRADIUS answers to a user who comes with the right password.
-#[utoipa::path(get, path = "/users/{username}/reply", tag = "users", params(("username" = String, Path)),
-    responses((status = 200, body = Reply)))]
-pub(super) async fn reply(Caller(app): Caller, Path(username): Path<String>) -> Result<Json<Reply>, Problem> {
+/// Returns the reply of FreeRADIUS to a user with the right password.
+#[utoipa::path(get, path = "/users/{username}/reply", operation_id = "getRadiusReply", tag = "users", params(("username" = String, Path)),
+    responses((status = 200, body = RadiusReply)))]
+pub(super) async fn reply(
+    Caller(app): Caller,
+    Path(username): Path<String>,
+) -> Result<Json<RadiusReply>, Problem> {
     let reply = blocking(move || app.radius().compute_reply(&app.users().find(&username)?));
     Ok(Json(reply.await?.into()))
 }
@@ -175,8 +190,8 @@ pub(super) struct Planned {
     preview: RunId,
 }
 
-/// What FreeRADIUS answers to a user now, and once a finished preview is applied; the same if that plans nothing for them.
-#[utoipa::path(get, path = "/users/{username}/planned-reply", tag = "users",
+/// Returns the reply of FreeRADIUS to a user now, and after a finished preview is applied.
+#[utoipa::path(get, path = "/users/{username}/planned-reply", operation_id = "getPlannedReply", tag = "users",
     params(("username" = String, Path), Planned), responses((status = 200, body = PlannedReply)))]
 pub(super) async fn planned_reply(
     Caller(app): Caller,
@@ -188,41 +203,43 @@ pub(super) async fn planned_reply(
     Ok(Json(PlannedReply { before: before.into(), after: after.into() }))
 }
 
-/// What was changed of a user, newest first: by runs and by hand. What was pruned is missing.
-#[utoipa::path(get, path = "/users/{username}/history", tag = "users", params(("username" = String, Path), Part),
-    responses((status = 200, body = Page<Event>)))]
+/// Lists the changes of a user by runs and manual edits, newest first.
+///
+/// Pruned changes are missing.
+#[utoipa::path(get, path = "/users/{username}/history", operation_id = "listUserHistory", tag = "users", params(("username" = String, Path), Part),
+    responses((status = 200, body = Page<HistoryEntry>)))]
 pub(super) async fn history(
     Caller(app): Caller,
     Path(username): Path<String>,
     Query(part): Query<Part>,
-) -> Result<Json<Page<Event>>, Problem> {
+) -> Result<Json<Page<HistoryEntry>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
         let user = app.users().find(&username)?;
         let found = app.users().list_history_after(user.id, wanted.after, wanted.look_for())?;
-        Ok(wanted.page(found, |event| event.key, Event::from))
+        Ok(wanted.page(found, |event| event.key, HistoryEntry::from))
     });
     Ok(Json(page.await?))
 }
 
-/// The same of the user with this number, such as one who was removed or renamed.
-#[utoipa::path(get, path = "/history/{obj_id}", tag = "users", params(("obj_id" = i64, Path), Part),
-    responses((status = 200, body = Page<Event>)))]
+/// Lists the history of the user with this ID, for example of a removed or renamed user.
+#[utoipa::path(get, path = "/user-history/{obj_id}", operation_id = "listUserHistoryById", tag = "users", params(("obj_id" = i64, Path), Part),
+    responses((status = 200, body = Page<HistoryEntry>)))]
 pub(super) async fn history_by_number(
     Caller(app): Caller,
     Path(id): Path<UserId>,
     Query(part): Query<Part>,
-) -> Result<Json<Page<Event>>, Problem> {
+) -> Result<Json<Page<HistoryEntry>>, Problem> {
     let wanted = part.read()?;
     let page = blocking(move || {
         let found = app.users().list_history_after(id, wanted.after, wanted.look_for())?;
-        Ok(wanted.page(found, |event| event.key, Event::from))
+        Ok(wanted.page(found, |event| event.key, HistoryEntry::from))
     });
     Ok(Json(page.await?))
 }
 
-/// The users that are selected, a JSON object a line, as many as there are.
-#[utoipa::path(get, path = "/users.jsonl", tag = "users", params(Taken),
+/// Exports the selected users as JSON lines.
+#[utoipa::path(get, path = "/users.jsonl", operation_id = "exportUsersJsonLines", tag = "users", params(Taken),
     responses((status = 200, content_type = "application/jsonl", body = String)))]
 pub(super) async fn json_lines(
     Caller(app): Caller,
@@ -234,8 +251,8 @@ pub(super) async fn json_lines(
     streams.answer("application/jsonl", Some("users.jsonl"), write).await
 }
 
-/// The users that are selected, as CSV, which imports read again.
-#[utoipa::path(get, path = "/users.csv", tag = "users", params(Taken),
+/// Exports the selected users as CSV, which an import reads again.
+#[utoipa::path(get, path = "/users.csv", operation_id = "exportUsersCsv", tag = "users", params(Taken),
     responses((status = 200, content_type = "text/csv", body = String)))]
 pub(super) async fn csv(
     Caller(app): Caller,

@@ -15,7 +15,7 @@ use super::{html, see};
 use crate::auth::Caller;
 use crate::extract::Query;
 use crate::problem::Problem;
-use crate::sessions::{Origin, Proof, sign_in as let_in};
+use crate::sessions::{Origin, SignInRequest, sign_in as let_in};
 use crate::{Server, blocking, cookie};
 
 /// Where somebody wanted to go.
@@ -75,7 +75,7 @@ pub(super) async fn sign_in(
     let next = ours(next.as_deref());
     let https = origin.https;
     let code = Some(code.trim().to_owned()).filter(|code| !code.is_empty());
-    let proof = Proof { name: name.clone(), password, code };
+    let proof = SignInRequest { name: name.clone(), password, code };
     match let_in(server, origin, cookie::shown(&headers, https), proof).await {
         Ok(signed_in) => {
             let mut answer = see(next);

@@ -32,7 +32,7 @@ use crate::problem::Problem;
 use crate::shared::files::{choose, read};
 use crate::shared::runs::{Nobody, execution, saved};
 use crate::{Server, aside, log};
-use rollcall_api::{Duplicates, RowsOf};
+use rollcall_api::{DuplicatePolicy, FileTargets};
 
 /// Nobody waits for more to be counted.
 const COUNTED: u64 = 10_000;
@@ -103,18 +103,18 @@ impl Asked {
         }
     }
 
-    fn rows(&self) -> Result<RowsOf, Problem> {
+    fn rows(&self) -> Result<FileTargets, Problem> {
         let upload = self.upload.parse().map_err(|_| Problem::invalid(messages::CHOOSE_FILE))?;
-        Ok(RowsOf {
+        Ok(FileTargets {
             key: self.key(),
             skip_unmatched: !self.skip.is_empty(),
             duplicates: self.duplicates(),
-            ..RowsOf::new(upload, self.format.format()?)
+            ..FileTargets::new(upload, self.format.format()?)
         })
     }
 
-    fn duplicates(&self) -> Duplicates {
-        Duplicates::from_name(&self.duplicates).unwrap_or_default()
+    fn duplicates(&self) -> DuplicatePolicy {
+        DuplicatePolicy::from_name(&self.duplicates).unwrap_or_default()
     }
 
     /// The same page, with everything that was said of the file.

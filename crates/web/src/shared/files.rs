@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use rollcall_api::{BadRow, DuplicateRow, Duplicates, ImportOptions, RowsOf};
+use rollcall_api::{BadRow, DuplicatePolicy, DuplicateRow, FileTargets, ImportOptions};
 use rollcall_app::runs::{BadRow as Bad, ChosenRows, Matched, ReadRows, RowsObserver, RowsRequest, Script};
 use rollcall_app::{App, AppError, FaultGroups, ImportObserver, Table, wire};
 use rollcall_domain::UploadId;
@@ -14,14 +14,14 @@ use crate::problem::{Fault, Problem};
 const TOLD: usize = 100;
 
 /// The rows of a file as the list of a run of this script; rows that cannot be used are in the way, and told.
-pub(crate) fn choose(app: &App, rows: &RowsOf, script: &Script) -> Result<ChosenRows, Problem> {
+pub(crate) fn choose(app: &App, rows: &FileTargets, script: &Script) -> Result<ChosenRows, Problem> {
     let mut noted = Noted::default();
     // A script with syntax errors is refused when the run is created.
     let source = app.scripts().parse(&script.name, &script.source).unwrap_or_default();
     let read = read(app, rows, source.row_columns.as_ref(), &mut noted)?;
     let (bad, duplicate) = (read.report.bad(), read.report.duplicate);
     let in_the_way = if rows.skip_unmatched { read.report.faulty } else { bad };
-    let refuses_duplicates = rows.duplicates == Duplicates::Refuse && duplicate > 0;
+    let refuses_duplicates = rows.duplicates == DuplicatePolicy::Refuse && duplicate > 0;
     read.chosen.ok_or_else(|| {
         let mut why = Vec::new();
         let mut faults = Vec::new();
@@ -45,7 +45,10 @@ pub(crate) fn choose(app: &App, rows: &RowsOf, script: &Script) -> Result<Chosen
 }
 
 /// The request that rows of a file are read with.
-pub(crate) fn request<'a>(rows: &'a RowsOf, read_columns: Option<&'a BTreeSet<String>>) -> RowsRequest<'a> {
+pub(crate) fn request<'a>(
+    rows: &'a FileTargets,
+    read_columns: Option<&'a BTreeSet<String>>,
+) -> RowsRequest<'a> {
     RowsRequest {
         key: rows.key.as_deref(),
         skip_unmatched: rows.skip_unmatched,
@@ -58,12 +61,12 @@ pub(crate) fn request<'a>(rows: &'a RowsOf, read_columns: Option<&'a BTreeSet<St
 /// Reads the rows of a file for a script that can read these columns; none: all of them.
 pub(crate) fn read(
     app: &App,
-    rows: &RowsOf,
+    rows: &FileTargets,
     read_columns: Option<&BTreeSet<String>>,
     observer: &mut dyn RowsObserver,
 ) -> Result<ReadRows, Problem> {
     let options = wire::table_options(&rows.format())?;
-    Ok(app.uploads().read_rows(rows.upload, &options, &request(rows, read_columns), observer)?)
+    Ok(app.uploads().read_rows(rows.upload_id, &options, &request(rows, read_columns), observer)?)
 }
 
 /// What is told of a file's rows.

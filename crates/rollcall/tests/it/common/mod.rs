@@ -168,7 +168,7 @@ impl Desk {
 
     #[track_caller]
     pub fn outcomes(&self, run: &Value) -> Vec<Value> {
-        let run = run["run"].to_string();
+        let run = run["run_id"].to_string();
         self.ok(&["runs", "outcomes", &run, "--format", "json"]).objects()
     }
 

@@ -20,19 +20,19 @@ use rollcall_domain::{Entries, Times};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-                  rollcall scripts try extend.py --user ana.berg --param days=30\n  \
-                  rollcall scripts try set_klass.py --user ana.berg --row new_class=gold\n\n\
-                  It ends like a run, with 3 if the script failed or timed out. What it sees as run.id is 0.")]
-pub(super) struct Try {
-    /// The script: a Python file, or the name of a saved one (extend, or extend@2 for its version 2)
+                  rollcall scripts test extend.py --user ana.berg --param days=30\n  \
+                  rollcall scripts test set_klass.py --user ana.berg --row new_class=gold\n\n\
+                  The exit status is 3 if the script failed or timed out. run.id is 0 in a test.")]
+pub(super) struct Test {
+    /// The script: a Python file, or the name of a saved script (extend, or extend@2 for version 2)
     script: String,
     /// The user
     #[arg(long, value_name = "USERNAME")]
     user: String,
-    /// A parameter that the script declares; may be repeated
+    /// A parameter of the script; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
     params: Vec<(String, String)>,
-    /// A cell of the row that the script finds; may be repeated
+    /// A cell of the row of the script; may be repeated
     #[arg(long = "row", value_name = "COLUMN=VALUE", value_parser = param)]
     row: Vec<(String, String)>,
     /// Print one JSON object, as 'rollcall runs outcomes' does, and nothing else
@@ -42,7 +42,7 @@ pub(super) struct Try {
     execution: ExecutionArgs,
 }
 
-impl Try {
+impl Test {
     pub(super) fn run(self, backend: &Backend) -> anyhow::Result<ExitCode> {
         self.execution.check(backend)?;
         let script = scripts::find(backend, &self.script)?;
@@ -54,7 +54,7 @@ impl Try {
         let Self { user: username, params, row, .. } = self;
         let outcome = backend.test_script(&ScriptTestRequest { script, username, params, row, execution })?;
         if self.json {
-            print_json(&Outcome { micros: None, ..outcome.clone() })?;
+            print_json(&Outcome { duration_us: None, ..outcome.clone() })?;
         } else {
             show(&outcome, &Times::for_people(backend.zone()?))?;
         }
@@ -72,7 +72,7 @@ fn show(outcome: &Outcome, times: &Times) -> anyhow::Result<()> {
     let mut out = stdout();
     let mut tally = Tally::default();
     tally.count(outcome.outcome);
-    let time = format!("{:.1} ms", outcome.micros.unwrap_or_default() as f64 / 1_000.0);
+    let time = format!("{:.1} ms", outcome.duration_us.unwrap_or_default() as f64 / 1_000.0);
     writeln!(
         out,
         "{}: {}   {}",
