@@ -37,6 +37,7 @@ mod settings;
 mod shell;
 mod show;
 mod style;
+mod table;
 mod terminal;
 mod script_test;
 mod users;
