@@ -1,7 +1,9 @@
 //! The files that FreeRADIUS is configured with, for the database that there is.
 
+use std::fmt;
 use std::path::Path;
 
+use askama::Template;
 use rollcall_domain::{Refusal, Right};
 use rollcall_store::{Location, PgUrl};
 
@@ -33,20 +35,134 @@ impl ConfigFile {
     }
 }
 
-/// A text with what its marks stand for. What FreeRADIUS itself marks, `${…}` and `%{…}`, is none of them.
-fn fill(template: &str, marks: &[(&str, &str)]) -> String {
-    marks.iter().fold(template.to_owned(), |text, (mark, value)| text.replace(mark, value))
+/// A text between the double quotes of a FreeRADIUS file.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.replace('\\', "\\\\").replace('"', "\\\""))
+    }
 }
 
-/// As it is written between double quotes.
-fn quoted(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+/// A text of SQL, with its quotes.
+struct SqlText<'a>(&'a str);
+
+impl fmt::Display for SqlText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}'", self.0.replace('\'', "''"))
+    }
+}
+
+/// A name of SQL, with its quotes.
+struct SqlName<'a>(&'a str);
+
+impl fmt::Display for SqlName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+    }
+}
+
+/// The module `sql` for a file.
+#[derive(Template)]
+#[template(path = "radius/sql-sqlite.conf", syntax = "freeradius", escape = "none")]
+struct SqliteModule<'a> {
+    file: Quoted<'a>,
+}
+
+/// The module `sql` for a server.
+#[derive(Template)]
+#[template(path = "radius/sql-postgresql.conf", syntax = "freeradius", escape = "none")]
+struct PostgresModule<'a> {
+    conninfo: Quoted<'a>,
+    role: &'a str,
+    password: &'a str,
+    prepare: &'a str,
+}
+
+/// What differs between databases in the statements for accounting.
+struct Accounting {
+    /// The moment at which a session began that has lasted for `${...seconds}`.
+    before: &'static str,
+    /// The seconds between two updates.
+    interval: &'static str,
+    /// The seconds since a session began.
+    elapsed: &'static str,
+    /// The statement that notes an answer.
+    answer: &'static str,
+}
+
+/// The statements of FreeRADIUS on a file.
+#[derive(Template)]
+#[template(path = "radius/queries-sqlite.conf", syntax = "freeradius", escape = "none")]
+struct SqliteQueries<'a> {
+    user: &'a str,
+    group: &'a str,
+    accounting: Accounting,
+}
+
+/// The statements of FreeRADIUS on a server.
+#[derive(Template)]
+#[template(path = "radius/queries-postgresql.conf", syntax = "freeradius", escape = "none")]
+struct PostgresQueries<'a> {
+    user: &'a str,
+    group: &'a str,
+    coded_user: &'a str,
+    accounting: Accounting,
+}
+
+/// The queries for time that is used up, in seconds.
+struct Counters {
+    in_period: String,
+    total: String,
+    since_first: String,
+}
+
+/// The limits on time.
+#[derive(Template)]
+#[template(path = "radius/sqlcounter.conf", syntax = "freeradius", escape = "none")]
+struct CounterModule {
+    counters: Counters,
+}
+
+/// The virtual server. On a file it notes what happened for a second one, which writes that into the database.
+#[derive(Template)]
+#[template(path = "radius/site.conf", syntax = "freeradius", escape = "none")]
+struct Site {
+    is_on_server: bool,
+}
+
+/// The instructions for administrators.
+#[derive(Template)]
+#[template(path = "radius/notes.md", syntax = "freeradius", escape = "none")]
+struct Notes<'a> {
+    database: &'a str,
+    /// The role on a server.
+    role: Option<&'a str>,
+    /// The path of a file.
+    file: Option<&'a str>,
+    folder: &'a str,
+}
+
+/// The statements that create the role on a server.
+#[derive(Template)]
+#[template(path = "radius/role.sql", syntax = "freeradius", escape = "none")]
+struct RoleStatements<'a> {
+    role_text: SqlText<'a>,
+    role: SqlName<'a>,
+    password_text: SqlText<'a>,
+    schema: SqlName<'a>,
+}
+
+/// Renders a template as the text of a file. The library leaves out the line end at the end of a template.
+fn render(template: &impl Template) -> String {
+    template.render().expect("writing to memory succeeds") + "\n"
 }
 
 const SQL: &str = "mods-available/sql";
 const QUERIES: &str = "mods-config/sql/main/rollcall/queries.conf";
 const SITE: &str = "sites-available/rollcall";
-const COMMON: &str = include_str!("templates/sql-common.conf");
+const COUNTERS: &str = "mods-available/sqlcounter";
+const NOTES: &str = "README.md";
 
 /// What FreeRADIUS asks for, as statements that PostgreSQL prepares once.
 const PREPARE: &str = "\
@@ -58,21 +174,6 @@ WHERE groupname = $1 ORDER BY id; \
 PREPARE rollcall_group_reply (text) AS SELECT id, groupname, attribute, value, op FROM radgroupreply \
 WHERE groupname = $1 ORDER BY id";
 
-/// How the site has what happened written: on a server at once...
-const WRITE_ANSWER: &str = "\t\tgroup {\n\t\t\tsql {\n\t\t\t\tfail = 1\n\t\t\t}\n\t\t\tok\n\t\t}\n";
-/// ...on a file by way of another one, with the moment, to the microsecond.
-const NOTE_ANSWER: &str = "\t\tupdate request {\n\t\t\t&Tmp-String-0 := \"%{reply:Packet-Type}\"\n\
-    \t\t\t&Tmp-String-1 := \"%c000000 + %C\"\n\t\t}\n\t\tgroup {\n\
-    \t\t\trollcall_log.accounting {\n\t\t\t\tfail = 1\n\t\t\t}\n\t\t\tok\n\t\t}\n";
-/// What a NAS tells of a session, likewise.
-const NOTE_SESSION: &str = "\t\tupdate request {\n\t\t\t&Tmp-Integer-0 := \"%{%{integer:Event-Timestamp}:-%l}\"\n\
-    \t\t}\n\t\trollcall_log\n";
-
-/// The same, a block deeper.
-fn deeper(text: &str) -> String {
-    text.lines().map(|line| format!("\t{line}\n")).collect()
-}
-
 impl RadiusOperations<'_> {
     /// Creates the configuration files of FreeRADIUS for this database. On PostgreSQL they contain a new password for
     /// `role`, which is stored nowhere else.
@@ -83,7 +184,9 @@ impl RadiusOperations<'_> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
         match permit.location() {
             Location::Sqlite(path) => Ok(on_file(&std::path::absolute(&path).unwrap_or(path))?),
-            Location::Postgres(url) => on_server(&url, role, &permit.radius().schema()?),
+            Location::Postgres(url) => {
+                on_server(&url, role, &permit.radius().schema()?, &random::letters::<20>()?)
+            }
         }
     }
 }
@@ -91,18 +194,6 @@ impl RadiusOperations<'_> {
 fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
     let file = path.to_str().ok_or_else(|| Refusal::new("the database's path is not UTF-8"))?;
     let folder = path.parent().and_then(Path::to_str).unwrap_or("/");
-    let accounting = fill(
-        include_str!("templates/accounting.conf"),
-        &[
-            ("{before}", "${....event_timestamp} - ${...seconds} * 1000000"),
-            ("{interval}", "(excluded.acctupdatetime - radacct.acctupdatetime) / 1000000"),
-            ("{elapsed}", "(${....event_timestamp} - acctstarttime) / 1000000"),
-            (
-                "{answer}",
-                "INSERT INTO radpostauth (username, reply, authdate) VALUES (${..rollcall_user}, '%{Tmp-String-0}', %{Tmp-String-1})",
-            ),
-        ],
-    );
     // What FreeRADIUS writes for characters that it does not let through, and what it escapes.
     let plain = |text: &str| {
         format!(
@@ -110,66 +201,40 @@ fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
              char(92, 92), char(92))"
         )
     };
-    let counters = fill(
-        include_str!("templates/sqlcounter.conf"),
-        &[
-            (
-                "{query}",
-                "SELECT coalesce(sum(acctsessiontime - max(%%b - acctstarttime / 1000000, 0)), 0) FROM radacct \
-                 WHERE username = {name} AND acctstarttime / 1000000 + acctsessiontime > %%b",
-            ),
-            ("{total}", "SELECT coalesce(sum(acctsessiontime), 0) FROM radacct WHERE username = {name}"),
-            (
-                "{since_first}",
-                "SELECT coalesce(max(CAST((julianday('now') - 2440587.5) * 86400 AS INTEGER) - acctstarttime / 1000000), 0) \
-                 FROM radacct WHERE username = {name}",
-            ),
-            ("{name}", &plain("%{${key}}")),
-        ],
-    );
-    let notes_of_file =
-        fill(include_str!("templates/notes-sqlite.md"), &[("{file}", file), ("{folder}", folder)]);
-    let notes = fill(
-        include_str!("templates/notes.md"),
-        &[("{database}", &format!("sqlite:{file}")), ("{database_notes}", &notes_of_file), ("{role}\n", "")],
-    );
+    let name = plain("%{${key}}");
+    let counters = Counters {
+        in_period: format!(
+            "SELECT coalesce(sum(acctsessiontime - max(%%b - acctstarttime / 1000000, 0)), 0) FROM radacct \
+             WHERE username = {name} AND acctstarttime / 1000000 + acctsessiontime > %%b"
+        ),
+        total: format!("SELECT coalesce(sum(acctsessiontime), 0) FROM radacct WHERE username = {name}"),
+        since_first: format!(
+            "SELECT coalesce(max(CAST((julianday('now') - 2440587.5) * 86400 AS INTEGER) \
+             - acctstarttime / 1000000), 0) FROM radacct WHERE username = {name}"
+        ),
+    };
+    let queries = SqliteQueries {
+        user: &plain("%{SQL-User-Name}"),
+        group: &plain("%{SQL-Group}"),
+        accounting: Accounting {
+            before: "${....event_timestamp} - ${...seconds} * 1000000",
+            interval: "(excluded.acctupdatetime - radacct.acctupdatetime) / 1000000",
+            elapsed: "(${....event_timestamp} - acctstarttime) / 1000000",
+            answer: "INSERT INTO radpostauth (username, reply, authdate) \
+                     VALUES (${..rollcall_user}, '%{Tmp-String-0}', %{Tmp-String-1})",
+        },
+    };
+    let notes = Notes { database: &format!("sqlite:{file}"), role: None, file: Some(file), folder };
     Ok(vec![
-        ConfigFile::new(
-            SQL,
-            fill(
-                include_str!("templates/sql-sqlite.conf"),
-                &[("{file}", &quoted(file)), ("{common}", COMMON)],
-            ),
-        ),
-        ConfigFile::new(
-            QUERIES,
-            fill(
-                include_str!("templates/queries-sqlite.conf"),
-                &[
-                    ("{accounting}", &accounting),
-                    ("{user}", &plain("%{SQL-User-Name}")),
-                    ("{group}", &plain("%{SQL-Group}")),
-                ],
-            ),
-        ),
-        ConfigFile::new("mods-available/sqlcounter", counters),
-        ConfigFile::new(
-            SITE,
-            fill(
-                include_str!("templates/site.conf"),
-                &[
-                    ("{session}", NOTE_SESSION),
-                    ("{answer}", NOTE_ANSWER),
-                    ("{reject}", &deeper(NOTE_ANSWER)),
-                    ("{writer}", include_str!("templates/writer-sqlite.conf")),
-                ],
-            ),
-        ),
-        ConfigFile::new("README.md", notes),
+        ConfigFile::new(SQL, render(&SqliteModule { file: Quoted(file) })),
+        ConfigFile::new(QUERIES, render(&queries)),
+        ConfigFile::new(COUNTERS, render(&CounterModule { counters })),
+        ConfigFile::new(SITE, render(&Site { is_on_server: false })),
+        ConfigFile::new(NOTES, render(&notes)),
     ])
 }
 
-fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, AppError> {
+fn on_server(url: &PgUrl, role: &str, schema: &str, password: &str) -> Result<Vec<ConfigFile>, AppError> {
     if role.is_empty() || !role.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_') {
         let why = format!("{role:?} cannot be the name of the role: take small letters, digits and _");
         return Err(Refusal::new(why).into());
@@ -183,98 +248,71 @@ fn on_server(url: &PgUrl, role: &str, schema: &str) -> Result<Vec<ConfigFile>, A
         let decode = |text: String, (code, sign): (&str, &str)| format!("replace({text}, '{code}', {sign})");
         plain(&signs.into_iter().fold(format!("'{text}'"), decode))
     };
-    let password = random::letters::<20>()?;
-    let accounting = fill(
-        include_str!("templates/accounting.conf"),
-        &[
-            ("{before}", "${....event_timestamp} - ${...seconds} * interval '1 second'"),
-            ("{interval}", "extract(epoch FROM excluded.acctupdatetime - radacct.acctupdatetime)"),
-            ("{elapsed}", "extract(epoch FROM ${....event_timestamp} - acctstarttime)"),
-            (
-                "{answer}",
-                "INSERT INTO radpostauth (username, reply) VALUES (${..rollcall_user}, '%{reply:Packet-Type}')",
-            ),
-        ],
-    );
-    let counters = fill(
-        include_str!("templates/sqlcounter.conf"),
-        &[
-            (
-                "{query}",
-                "SELECT CAST(coalesce(sum(acctsessiontime - greatest(%%b - extract(epoch FROM acctstarttime), 0)), 0) AS BIGINT) \
-                 FROM radacct WHERE username = {name} AND extract(epoch FROM acctstarttime) + acctsessiontime > %%b",
-            ),
-            ("{total}", "SELECT coalesce(sum(acctsessiontime), 0) FROM radacct WHERE username = {name}"),
-            (
-                "{since_first}",
-                "SELECT CAST(coalesce(max(extract(epoch FROM now() - acctstarttime)), 0) AS BIGINT) FROM radacct \
-                 WHERE username = {name}",
-            ),
-            ("{name}", &coded("%{${key}}")),
-        ],
-    );
-    let shown = url.to_string();
-    let role_notes =
-        fill(include_str!("templates/notes-role.md"), &[("{role}", role), ("{database}", &shown)]);
-    let threads = "32 with FreeRADIUS's own settings (`max_servers` in `radiusd.conf`)";
-    let notes_of_server = fill(include_str!("templates/notes-postgresql.md"), &[("{threads}", threads)]);
-    let notes = fill(
-        include_str!("templates/notes.md"),
-        &[("{database}", &shown), ("{database_notes}", &notes_of_server), ("{role}\n", &role_notes)],
-    );
-    let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let name = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let name = coded("%{${key}}");
+    let counters = Counters {
+        in_period: format!(
+            "SELECT CAST(coalesce(sum(acctsessiontime - greatest(%%b - extract(epoch FROM acctstarttime), 0)), 0) \
+             AS BIGINT) FROM radacct WHERE username = {name} \
+             AND extract(epoch FROM acctstarttime) + acctsessiontime > %%b"
+        ),
+        total: format!("SELECT coalesce(sum(acctsessiontime), 0) FROM radacct WHERE username = {name}"),
+        since_first: format!(
+            "SELECT CAST(coalesce(max(extract(epoch FROM now() - acctstarttime)), 0) AS BIGINT) FROM radacct \
+             WHERE username = {name}"
+        ),
+    };
+    let queries = PostgresQueries {
+        user: &plain("'%{SQL-User-Name}'"),
+        group: &plain("'%{SQL-Group}'"),
+        coded_user: &coded("%{SQL-User-Name}"),
+        accounting: Accounting {
+            before: "${....event_timestamp} - ${...seconds} * interval '1 second'",
+            interval: "extract(epoch FROM excluded.acctupdatetime - radacct.acctupdatetime)",
+            elapsed: "extract(epoch FROM ${....event_timestamp} - acctstarttime)",
+            answer: "INSERT INTO radpostauth (username, reply) \
+                     VALUES (${..rollcall_user}, '%{reply:Packet-Type}')",
+        },
+    };
+    let module = PostgresModule { conninfo: Quoted(&url.conninfo()), role, password, prepare: PREPARE };
+    let notes = Notes { database: &url.to_string(), role: Some(role), file: None, folder: "" };
+    let statements = RoleStatements {
+        role_text: SqlText(role),
+        role: SqlName(role),
+        password_text: SqlText(password),
+        schema: SqlName(schema),
+    };
     Ok(vec![
-        ConfigFile::secret(
-            SQL,
-            fill(
-                include_str!("templates/sql-postgresql.conf"),
-                &[
-                    ("{conninfo}", &quoted(&url.conninfo())),
-                    ("{role}", role),
-                    ("{password}", &password),
-                    ("{prepare}", PREPARE),
-                    ("{common}", COMMON),
-                ],
-            ),
-        ),
-        ConfigFile::new(
-            QUERIES,
-            fill(
-                include_str!("templates/queries-postgresql.conf"),
-                &[
-                    ("{accounting}", &accounting),
-                    ("{user}", &plain("'%{SQL-User-Name}'")),
-                    ("{group}", &plain("'%{SQL-Group}'")),
-                    ("{coded_user}", &coded("%{SQL-User-Name}")),
-                ],
-            ),
-        ),
-        ConfigFile::new("mods-available/sqlcounter", counters),
-        ConfigFile::new(
-            SITE,
-            fill(
-                include_str!("templates/site.conf"),
-                &[
-                    ("{session}", "\t\tsql\n"),
-                    ("{answer}", WRITE_ANSWER),
-                    ("{reject}", &deeper(WRITE_ANSWER)),
-                    ("{writer}", ""),
-                ],
-            ),
-        ),
-        ConfigFile::new("README.md", notes),
-        ConfigFile::secret(
-            "role.sql",
-            fill(
-                include_str!("templates/role.sql"),
-                &[
-                    ("{role_text}", &text(role)),
-                    ("{role}", &name(role)),
-                    ("{password_text}", &text(&password)),
-                    ("{schema}", &name(schema)),
-                ],
-            ),
-        ),
+        ConfigFile::secret(SQL, render(&module)),
+        ConfigFile::new(QUERIES, render(&queries)),
+        ConfigFile::new(COUNTERS, render(&CounterModule { counters })),
+        ConfigFile::new(SITE, render(&Site { is_on_server: true })),
+        ConfigFile::new(NOTES, render(&notes)),
+        ConfigFile::secret("role.sql", render(&statements)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(files: &[ConfigFile]) -> String {
+        let shown = files.iter().map(|file| {
+            let secret = if file.secret { " (secret)" } else { "" };
+            format!("=== {}{secret}\n{}", file.path, file.text)
+        });
+        shown.collect::<String>() + "=== end"
+    }
+
+    #[test]
+    fn files_for_sqlite_are_complete() {
+        let path = Path::new("/srv/it's \"here\" & <there>\\rollcall.db");
+        insta::assert_snapshot!(listed(&on_file(path).unwrap()));
+    }
+
+    #[test]
+    fn files_for_postgresql_are_complete() {
+        let url: PgUrl = "postgres://maria@db.example.org:5433/rollcall%20test".parse().unwrap();
+        let files = on_server(&url, "free_radius2", "a \"schema\"", "pass'word").unwrap();
+        insta::assert_snapshot!(listed(&files));
+    }
 }
