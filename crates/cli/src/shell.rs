@@ -1,7 +1,10 @@
 //! Texts as shells take them.
 
-/// A text as a shell takes it: URLs may have characters that mean something there.
+use std::borrow::Cow;
+
+/// Quotes a text as one word of a command that can be copied into a shell.
+///
+/// Returns a text with a NUL byte as it is: no shell takes one, and no argument of a command has one.
 pub(crate) fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
