@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rollcall_app::runs::ExecutionConfig;
+use rollcall_domain::parse_duration;
 use rollcall_sandbox::{Isolation, Limits};
 
 use crate::backend::Backend;
@@ -80,20 +81,16 @@ impl ExecutionArgs {
     }
 }
 
-/// `500ms`, `5s`, `2m`
+/// Reads a time limit such as `500ms`, `5s` or `2m`; a number alone is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a time: write 500ms, 5s or 2m");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: f64 = digits.parse().map_err(|_| wrong())?;
-    let seconds = match &text[digits.len()..] {
-        "ms" => number / 1_000.0,
-        "s" | "" => number,
-        "m" | "min" => number * 60.0,
-        "h" => number * 3_600.0,
-        _ => return Err(wrong()),
-    };
-    if !(0.001..=86_400.0).contains(&seconds) {
+    let seconds = |text: &str| Duration::try_from_secs_f64(text.parse().ok()?).ok();
+    // Digits may begin with the point: `.5s`.
+    let time = seconds(text)
+        .or_else(|| parse_duration(text))
+        .or_else(|| text.starts_with('.').then(|| parse_duration(&format!("0{text}")))?);
+    let time = time.ok_or_else(|| format!("{text:?} is not a time: write 500ms, 5s or 2m"))?;
+    if !(Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&time) {
         return Err("a time limit lies between 1ms and 24h".to_owned());
     }
-    Ok(Duration::from_secs_f64(seconds))
+    Ok(time)
 }

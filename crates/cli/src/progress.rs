@@ -9,8 +9,7 @@ use rollcall_app::runs::Progress;
 use crate::bar::{end, show, shown};
 use crate::show::tally_line;
 use crate::style::tell;
-use rollcall_domain::grouped;
-use rollcall_domain::per_second;
+use rollcall_domain::{format_duration, grouped, per_second};
 
 /// Between two lines where there is no terminal.
 const QUIET: Duration = Duration::from_secs(10);
@@ -78,7 +77,7 @@ impl Meter {
             let rate = done as f64 / self.started.elapsed().as_secs_f64();
             let pace = per_second(rate).map_or_else(String::new, |shown| {
                 let left = Duration::from_secs_f64((total.saturating_sub(done)) as f64 / rate);
-                format!("  {shown}/s  {}s left", left.as_secs())
+                format!("  {shown}/s  {} left", format_duration(left))
             });
             let (what, done, total) = (self.what, grouped(done), grouped(total));
             tell(format_args!("{what} {done}/{total}{pace}  {message}"));

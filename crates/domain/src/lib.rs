@@ -12,6 +12,7 @@ mod clock;
 mod columns;
 mod credentials;
 mod dictionary;
+mod duration;
 mod edit;
 mod entries;
 mod field;
@@ -48,6 +49,7 @@ pub use credentials::{
     TokenText, check_password,
 };
 pub use dictionary::{Dictionary, DictionaryEntry, DictionarySource, ValueType};
+pub use duration::{format_duration, parse_duration};
 pub use edit::Edit;
 pub use entries::Entries;
 pub use field::{Field, Kind, Value, ValueRef, did_you_mean};

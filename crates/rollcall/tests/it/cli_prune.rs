@@ -315,7 +315,7 @@ fn what_is_no_age_is_refused_and_removes_nothing() {
     let desk = Desk::on_file().and_users(1);
     desk.apply("user.klass = 'x'", 0);
     for wrong in
-        ["", "90", "d", "-1d", "1.5d", "9 days", "90D", "99999999999999999999d", "1001y", "yesterday", "0x1d"]
+        ["", "90", "d", "-1d", "1.5d", "1mo", "90D", "99999999999999999999d", "1001y", "yesterday", "0x1d"]
     {
         let done = desk.call(&["prune", &format!("--older-than={wrong}")]).exits(2);
         assert!(done.err.contains(&format!("{wrong:?} is not an age: write 90d, 8w or 12h")), "{done:?}");
