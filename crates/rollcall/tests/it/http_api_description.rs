@@ -19,8 +19,7 @@ fn members<'a>(value: &'a Value, name: &str) -> Vec<(&'a str, &'a Value)> {
 /// Returns the operations with their paths.
 fn operations(description: &Value) -> Vec<(&str, &Value)> {
     let paths = members(description, "paths").into_iter();
-    let methods = |item: &'_ Value| item.as_object().unwrap().values().collect::<Vec<_>>();
-    paths.flat_map(|(path, item)| methods(item).into_iter().map(move |operation| (path, operation))).collect()
+    paths.flat_map(|(path, item)| item.as_object().unwrap().values().map(move |each| (path, each))).collect()
 }
 
 /// Collects the properties of a schema that have no description of their own, those of its variants included.

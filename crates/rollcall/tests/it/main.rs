@@ -39,6 +39,7 @@ mod cli_workers;
 mod common;
 mod crash_points;
 mod disk_full;
+mod documentation;
 mod http;
 mod http_api_description;
 mod http_attributes;

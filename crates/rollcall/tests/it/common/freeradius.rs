@@ -171,6 +171,13 @@ impl FreeRadius {
         });
     }
 
+    /// A shell command that asks this server where pages write `radclient … localhost auth testing123`.
+    pub fn client(&self) -> String {
+        let inside = self.inside.join(" ");
+        let port = self.auth;
+        format!("set -- \"${{@/localhost/127.0.0.1:{port}}}\"; command {inside} radclient")
+    }
+
     fn radclient(&self, args: &[&str], port: u16, kind: &str, packets: &str) -> Done {
         let file = self.folder.path().join(format!("packets-{}", number()));
         std::fs::File::create(&file).unwrap().write_all(packets.as_bytes()).unwrap();
