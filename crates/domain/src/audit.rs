@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hashed_is_as_the_guide_says() {
+    fn what_is_hashed_is_as_the_reference_says() {
         let entry = &log(1)[0];
         assert_eq!(entry.detail, r#"{"a":"é","b":1}"#);
         assert_eq!(entry.previous, "0".repeat(64));

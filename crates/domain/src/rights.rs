@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_have_what_the_guide_says() {
+    fn roles_have_what_the_reference_says() {
         let table = Role::ALL.map(|role| Right::ALL.map(|right| role.has(right)));
         assert_eq!(
             table,

@@ -1,4 +1,4 @@
-//! What a script finds is what it is said to find: the list that checks, completions and the guide have is held against
+//! What a script finds is what it is said to find: the list that checks, completions and the reference have is held against
 //! a real worker.
 
 use std::collections::BTreeMap;

@@ -43,7 +43,6 @@ mod documentation;
 mod http;
 mod http_api_description;
 mod http_attributes;
-mod http_documentation;
 mod http_limits;
 mod http_log;
 mod http_problems;

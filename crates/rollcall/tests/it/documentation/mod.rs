@@ -59,6 +59,7 @@ pages! {
     freeradius "docs/explanation/freeradius.md",
     scaling "docs/explanation/scaling.md",
     scaling_further "docs/explanation/scaling-further.md",
+    readme "README.md",
 }
 
 /// Pages that a test writes. They are as long as what they list.
