@@ -215,10 +215,10 @@ pub struct RemovalResult {
 /// # Errors
 ///
 /// The role is unknown, or the organization is not among `organizations`.
-pub fn read(grant: &Grant, organizations: &HashMap<i64, String>) -> Result<domain::Grant, domain::Refusal> {
+pub fn read(grant: &Grant, organizations: &HashMap<i64, String>) -> Result<domain::Grant, domain::Rejection> {
     let role: Role = grant.role.parse()?;
     let Some(name) = &grant.organization else { return Ok(domain::Grant { role, organization_id: None }) };
     let found = organizations.iter().find(|(_, known)| *known == name).map(|(id, _)| *id);
-    let id = found.ok_or_else(|| domain::Refusal::new(format!("there is no organization {name:?}")))?;
+    let id = found.ok_or_else(|| domain::Rejection::new(format!("there is no organization {name:?}")))?;
     Ok(domain::Grant { role, organization_id: Some(id) })
 }

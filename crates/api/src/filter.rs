@@ -32,8 +32,10 @@ fn kinds() -> Schema {
 }
 
 fn comparisons() -> Schema {
-    let each =
-        super::names("An operator; `pr` (present) takes no value.", filter::Comparison::ALL.map(filter::Comparison::name).into_iter().chain([PRESENT]));
+    let each = super::names(
+        "An operator; `pr` (present) takes no value.",
+        filter::Comparison::ALL.map(filter::Comparison::name).into_iter().chain([PRESENT]),
+    );
     utoipa::openapi::ArrayBuilder::new().items(utoipa::openapi::RefOr::T(each)).build().into()
 }
 

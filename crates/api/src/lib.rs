@@ -161,7 +161,10 @@ fn names(description: &str, all: impl IntoIterator<Item = &'static str>) -> Sche
 /// Returns the schema of the modes of a run, for parameters of requests.
 #[must_use]
 pub fn modes() -> Schema {
-    names("`preview` writes nothing; `apply` writes the changes.", [Mode::Preview, Mode::Apply].map(Mode::name))
+    names(
+        "`preview` writes nothing; `apply` writes the changes.",
+        [Mode::Preview, Mode::Apply].map(Mode::name),
+    )
 }
 
 pub(crate) fn run_states() -> Schema {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use rollcall_domain::{Refusal, format_duration, parse_duration};
+use rollcall_domain::{Rejection, format_duration, parse_duration};
 
 /// The longest age.
 const MAX: Duration = Duration::from_secs(1_000 * 365 * 86_400);
@@ -20,12 +20,12 @@ impl Age {
 }
 
 impl FromStr for Age {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(text: &str) -> Result<Self, Refusal> {
+    fn from_str(text: &str) -> Result<Self, Rejection> {
         let text = text.trim();
         let age = parse_duration(text).filter(|age| *age <= MAX && age.subsec_nanos() == 0);
-        age.map(Self).ok_or_else(|| Refusal::new(format!("{text:?} is not an age: write 90d, 8w or 12h")))
+        age.map(Self).ok_or_else(|| Rejection::new(format!("{text:?} is not an age: write 90d, 8w or 12h")))
     }
 }
 

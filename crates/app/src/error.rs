@@ -1,5 +1,5 @@
 use rollcall_domain::filter::ParseError;
-use rollcall_domain::{Refusal, Right, Role};
+use rollcall_domain::{Rejection, Right, Role};
 use rollcall_sandbox::{Broken, SyntaxFault, Unavailable};
 use rollcall_store::StoreError;
 
@@ -15,10 +15,10 @@ pub enum AppError {
     Store(#[from] StoreError),
     /// A rule of the domain.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Rejected(#[from] Rejection),
     /// How something stands, which is not what is asked for.
     #[error("{0}")]
-    Conflict(Refusal),
+    Conflict(Rejection),
     /// Who asks is not let in.
     #[error(transparent)]
     NotLetIn(#[from] Denied),
@@ -113,10 +113,10 @@ pub enum AppError {
     },
     /// The script's parameters.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Params(Vec<Refusal>),
+    Params(Vec<Rejection>),
     /// The column that names the users.
     #[error("{0}")]
-    Key(Refusal),
+    Key(Rejection),
     /// A file of rows cannot be read.
     #[error("{file}: {error}")]
     Table {
@@ -173,9 +173,9 @@ impl AppError {
     #[must_use]
     pub fn on_the_command_line(&self) -> String {
         match self {
-            Self::Refused(why) | Self::Conflict(why) | Self::Key(why) => why.on_the_command_line(),
+            Self::Rejected(why) | Self::Conflict(why) | Self::Key(why) => why.on_the_command_line(),
             Self::Params(each) => {
-                each.iter().map(Refusal::on_the_command_line).collect::<Vec<_>>().join("\n")
+                each.iter().map(Rejection::on_the_command_line).collect::<Vec<_>>().join("\n")
             }
             Self::Ungranted => format!("{self}, with --grant ROLE@ORGANIZATION"),
             Self::Store(StoreError::Unapproved(why)) => why.on_the_command_line(),
@@ -211,7 +211,7 @@ impl AppError {
             Self::Starved(_) | Self::Limit { .. } => Kind::Busy,
             Self::Outdated { .. } => Kind::Outdated,
             Self::NotLetIn(Denied::Code)
-            | Self::Refused(_)
+            | Self::Rejected(_)
             | Self::Filter(_)
             | Self::NoSuchFilter(_)
             | Self::Ungranted
@@ -257,7 +257,7 @@ pub(crate) fn ended_early(thread: &'static str) -> AppError {
 
 /// Refuses what does not go with how something stands.
 pub(crate) fn conflict<T>(why: impl Into<String>) -> Result<T, AppError> {
-    Err(AppError::Conflict(Refusal::new(why)))
+    Err(AppError::Conflict(Rejection::new(why)))
 }
 
 fn names(scopes: &[Right]) -> String {

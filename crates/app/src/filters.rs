@@ -97,7 +97,7 @@ impl<'a> FilterOperations<'a> {
     /// Saves a filter under a name, in place of an earlier one: the new and the earlier filter.
     ///
     /// # Errors
-    /// [`AppError::Denied`], [`AppError::Filter`], [`AppError::Refused`] for a name that is not valid.
+    /// [`AppError::Denied`], [`AppError::Filter`], [`AppError::Rejected`] for a name that is not valid.
     pub fn save(self, name: &str, text: &str) -> Result<(SavedFilter, Option<SavedFilter>), AppError> {
         self.save_if_match(name, text, Expected::Anything)
     }

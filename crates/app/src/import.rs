@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rollcall_domain::{
-    Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal,
-    Right, Scope, Timestamp, User, UserId, UserPassword, Zone, check_username, did_you_mean, normalize_key,
+    Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId,
+    Rejection, Right, Scope, Timestamp, User, UserId, UserPassword, Zone, check_username, did_you_mean,
+    normalize_key,
 };
 use rollcall_store::{Added, Decision, Import, Newcomer, StoreError};
 
@@ -519,7 +520,7 @@ impl Rows<'_, '_> {
         if cell.is_empty() && column != Column::Field(Field::Username) {
             return Ok(());
         }
-        let value = |why: Refusal| (FaultKind::Value, why.to_string());
+        let value = |why: Rejection| (FaultKind::Value, why.to_string());
         match column {
             Column::Field(Field::Username) => {
                 let bare = normalize_key(cell);
@@ -586,7 +587,7 @@ impl Rows<'_, '_> {
         Err((FaultKind::UnknownProfile, why))
     }
 
-    fn items(&self, draft: &mut Draft, kind: ItemKind, cell: &str) -> Result<(), Refusal> {
+    fn items(&self, draft: &mut Draft, kind: ItemKind, cell: &str) -> Result<(), Rejection> {
         let mut rows = Vec::new();
         for (position, line) in (1_i64..).zip(cell.lines().filter(|line| !line.trim().is_empty())) {
             let item = Item::parse(kind, line)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use rollcall_domain::Refusal;
+use rollcall_domain::Rejection;
 
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,11 +59,11 @@ pub enum FaultKind {
 }
 
 impl std::str::FromStr for FaultKind {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| Refusal::new(format!("no kind of fault is called {name:?}")))
+        found.ok_or_else(|| Rejection::new(format!("no kind of fault is called {name:?}")))
     }
 }
 

@@ -1,4 +1,4 @@
-use rollcall_domain::{Refusal, Right, RunState};
+use rollcall_domain::{Rejection, Right, RunState};
 use rollcall_store::{Copied, CopyEvent, Location};
 
 use crate::error::AppError;
@@ -11,7 +11,7 @@ impl MaintenanceOperations<'_> {
     /// [`rollcall_store::Snapshot`]. Interrupted runs, and runs that wait for a worker, can be resumed in the copy.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] while a process executes a run, since the copy would have only a
+    /// [`AppError::Denied`]; [`AppError::Rejected`] while a process executes a run, since the copy would have only a
     /// part of it.
     pub fn migrate_to(self, to: &Location, tell: &mut dyn FnMut(CopyEvent)) -> Result<Vec<Copied>, AppError> {
         let snapshot = self.app.require_permission_everywhere(Right::Administer)?.into_store().snapshot()?;
@@ -34,7 +34,7 @@ impl MaintenanceOperations<'_> {
             let why = format!(
                 "run {id} {what}{by}: wait for its end, or end it with 'rollcall runs cancel {id}', and migrate then"
             );
-            return Err(Refusal::new(why).into());
+            return Err(Rejection::new(why).into());
         }
         Ok(snapshot.copy_to(to, &self.app.act(), tell)?)
     }

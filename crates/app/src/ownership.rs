@@ -1,7 +1,7 @@
 //! The owner of a filter, a script or a profile: an organization, or all of them. A name may start with an
 //! organization's, such as `North:gold`; without one it means the nearest item.
 
-use rollcall_domain::{Organization, OrganizationId, Refusal, Right, SavedName, Scope, nearest};
+use rollcall_domain::{Organization, OrganizationId, Rejection, Right, SavedName, Scope, nearest};
 use rollcall_store::StoreError;
 
 use crate::access::Permit;
@@ -13,7 +13,7 @@ impl App {
     /// empty name means an item of all organizations; none means the actor's own organization, if there is one.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`StoreError::NoSuch`] if they cannot see the organization; [`AppError::Refused`] if they
+    /// [`AppError::Denied`]; [`StoreError::NoSuch`] if they cannot see the organization; [`AppError::Rejected`] if they
     /// have several.
     pub(crate) fn require_permission_as_owner(
         &self,
@@ -40,7 +40,7 @@ impl App {
                     "say in which organization: write one of {} and a colon before the name",
                     names.join(", ")
                 );
-                return Err(Refusal::new(why).into());
+                return Err(Rejection::new(why).into());
             }
         };
         self.require_owner(&permit, right, owner.as_ref())?;

@@ -10,7 +10,7 @@ impl<'a> ProfileOperations<'a> {
     /// the actor's own, if there is one.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] for an item that FreeRADIUS would reject, if the setting says so; if
+    /// [`AppError::Denied`]; [`AppError::Rejected`] for an item that FreeRADIUS would reject, if the setting says so; if
     /// the name is taken or not valid, or there is no such organization.
     pub fn add(
         &self,
@@ -60,7 +60,7 @@ impl<'a> ProfileOperations<'a> {
     /// with this profile.
     ///
     /// # Errors
-    /// [`AppError::Outdated`] if it is not; [`AppError::Denied`]; [`AppError::Refused`] for an item that FreeRADIUS
+    /// [`AppError::Outdated`] if it is not; [`AppError::Denied`]; [`AppError::Rejected`] for an item that FreeRADIUS
     /// would reject, if the setting says so; if there is no such profile.
     pub fn edit(
         self,

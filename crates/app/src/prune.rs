@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rollcall_domain::{Refusal, Right, Timestamp};
+use rollcall_domain::{Rejection, Right, Timestamp};
 
 use crate::access::Permit;
 use crate::age::Age;
@@ -88,7 +88,7 @@ impl<'a> MaintenanceOperations<'a> {
     pub(crate) fn moment_before(self, age: Age) -> Result<Timestamp, AppError> {
         let before = i64::try_from(age.time().as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let moment = self.app.now().as_micros().checked_sub(before).and_then(Timestamp::from_micros);
-        Ok(moment.ok_or_else(|| Refusal::new(format!("{age} ago is before the calendar starts")))?)
+        Ok(moment.ok_or_else(|| Rejection::new(format!("{age} ago is before the calendar starts")))?)
     }
 
     fn prune_before(

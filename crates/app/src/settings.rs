@@ -1,6 +1,6 @@
 //! The settings of the installation.
 
-use rollcall_domain::{Above, Refusal, Right, Zone};
+use rollcall_domain::{Above, Rejection, Right, Zone};
 use rollcall_store::FOUR_EYES_ABOVE;
 
 use crate::age::Age;
@@ -68,7 +68,7 @@ impl SettingOperations<'_> {
     /// Sets the time for which records of FreeRADIUS are kept; none: for ever.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] below 32 days, since limits count what happened in a month.
+    /// [`AppError::Denied`]; [`AppError::Rejected`] below 32 days, since limits count what happened in a month.
     pub fn set_radius_retention(self, records: RadiusRecords, age: Option<Age>) -> Result<(), AppError> {
         let permit = self.app.require_permission_everywhere(Right::Administer)?;
         let shortest: Age = SHORTEST_RETENTION.parse()?;
@@ -77,7 +77,7 @@ impl SettingOperations<'_> {
                 "{} cannot be {age}: limits count what happened in this month, so take {SHORTEST_RETENTION} or more",
                 records.setting()
             );
-            return Err(Refusal::new(why).into());
+            return Err(Rejection::new(why).into());
         }
         let text = age.map(|age| age.to_string());
         Ok(permit.installation().set_setting(records.setting(), text.as_deref(), &self.app.act())?)

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
-use rollcall_domain::{Refusal, Right, Upload, UploadId};
+use rollcall_domain::{Rejection, Right, Upload, UploadId};
 use rollcall_store::StoreError;
 use sha2::{Digest, Sha256};
 
@@ -43,7 +43,9 @@ impl Uploading {
         self.size += bytes.len() as u64;
         if self.size > Upload::LARGEST {
             let most = Upload::LARGEST >> 20;
-            return Err(Refusal::new(format!("the file has more than {most} MiB: send it in several")).into());
+            return Err(
+                Rejection::new(format!("the file has more than {most} MiB: send it in several")).into()
+            );
         }
         self.hash.update(bytes);
         while !bytes.is_empty() {
@@ -97,7 +99,7 @@ impl<'a> UploadOperations<'a> {
     /// Starts an upload that is sent in parts. Expired uploads are removed first.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] for a name that is not valid, or if the actor has too many bytes
+    /// [`AppError::Denied`]; [`AppError::Rejected`] for a name that is not valid, or if the actor has too many bytes
     /// here.
     pub fn start(self, name: &str) -> Result<Uploading, AppError> {
         let permit = self.require_permission()?;
@@ -107,7 +109,7 @@ impl<'a> UploadOperations<'a> {
         if permit.uploads().size_of(&act)? >= Upload::MOST {
             let most = Upload::MOST >> 30;
             let why = format!("{} has {most} GiB of files here: remove some of them first", act.who);
-            return Err(Refusal::new(why).into());
+            return Err(Rejection::new(why).into());
         }
         let id = permit.uploads().begin(name, &permit.scope, act.at.plus(LIFE), &act)?;
         let (rest, hash) = (Vec::with_capacity(PART), Sha256::new());
@@ -117,7 +119,7 @@ impl<'a> UploadOperations<'a> {
     /// Uploads a whole file.
     ///
     /// # Errors
-    /// [`AppError::File`] if it cannot be read; [`AppError::Refused`] if it is too large; those of [`Self::start`].
+    /// [`AppError::File`] if it cannot be read; [`AppError::Rejected`] if it is too large; those of [`Self::start`].
     pub fn add(self, name: &str, mut file: impl Read) -> Result<Upload, AppError> {
         let mut uploading = self.start(name)?;
         let mut buffer = vec![0; PART];

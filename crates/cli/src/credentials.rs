@@ -5,7 +5,7 @@ use clap::{Subcommand, ValueEnum};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use rollcall_api::{Session, Token};
 use rollcall_app::{Age, App};
-use rollcall_domain::{Refusal, Right, Scopes, Secret, SessionId, TokenId, check_administrator_name};
+use rollcall_domain::{Rejection, Right, Scopes, Secret, SessionId, TokenId, check_administrator_name};
 
 use super::{Context, can_ask, confirm};
 use crate::backend::Backend;
@@ -260,7 +260,7 @@ pub(super) fn new_password() -> anyhow::Result<Secret> {
     let _quiet = Quiet::unless_alone()?;
     let password = line("New password")?;
     if can_ask() && line("The same again")? != password {
-        return Err(Refusal::new("the two are not the same: nothing was changed").into());
+        return Err(Rejection::new("the two are not the same: nothing was changed").into());
     }
     Ok(password)
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use rollcall_app::database::StoreError;
 use rollcall_app::{AppError, NAME_ENCODING, TableError};
 use rollcall_client::{Error, Refused};
-use rollcall_domain::Refusal;
+use rollcall_domain::Rejection;
 
 use crate::style;
 
@@ -43,7 +43,7 @@ fn told(error: &anyhow::Error) -> String {
     if let Some(known) = error.downcast_ref::<AppError>() {
         return more(known.to_string(), known.on_the_command_line());
     }
-    match error.downcast_ref::<Refusal>() {
+    match error.downcast_ref::<Rejection>() {
         Some(known) => more(known.to_string(), known.on_the_command_line()),
         None => told,
     }

@@ -5,7 +5,7 @@ use rollcall_api::PruneResult;
 use rollcall_app::Age;
 use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
-use rollcall_domain::Refusal;
+use rollcall_domain::Rejection;
 
 use super::terminal::heed_signals;
 use super::{Context, confirm};
@@ -36,7 +36,7 @@ pub(super) struct Prune {
 }
 
 fn age(text: &str) -> Result<Age, String> {
-    text.parse().map_err(|error: Refusal| error.to_string())
+    text.parse().map_err(|error: Rejection| error.to_string())
 }
 
 /// Tells what is gone of what FreeRADIUS has written.

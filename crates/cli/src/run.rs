@@ -63,7 +63,7 @@ fn targets_from(text: &str) -> Result<(RunName, Option<Outcome>), String> {
     let (run, outcome) = text.split_once(':').map_or((text, None), |(run, outcome)| (run, Some(outcome)));
     let run = run.parse().map_err(|_| format!("{run:?} is not a run: write 7, 7:failed or latest:failed"))?;
     let outcome =
-        outcome.map(str::parse).transpose().map_err(|why: rollcall_domain::Refusal| why.to_string())?;
+        outcome.map(str::parse).transpose().map_err(|why: rollcall_domain::Rejection| why.to_string())?;
     Ok((run, outcome))
 }
 

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use rollcall_app::Age;
 use rollcall_app::radius::RadiusRecords;
-use rollcall_domain::{Above, Refusal, Zone};
+use rollcall_domain::{Above, Rejection, Zone};
 use serde::Serialize;
 
 use super::Context;
@@ -85,7 +85,7 @@ fn all(backend: &Backend) -> anyhow::Result<[Shown; 6]> {
 }
 
 fn keep(backend: &Backend, past: RadiusRecords, value: &str, what: &str) -> anyhow::Result<()> {
-    let age: Age = value.parse().map_err(|error: Refusal| Usage(error.to_string()))?;
+    let age: Age = value.parse().map_err(|error: Rejection| Usage(error.to_string()))?;
     backend.set_kept_past(past, Some(age))?;
     tell(format_args!(
         "'rollcall prune', and a server or worker every hour, now removes {what} over {age} ago"
@@ -94,7 +94,7 @@ fn keep(backend: &Backend, past: RadiusRecords, value: &str, what: &str) -> anyh
 }
 
 fn set(backend: &Backend, name: Setting, value: &str) -> anyhow::Result<()> {
-    let wrong = |error: Refusal| Usage(error.to_string());
+    let wrong = |error: Rejection| Usage(error.to_string());
     match name {
         Setting::PruneAfter => {
             let age: Age = value.parse().map_err(wrong)?;

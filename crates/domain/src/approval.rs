@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{AdministratorId, Refusal, Right, Rights, Run, RunId, Selection, Timestamp};
+use crate::{AdministratorId, Rejection, Right, Rights, Run, RunId, Selection, Timestamp};
 
 /// A run with more targets than this needs the approval of a second administrator before it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,13 @@ impl Above {
 }
 
 impl FromStr for Above {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(text: &str) -> Result<Self, Refusal> {
+    fn from_str(text: &str) -> Result<Self, Rejection> {
         let digits = Some(text.trim()).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let number = digits.and_then(|digits| digits.parse().ok()).map(Self);
         number.ok_or_else(|| {
-            Refusal::new(format!(
+            Rejection::new(format!(
                 "{text:?} is no number of targets: write a whole number such as 1000, or 0 for every run that writes"
             ))
         })
@@ -154,14 +154,14 @@ impl Unapproved {
 }
 
 impl Unapproved {
-    fn told(&self) -> Refusal {
+    fn told(&self) -> Rejection {
         let Self { targets, above, obstacle } = self;
         let (id, missing) = match obstacle {
             Obstacle::Unseen(how) => {
                 let why = format!(
                     "this run has {targets} targets, and above {above} it takes a second administrator: preview it"
                 );
-                return Refusal::new(why)
+                return Rejection::new(why)
                     .by(format!(" {how}"))
                     .and(", have that approved by somebody else")
                     .by(", with 'rollcall runs approve ID'")
@@ -185,7 +185,7 @@ impl Unapproved {
         let why = format!(
             "applying preview {id} has {targets} targets, and above {above} that takes a second administrator: "
         );
-        Refusal::new(why).and(&lacks).by(format!(", with 'rollcall runs approve {id}'"))
+        Rejection::new(why).and(&lacks).by(format!(", with 'rollcall runs approve {id}'"))
     }
 
     /// With the commands that do something about it.

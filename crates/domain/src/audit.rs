@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::ColumnHash;
-use crate::{AdministratorId, OrganizationId, Refusal, Timestamp, did_you_mean};
+use crate::{AdministratorId, OrganizationId, Rejection, Timestamp, did_you_mean};
 
 /// A longer text is cut in the log: who it was done by and to may be whatever somebody has typed.
 const LONGEST: usize = 500;
@@ -92,16 +92,16 @@ impl fmt::Display for Action {
 }
 
 impl FromStr for Action {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         Self::ALL.iter().copied().find(|action| action.name() == name).ok_or_else(|| {
             let names = || Self::ALL.iter().map(|action| action.name());
             let hint = match did_you_mean(name, names()) {
                 Some(close) => format!("did you mean {close}?"),
                 None => format!("the actions are {}", names().collect::<Vec<_>>().join(", ")),
             };
-            Refusal::new(format!("there is no action {name:?}; {hint}"))
+            Rejection::new(format!("there is no action {name:?}; {hint}"))
         })
     }
 }
@@ -263,9 +263,9 @@ impl fmt::Display for Head {
 }
 
 impl FromStr for Head {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(text: &str) -> Result<Self, Refusal> {
+    fn from_str(text: &str) -> Result<Self, Rejection> {
         let read = || {
             let (number, hash) = text.trim().split_once(':')?;
             let number = number.parse().ok().filter(|number| *number >= 0)?;
@@ -274,7 +274,7 @@ impl FromStr for Head {
             (is_hash && (number > 0 || head == Self::start())).then_some(head)
         };
         read().ok_or_else(|| {
-            Refusal::new(format!(
+            Rejection::new(format!(
                 "{text:?} is not the head of an audit log: write what 'rollcall audit head' has printed, a number, a colon \
                  and 64 hexadecimal digits"
             ))

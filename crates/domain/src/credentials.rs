@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{AdministratorId, Refusal, Right, Timestamp};
+use crate::{AdministratorId, Rejection, Right, Timestamp};
 
 /// Number of a session. Never used again.
 pub type SessionId = i64;
@@ -69,18 +69,18 @@ pub const MAX_PASSWORD_BYTES: usize = 1_024;
 /// # Errors
 ///
 /// The password is too short, too long, or is the name.
-pub fn check_password(name: &str, password: &Secret) -> Result<(), Refusal> {
+pub fn check_password(name: &str, password: &Secret) -> Result<(), Rejection> {
     let password = password.reveal();
     if password.chars().count() < MIN_PASSWORD {
-        return Err(Refusal::new(format!(
+        return Err(Rejection::new(format!(
             "a password has at least {MIN_PASSWORD} characters: several words are easy to remember"
         )));
     }
     if password.len() > MAX_PASSWORD_BYTES {
-        return Err(Refusal::new(format!("a password has at most {MAX_PASSWORD_BYTES} bytes")));
+        return Err(Rejection::new(format!("a password has at most {MAX_PASSWORD_BYTES} bytes")));
     }
     if password.to_lowercase() == name.to_lowercase() {
-        return Err(Refusal::new("a name is no password: everybody knows it"));
+        return Err(Rejection::new("a name is no password: everybody knows it"));
     }
     Ok(())
 }
@@ -184,10 +184,10 @@ impl Scopes {
     /// # Errors
     ///
     /// There is no right.
-    pub fn new(rights: impl IntoIterator<Item = Right>) -> Result<Self, Refusal> {
+    pub fn new(rights: impl IntoIterator<Item = Right>) -> Result<Self, Rejection> {
         let rights = BTreeSet::from_iter(rights);
         if rights.is_empty() {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 "a token without any scope is good for nothing: give it one, such as look",
             ));
         }
@@ -208,9 +208,9 @@ impl fmt::Display for Scopes {
 }
 
 impl FromStr for Scopes {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(names: &str) -> Result<Self, Refusal> {
+    fn from_str(names: &str) -> Result<Self, Rejection> {
         Self::new(names.split(',').map(str::parse).collect::<Result<Vec<_>, _>>()?)
     }
 }
@@ -259,12 +259,12 @@ impl ApiToken {
     /// # Errors
     ///
     /// The name is empty, too long, or has control characters.
-    pub fn check_name(name: &str) -> Result<(), Refusal> {
+    pub fn check_name(name: &str) -> Result<(), Rejection> {
         let length = name.chars().count();
         if (1..=Self::MAX_NAME).contains(&length) && !name.chars().any(char::is_control) {
             return Ok(());
         }
-        Err(Refusal::new(format!(
+        Err(Rejection::new(format!(
             "the name of a token has 1 to {} characters and is one line",
             Self::MAX_NAME
         )))
@@ -316,7 +316,7 @@ mod tests {
 
     fn check(password: &str) -> Result<(), String> {
         let checked = check_password("Maria.Delgado", &Secret::new(password));
-        checked.map_err(|refusal| refusal.to_string())
+        checked.map_err(|rejection| rejection.to_string())
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Item, Operator, Refusal, did_you_mean};
+use crate::{Item, Operator, Rejection, did_you_mean};
 
 /// What the value of an attribute is (`man 5 dictionary`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,7 +297,7 @@ impl Dictionary {
     /// # Errors
     ///
     /// The reason why FreeRADIUS would reject a user with this item.
-    pub fn check_item(&self, item: &Item) -> Result<(), Refusal> {
+    pub fn check_item(&self, item: &Item) -> Result<(), Rejection> {
         use Operator::{Absent, Match, NotMatch, Present};
         // A pattern is none of the attribute's values, and where one only has to be there it does not matter.
         let any = matches!(item.operation, Match | NotMatch | Present | Absent);
@@ -310,7 +310,7 @@ impl Dictionary {
     /// # Errors
     ///
     /// The reason for a warning.
-    pub fn warn_of(&self, item: &Item) -> Result<(), Refusal> {
+    pub fn warn_of(&self, item: &Item) -> Result<(), Rejection> {
         let unknown = || self.source == DictionarySource::BuiltIn && self.entry(&item.attr).is_none();
         let resembles = |near: String| strsim::jaro_winkler(&item.attr, &near) > RESEMBLES;
         if unknown() && !self.near(&item.attr).is_some_and(resembles) {
@@ -319,7 +319,7 @@ impl Dictionary {
         self.check_item(item)
     }
 
-    fn check(&self, name: &str, value: Option<&str>) -> Result<(), Refusal> {
+    fn check(&self, name: &str, value: Option<&str>) -> Result<(), Rejection> {
         let Some(DictionaryEntry { value: kind, choices }) = self.entry(name) else {
             // What it calls an attribute that it does not know.
             let by_number = name.strip_prefix("Attr-");
@@ -327,7 +327,7 @@ impl Dictionary {
                 return Ok(());
             }
             let near = self.near(name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-            return Err(Refusal::new(format!(
+            return Err(Rejection::new(format!(
                 "FreeRADIUS has no attribute {name} and rejects whoever has it{near}"
             )));
         };
@@ -340,7 +340,7 @@ impl Dictionary {
             let some = close.unwrap_or(&choices[0]);
             wanted.push_str(&format!(" or a name such as {some}"));
         }
-        Err(Refusal::new(format!(
+        Err(Rejection::new(format!(
             "{name} takes {wanted}; FreeRADIUS rejects whoever has it with {value:?}, or takes that for something else"
         )))
     }

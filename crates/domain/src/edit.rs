@@ -1,7 +1,7 @@
 //! Edits that a script, a file or an administrator may ask for.
 
 use crate::{
-    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Operator, ProfileId, Refusal, User, Value,
+    Assignment, Catalogue, Field, Item, ItemKind, ItemRow, Operator, ProfileId, Rejection, User, Value,
     check_username,
 };
 
@@ -40,11 +40,11 @@ impl User {
     /// # Errors
     ///
     /// The reason why the edit is not allowed. The user stays as it is.
-    pub fn edit(&mut self, edit: Edit, profiles: &Catalogue) -> Result<(), Refusal> {
+    pub fn edit(&mut self, edit: Edit, profiles: &Catalogue) -> Result<(), Rejection> {
         match edit {
             Edit::Set(field, value) => {
                 if !field.writable() {
-                    return Err(Refusal::new(format!("{field} is read-only")));
+                    return Err(Rejection::new(format!("{field} is read-only")));
                 }
                 // A name that the user has already stays allowed, however it looks.
                 if let (Field::Username, Value::Text(name)) = (field, &value)
@@ -63,32 +63,32 @@ impl User {
         }
     }
 
-    fn add_profile(&mut self, id: ProfileId, profiles: &Catalogue) -> Result<(), Refusal> {
+    fn add_profile(&mut self, id: ProfileId, profiles: &Catalogue) -> Result<(), Rejection> {
         let short_name = profiles.offer(id, self.organization_id)?;
         if self.profiles.iter().any(|assigned| assigned.id == id) {
-            return Err(Refusal::new(format!("profile {short_name} is already assigned")));
+            return Err(Rejection::new(format!("profile {short_name} is already assigned")));
         }
         let priority = self.profiles.iter().map(|assigned| assigned.priority).max().unwrap_or(0) + 1;
         self.profiles.push(Assignment { id, short_name: short_name.to_owned(), priority });
         Ok(())
     }
 
-    fn remove_profile(&mut self, id: ProfileId, profiles: &Catalogue) -> Result<(), Refusal> {
+    fn remove_profile(&mut self, id: ProfileId, profiles: &Catalogue) -> Result<(), Rejection> {
         let Some(index) = self.profiles.iter().position(|assigned| assigned.id == id) else {
             let name = profiles.name(id).map_or_else(|| id.to_string(), str::to_owned);
-            return Err(Refusal::new(format!("profile {name} is not assigned")));
+            return Err(Rejection::new(format!("profile {name} is not assigned")));
         };
         self.profiles.remove(index);
         Ok(())
     }
 
-    fn add_item(&mut self, kind: ItemKind, item: Item) -> Result<(), Refusal> {
+    fn add_item(&mut self, kind: ItemKind, item: Item) -> Result<(), Rejection> {
         // Beyond every place that a version of this user has had so far, so that a removed row's place stays free and
         // taking its removal back finds it so, whatever was added since.
         let first_free = self.version << EDITS_BITS;
         let rows = self.items_mut(kind);
         if rows.iter().any(|row| row.holds(&item)) {
-            return Err(Refusal::new(format!("{item} is already there")));
+            return Err(Rejection::new(format!("{item} is already there")));
         }
         let replaces = |row: &ItemRow| row.operation == Operator::Set && row.attr == item.attr;
         let earlier = rows.iter().position(|row| item.operation == Operator::Set && replaces(row));
@@ -112,14 +112,14 @@ impl User {
         attr: &str,
         value: &str,
         operation: Option<Operator>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         let rows = self.items_mut(kind);
         let before = rows.len();
         rows.retain(|row| {
             row.attr != attr || row.value != value || operation.is_some_and(|wanted| wanted != row.operation)
         });
         if rows.len() == before {
-            return Err(Refusal::new(format!("no {} {attr} has the value {value:?}", kind.noun())));
+            return Err(Rejection::new(format!("no {} {attr} has the value {value:?}", kind.noun())));
         }
         Ok(())
     }

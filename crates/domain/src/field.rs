@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Refusal, Timestamp, Zone};
+use crate::{Rejection, Timestamp, Zone};
 
 /// A field of a user, named and typed as in the documentation's User object reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,8 +137,8 @@ impl Field {
     /// # Errors
     ///
     /// The text is not a value of the type of this field.
-    pub fn parse(self, text: &str, zone: &Zone) -> Result<Value, Refusal> {
-        let wrong = |expected: &str| Refusal::new(format!("{}: {text:?} is not {expected}", self.name()));
+    pub fn parse(self, text: &str, zone: &Zone) -> Result<Value, Rejection> {
+        let wrong = |expected: &str| Rejection::new(format!("{}: {text:?} is not {expected}", self.name()));
         match self.kind() {
             Kind::Text => Ok(Value::Text(text.to_owned())),
             Kind::Int => text.trim().parse().map(Value::Int).map_err(|_| wrong("a whole number")),
@@ -152,7 +152,7 @@ impl Field {
             }
             Kind::Time => Timestamp::parse(text, zone)
                 .map(|time| Value::Time(Some(time)))
-                .map_err(|why| Refusal::new(format!("{}: {why}", self.name()))),
+                .map_err(|why| Rejection::new(format!("{}: {why}", self.name()))),
         }
     }
 }
@@ -167,26 +167,26 @@ impl Field {
     /// # Examples
     ///
     /// ```
-    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// # fn main() -> Result<(), rollcall_domain::Rejection> {
     /// use rollcall_domain::{Field, Value, Zone};
     ///
     /// let assigned = Field::assignment("klass=gold", &Zone::utc())?;
     /// assert_eq!(assigned, (Field::Klass, Value::Text("gold".to_owned())));
     ///
-    /// let refusal = Field::assignment("klas=gold", &Zone::utc()).unwrap_err();
-    /// assert!(refusal.to_string().contains("did you mean klass?"));
+    /// let rejection = Field::assignment("klas=gold", &Zone::utc()).unwrap_err();
+    /// assert!(rejection.to_string().contains("did you mean klass?"));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn assignment(text: &str, zone: &Zone) -> Result<(Self, Value), Refusal> {
+    pub fn assignment(text: &str, zone: &Zone) -> Result<(Self, Value), Rejection> {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Refusal::new(format!(
+            return Err(Rejection::new(format!(
                 "{text:?} assigns nothing: write FIELD=VALUE, such as klass=gold"
             )));
         };
         let field: Self = name.trim().parse()?;
         if !field.writable() {
-            return Err(Refusal::new(format!("{field} is read-only")));
+            return Err(Rejection::new(format!("{field} is read-only")));
         }
         Ok((field, field.parse(value, zone)?))
     }
@@ -197,7 +197,7 @@ impl Field {
     /// # Errors
     ///
     /// The JSON value is not one of the type of this field.
-    pub fn read_json(self, json: &serde_json::Value, zone: &Zone) -> Result<Value, Refusal> {
+    pub fn read_json(self, json: &serde_json::Value, zone: &Zone) -> Result<Value, Rejection> {
         use serde_json::Value as Json;
         let value = match (self.kind(), json) {
             (Kind::Text, Json::String(text)) => Some(Value::Text(text.clone())),
@@ -218,7 +218,7 @@ impl Field {
             Kind::Time if self.nullable() => "a time such as \"2026-12-01T00:00:00Z\", or null",
             Kind::Time => "a time such as \"2026-12-01T00:00:00Z\"",
         };
-        value.ok_or_else(|| Refusal::new(format!("{self}: {json} is not {wanted}")))
+        value.ok_or_else(|| Rejection::new(format!("{self}: {json} is not {wanted}")))
     }
 }
 
@@ -229,13 +229,13 @@ impl fmt::Display for Field {
 }
 
 impl FromStr for Field {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         Self::ALL.into_iter().find(|field| field.name() == name).ok_or_else(|| {
             let hint = did_you_mean(name, Self::ALL.map(Self::name))
                 .map_or_else(String::new, |close| format!("; did you mean {close}?"));
-            Refusal::new(format!("no user field is called {name:?}{hint}"))
+            Rejection::new(format!("no user field is called {name:?}{hint}"))
         })
     }
 }
@@ -343,8 +343,8 @@ mod tests {
 
     #[test]
     fn a_misspelt_field_is_answered_with_the_right_one() {
-        let refusal = "expiraton".parse::<Field>().unwrap_err().to_string();
-        assert_eq!(refusal, "no user field is called \"expiraton\"; did you mean expiration?");
+        let rejection = "expiraton".parse::<Field>().unwrap_err().to_string();
+        assert_eq!(rejection, "no user field is called \"expiraton\"; did you mean expiration?");
         assert_eq!("zzz".parse::<Field>().unwrap_err().to_string(), "no user field is called \"zzz\"");
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
+use crate::Rejection;
 
 /// FreeRADIUS drops a value that is longer than a RADIUS attribute can carry (RFC 2865, section 5).
 pub const MAX_ITEM_BYTES: usize = 253;
@@ -143,10 +143,10 @@ impl Operator {
     /// # Errors
     ///
     /// The text is not an operator, or not one of this list.
-    pub fn parse_for(kind: ItemKind, text: &str) -> Result<Self, Refusal> {
+    pub fn parse_for(kind: ItemKind, text: &str) -> Result<Self, Rejection> {
         Self::parse(text).filter(|operator| kind.operators().contains(operator)).ok_or_else(|| {
             let accepted: Vec<_> = kind.operators().iter().map(|operator| operator.as_str()).collect();
-            Refusal::new(format!(
+            Rejection::new(format!(
                 "the operator {text:?} cannot be used for {} {}: use one of {}",
                 if kind == ItemKind::Reply { "an" } else { "a" },
                 kind.noun(),
@@ -180,7 +180,7 @@ impl Item {
     ///
     /// FreeRADIUS would execute, drop or reject the item whatever its dictionary says: an operator of the other list, a
     /// value in backquotes, control characters, over 253 bytes.
-    pub fn new(kind: ItemKind, attr: &str, operation: &str, value: &str) -> Result<Self, Refusal> {
+    pub fn new(kind: ItemKind, attr: &str, operation: &str, value: &str) -> Result<Self, Rejection> {
         check_attr(attr)?;
         let operation = Operator::parse_for(kind, operation)?;
         check_value(attr, value)?;
@@ -196,7 +196,7 @@ impl Item {
     /// # Examples
     ///
     /// ```
-    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// # fn main() -> Result<(), rollcall_domain::Rejection> {
     /// use rollcall_domain::{Item, ItemKind, Operator};
     ///
     /// let item = Item::parse(ItemKind::Reply, "Session-Timeout := 3600")?;
@@ -208,10 +208,10 @@ impl Item {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn parse(kind: ItemKind, text: &str) -> Result<Self, Refusal> {
+    pub fn parse(kind: ItemKind, text: &str) -> Result<Self, Rejection> {
         let mut words = text.trim().splitn(3, char::is_whitespace);
         let (Some(attr), Some(operation), Some(value)) = (words.next(), words.next(), words.next()) else {
-            return Err(Refusal::new(format!(
+            return Err(Rejection::new(format!(
                 "{text:?} is not an item: write the attribute, an operator and a value with spaces between, \
                  such as 'Session-Timeout := 3600'"
             )));
@@ -222,26 +222,26 @@ impl Item {
     }
 }
 
-fn check_attr(attr: &str) -> Result<(), Refusal> {
+fn check_attr(attr: &str) -> Result<(), Rejection> {
     let unsafe_char = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '`' | '"' | '\'');
     if attr.is_empty() || attr.len() > MAX_ITEM_BYTES || attr.chars().any(unsafe_char) {
-        return Err(Refusal::new(format!("{attr:?} cannot be the name of an attribute")));
+        return Err(Rejection::new(format!("{attr:?} cannot be the name of an attribute")));
     }
     Ok(())
 }
 
-fn check_value(attr: &str, value: &str) -> Result<(), Refusal> {
+fn check_value(attr: &str, value: &str) -> Result<(), Rejection> {
     // FreeRADIUS skips blanks before it looks for the quote.
     let bare = value.trim();
     if bare.starts_with('`') && bare.ends_with('`') {
-        return Err(Refusal::new(format!("{attr}: FreeRADIUS would execute a value in backquotes")));
+        return Err(Rejection::new(format!("{attr}: FreeRADIUS would execute a value in backquotes")));
     }
     if value.chars().any(char::is_control) {
-        return Err(Refusal::new(format!("{attr}: the value has a control character")));
+        return Err(Rejection::new(format!("{attr}: the value has a control character")));
     }
     if value.len() > MAX_ITEM_BYTES {
         let bytes = value.len();
-        return Err(Refusal::new(format!(
+        return Err(Rejection::new(format!(
             "{attr}: the value is {bytes} bytes long, FreeRADIUS drops what is over {MAX_ITEM_BYTES}"
         )));
     }

@@ -24,7 +24,7 @@ mod param;
 mod password;
 mod plan;
 mod profile;
-mod refusal;
+mod rejection;
 mod reply;
 mod request_key;
 mod rights;
@@ -60,7 +60,7 @@ pub use param::{Param, ParamKind, ParamValue, ParamValues, Params};
 pub use password::{PasswordScheme, UserPassword};
 pub use plan::PlanHash;
 pub use profile::{Assignment, Catalogue, Organization, OrganizationId, Profile, ProfileId};
-pub use refusal::Refusal;
+pub use rejection::Rejection;
 pub use reply::{Answered, Reply};
 pub use request_key::RequestKey;
 pub use rights::{

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Mismatch, OrganizationId, Refusal, UserId, did_you_mean, one_line};
+use crate::{Change, Mismatch, OrganizationId, Rejection, UserId, did_you_mean, one_line};
 
 /// What happened to one target of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,15 +62,15 @@ impl fmt::Display for Outcome {
 }
 
 impl std::str::FromStr for Outcome {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         Self::ALL.into_iter().find(|outcome| outcome.name() == name.replace(['-', ' '], "_")).ok_or_else(
             || {
                 let names = Self::ALL.map(Self::name);
                 let hint = did_you_mean(name, names)
                     .map_or_else(String::new, |close| format!(" (did you mean {close}?)"));
-                Refusal::new(format!("no outcome is called {name:?}{hint}: they are {}", names.join(", ")))
+                Rejection::new(format!("no outcome is called {name:?}{hint}: they are {}", names.join(", ")))
             },
         )
     }

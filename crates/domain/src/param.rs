@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::{CivilDate, MAX_TEXT_BYTES, Refusal, Timestamp, Zone, did_you_mean};
+use crate::{CivilDate, MAX_TEXT_BYTES, Rejection, Timestamp, Zone, did_you_mean};
 
 /// The type of a script's parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,8 +61,8 @@ impl ParamKind {
     /// # Errors
     ///
     /// A text that is no such value, with what was expected.
-    pub fn parse(self, text: &str, zone: &Zone) -> Result<ParamValue, Refusal> {
-        let wrong = || Refusal::new(format!("{text:?} is not {}", self.expected()));
+    pub fn parse(self, text: &str, zone: &Zone) -> Result<ParamValue, Rejection> {
+        let wrong = || Rejection::new(format!("{text:?} is not {}", self.expected()));
         let trimmed = text.trim();
         match self {
             Self::Int => trimmed.parse().map(ParamValue::Int).map_err(|_| wrong()),
@@ -70,8 +70,8 @@ impl ParamKind {
                 Ok(number) if number.is_finite() => Ok(ParamValue::Float(number)),
                 _ => Err(wrong()),
             },
-            Self::Str if text.contains('\0') => Err(Refusal::new("a text cannot contain a NUL character")),
-            Self::Str if text.len() > MAX_TEXT_BYTES => Err(Refusal::new(format!(
+            Self::Str if text.contains('\0') => Err(Rejection::new("a text cannot contain a NUL character")),
+            Self::Str if text.len() > MAX_TEXT_BYTES => Err(Rejection::new(format!(
                 "the text is {} bytes long, at most {MAX_TEXT_BYTES} are allowed",
                 text.len()
             ))),
@@ -81,7 +81,7 @@ impl ParamKind {
                 "false" | "no" | "0" => Ok(ParamValue::Bool(false)),
                 _ => Err(wrong()),
             },
-            Self::Date => trimmed.parse().map(ParamValue::Date).map_err(|_: Refusal| wrong()),
+            Self::Date => trimmed.parse().map(ParamValue::Date).map_err(|_: Rejection| wrong()),
             Self::DateTime => Timestamp::parse(text, zone).map(ParamValue::DateTime).map_err(|_| wrong()),
         }
     }
@@ -94,16 +94,16 @@ impl fmt::Display for ParamKind {
 }
 
 impl FromStr for ParamKind {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
             let names = Self::ALL.map(Self::name);
             let hint = did_you_mean(name, names).map_or_else(
                 || format!("use one of {}", names.join(", ")),
                 |close| format!("did you mean {close}?"),
             );
-            Refusal::new(format!("no type of a parameter is called {name:?}; {hint}"))
+            Rejection::new(format!("no type of a parameter is called {name:?}; {hint}"))
         })
     }
 }
@@ -174,20 +174,20 @@ pub struct Param {
 }
 
 impl Param {
-    fn read(&self, text: &str, zone: &Zone) -> Result<ParamValue, Refusal> {
+    fn read(&self, text: &str, zone: &Zone) -> Result<ParamValue, Rejection> {
         let name = &self.name;
-        let value = self.kind.parse(text, zone).map_err(|why| Refusal::new(format!("{name}: {why}")))?;
+        let value = self.kind.parse(text, zone).map_err(|why| Rejection::new(format!("{name}: {why}")))?;
         if self.choices.is_empty() || self.choices.contains(&value) {
             return Ok(value);
         }
         let choices: Vec<_> = self.choices.iter().map(ToString::to_string).collect();
-        Err(Refusal::new(format!("{name}: {text:?} is not among the choices: {}", choices.join(", "))))
+        Err(Rejection::new(format!("{name}: {text:?} is not among the choices: {}", choices.join(", "))))
     }
 
-    fn missing(&self) -> Refusal {
+    fn missing(&self) -> Rejection {
         let Self { name, kind, help, .. } = self;
         let help = if help.is_empty() { String::new() } else { format!(": {help}") };
-        Refusal::new(format!("{name} is missing ({kind}{help})"))
+        Rejection::new(format!("{name} is missing ({kind}{help})"))
             .by(format!("; give it with --param {name}=…"))
     }
 }
@@ -226,14 +226,14 @@ impl Params {
     /// # Errors
     ///
     /// Everything that is wrong: first with what was given, in that order, then what is missing.
-    pub fn check(&self, given: &[(String, String)], zone: &Zone) -> Result<ParamValues, Vec<Refusal>> {
+    pub fn check(&self, given: &[(String, String)], zone: &Zone) -> Result<ParamValues, Vec<Rejection>> {
         let mut faults = Vec::new();
         let mut read = HashMap::new();
         let mut seen = HashSet::new();
         for (name, text) in given {
             let again = !seen.insert(name);
             match self.get(name) {
-                _ if again => faults.push(Refusal::new(format!("{name} is given more than once"))),
+                _ if again => faults.push(Rejection::new(format!("{name} is given more than once"))),
                 None => faults.push(self.unknown(name)),
                 Some(param) => match param.read(text, zone) {
                     Ok(value) => drop(read.insert(name, value)),
@@ -252,14 +252,14 @@ impl Params {
         if faults.is_empty() { Ok(ParamValues(values)) } else { Err(faults) }
     }
 
-    fn unknown(&self, name: &str) -> Refusal {
+    fn unknown(&self, name: &str) -> Rejection {
         if self.is_empty() {
-            return Refusal::new(format!("{name:?} cannot be given: the script declares no parameters"));
+            return Rejection::new(format!("{name:?} cannot be given: the script declares no parameters"));
         }
         let names: Vec<_> = self.0.iter().map(|param| param.name.as_str()).collect();
         let hint = did_you_mean(name, names.iter().copied())
             .map_or_else(|| format!("it has {}", names.join(", ")), |close| format!("did you mean {close}?"));
-        Refusal::new(format!("the script has no parameter {name:?}; {hint}"))
+        Rejection::new(format!("the script has no parameter {name:?}; {hint}"))
     }
 }
 
@@ -317,7 +317,7 @@ mod tests {
 
     fn faults(params: &Params, pairs: &[(&str, &str)]) -> Vec<String> {
         let faults = params.check(&given(pairs), &Zone::utc()).unwrap_err();
-        faults.iter().map(Refusal::on_the_command_line).collect()
+        faults.iter().map(Rejection::on_the_command_line).collect()
     }
 
     #[test]
@@ -416,7 +416,7 @@ mod tests {
         for kind in ParamKind::ALL {
             assert_eq!(kind.name().parse::<ParamKind>().unwrap(), kind);
         }
-        let refusal = "boolean".parse::<ParamKind>().unwrap_err().to_string();
-        assert_eq!(refusal, "no type of a parameter is called \"boolean\"; did you mean bool?");
+        let rejection = "boolean".parse::<ParamKind>().unwrap_err().to_string();
+        assert_eq!(rejection, "no type of a parameter is called \"boolean\"; did you mean bool?");
     }
 }

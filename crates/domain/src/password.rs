@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 
-use crate::{MAX_ITEM_BYTES, Refusal, Secret};
+use crate::{MAX_ITEM_BYTES, Rejection, Secret};
 
 /// What is kept of a password in a scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,10 +88,10 @@ impl fmt::Display for PasswordScheme {
 }
 
 impl FromStr for PasswordScheme {
-    type Err = Refusal;
+    type Err = Rejection;
 
     /// Reads the name of FreeRADIUS's attribute.
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         let aliases =
             [("SHA1-Password", Self::Sha), ("SSHA1-Password", Self::Ssha), ("PBKDF2-Password", Self::Pbkdf2)];
         let known = Self::ALL.iter().map(|scheme| (scheme.attribute(), *scheme)).chain(aliases);
@@ -101,7 +101,10 @@ impl FromStr for PasswordScheme {
             .map(|(_, scheme)| scheme)
             .ok_or_else(|| {
                 let names: Vec<_> = Self::ALL.iter().map(|scheme| scheme.attribute()).collect();
-                Refusal::new(format!("passwords are not kept as {name:?}; they are as {}", names.join(", ")))
+                Rejection::new(format!(
+                    "passwords are not kept as {name:?}; they are as {}",
+                    names.join(", ")
+                ))
             })
     }
 }
@@ -124,7 +127,7 @@ impl UserPassword {
     /// # Examples
     ///
     /// ```
-    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// # fn main() -> Result<(), rollcall_domain::Rejection> {
     /// use rollcall_domain::{PasswordScheme, UserPassword};
     ///
     /// assert_eq!(UserPassword::parse("rosebud")?.scheme(), PasswordScheme::Cleartext);
@@ -133,7 +136,7 @@ impl UserPassword {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, Rejection> {
         let named = text.strip_prefix('{').and_then(|rest| rest.split_once('}'));
         let known = named.and_then(|(name, rest)| {
             let name = name.to_ascii_lowercase();
@@ -147,7 +150,7 @@ impl UserPassword {
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+/.".contains(&byte))
         };
         if known.is_none() && named.is_some_and(|(name, _)| is_name(name)) {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 "what stands in braces before a password is its scheme, and none is called like that; a password that \
                  begins so itself has {clear} before it",
             ));
@@ -162,7 +165,7 @@ impl UserPassword {
     /// # Errors
     ///
     /// The value does not fit the scheme, or is longer than an attribute can carry.
-    pub fn new(scheme: PasswordScheme, value: &str) -> Result<Self, Refusal> {
+    pub fn new(scheme: PasswordScheme, value: &str) -> Result<Self, Rejection> {
         let value = match scheme.form() {
             Form::Clear => clear(value)?.to_owned(),
             Form::Crypt => crypt(value)?.to_owned(),
@@ -171,7 +174,7 @@ impl UserPassword {
             Form::Pbkdf2 => format!("{{x-pbkdf2}}{}", pbkdf2(value)?),
         };
         if value.len() > MAX_ITEM_BYTES {
-            return Err(Refusal::new(format!("a password has at most {MAX_ITEM_BYTES} bytes")));
+            return Err(Rejection::new(format!("a password has at most {MAX_ITEM_BYTES} bytes")));
         }
         Ok(Self { scheme, value: Secret::new(value) })
     }
@@ -181,7 +184,7 @@ impl UserPassword {
     /// # Errors
     ///
     /// See [`UserPassword::parse`].
-    pub fn read(given: &Secret) -> Result<Option<Self>, Refusal> {
+    pub fn read(given: &Secret) -> Result<Option<Self>, Rejection> {
         if given.reveal().is_empty() { Ok(None) } else { Self::parse(given.reveal()).map(Some) }
     }
 
@@ -208,47 +211,47 @@ impl UserPassword {
     }
 }
 
-fn clear(password: &str) -> Result<&str, Refusal> {
+fn clear(password: &str) -> Result<&str, Rejection> {
     if password.is_empty() || password.len() > MAX_ITEM_BYTES || password.chars().any(char::is_control) {
-        return Err(Refusal::new(format!(
+        return Err(Rejection::new(format!(
             "a password has 1 to {MAX_ITEM_BYTES} bytes and no control characters"
         )));
     }
     let bare = password.trim();
     if bare.starts_with('`') && bare.ends_with('`') {
-        return Err(Refusal::new("FreeRADIUS would execute a password in backquotes"));
+        return Err(Rejection::new("FreeRADIUS would execute a password in backquotes"));
     }
     Ok(password)
 }
 
-fn crypt(hash: &str) -> Result<&str, Refusal> {
+fn crypt(hash: &str) -> Result<&str, Rejection> {
     let of_crypt = |c: char| c.is_ascii_alphanumeric() || "./$=,-_".contains(c);
     if !hash.chars().all(of_crypt) || !(hash.starts_with('$') || hash.len() == 13) {
-        return Err(Refusal::new(
+        return Err(Rejection::new(
             "a password that crypt(3) made begins with $, such as $6$salt$…, or has 13 characters",
         ));
     }
     Ok(hash)
 }
 
-fn digest(scheme: PasswordScheme, text: &str, fits: impl Fn(usize) -> bool) -> Result<String, Refusal> {
+fn digest(scheme: PasswordScheme, text: &str, fits: impl Fn(usize) -> bool) -> Result<String, Rejection> {
     let hex = text.strip_prefix("0x").unwrap_or(text).as_bytes();
     let base64 = text.trim_end_matches('=').as_bytes();
     let read = [HEXLOWER_PERMISSIVE.decode(hex), BASE64.decode(text.as_bytes()), BASE64_NOPAD.decode(base64)];
     let bytes = read.into_iter().flatten().find(|bytes| fits(bytes.len()));
     // In hexadecimal digits FreeRADIUS cannot take it for anything else.
     bytes.map(|bytes| format!("0x{}", HEXLOWER.encode(&bytes))).ok_or_else(|| {
-        Refusal::new(format!(
+        Rejection::new(format!(
             "a password kept as {scheme} is a digest of its length in hexadecimal digits or base64"
         ))
     })
 }
 
-fn pbkdf2(text: &str) -> Result<&str, Refusal> {
+fn pbkdf2(text: &str) -> Result<&str, Rejection> {
     let parts: Vec<_> = text.split(':').collect();
     let is_base64 = |text: &&str| BASE64_NOPAD.decode(text.trim_end_matches('=').as_bytes()).is_ok();
     if parts.len() != 4 || !parts[0].starts_with("HMACSHA") || !parts[1..].iter().all(is_base64) {
-        return Err(Refusal::new(
+        return Err(Rejection::new(
             "a password of PBKDF2 is digest:iterations:salt:hash, such as HMACSHA2+256:AAAnEA:…, all but the digest in base64",
         ));
     }

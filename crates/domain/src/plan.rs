@@ -56,11 +56,11 @@ impl fmt::Display for PlanHash {
 }
 
 impl std::str::FromStr for PlanHash {
-    type Err = crate::Refusal;
+    type Err = crate::Rejection;
 
-    fn from_str(text: &str) -> Result<Self, crate::Refusal> {
+    fn from_str(text: &str) -> Result<Self, crate::Rejection> {
         let wrong =
-            || crate::Refusal::new(format!("{text:?} is no plan's hash: those have 64 hexadecimal digits"));
+            || crate::Rejection::new(format!("{text:?} is no plan's hash: those have 64 hexadecimal digits"));
         let digits = text.as_bytes();
         if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
             return Err(wrong());

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, ItemKind, Refusal, Scope};
+use crate::{Item, ItemKind, Rejection, Scope};
 
 /// The longest name of an organization or a profile, in bytes: what FreeRADIUS takes for a group's name.
 const MAX_NAME_BYTES: usize = 253;
 
 /// Refuses a name of `what` that could not be shown, listed or written into a file again.
-fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
+fn check_name(what: &str, name: &str) -> Result<(), Rejection> {
     let why = if name.is_empty() {
         "is empty"
     } else if name.len() > MAX_NAME_BYTES {
@@ -22,7 +22,7 @@ fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
     } else {
         return Ok(());
     };
-    Err(Refusal::new(format!("{name:?} cannot be the name of {what}: it {why}")))
+    Err(Rejection::new(format!("{name:?} cannot be the name of {what}: it {why}")))
 }
 
 /// Identifies an organization.
@@ -45,7 +45,7 @@ impl Organization {
     /// # Errors
     ///
     /// The name is empty, too long, or has characters that names may not have.
-    pub fn check_name(name: &str) -> Result<(), Refusal> {
+    pub fn check_name(name: &str) -> Result<(), Rejection> {
         check_name("an organization", name)
     }
 }
@@ -71,7 +71,7 @@ impl Profile {
     /// # Errors
     ///
     /// The name is empty, too long, or has characters that names may not have.
-    pub fn check_name(short_name: &str) -> Result<(), Refusal> {
+    pub fn check_name(short_name: &str) -> Result<(), Rejection> {
         check_name("a profile", short_name)
     }
 
@@ -121,11 +121,11 @@ impl Catalogue {
     /// # Errors
     ///
     /// There is no such profile for them.
-    pub fn offer(&self, id: ProfileId, organization: OrganizationId) -> Result<&str, Refusal> {
+    pub fn offer(&self, id: ProfileId, organization: OrganizationId) -> Result<&str, Rejection> {
         match self.profiles.get(&id) {
-            None => Err(Refusal::new(format!("there is no profile with id {id}"))),
+            None => Err(Rejection::new(format!("there is no profile with id {id}"))),
             Some((name, Some(owner))) if *owner != organization => {
-                Err(Refusal::new(format!("profile {name} belongs to another organization than the user")))
+                Err(Rejection::new(format!("profile {name} belongs to another organization than the user")))
             }
             Some((name, _)) => Ok(name),
         }

@@ -3,7 +3,7 @@
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::Refusal;
+use crate::Rejection;
 
 /// What tells one request from another, though it may be sent more than once: a key that whoever asks has made up, and what
 /// is asked for. Only the hashes of both are kept.
@@ -25,7 +25,7 @@ impl RequestKey {
     /// # Examples
     ///
     /// ```
-    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// # fn main() -> Result<(), rollcall_domain::Rejection> {
     /// use rollcall_domain::RequestKey;
     ///
     /// let key = "6ee1c8a0-9d7f-4b0e-a8f5-2f3c1d9b7a11";
@@ -34,9 +34,9 @@ impl RequestKey {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new(key: &str, request: &[u8]) -> Result<Self, Refusal> {
+    pub fn new(key: &str, request: &[u8]) -> Result<Self, Rejection> {
         if key.is_empty() || key.len() > Self::LONGEST || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Refusal::new(format!(
+            return Err(Rejection::new(format!(
                 "the key of a request has 1 to {} ASCII characters without blanks, such as a UUID",
                 Self::LONGEST
             )));

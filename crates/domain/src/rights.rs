@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{OrganizationId, Refusal, Scopes, Timestamp};
+use crate::{OrganizationId, Rejection, Scopes, Timestamp};
 
 /// Number of an administrator. Never used again after a removal.
 pub type AdministratorId = i64;
@@ -17,13 +17,13 @@ const MAX_NAME: usize = 64;
 /// # Errors
 ///
 /// The name has another form.
-pub fn check_administrator_name(name: &str) -> Result<(), Refusal> {
+pub fn check_administrator_name(name: &str) -> Result<(), Rejection> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if first && name.len() <= MAX_NAME && name.chars().all(fits) {
         return Ok(());
     }
-    Err(Refusal::new(format!(
+    Err(Rejection::new(format!(
         "{name:?} cannot be the name of an administrator: write up to {MAX_NAME} letters (a-z), digits and -_.@+, with a \
          letter or digit first"
     )))
@@ -84,12 +84,12 @@ impl Right {
 }
 
 impl FromStr for Right {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         Self::ALL.into_iter().find(|right| right.name() == name).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            Refusal::new(format!("there is no scope {name:?}; the scopes are {names}"))
+            Rejection::new(format!("there is no scope {name:?}; the scopes are {names}"))
         })
     }
 }
@@ -143,12 +143,12 @@ impl fmt::Display for Role {
 }
 
 impl FromStr for Role {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            Refusal::new(format!("there is no role {name:?}; the roles are {names}"))
+            Rejection::new(format!("there is no role {name:?}; the roles are {names}"))
         })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AdministratorId, Counts, Field, Outcome, Refusal, Scope, Settings, Tally, Timestamp};
+use crate::{AdministratorId, Counts, Field, Outcome, Rejection, Scope, Settings, Tally, Timestamp};
 
 /// Identifies a run.
 pub type RunId = i64;
@@ -81,11 +81,11 @@ impl RunState {
     /// # Errors
     ///
     /// There is no such state.
-    pub fn parse(name: &str) -> Result<Self, Refusal> {
+    pub fn parse(name: &str) -> Result<Self, Rejection> {
         Self::ALL
             .into_iter()
             .find(|state| state.name() == name)
-            .ok_or_else(|| Refusal::new(format!("no run state is called {name:?}")))
+            .ok_or_else(|| Rejection::new(format!("no run state is called {name:?}")))
     }
 
     /// Whether nobody is at it: targets without an outcome had no turn.

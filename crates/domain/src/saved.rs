@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Organization, Refusal, Scope, Timestamp};
+use crate::{Organization, Rejection, Scope, Timestamp};
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 64;
@@ -65,12 +65,12 @@ impl ScriptVersion {
     /// # Errors
     ///
     /// The note is too long, or would break a line of a listing.
-    pub fn check_note(note: &str) -> Result<(), Refusal> {
+    pub fn check_note(note: &str) -> Result<(), Rejection> {
         if note.len() > MAX_NOTE_BYTES {
-            return Err(Refusal::new(format!("a note has at most {MAX_NOTE_BYTES} bytes")));
+            return Err(Rejection::new(format!("a note has at most {MAX_NOTE_BYTES} bytes")));
         }
         if note.chars().any(char::is_control) {
-            return Err(Refusal::new("a note is one line without control characters"));
+            return Err(Rejection::new("a note is one line without control characters"));
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ pub fn nearest<T>(
     found: Vec<T>,
     owner: fn(&T) -> Option<&Organization>,
     scope: &Scope,
-) -> Result<Option<T>, Refusal> {
+) -> Result<Option<T>, Rejection> {
     let seen = found.into_iter().filter(|one| scope.shows(owner(one).map(|organization| organization.id)));
     let (shared, mut own): (Vec<_>, Vec<_>) = seen.partition(|one| owner(one).is_none());
     let mut shared = shared.into_iter();
@@ -125,7 +125,7 @@ pub fn nearest<T>(
     if own.len() > 1 {
         let names: Vec<_> =
             own.iter().filter_map(owner).map(|organization| organization.name.as_str()).collect();
-        return Err(Refusal::new(format!(
+        return Err(Rejection::new(format!(
             "that is the name of one of each of these organizations: {}; write one of them and a colon before it",
             names.join(", ")
         )));
@@ -150,14 +150,14 @@ const RESERVED_NAMES: [&str; 3] = ["check", "count", "parse"];
 /// # Errors
 ///
 /// The name is not allowed.
-pub fn check_saved_name(what: &str, name: &str) -> Result<(), Refusal> {
+pub fn check_saved_name(what: &str, name: &str) -> Result<(), Rejection> {
     if RESERVED_NAMES.contains(&name) {
-        return Err(Refusal::new(format!("{name:?} cannot be the name of {what}: this name is reserved")));
+        return Err(Rejection::new(format!("{name:?} cannot be the name of {what}: this name is reserved")));
     }
     if is_saved_name(name) {
         return Ok(());
     }
-    Err(Refusal::new(format!(
+    Err(Rejection::new(format!(
         "{name:?} cannot be the name of {what}: use up to {MAX_NAME} letters, digits, dots, dashes and underscores, \
          starting with a letter or a digit"
     )))

@@ -24,7 +24,7 @@ impl Status {
     /// # Examples
     ///
     /// ```
-    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// # fn main() -> Result<(), rollcall_domain::Rejection> {
     /// use rollcall_domain::{Status, Timestamp, Zone};
     ///
     /// let now = Timestamp::parse("2026-12-01T12:00", &Zone::utc())?;

@@ -11,7 +11,7 @@ use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Refusal, did_you_mean};
+use crate::{Rejection, did_you_mean};
 
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
@@ -65,7 +65,7 @@ impl Timestamp {
     /// # Examples
     ///
     /// ```
-    /// # fn main() -> Result<(), rollcall_domain::Refusal> {
+    /// # fn main() -> Result<(), rollcall_domain::Rejection> {
     /// use rollcall_domain::{Timestamp, Zone};
     ///
     /// let berlin: Zone = "Europe/Berlin".parse()?;
@@ -76,9 +76,9 @@ impl Timestamp {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn parse(text: &str, zone: &Zone) -> Result<Self, Refusal> {
+    pub fn parse(text: &str, zone: &Zone) -> Result<Self, Rejection> {
         let wrong = || {
-            Refusal::new(format!(
+            Rejection::new(format!(
                 "{text:?} is not a date and time: write 2026-12-01, 2026-12-01T18:30:00 or 2026-12-01T18:30:00Z"
             ))
         };
@@ -150,9 +150,9 @@ pub struct CivilDate(Date);
 
 /// Reads `2026-12-31` and no other form.
 impl FromStr for CivilDate {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(text: &str) -> Result<Self, Refusal> {
+    fn from_str(text: &str) -> Result<Self, Rejection> {
         let shaped = text.len() == 10
             && text.bytes().enumerate().all(|(at, byte)| match at {
                 4 | 7 => byte == b'-',
@@ -160,7 +160,7 @@ impl FromStr for CivilDate {
             });
         match text.parse::<Date>() {
             Ok(day) if shaped && day.year() >= 1 => Ok(Self(day)),
-            _ => Err(Refusal::new(format!("{text:?} is not a date such as 2026-12-31"))),
+            _ => Err(Rejection::new(format!("{text:?} is not a date such as 2026-12-31"))),
         }
     }
 }
@@ -305,9 +305,9 @@ impl PartialEq for Zone {
 }
 
 impl FromStr for Zone {
-    type Err = Refusal;
+    type Err = Rejection;
 
-    fn from_str(name: &str) -> Result<Self, Refusal> {
+    fn from_str(name: &str) -> Result<Self, Rejection> {
         if name == "UTC" {
             return Ok(Self::utc());
         }
@@ -327,7 +327,7 @@ impl FromStr for Zone {
                 Some(close) => format!("; did you mean {close}?"),
                 None => ": write an IANA name such as Europe/Paris".to_owned(),
             };
-            Refusal::new(format!("{name:?} is not a time zone{hint}"))
+            Rejection::new(format!("{name:?} is not a time zone{hint}"))
         })
     }
 }

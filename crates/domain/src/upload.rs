@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{AdministratorId, Refusal, Scope, Timestamp};
+use crate::{AdministratorId, Rejection, Scope, Timestamp};
 
 /// Number of an upload. Never used again.
 pub type UploadId = i64;
@@ -44,11 +44,11 @@ impl Upload {
     /// # Errors
     ///
     /// The name is empty, too long, or has control characters.
-    pub fn check_name(name: &str) -> Result<(), Refusal> {
+    pub fn check_name(name: &str) -> Result<(), Rejection> {
         if !name.trim().is_empty() && name.len() <= Self::LONGEST_NAME && !name.contains(char::is_control) {
             return Ok(());
         }
         let longest = Self::LONGEST_NAME;
-        Err(Refusal::new(format!("the name of a file has 1 to {longest} bytes and no control characters")))
+        Err(Rejection::new(format!("the name of a file has 1 to {longest} bytes and no control characters")))
     }
 }

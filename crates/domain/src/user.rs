@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Assignment, Field, ItemKind, ItemRow, OrganizationId, Refusal, Timestamp, Value, ValueRef};
+use crate::{Assignment, Field, ItemKind, ItemRow, OrganizationId, Rejection, Timestamp, Value, ValueRef};
 
 /// Identifies a user; scripts know it as `obj_id`.
 pub type UserId = i64;
@@ -104,7 +104,7 @@ impl User {
     /// # Errors
     ///
     /// The value breaks a rule of the field, or is of another type.
-    pub fn put(&mut self, field: Field, value: Value) -> Result<(), Refusal> {
+    pub fn put(&mut self, field: Field, value: Value) -> Result<(), Rejection> {
         if let Value::Text(text) = &value {
             check_text(field, text)?;
         }
@@ -127,7 +127,7 @@ impl User {
             (Field::AvatarUrl, Value::Text(value)) => self.avatar_url = value,
             (Field::Description, Value::Text(value)) => self.description = value,
             (field, value) => {
-                return Err(Refusal::new(format!("{field} cannot be {:?}", value.as_ref().to_string())));
+                return Err(Rejection::new(format!("{field} cannot be {:?}", value.as_ref().to_string())));
             }
         }
         Ok(())
@@ -183,18 +183,18 @@ fn length_of(username: &str) -> i64 {
     i64::try_from(username.chars().count()).unwrap_or(i64::MAX)
 }
 
-fn check_text(field: Field, text: &str) -> Result<(), Refusal> {
+fn check_text(field: Field, text: &str) -> Result<(), Rejection> {
     if text.contains('\0') {
-        return Err(Refusal::new(format!("{field} cannot contain a NUL character")));
+        return Err(Rejection::new(format!("{field} cannot contain a NUL character")));
     }
     let (shortest, longest) =
         if field == Field::Username { (1, MAX_USERNAME_BYTES) } else { (0, MAX_TEXT_BYTES) };
     if text.len() < shortest {
-        return Err(Refusal::new(format!("{field} cannot be empty")));
+        return Err(Rejection::new(format!("{field} cannot be empty")));
     }
     if text.len() > longest {
         let bytes = text.len();
-        return Err(Refusal::new(format!("{field} is {bytes} bytes long, at most {longest} are allowed")));
+        return Err(Rejection::new(format!("{field} is {bytes} bytes long, at most {longest} are allowed")));
     }
     Ok(())
 }

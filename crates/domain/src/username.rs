@@ -1,6 +1,6 @@
 //! Usernames: the rules for new ones, and how a key that names a user is compared.
 
-use crate::Refusal;
+use crate::Rejection;
 
 /// Invisible characters, as ranges of code points, both ends included: control characters (general category
 /// Cc), line and paragraph separators, interlinear annotations, and what has the property
@@ -46,7 +46,7 @@ pub fn normalize_key(key: &str) -> &str {
 ///
 /// # Errors
 ///
-/// If the name has such a character; the refusal names the character.
+/// If the name has such a character; the rejection names the character.
 ///
 /// # Examples
 ///
@@ -54,16 +54,16 @@ pub fn normalize_key(key: &str) -> &str {
 /// use rollcall_domain::check_username;
 ///
 /// assert!(check_username("ana.berg").is_ok());
-/// let refusal = check_username("ana.berg ").unwrap_err();
-/// assert!(refusal.to_string().contains("a space (U+0020)"));
+/// let rejection = check_username("ana.berg ").unwrap_err();
+/// assert!(rejection.to_string().contains("a space (U+0020)"));
 /// ```
-pub fn check_username(name: &str) -> Result<(), Refusal> {
+pub fn check_username(name: &str) -> Result<(), Rejection> {
     if let Some(hidden) = name.chars().find(|c| is_invisible(*c)) {
-        return Err(Refusal::new(format!("username {name:?} contains {}: remove it", describe(hidden))));
+        return Err(Rejection::new(format!("username {name:?} contains {}: remove it", describe(hidden))));
     }
     let place = |c: Option<char>, ends: &str| {
         let space = c.filter(|c| c.is_whitespace())?;
-        Some(Refusal::new(format!("username {name:?} {ends} with {}: remove it", describe(space))))
+        Some(Rejection::new(format!("username {name:?} {ends} with {}: remove it", describe(space))))
     };
     let begins = place(name.chars().next(), "begins");
     begins.or_else(|| place(name.chars().next_back(), "ends")).map_or(Ok(()), Err)
@@ -126,7 +126,7 @@ mod tests {
             ),
             ("\u{1}", "username \"\\u{1}\" contains a control character (U+0001): remove it"),
         ] {
-            assert_eq!(check_username(name).map_err(|refusal| refusal.to_string()), Err(why.to_owned()));
+            assert_eq!(check_username(name).map_err(|rejection| rejection.to_string()), Err(why.to_owned()));
         }
     }
 

@@ -6,7 +6,7 @@ use axum::extract::rejection::{BytesRejection, FormRejection, PathRejection, Que
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{AppError, Kind, TableError};
-use rollcall_domain::Refusal;
+use rollcall_domain::Rejection;
 
 use super::log;
 
@@ -176,8 +176,8 @@ fn places(error: &AppError) -> Vec<Fault> {
             column: fault.column.map(u64::from),
             ..Fault::at("/source", &fault.message)
         }],
-        AppError::Params(refusals) => {
-            refusals.iter().map(|refusal| Fault::at("/params", refusal.to_string())).collect()
+        AppError::Params(rejections) => {
+            rejections.iter().map(|each| Fault::at("/params", each.to_string())).collect()
         }
         AppError::Filter(error) => vec![Fault::at("/filter", error.to_string())],
         AppError::Key(why) => vec![Fault::at("/key", why.to_string())],
@@ -188,8 +188,8 @@ fn places(error: &AppError) -> Vec<Fault> {
             vec![Fault::at("/header_row", why.to_string())]
         }
         AppError::NoSuchFilter(why) => vec![Fault::at("/filter", why.clone())],
-        AppError::Refused(refusal) => {
-            let text = refusal.to_string();
+        AppError::Rejected(rejection) => {
+            let text = rejection.to_string();
             let each = text.lines().map(Fault::plain);
             if text.contains('\n') { each.collect() } else { Vec::new() }
         }
@@ -197,8 +197,8 @@ fn places(error: &AppError) -> Vec<Fault> {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(why: Refusal) -> Self {
+impl From<Rejection> for Problem {
+    fn from(why: Rejection) -> Self {
         Self::invalid(why.to_string())
     }
 }

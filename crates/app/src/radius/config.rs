@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use askama::Template;
-use rollcall_domain::{Refusal, Right};
+use rollcall_domain::{Rejection, Right};
 use rollcall_store::{Location, PgUrl};
 
 use crate::error::AppError;
@@ -191,8 +191,8 @@ impl RadiusOperations<'_> {
     }
 }
 
-fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
-    let file = path.to_str().ok_or_else(|| Refusal::new("the database's path is not UTF-8"))?;
+fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Rejection> {
+    let file = path.to_str().ok_or_else(|| Rejection::new("the database's path is not UTF-8"))?;
     let folder = path.parent().and_then(Path::to_str).unwrap_or("/");
     // What FreeRADIUS writes for characters that it does not let through, and what it escapes.
     let plain = |text: &str| {
@@ -237,7 +237,7 @@ fn on_file(path: &Path) -> Result<Vec<ConfigFile>, Refusal> {
 fn on_server(url: &PgUrl, role: &str, schema: &str, password: &str) -> Result<Vec<ConfigFile>, AppError> {
     if role.is_empty() || !role.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_') {
         let why = format!("{role:?} cannot be the name of the role: take small letters, digits and _");
-        return Err(Refusal::new(why).into());
+        return Err(Rejection::new(why).into());
     }
     let plain = |text: &str| {
         format!("replace(replace({text}, chr(92) || chr(34), chr(34)), chr(92) || chr(92), chr(92))")

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_domain::{
-    Assignment, Dictionary, Field, Item, ItemKind, ItemRow, Organization, PasswordScheme, Profile, Refusal,
+    Assignment, Dictionary, Field, Item, ItemKind, ItemRow, Organization, PasswordScheme, Profile, Rejection,
     Right, Scope, Timestamp, User, UserPassword,
 };
 use rollcall_store::{
@@ -217,7 +217,7 @@ impl Way<'_, '_> {
         Ok(())
     }
 
-    fn user(&mut self, foreign: ForeignUser) -> Result<(User, Option<UserPassword>), Refusal> {
+    fn user(&mut self, foreign: ForeignUser) -> Result<(User, Option<UserPassword>), Rejection> {
         let ForeignUser { username, check, reply, groups, info } = foreign;
         let what = format!("user {username}");
         let mut user = User::new(0, "", self.organization, self.now);
@@ -340,7 +340,7 @@ fn is_password(attr: &str) -> bool {
 /// # Errors
 ///
 /// If the scheme is unknown, or the value is none of its scheme.
-fn read_password(item: &ForeignItem) -> Result<UserPassword, Refusal> {
+fn read_password(item: &ForeignItem) -> Result<UserPassword, Rejection> {
     let value = bare(&item.value);
     match item.attr.to_ascii_lowercase().as_str() {
         "user-password" | "password" => UserPassword::new(PasswordScheme::Cleartext, value),

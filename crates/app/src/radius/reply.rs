@@ -1,6 +1,6 @@
 //! What FreeRADIUS answers to a user now, and what it would after a preview is applied.
 
-use rollcall_domain::{Mode, Profile, Refusal, Reply, Right, Run, RunId, RunState, TargetOutcome, User};
+use rollcall_domain::{Mode, Profile, Rejection, Reply, Right, Run, RunId, RunState, TargetOutcome, User};
 
 use crate::error::AppError;
 use crate::operations::RadiusOperations;
@@ -58,7 +58,7 @@ impl RadiusOperations<'_> {
     /// Computes the replies to a user: now, and after the preview is applied.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] if the run plans nothing for the user; if there is no such run or
+    /// [`AppError::Denied`]; [`AppError::Rejected`] if the run plans nothing for the user; if there is no such run or
     /// user.
     pub fn compute_planned_replies_for(
         self,
@@ -75,7 +75,7 @@ impl RadiusOperations<'_> {
             Mode::Preview => None,
         };
         if let Some(why) = why {
-            return Err(Refusal::new(format!("run {preview} {why}")).into());
+            return Err(Rejection::new(format!("run {preview} {why}")).into());
         }
         let user = self.app.users().find(username)?;
         let changes = self
@@ -84,7 +84,7 @@ impl RadiusOperations<'_> {
             .radius()
             .changes_planned_for(preview, user.id)?;
         let after = user.after(&changes).map_err(|_| {
-            Refusal::new(format!("user {username:?} has changed since preview {preview}: preview it again"))
+            Rejection::new(format!("user {username:?} has changed since preview {preview}: preview it again"))
         })?;
         Ok((self.compute_reply(&user)?, self.compute_reply(&after)?))
     }

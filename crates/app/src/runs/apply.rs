@@ -1,4 +1,4 @@
-use rollcall_domain::{Mode, Outcome, Refusal, Right, Run, RunId, RunState, Selection};
+use rollcall_domain::{Mode, Outcome, Rejection, Right, Run, RunId, RunState, Selection};
 use rollcall_store::{List, StoreError};
 
 use super::conduct::New;
@@ -74,7 +74,7 @@ impl RunOperations<'_> {
                     "preview {id} was {state} with {left} of its {all} targets left: first go on with it"
                 );
                 return Err(AppError::Conflict(
-                    Refusal::new(why).by(format!(", with 'rollcall runs resume {id}'")),
+                    Rejection::new(why).by(format!(", with 'rollcall runs resume {id}'")),
                 ));
             }
             RunState::Cancelled => {
@@ -107,7 +107,7 @@ impl RunOperations<'_> {
             if wanted.len() < LEAST_DIGITS {
                 let why =
                     format!("{wanted:?} is too short to name a plan: give at least {LEAST_DIGITS} digits");
-                return Err(Refusal::new(why).into());
+                return Err(Rejection::new(why).into());
             }
             if !plan.starts_with(&wanted.to_ascii_lowercase()) {
                 return refuse(format!(
@@ -126,7 +126,7 @@ impl RunOperations<'_> {
 /// Something stands in the way that a command lets go on, and another one ends.
 fn or_end<T>(why: String, command: &str, run: RunId) -> Result<T, AppError> {
     Err(AppError::Conflict(
-        Refusal::new(why)
+        Rejection::new(why)
             .by(format!(", with 'rollcall runs {command} {run}'"))
             .and(", or end it")
             .by(format!(", with 'rollcall runs cancel {run}'")),

@@ -1,4 +1,4 @@
-use rollcall_domain::{Approval, Refusal, Right, Run, RunId, Unapproved};
+use rollcall_domain::{Approval, Rejection, Right, Run, RunId, Unapproved};
 
 use crate::error::AppError;
 use crate::operations::RunOperations;
@@ -19,7 +19,7 @@ impl RunOperations<'_> {
     /// The plan must start with `plan`, if that is given. `sure` is asked when nothing else prevents it.
     ///
     /// # Errors
-    /// [`AppError::Refused`] if the actor has created the preview; [`AppError::Conflict`] if it has no complete plan,
+    /// [`AppError::Rejected`] if the actor has created the preview; [`AppError::Conflict`] if it has no complete plan,
     /// or another one; [`AppError::Denied`]; if there is no such run.
     pub fn approve(
         self,
@@ -35,7 +35,7 @@ impl RunOperations<'_> {
                 "{} has made preview {id}: somebody else has to approve it, which is what an approval is for",
                 self.app.actor().name()
             );
-            return Err(Refusal::new(why).into());
+            return Err(Rejection::new(why).into());
         }
         if !sure(&preview) {
             return Ok(Approved::Declined);

@@ -1,4 +1,4 @@
-use rollcall_domain::{ParamValues, Refusal, Right, Run, Selection};
+use rollcall_domain::{ParamValues, Rejection, Right, Run, Selection};
 use rollcall_store::List;
 
 use super::conduct::New;
@@ -130,7 +130,7 @@ impl RunOperations<'_> {
         };
         match faulty_columns.iter().find(is_read) {
             None => Ok(()),
-            Some(column) => Err(Refusal::new(format!(
+            Some(column) => Err(Rejection::new(format!(
                 "the script can read the column {column:?}, in which cells of {file} have errors: correct the file and \
                  read it again"
             ))

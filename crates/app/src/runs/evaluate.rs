@@ -1,5 +1,5 @@
 use rollcall_domain::{
-    Catalogue, Change, Dictionary, Edit, Field, Item, Mismatch, Outcome, Refusal, Run, ScriptError,
+    Catalogue, Change, Dictionary, Edit, Field, Item, Mismatch, Outcome, Rejection, Run, ScriptError,
     TargetOutcome, Timestamp, User, UserId, diff,
 };
 use rollcall_sandbox::{Ending, Report, Target};
@@ -109,7 +109,7 @@ impl Rules<'_> {
     }
 
     /// Refuses an item that FreeRADIUS would reject its user for, or warns of it.
-    fn look_up(&self, item: &Item, warnings: &mut Vec<String>) -> Result<(), Refusal> {
+    fn look_up(&self, item: &Item, warnings: &mut Vec<String>) -> Result<(), Rejection> {
         if self.strict {
             return self.dictionary.check_item(item);
         }

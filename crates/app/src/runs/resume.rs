@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_domain::{Brakes, Counts, Mode, Refusal, Run, RunId, RunState, Settings};
+use rollcall_domain::{Brakes, Counts, Mode, Rejection, Run, RunId, RunState, Settings};
 use rollcall_sandbox::Sandbox;
 use rollcall_store::{StoreError, Takeover};
 
@@ -137,7 +137,7 @@ impl RunOperations<'_> {
                 run.holder.as_deref().map(holder::describe).unwrap_or_default()
             ),
             RunState::Selecting if run.holder.is_none() => {
-                let held = Refusal::new(format!("run {id} is held: let it begin"));
+                let held = Rejection::new(format!("run {id} is held: let it begin"));
                 return Err(AppError::Conflict(held.by(format!(", with 'rollcall runs start {id}'"))));
             }
             RunState::Selecting => format!("run {id} waits for its administrator to say yes"),
@@ -146,7 +146,7 @@ impl RunOperations<'_> {
                 let why =
                     format!("run {id} was cancelled, which is for good: start a new run of what is left");
                 return Err(AppError::Conflict(
-                    Refusal::new(why).by(format!(" with 'rollcall runs retry {id} --not-run'")),
+                    Rejection::new(why).by(format!(" with 'rollcall runs retry {id} --not-run'")),
                 ));
             }
         };

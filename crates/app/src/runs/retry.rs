@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rollcall_domain::{Entries, Mode, Outcome, Refusal, Run, RunId, Selection};
+use rollcall_domain::{Entries, Mode, Outcome, Rejection, Run, RunId, Selection};
 use rollcall_store::List;
 
 use super::conduct::New;
@@ -41,7 +41,7 @@ impl RunOperations<'_> {
     /// left of a plan is written as planned.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] if it is still being executed; [`AppError::Refused`] if it cannot be retried;
+    /// [`AppError::Conflict`] if it is still being executed; [`AppError::Rejected`] if it cannot be retried;
     /// [`AppError::Denied`]; if there is no such run.
     pub fn retry(
         self,
@@ -66,7 +66,7 @@ impl RunOperations<'_> {
         if run.replays().is_some() && request.again == Again::NotRun {
             if mode != run.mode {
                 let why = format!("what is left of run {id} is planned already: there is nothing to preview");
-                return Err(Refusal::new(why).into());
+                return Err(Rejection::new(why).into());
             }
             let selection = Selection::Outcomes { run: id, outcome: Some(Outcome::NotRun) };
             let list = List::Outcomes(&run, Some(Outcome::NotRun));
@@ -81,7 +81,7 @@ impl RunOperations<'_> {
         if let Some(undone) = run.undoes {
             let why =
                 format!("run {id} takes run {undone} back and runs no script: take run {undone} back again");
-            let why = Refusal::new(why).by(format!(" with 'rollcall runs undo {undone}'"));
+            let why = Rejection::new(why).by(format!(" with 'rollcall runs undo {undone}'"));
             return Err(why.and(", which leaves alone what is back already").into());
         }
         let request = RunRequest {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_domain::{Field, Mode, Refusal, Selection, UserId, did_you_mean, normalize_key};
+use rollcall_domain::{Field, Mode, Rejection, Selection, UserId, did_you_mean, normalize_key};
 use rollcall_store::{MOST_NAMED, Staged, StagedRow, Staging};
 
 use super::bad_rows::BadRowsFile;
@@ -493,7 +493,7 @@ fn key_fields() -> String {
     KEYS.map(|(field, _)| field.name()).join(", ")
 }
 
-fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), Refusal> {
+fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), Rejection> {
     let shown = || columns.iter().map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ");
     let Some(wanted) = wanted else {
         for (field, _) in KEYS {
@@ -507,11 +507,11 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
                 [(at, _)] => return Ok((*at, field)),
                 [(_, one), (_, other), ..] => {
                     let why = format!("both {one:?} and {other:?} could name the users: say which");
-                    return Err(Refusal::new(why).by(" with --key COLUMN"));
+                    return Err(Rejection::new(why).by(" with --key COLUMN"));
                 }
             }
         }
-        return Err(Refusal::new(format!(
+        return Err(Rejection::new(format!(
             "no column is known to name the users; the file has {}. Say which one does, and which of {} it holds",
             shown(),
             key_fields()
@@ -529,7 +529,7 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
     if let Some(at) = find(wanted) {
         return match field_called(&columns[at]) {
             Some(field) => Ok((at, field)),
-            None => Err(Refusal::new(format!("which field does the column {:?} hold?", columns[at]))
+            None => Err(Rejection::new(format!("which field does the column {:?} hold?", columns[at]))
                 .by(format!(" Write --key '{}=FIELD' with one of {}", columns[at], key_fields()))),
         };
     }
@@ -538,7 +538,7 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
     {
         return match field_called(field) {
             Some(field) => Ok((at, field)),
-            None => Err(Refusal::new(format!(
+            None => Err(Rejection::new(format!(
                 "users cannot be found by {:?}: use one of {}",
                 field.trim(),
                 key_fields()
@@ -548,7 +548,7 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
     let wanted = wanted.rsplit_once('=').map_or(wanted, |(column, _)| column.trim());
     let hint = did_you_mean(wanted, columns.iter().map(String::as_str))
         .map_or_else(|| ".".to_owned(), |close| format!("; did you mean {close:?}?"));
-    Err(Refusal::new(format!("the file has no column {wanted:?}{hint} It has {}", shown())))
+    Err(Rejection::new(format!("the file has no column {wanted:?}{hint} It has {}", shown())))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rollcall_domain::{Mode, Outcome, Refusal, Right, RunId, ScriptError, TargetOutcome};
+use rollcall_domain::{Mode, Outcome, Rejection, Right, RunId, ScriptError, TargetOutcome};
 use rollcall_sandbox::{RunFacts, StartError, Target, Worker};
 use rollcall_store::StoreError;
 
@@ -78,7 +78,7 @@ impl ScriptOperations<'_> {
         if let Some(twice) =
             columns.iter().enumerate().find_map(|(n, name)| columns[..n].contains(name).then_some(name))
         {
-            return Err(Refusal::new(format!("the row has the column {twice:?} twice")).into());
+            return Err(Rejection::new(format!("the row has the column {twice:?} twice")).into());
         }
         let _place = Place::take(&self.app.shared.script_tests)?;
         let sandbox = self.app.shared.warm_pool.sandbox(execution)?;

@@ -1,4 +1,4 @@
-use rollcall_domain::{Mode, Refusal, Right, Run, RunId, RunState, Selection, UserId};
+use rollcall_domain::{Mode, Rejection, Right, Run, RunId, RunState, Selection, UserId};
 use rollcall_store::{List, StoreError};
 
 use super::conduct::New;
@@ -57,13 +57,13 @@ impl RunOperations<'_> {
 
     fn check_undo(self, run: &Run) -> Result<(), AppError> {
         let id = run.id;
-        let refuse = |why: Refusal| Err(AppError::Conflict(why));
+        let refuse = |why: Rejection| Err(AppError::Conflict(why));
         if run.mode == Mode::Preview {
             return refuse(match self.find_applying(id)? {
-                None => Refusal::new(format!(
+                None => Rejection::new(format!(
                     "run {id} is a preview: it has changed nothing that could be taken back"
                 )),
-                Some(by) => Refusal::new(format!("run {id} is a preview: it has changed nothing itself; "))
+                Some(by) => Rejection::new(format!("run {id} is a preview: it has changed nothing itself; "))
                     .and(&format!("run {by} has written what it planned: take that back"))
                     .by(format!(" with 'rollcall runs undo {by}'")),
             });
@@ -72,7 +72,7 @@ impl RunOperations<'_> {
             RunState::Finished | RunState::Stopped | RunState::Cancelled => {}
             RunState::Selecting | RunState::Queued | RunState::Running => {
                 let why = format!("run {id} is still {}: wait for its end, or end it", run.state.name());
-                return refuse(Refusal::new(why).by(format!(" with 'rollcall runs cancel {id}'")));
+                return refuse(Rejection::new(why).by(format!(" with 'rollcall runs cancel {id}'")));
             }
             RunState::Interrupted => {
                 let (left, all) = (run.left(), run.targets);
@@ -80,7 +80,7 @@ impl RunOperations<'_> {
                     "run {id} was interrupted with {left} of its {all} targets left: first go on with it"
                 );
                 return refuse(
-                    Refusal::new(why)
+                    Rejection::new(why)
                         .by(format!(", with 'rollcall runs resume {id}'"))
                         .and(", or end it")
                         .by(format!(", with 'rollcall runs cancel {id}'")),
@@ -106,7 +106,7 @@ impl RunOperations<'_> {
             let who = format!("user {name:?}, neither now nor in run {}", run.id);
             return Err(StoreError::NoSuch(who).into());
         }
-        Err(Refusal::new(format!("run {} has changed nothing of user {name:?}", run.id)).into())
+        Err(Rejection::new(format!("run {} has changed nothing of user {name:?}", run.id)).into())
     }
 
     /// Finds the last run that has undone run `id`.

@@ -1,5 +1,5 @@
 use rollcall_domain::{
-    MAX_SCRIPT_BYTES, Organization, Refusal, Right, SavedName, ScriptVersion, Zone, check_saved_name,
+    MAX_SCRIPT_BYTES, Organization, Rejection, Right, SavedName, ScriptVersion, Zone, check_saved_name,
     did_you_mean,
 };
 use rollcall_store::{SavedScript, StoreError};
@@ -26,7 +26,7 @@ impl<'a> ScriptOperations<'a> {
     /// Saves a script as the first or the next version of the script of this name.
     ///
     /// # Errors
-    /// [`AppError::BadScript`] with everything that is wrong in it; [`AppError::Denied`]; [`AppError::Refused`] for a
+    /// [`AppError::BadScript`] with everything that is wrong in it; [`AppError::Denied`]; [`AppError::Rejected`] for a
     /// name or a note that is not valid.
     pub fn save(self, name: &str, source: &str, note: &str) -> Result<(ScriptVersion, Source), AppError> {
         self.save_if_match(name, source, note, Expected::Anything)
@@ -52,7 +52,7 @@ impl<'a> ScriptOperations<'a> {
     /// version with errors is a draft, which cannot run.
     ///
     /// # Errors
-    /// [`AppError::Outdated`] if it is not; [`AppError::Denied`]; [`AppError::Refused`] for a name or a note that is
+    /// [`AppError::Outdated`] if it is not; [`AppError::Denied`]; [`AppError::Rejected`] for a name or a note that is
     /// not valid.
     pub fn save_draft(
         self,
@@ -95,7 +95,7 @@ impl<'a> ScriptOperations<'a> {
         check_saved_name("a script", name)?;
         ScriptVersion::check_note(note)?;
         if source.len() > MAX_SCRIPT_BYTES {
-            return Err(Refusal::new(format!("a script has at most {} KiB", MAX_SCRIPT_BYTES >> 10)).into());
+            return Err(Rejection::new(format!("a script has at most {} KiB", MAX_SCRIPT_BYTES >> 10)).into());
         }
         let checked = check()?;
         let mut new = ScriptVersion {

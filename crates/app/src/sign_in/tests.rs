@@ -486,7 +486,7 @@ fn tokens_count_until_they_end_and_for_their_scopes() {
     for (name, life) in
         [("", day), ("two\nlines", day), ("x", Duration::ZERO), ("x", ApiToken::LONGEST + day)]
     {
-        assert!(matches!(credentials.add_token(&ana, name, &scopes, life), Err(AppError::Refused(_))));
+        assert!(matches!(credentials.add_token(&ana, name, &scopes, life), Err(AppError::Rejected(_))));
     }
 }
 
@@ -534,7 +534,7 @@ fn a_link_counts_for_a_day_until_another_is_made() {
     assert_eq!(denied(set_up(&secret(""), "ana", PASSWORD)), Denied::Link);
     assert_eq!(site.hashes(), 0, "strangers cause no work");
     for (name, password) in [("ana", "short"), ("cli:ana", PASSWORD)] {
-        assert!(matches!(set_up(&second, name, password), Err(AppError::Refused(_))));
+        assert!(matches!(set_up(&second, name, password), Err(AppError::Rejected(_))));
     }
     site.clock.advance(DAY);
     assert_eq!(denied(set_up(&second, "ana", PASSWORD)), Denied::Link);

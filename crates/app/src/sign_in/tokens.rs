@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rollcall_domain::{Administrator, ApiToken, NOTED_EVERY, Refusal, Scopes, Secret, TokenId, TokenText};
+use rollcall_domain::{Administrator, ApiToken, NOTED_EVERY, Rejection, Scopes, Secret, TokenId, TokenText};
 use rollcall_store::{NewToken, StoreError};
 
 use super::credentials::Credentials;
@@ -21,7 +21,7 @@ impl Credentials {
         ApiToken::check_name(name)?;
         if life.is_zero() || life > ApiToken::LONGEST {
             return Err(
-                Refusal::new("a token counts for at most 366 days: make another when it is over").into()
+                Rejection::new("a token counts for at most 366 days: make another when it is over").into()
             );
         }
         let secret = Secret::new(random::letters::<32>()?);

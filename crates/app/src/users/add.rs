@@ -1,6 +1,6 @@
 use rollcall_domain::{
-    Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId, Refusal,
-    Right, Secret, User, UserId, UserPassword, Value, check_username,
+    Assignment, Catalogue, Dictionary, Field, Item, ItemKind, ItemRow, Organization, OrganizationId,
+    Rejection, Right, Secret, User, UserId, UserPassword, Value, check_username,
 };
 use rollcall_store::{Added, StoreError};
 
@@ -31,7 +31,7 @@ impl UserOperations<'_> {
     /// Adds one user, by the rules of an import.
     ///
     /// # Errors
-    /// [`AppError::Refused`] with everything that is wrong; [`AppError::Denied`]; if the username or number is taken.
+    /// [`AppError::Rejected`] with everything that is wrong; [`AppError::Denied`]; if the username or number is taken.
     pub fn add(&self, new: &NewUser) -> Result<User, AppError> {
         let permit = self.app.require_permission(Right::EditUsers)?;
         let own: Vec<_> =
@@ -46,7 +46,7 @@ impl UserOperations<'_> {
         draft.assign(new, &catalogue, strict.as_deref());
         let Draft { mut user, id, password, faults } = draft;
         if !faults.is_empty() {
-            return Err(Refusal::new(faults.join("\n")).into());
+            return Err(Rejection::new(faults.join("\n")).into());
         }
         match permit.users().add(&user, id, password.as_ref(), &act)? {
             Added::As(id) => {
@@ -68,7 +68,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn note<T>(&mut self, done: Result<T, Refusal>) -> Option<T> {
+    fn note<T>(&mut self, done: Result<T, Rejection>) -> Option<T> {
         done.map_err(|why| self.faults.push(why.to_string())).ok()
     }
 
@@ -77,7 +77,7 @@ impl Draft {
         let mut given = Vec::new();
         for (field, value) in &new.fields {
             let done = if given.contains(field) {
-                Err(Refusal::new(format!("{field} is there twice")))
+                Err(Rejection::new(format!("{field} is there twice")))
             } else {
                 let checked = match (field, value) {
                     (Field::Username, Value::Text(name)) => check_username(name),
@@ -108,7 +108,8 @@ impl Draft {
     /// What hangs on it.
     fn assign(&mut self, new: &NewUser, catalogue: &Catalogue, strict: Option<&Dictionary>) {
         for (priority, name) in (1_i64..).zip(&new.profiles) {
-            let id = catalogue.id(name).ok_or_else(|| Refusal::new(format!("there is no profile {name:?}")));
+            let id =
+                catalogue.id(name).ok_or_else(|| Rejection::new(format!("there is no profile {name:?}")));
             let Some(id) = self.note(id) else { continue };
             let offered = catalogue.offer(id, self.user.organization_id).map(drop);
             self.note(offered);
@@ -141,9 +142,9 @@ fn organization(
     own: &[Organization],
     name: Option<&str>,
     number: Option<OrganizationId>,
-) -> Result<OrganizationId, Refusal> {
+) -> Result<OrganizationId, Rejection> {
     let called = |name: &str| own.iter().find(|each| each.name == name).map(|each| each.id);
-    let missing = |what: String| Refusal::new(format!("there is no organization {what}"));
+    let missing = |what: String| Rejection::new(format!("there is no organization {what}"));
     match (name, number, own) {
         (Some(name), ..) => called(name).ok_or_else(|| missing(format!("{name:?}"))),
         (None, Some(number), _) => {
@@ -152,9 +153,9 @@ fn organization(
         }
         (None, None, [only]) => Ok(only.id),
         (None, None, []) => {
-            Err(Refusal::new("there is no organization yet that the user could belong to: add one first"))
+            Err(Rejection::new("there is no organization yet that the user could belong to: add one first"))
         }
         (None, None, _) => called(DEFAULT_ORGANIZATION)
-            .ok_or_else(|| Refusal::new("say to which organization the user belongs: there are several")),
+            .ok_or_else(|| Rejection::new("say to which organization the user belongs: there are several")),
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use rollcall_domain::{
-    Act, Catalogue, Change, Dictionary, Edit, Field, Item, ItemKind, Operator, Refusal, Right, Secret, User,
-    UserPassword, Value, diff,
+    Act, Catalogue, Change, Dictionary, Edit, Field, Item, ItemKind, Operator, Rejection, Right, Secret,
+    User, UserPassword, Value, diff,
 };
 use rollcall_store::{Edited, HandEdit, PasswordEdit, StoreError};
 
@@ -59,14 +59,14 @@ impl Editing {
         edit: UserEdit,
         profiles: &Catalogue,
         strict: Option<&Dictionary>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         let profile = |name: &str| {
-            profiles.id(name).ok_or_else(|| Refusal::new(format!("there is no profile {name:?}")))
+            profiles.id(name).ok_or_else(|| Rejection::new(format!("there is no profile {name:?}")))
         };
         let edit = match edit {
             UserEdit::Set(field, value) => {
                 if !self.assigned.insert(field) {
-                    return Err(Refusal::new(format!("{field} is assigned twice")));
+                    return Err(Rejection::new(format!("{field} is assigned twice")));
                 }
                 Edit::Set(field, value)
             }
@@ -82,7 +82,7 @@ impl Editing {
             }
             UserEdit::Password(password) => {
                 if self.password.replace(UserPassword::read(&password)?).is_some() {
-                    return Err(Refusal::new("the password is set twice"));
+                    return Err(Rejection::new("the password is set twice"));
                 }
                 return Ok(());
             }
@@ -96,7 +96,7 @@ impl<'a> UserOperations<'a> {
     /// changes.
     ///
     /// # Errors
-    /// [`AppError::Outdated`] if it is not; [`AppError::Refused`] with everything that is wrong; [`AppError::Denied`];
+    /// [`AppError::Outdated`] if it is not; [`AppError::Rejected`] with everything that is wrong; [`AppError::Denied`];
     /// if there is no such user.
     pub fn edit(
         self,
@@ -110,7 +110,7 @@ impl<'a> UserOperations<'a> {
     /// Assigns fields of one user, `FIELD=VALUE` each, all of them or none: the changes.
     ///
     /// # Errors
-    /// [`AppError::Refused`] with everything that is wrong; [`AppError::Denied`]; if there is no such user.
+    /// [`AppError::Rejected`] with everything that is wrong; [`AppError::Denied`]; if there is no such user.
     pub fn assign_fields(self, username: &str, assignments: &[String]) -> Result<Vec<Change>, AppError> {
         let read = |text: &String| Field::assignment(text, self.app.zone());
         let set = |(field, value)| UserEdit::Set(field, value);
@@ -152,13 +152,13 @@ impl<'a> UserOperations<'a> {
     fn edit_version(
         self,
         username: &str,
-        edits: Vec<Result<UserEdit, Refusal>>,
+        edits: Vec<Result<UserEdit, Rejection>>,
         expected: Option<i64>,
     ) -> Result<(User, Vec<Change>), AppError> {
         let (permit, before) = self.find_to_edit(username)?;
         check_version(&before, expected)?;
         if edits.len() > MOST {
-            return Err(Refusal::new(format!("at most {MOST} edits can be made of a user at once")).into());
+            return Err(Rejection::new(format!("at most {MOST} edits can be made of a user at once")).into());
         }
         let profiles = permit.profiles().catalogue()?.within(&permit.scope);
         let adds_items = edits.iter().any(|edit| matches!(edit, Ok(UserEdit::ItemAdd(..))));
@@ -172,7 +172,7 @@ impl<'a> UserOperations<'a> {
         }
         let Editing { mut after, assigned, password, faults } = editing;
         if !faults.is_empty() {
-            return Err(Refusal::new(faults.join("\n")).into());
+            return Err(Rejection::new(faults.join("\n")).into());
         }
         let changes = diff(&before, &after);
         if changes.is_empty() && password.is_none() {

@@ -1,7 +1,7 @@
 //! Restoring the values of one user before one history entry. [`RunOperations::undo`](crate::RunOperations::undo) undoes
 //! a run for all its users.
 
-use rollcall_domain::{Change, Field, Mismatch, Refusal, User, diff};
+use rollcall_domain::{Change, Field, Mismatch, Rejection, User, diff};
 use rollcall_domain::{Event, EventKey};
 use rollcall_store::{PasswordEdit, StoreError};
 
@@ -66,7 +66,7 @@ impl UserOperations<'_> {
         if let Some(name) = gone {
             let why =
                 format!("it cannot be taken back: the profile {name:?} is not there for this user any more");
-            return Err(AppError::Conflict(Refusal::new(why)));
+            return Err(AppError::Conflict(Rejection::new(why)));
         }
         let mut after = user.after(&changes).map_err(|moved| refused(&moved))?;
         let act = self.app.act();
@@ -82,5 +82,5 @@ impl UserOperations<'_> {
 fn refused(mismatches: &[Mismatch]) -> AppError {
     let each: Vec<_> = mismatches.iter().map(ToString::to_string).collect();
     let why = format!("it cannot be taken back, for it was changed since: {}", each.join("; "));
-    AppError::Conflict(Refusal::new(why))
+    AppError::Conflict(Rejection::new(why))
 }

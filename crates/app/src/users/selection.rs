@@ -5,7 +5,7 @@ use std::fmt;
 
 use rollcall_domain::filter::{Comparison, Expr, Filter, Literal, Search, Test, UserTest};
 use rollcall_domain::{
-    Action, Deed, Field, OrganizationId, Refusal, Right, Selection, Timestamp, User, UserId,
+    Action, Deed, Field, OrganizationId, Rejection, Right, Selection, Timestamp, User, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,9 +47,9 @@ impl UserSelection {
     ///
     /// # Errors
     /// A text that is given and blank: it would mean every user.
-    pub fn asked(filter: Option<String>, search: Option<String>) -> Result<Self, Refusal> {
+    pub fn asked(filter: Option<String>, search: Option<String>) -> Result<Self, Rejection> {
         let given = |name: &str, text: Option<String>| match text {
-            Some(text) if text.trim().is_empty() => Err(Refusal::new(format!("the {name} is empty"))),
+            Some(text) if text.trim().is_empty() => Err(Rejection::new(format!("the {name} is empty"))),
             text => Ok(text.unwrap_or_default()),
         };
         let (filter, search) = (given("filter", filter)?, given("search", search)?);
@@ -124,7 +124,7 @@ impl UserOperations<'_> {
         let UserSelection { search, filter, ids, .. } = selection;
         if ids.len() > UserSelection::MAX_IDS {
             let most = UserSelection::MAX_IDS;
-            return Err(Refusal::new(format!("a selection has at most {most} user numbers")).into());
+            return Err(Rejection::new(format!("a selection has at most {most} user numbers")).into());
         }
         let search = Search::new(search);
         let filter = match filter.trim() {
@@ -170,7 +170,7 @@ impl SelectedUsers {
     /// number.
     ///
     /// # Errors
-    /// [`AppError::Refused`] if `after` is of another list.
+    /// [`AppError::Rejected`] if `after` is of another list.
     pub fn list(&self, after: Option<&ListKey>, limit: u32) -> Result<Vec<Listed>, AppError> {
         match (self.only_search(), after) {
             (Some(search), None | Some(ListKey::Search(_))) => {
@@ -189,7 +189,7 @@ impl SelectedUsers {
                 let users = self.app.users().list_after(self.tree(), after, limit)?.into_iter();
                 Ok(users.map(|user| Listed { key: ListKey::Number(user.id), user }).collect())
             }
-            _ => Err(Refusal::new("the cursor is of another list").into()),
+            _ => Err(Rejection::new("the cursor is of another list").into()),
         }
     }
 

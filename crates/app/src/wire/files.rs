@@ -1,7 +1,7 @@
 use std::num::NonZeroU64;
 
 use rollcall_api as api;
-use rollcall_domain::Refusal;
+use rollcall_domain::Rejection;
 use rollcall_store::StagedRow;
 
 use crate::runs;
@@ -11,12 +11,12 @@ use crate::{FaultGroup, HiddenCells, ImportDuplicates, ImportRequest, Imported, 
 ///
 /// # Errors
 /// If the delimiter is no ASCII character.
-pub fn table_options(format: &api::FileFormat) -> Result<TableOptions, Refusal> {
+pub fn table_options(format: &api::FileFormat) -> Result<TableOptions, Rejection> {
     let delimiter = format.delimiter.map(u8::try_from).transpose();
     let delimiter = delimiter.ok().filter(|delimiter| delimiter.is_none_or(|byte| byte.is_ascii()));
     Ok(TableOptions {
         encoding: format.encoding.clone(),
-        delimiter: delimiter.ok_or_else(|| Refusal::new("delimiter: it is one ASCII character"))?,
+        delimiter: delimiter.ok_or_else(|| Rejection::new("delimiter: it is one ASCII character"))?,
         quote: format.quote.map(|quote| match quote {
             api::QuoteCharacter::Double => Quote::Double,
             api::QuoteCharacter::Single => Quote::Single,

@@ -84,7 +84,7 @@ fn run(app: &App, mode: Mode, choice: Choice) -> Result<(), AppError> {
 fn taken_or_unknown(added: Result<(), AppError>) -> Result<(), AppError> {
     match added {
         Err(AppError::Store(StoreError::Taken(_))) => Ok(()),
-        Err(AppError::Refused(why)) => Err(StoreError::NoSuch(why.to_string()).into()),
+        Err(AppError::Rejected(why)) => Err(StoreError::NoSuch(why.to_string()).into()),
         other => other,
     }
 }

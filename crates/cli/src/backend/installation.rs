@@ -7,7 +7,7 @@ use rollcall_app::Age;
 use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
 use rollcall_client::Client;
-use rollcall_domain::{Above, Refusal, Zone};
+use rollcall_domain::{Above, Rejection, Zone};
 
 use super::Backend;
 
@@ -135,7 +135,7 @@ fn value(client: &Client, name: &str) -> anyhow::Result<Option<String>> {
     Ok(setting.and_then(|setting| setting.value))
 }
 
-fn setting<T: FromStr<Err = Refusal>>(client: &Client, name: &str) -> anyhow::Result<Option<T>> {
+fn setting<T: FromStr<Err = Rejection>>(client: &Client, name: &str) -> anyhow::Result<Option<T>> {
     Ok(value(client, name)?.map(|value| value.parse()).transpose()?)
 }
 

@@ -14,7 +14,7 @@ use rollcall_app::runs::{
 };
 use rollcall_app::{App, AppError, UserSelection, wire};
 use rollcall_client::{Client, Error};
-use rollcall_domain::{self as domain, Mode, Refusal, RunId};
+use rollcall_domain::{self as domain, Mode, Rejection, RunId};
 use serde_json::Value;
 
 use super::Backend;
@@ -240,7 +240,7 @@ impl Backend {
         let mut sorted: Vec<_> = columns.iter().collect();
         sorted.sort_unstable();
         if let Some(twice) = sorted.windows(2).find_map(|two| (two[0] == two[1]).then_some(two[0])) {
-            return Err(Refusal::new(format!("the row has the column {twice:?} twice")).into());
+            return Err(Rejection::new(format!("the row has the column {twice:?} twice")).into());
         }
         let (name, source) = named(script);
         let cells: BTreeMap<_, _> = row.iter().cloned().collect();

@@ -7,7 +7,7 @@ use rollcall_api::{Change, HistoryEntry, PlannedReply, RadiusReply, User};
 use rollcall_app::wire::{self, UserFormat};
 use rollcall_app::{SelectedUsers, UserSelection};
 use rollcall_client::{Client, UserFile, UserQuery, VersionedUser};
-use rollcall_domain::{self as domain, Field, Refusal, RunId, UserId, UserPassword};
+use rollcall_domain::{self as domain, Field, Rejection, RunId, UserId, UserPassword};
 use serde_json::Map;
 
 use super::{Backend, Items, local, remote};
@@ -140,7 +140,7 @@ impl Backend {
             }
         }
         if !faults.is_empty() {
-            return Err(Refusal::new(faults.join("\n")).into());
+            return Err(Rejection::new(faults.join("\n")).into());
         }
         let after = client.set_fields(&before, &fields)?;
         let mut changes = before.changed_fields(&after);

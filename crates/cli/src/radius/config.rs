@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::App;
 use rollcall_app::radius::{ConfigFile, DEFAULT_ROLE};
-use rollcall_domain::Refusal;
+use rollcall_domain::Rejection;
 
 use crate::style::tell;
 
@@ -33,7 +33,7 @@ impl Config {
         let there = files.iter().map(|file| self.dir.join(file.path)).find(|path| path.exists());
         if let Some(path) = there.filter(|_| !self.force) {
             let why = format!("{} is there already; --force writes over it", path.display());
-            return Err(Refusal::new(why).into());
+            return Err(Rejection::new(why).into());
         }
         for file in &files {
             write(&self.dir, file)

@@ -2,7 +2,6 @@
 
 mod apply;
 mod approve;
-mod start;
 mod cancel;
 mod changes;
 mod list;
@@ -12,6 +11,7 @@ mod report;
 mod resume;
 mod retry;
 mod show;
+mod start;
 mod undo;
 mod watch;
 

@@ -94,7 +94,7 @@ impl Import {
         if self.is_piped() { "standard input".to_owned() } else { self.file.display().to_string() }
     }
 
-    fn import_here(&self, app: &App, options: &ImportOptions) -> Result<ImportResult, Refusal> {
+    fn import_here(&self, app: &App, options: &ImportOptions) -> Result<ImportResult, ImportFailure> {
         let shown = self.shown();
         let table = self.open().map_err(|error| (Vec::new(), error))?;
         let size = self.file.metadata().map_or(0, |facts| facts.len());
@@ -127,7 +127,7 @@ impl Import {
         table.map_err(|error| unreadable(&self.shown(), &error))
     }
 
-    fn import_there(&self, client: &Client, options: &ImportOptions) -> Result<ImportResult, Refusal> {
+    fn import_there(&self, client: &Client, options: &ImportOptions) -> Result<ImportResult, ImportFailure> {
         if !self.is_piped() {
             // What is wrong with its form is told before it is sent.
             drop(self.open().map_err(|error| (Vec::new(), error))?);
@@ -204,7 +204,7 @@ impl Import {
 }
 
 /// The faults of the file, and the reason why nothing was imported.
-type Refusal = (Vec<FaultGroup>, anyhow::Error);
+type ImportFailure = (Vec<FaultGroup>, anyhow::Error);
 
 /// The administrator at the terminal, while a file is imported.
 struct Watch<'a> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Comparison, Expr, Filter, List, Literal, Moment, Part, PartTest, Test, UserTest, item_number};
-use crate::{Field, Kind, Refusal, Timestamp, Zone, did_you_mean};
+use crate::{Field, Kind, Rejection, Timestamp, Zone, did_you_mean};
 
 /// The longest filter text, in bytes.
 pub const MAX_BYTES: usize = 65_536;
@@ -326,7 +326,7 @@ impl<'a> Parser<'a> {
     }
 
     fn literal(&mut self, name: &str, kind: Kind, number: bool, start: usize) -> Result<Literal, ParseError> {
-        let refused = |why: Refusal, parser: &Self| parser.error(start, why.to_string());
+        let refused = |why: Rejection, parser: &Self| parser.error(start, why.to_string());
         if self.text[start..].starts_with('"') {
             let text = self.quoted(start)?;
             return match kind {

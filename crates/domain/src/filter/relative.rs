@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Span;
 
-use crate::{Refusal, Timestamp, Zone};
+use crate::{Rejection, Timestamp, Zone};
 
 /// What times can be moved by, and what each unit is called.
 pub const UNITS: [(&str, &str); 6] =
@@ -22,15 +22,15 @@ pub struct Moment {
 impl Moment {
     /// Reads `now`, `today` (its first moment), and either moved by a number of [`UNITS`]: `now+30d`, `today-1mo+1d`.
     /// Days and longer ones are the calendar's, in `zone`. None if the text is something else.
-    pub(super) fn relative(text: &str, zone: &Zone, now: Timestamp) -> Option<Result<Self, Refusal>> {
+    pub(super) fn relative(text: &str, zone: &Zone, now: Timestamp) -> Option<Result<Self, Rejection>> {
         let start = ["now", "today"].into_iter().find(|start| {
             text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '-']))
         })?;
         Some(Self::moved(text, start, zone, now))
     }
 
-    fn moved(text: &str, start: &str, zone: &Zone, now: Timestamp) -> Result<Self, Refusal> {
-        let out = || Refusal::new(format!("{text} lies outside the years 1 to 9999"));
+    fn moved(text: &str, start: &str, zone: &Zone, now: Timestamp) -> Result<Self, Rejection> {
+        let out = || Rejection::new(format!("{text} lies outside the years 1 to 9999"));
         let mut at = now;
         if start == "today" {
             at = zone.local(now).and_then(|local| zone.moment(local.start_of_day())).ok_or_else(out)?;
@@ -69,9 +69,9 @@ impl Moment {
 /// Units that are always as long, in minutes; the others are the calendar's.
 const EXACT: [(&str, i64); 2] = [("min", 1), ("h", 60)];
 
-fn wrong(text: &str) -> Refusal {
+fn wrong(text: &str) -> Rejection {
     let units: Vec<_> = UNITS.iter().map(|(unit, name)| format!("{unit} ({name})")).collect();
-    Refusal::new(format!(
+    Rejection::new(format!(
         "{text:?} is not a time: after now or today come + or -, a number and one of {}",
         units.join(", ")
     ))
@@ -96,7 +96,7 @@ impl fmt::Display for Moment {
 mod tests {
     use super::*;
 
-    fn at(text: &str, zone: &str) -> Option<Result<String, Refusal>> {
+    fn at(text: &str, zone: &str) -> Option<Result<String, Rejection>> {
         let now = Timestamp::parse("2026-03-31T22:30:00Z", &Zone::utc()).unwrap();
         let moment = Moment::relative(text, &zone.parse().unwrap(), now)?;
         Some(moment.map(|moment| moment.at.to_string()))

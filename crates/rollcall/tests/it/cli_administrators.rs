@@ -294,7 +294,10 @@ fn a_run_that_waits_asks_for_rights_as_they_are_then() {
     });
     end(worker);
     let run = desk.ok(&["runs", "show", "1", "--format", "json"]).object();
-    assert!(run["end_reason"].as_str().unwrap().contains("olga may no longer do what this run does"), "{run}");
+    assert!(
+        run["end_reason"].as_str().unwrap().contains("olga may no longer do what this run does"),
+        "{run}"
+    );
     assert_eq!(desk.user("n1")["klass"], "");
     // Somebody who may goes on with it.
     by(&desk, "both", &["runs", "resume", "1"]).exits(0);

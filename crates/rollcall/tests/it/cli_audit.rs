@@ -102,7 +102,10 @@ fn a_log_that_was_altered_is_told() {
     let whole = desk.ok(&["audit", "verify", "--json"]);
     assert_eq!(whole.err, "");
     let whole = whole.object();
-    assert_eq!(whole, json!({"intact": true, "events": 4, "head": head(&desk), "first_bad_event": null, "problem": null}));
+    assert_eq!(
+        whole,
+        json!({"intact": true, "events": 4, "head": head(&desk), "first_bad_event": null, "problem": null})
+    );
     let refused = desk.call(&["audit", "verify", "--head", "17"]).exits(2);
     assert!(refused.err.contains("write what 'rollcall audit head' has printed"), "{refused:?}");
 
@@ -115,7 +118,8 @@ fn a_log_that_was_altered_is_told() {
         "{sentence}"
     );
     let report = desk.call(&["audit", "verify", "--json"]).exits(1).object();
-    let expected = json!({"intact": false, "events": 2, "head": null, "first_bad_event": 2, "problem": altered});
+    let expected =
+        json!({"intact": false, "events": 2, "head": null, "first_bad_event": 2, "problem": altered});
     assert_eq!(report, expected);
 }
 

@@ -120,7 +120,10 @@ fn what_is_held_must_still_be_allowed_when_it_begins() {
     desk.call(&["runs", "watch", &other.to_string()]).exits(1);
     let stopped = show(&desk, other);
     assert_eq!(stopped["state"], "stopped");
-    assert!(stopped["end_reason"].as_str().unwrap().contains("may no longer do what this run does"), "{stopped}");
+    assert!(
+        stopped["end_reason"].as_str().unwrap().contains("may no longer do what this run does"),
+        "{stopped}"
+    );
     // Somebody who may can let workers go on with it.
     let queued = desk.ok(&["runs", "resume", &other.to_string(), "--queue", "--json"]).object();
     assert!(["queued", "running", "finished"].contains(&queued["state"].as_str().unwrap()), "{queued}");

@@ -50,7 +50,13 @@ fn every_change_is_told_with_who_did_it_newest_first() {
     }
     let of = |index: usize| {
         let line = &lines[index];
-        json!([line["script"], line["script_version"], line["applies_run_id"], line["undoes_run_id"], line["target"]])
+        json!([
+            line["script"],
+            line["script_version"],
+            line["applies_run_id"],
+            line["undoes_run_id"],
+            line["target"]
+        ])
     };
     assert_eq!(of(0), json!([null, null, null, null, null]), "by hand");
     assert_eq!(of(1), json!(["gold", 2, null, 3, 1]));

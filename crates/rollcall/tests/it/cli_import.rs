@@ -319,7 +319,8 @@ fn numbers_follow_the_files_order_and_unknown_organizations_are_made_and_reporte
     assert_eq!(column(&users, "obj_id"), [1, 2, 3, 4]);
     assert_eq!(column(&users, "username"), ["zoe", "ana", "mia", "bo"]);
     let organizations = desk.ok(&["organizations", "list", "--format", "json"]).objects();
-    let id = |name| organizations.iter().find(|each| each["name"] == name).unwrap()["organization_id"].clone();
+    let id =
+        |name| organizations.iter().find(|each| each["name"] == name).unwrap()["organization_id"].clone();
     assert_eq!(column(&users, "organization_id"), [id("South"), id("North"), id("South"), id("East, far")]);
     assert_eq!(organizations.len(), 3);
 

@@ -591,7 +591,10 @@ fn a_run_goes_from_its_preview_to_its_undo() {
     ana.ok(&["settings", "unset", "four_eyes_above"]);
     let undo = ["runs", "undo", &applied, "--apply", "--yes", "--json"];
     let undone = ana.ok(&[&undo[..], &["--user", "user030"]].concat()).object();
-    assert_eq!((undone["undoes_run_id"].to_string(), &undone["outcomes"]["changed"]), (applied.clone(), &json!(1)));
+    assert_eq!(
+        (undone["undoes_run_id"].to_string(), &undone["outcomes"]["changed"]),
+        (applied.clone(), &json!(1))
+    );
     assert_eq!(
         (&desk.user("user030")["klass"], &desk.user("user029")["klass"]),
         (&json!(""), &json!("plus"))

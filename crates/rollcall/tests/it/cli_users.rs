@@ -256,7 +256,11 @@ fn the_demo_leaves_its_database_and_can_be_repeated() {
     let runs = at_demo(&["runs", "list"]);
     assert!(runs.iter().any(|run| run["mode"] == "preview") && runs.iter().any(|run| run["mode"] == "apply"));
     assert!(runs.iter().all(|run| run["state"] == "finished"), "{runs:#?}");
-    assert_eq!((&runs[1]["applies_run_id"], &runs[0]["undoes_run_id"]), (&runs[2]["run_id"], &runs[1]["run_id"]), "newest first");
+    assert_eq!(
+        (&runs[1]["applies_run_id"], &runs[0]["undoes_run_id"]),
+        (&runs[2]["run_id"], &runs[1]["run_id"]),
+        "newest first"
+    );
 
     desk.ok(&["demo", "--users", "200"]);
     assert_eq!(shown(), first, "the same samples, started over");

@@ -130,7 +130,9 @@ impl Disk {
         let (cursor, targets) = (run.number("cursor"), run.number("targets"));
         assert!(0 < cursor && cursor < targets, "half of it is done: {cursor} of {targets}");
         match run.state() {
-            "stopped" => assert!(run.0["end_reason"].as_str().unwrap().starts_with("the disk is full"), "{run:?}"),
+            "stopped" => {
+                assert!(run.0["end_reason"].as_str().unwrap().starts_with("the disk is full"), "{run:?}")
+            }
             state => assert_eq!(state, "running"),
         }
         drop(database);

@@ -73,7 +73,8 @@ fn api_description_names_operations_by_verbs_and_schemas_by_nouns() {
         name.chars().next().is_some_and(|c| first(&c)) && name.chars().all(|c| c.is_ascii_alphanumeric())
     };
     let operations = operations(&description);
-    let ids: Vec<_> = operations.iter().map(|(_, operation)| operation["operationId"].as_str().unwrap()).collect();
+    let ids: Vec<_> =
+        operations.iter().map(|(_, operation)| operation["operationId"].as_str().unwrap()).collect();
     assert!(ids.iter().all(|id| is_name(id, char::is_ascii_lowercase)), "{ids:?}");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "operation IDs are unique");
     let schemas = members(&description["components"], "schemas");
@@ -82,7 +83,14 @@ fn api_description_names_operations_by_verbs_and_schemas_by_nouns() {
     let parameters = operations.iter().flat_map(|(path, _)| path.split('/'));
     let parameters: BTreeSet<_> = parameters.filter(|step| step.starts_with('{')).collect();
     let expected = [
-        "{name}", "{obj_id}", "{run_id}", "{session_id}", "{short_name}", "{token_id}", "{upload_id}", "{username}",
+        "{name}",
+        "{obj_id}",
+        "{run_id}",
+        "{session_id}",
+        "{short_name}",
+        "{token_id}",
+        "{upload_id}",
+        "{username}",
         "{version}",
     ];
     assert_eq!(parameters.into_iter().collect::<Vec<_>>(), expected);

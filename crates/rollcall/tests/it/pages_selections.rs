@@ -194,7 +194,8 @@ fn every_list_of_users_is_what_its_buttons_act_on() {
     let ana = Browser { server: &server, cookie: server.cookie("ana") };
     let organizations = desk.ok(&["organizations", "list", "--format", "json"]).objects();
     let within = |name: &str| {
-        let id = organizations.iter().find(|each| each["name"] == name).unwrap()["organization_id"].to_string();
+        let id =
+            organizations.iter().find(|each| each["name"] == name).unwrap()["organization_id"].to_string();
         Browser { server: &server, cookie: format!("{}; rollcall-organization={id}", ana.cookie) }
     };
     let (north, south) = (within("North"), within("South"));

@@ -145,7 +145,7 @@ pub(crate) fn plan_after(
 }
 
 pub(crate) fn read_plan(text: &str) -> Result<PlanHash, StoreError> {
-    text.parse().map_err(|error: rollcall_domain::Refusal| StoreError::Corrupt(error.to_string()))
+    text.parse().map_err(|error: rollcall_domain::Rejection| StoreError::Corrupt(error.to_string()))
 }
 
 pub(crate) fn parse<T: DeserializeOwned + Default>(text: Option<&str>) -> Result<T, StoreError> {

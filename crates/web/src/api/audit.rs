@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::{AuditQuery, Head, Refusal, Timestamp};
+use rollcall_domain::{AuditQuery, Head, Rejection, Timestamp};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -47,7 +47,7 @@ pub(super) struct VerifyAuditRequest {
 fn read<T>(
     name: &str,
     text: Option<&str>,
-    read: impl Fn(&str) -> Result<T, Refusal>,
+    read: impl Fn(&str) -> Result<T, Rejection>,
 ) -> Result<Option<T>, Problem> {
     text.map(read).transpose().map_err(|why| Problem::invalid(format!("{name}: {why}")))
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use rollcall_app::sign_in::Credentials;
 use rollcall_app::{Age, App, AppError};
-use rollcall_domain::{Administrator, Refusal, Right, Scopes, Secret, SessionId, TokenId};
+use rollcall_domain::{Administrator, Rejection, Right, Scopes, Secret, SessionId, TokenId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -141,7 +141,7 @@ pub(super) async fn add_token(
     if let Some(first) = faults.first() {
         return Err(Problem::invalid(first.detail.clone()).with(faults));
     }
-    let scopes = Scopes::new(scopes).map_err(|why: Refusal| {
+    let scopes = Scopes::new(scopes).map_err(|why: Rejection| {
         Problem::invalid(why.to_string()).at(Fault::at("/scopes", why.to_string()))
     })?;
     let life = life(new.days, new.life.as_deref())?;
@@ -156,7 +156,7 @@ fn life(days: Option<u16>, life: Option<&str>) -> Result<Duration, Problem> {
     match (days, life) {
         (Some(days), None) => Ok(DAY * u32::from(days)),
         (None, Some(text)) => {
-            text.parse::<Age>().map(Age::time).map_err(|why: Refusal| wrong(why.to_string()))
+            text.parse::<Age>().map(Age::time).map_err(|why: Rejection| wrong(why.to_string()))
         }
         _ => Err(wrong("say how long it counts, with either days or life".to_owned())),
     }

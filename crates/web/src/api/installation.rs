@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use rollcall_app::radius::RadiusRecords;
 use rollcall_app::runs::Stop;
 use rollcall_app::{Age, App, AppError};
-use rollcall_domain::{Above, Refusal, Zone};
+use rollcall_domain::{Above, Rejection, Zone};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -95,7 +95,7 @@ impl Name {
                 Some("yes") => true,
                 Some("no") | None => false,
                 Some(other) => {
-                    return Err(Refusal::new(format!("{other:?} is neither yes nor no")).into());
+                    return Err(Rejection::new(format!("{other:?} is neither yes nor no")).into());
                 }
             })?,
         }
@@ -147,11 +147,11 @@ pub(super) async fn prune(
     Body(older): Body<PruneRequest>,
 ) -> Result<Json<PruneResult>, Problem> {
     let age = older.older_than.as_deref().map(str::parse::<Age>).transpose();
-    let age = age.map_err(|why: Refusal| {
+    let age = age.map_err(|why: Rejection| {
         Problem::invalid(why.to_string()).at(Fault::at("/older_than", why.to_string()))
     })?;
     let pruned = blocking(move || {
-        let unset = || Refusal::new("say how old: older_than, or the setting prune_after");
+        let unset = || Rejection::new("say how old: older_than, or the setting prune_after");
         let age = match age {
             None => app.settings().prune_after()?,
             age => age,

@@ -55,7 +55,7 @@ pub(super) struct Groups {
 fn outcome(name: Option<&str>) -> Result<Option<Outcome>, Problem> {
     name.map(str::parse)
         .transpose()
-        .map_err(|why: rollcall_domain::Refusal| Problem::invalid(why.to_string()))
+        .map_err(|why: rollcall_domain::Rejection| Problem::invalid(why.to_string()))
 }
 
 /// Lists the outcomes of a run, in the order of its targets.

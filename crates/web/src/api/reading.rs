@@ -12,7 +12,7 @@ use rollcall_api::{CreateUserRequest, HiddenText, RadiusItem, RemovedItem, Updat
 struct Reading(Vec<Fault>);
 
 impl Reading {
-    fn keep<T>(&mut self, pointer: impl FnOnce() -> String, read: Result<T, domain::Refusal>) -> Option<T> {
+    fn keep<T>(&mut self, pointer: impl FnOnce() -> String, read: Result<T, domain::Rejection>) -> Option<T> {
         read.map_err(|why| self.0.push(Fault::at(pointer(), why.to_string()))).ok()
     }
 

@@ -280,7 +280,7 @@ fn choice(targets: TargetSelection) -> Result<Listed, Problem> {
             rows: None,
         } => {
             let outcome = outcome.as_deref().map(str::parse).transpose();
-            let outcome = outcome.map_err(|why: domain::Refusal| {
+            let outcome = outcome.map_err(|why: domain::Rejection| {
                 Problem::invalid(why.to_string()).at(Fault::at("/targets/run/outcome", why.to_string()))
             })?;
             Choice::Outcomes(run, outcome)

@@ -64,7 +64,7 @@ struct Page {
     verdict: Option<Verdict>,
 }
 
-fn query(app: &App, asked: &Asked) -> Result<AuditQuery, rollcall_domain::Refusal> {
+fn query(app: &App, asked: &Asked) -> Result<AuditQuery, rollcall_domain::Rejection> {
     let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     Ok(AuditQuery {
         who: some(&asked.who),

@@ -142,7 +142,7 @@ impl Asked {
             return Ok(None);
         }
         let read = self.outcome.parse().map(Some);
-        read.map_err(|why: rollcall_domain::Refusal| Problem::invalid(why.to_string()))
+        read.map_err(|why: rollcall_domain::Rejection| Problem::invalid(why.to_string()))
     }
 
     /// The users that are meant where it is neither a file nor an earlier run.

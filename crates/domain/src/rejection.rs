@@ -3,16 +3,16 @@
 use std::fmt;
 
 /// Why something asked for may not be done: one sentence for the person who asked, in their words. What does about it is told
-/// to whoever works on the command line, and to nobody else: see [`Refusal::on_the_command_line`].
+/// to whoever works on the command line, and to nobody else: see [`Rejection::on_the_command_line`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     why: String,
     /// Where in the sentence the command line says more, and what.
     commands: Vec<(usize, String)>,
 }
 
-impl Refusal {
-    /// A refusal that says `why`.
+impl Rejection {
+    /// A rejection that says `why`.
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), commands: Vec::new() }
     }
@@ -43,13 +43,13 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Rejection {}
 
 #[cfg(test)]
 mod tests {
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn only_the_command_line_hears_of_commands() {
-        let why = Refusal::new("go on with it").by(", with 'a'").and(", or end it").by(", with 'b'");
+        let why = Rejection::new("go on with it").by(", with 'a'").and(", or end it").by(", with 'b'");
         assert_eq!(why.to_string(), "go on with it, or end it");
         assert_eq!(why.on_the_command_line(), "go on with it, with 'a', or end it, with 'b'");
     }
