@@ -38,7 +38,9 @@ for (const colorScheme of ["light", "dark"]) {
     const status = page.locator("csv-map").getByRole("status");
     await until(
       "it asks which field that is",
-      async () => (await status.textContent()) === 'which field does the column "who" hold? Choose it above.',
+      async () =>
+        (await status.textContent()) ===
+        'which field does the column "who" hold: username, external_id, email, obj_id? Choose it above.',
     );
     await page.getByLabel("It holds the users'").selectOption("username");
     await until("it is known how many match", async () => (await status.textContent()) === "3 of 5 rows would match.");

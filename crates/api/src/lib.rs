@@ -65,6 +65,7 @@ mod run;
 mod selection;
 mod settings;
 mod start;
+mod suggestion;
 pub mod table;
 mod upload;
 mod user;
@@ -103,6 +104,7 @@ pub use start::{
     ResumeRunRequest, RetryRunRequest, RetryTargets, RunTargets, StartRunRequest, TargetSelection,
     UndoRunRequest,
 };
+pub use suggestion::Suggestion;
 pub use upload::{BadRow, DuplicateRow, RowMatchReport, Upload};
 pub use user::{HistoryEntry, User};
 

@@ -1,8 +1,10 @@
-//! Problem documents of RFC 9457: the status gives the kind, `detail` is the sentence that the command line prints, and
-//! `errors` has every place where something is wrong.
+//! Problem documents of RFC 9457: the status gives the kind, `detail` is the sentence that the command line prints,
+//! `errors` has every place where something is wrong, and `suggestions` has the actions that correct it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::Suggestion;
 
 /// Why a request was not done (RFC 9457).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -19,10 +21,9 @@ pub struct Problem {
     /// The fault, and how to correct it.
     #[schema(value_type = String)]
     pub detail: Box<str>,
-    /// The detail as the command line says it, where that names commands and options.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub command_line: Option<Box<str>>,
+    /// The actions that correct it, in the order in which they are to be followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Suggestion>,
     /// Where something is wrong, all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<InputError>,

@@ -1,5 +1,5 @@
 use rollcall_domain::filter::ParseError;
-use rollcall_domain::{Rejection, Right, Role};
+use rollcall_domain::{Rejection, Right, Role, Suggestion};
 use rollcall_sandbox::{Broken, SyntaxFault, Unavailable};
 use rollcall_store::StoreError;
 
@@ -78,6 +78,14 @@ pub enum AppError {
     /// Whoever administers some organizations only cannot add an administrator of none.
     #[error("give the new administrator a role within an organization of yours")]
     Ungranted,
+    /// The script was archived: it is not on the list, and its versions can be restored.
+    #[error("the script {name:?} was archived: restore it")]
+    ArchivedScript {
+        /// The name of the script.
+        name: String,
+        /// Its latest version.
+        version: i64,
+    },
     /// No filter is saved under the name that was given for one.
     #[error("{0}")]
     NoSuchFilter(String),
@@ -169,18 +177,21 @@ pub enum Kind {
 }
 
 impl AppError {
-    /// What is told on the command line: the same, with the commands and options that do something about it.
+    /// The actions that an administrator can take about it, in the order in which they are to be followed.
     #[must_use]
-    pub fn on_the_command_line(&self) -> String {
+    pub fn suggestions(&self) -> Vec<Suggestion> {
         match self {
-            Self::Rejected(why) | Self::Conflict(why) | Self::Key(why) => why.on_the_command_line(),
-            Self::Params(each) => {
-                each.iter().map(Rejection::on_the_command_line).collect::<Vec<_>>().join("\n")
+            Self::Rejected(rejection) | Self::Conflict(rejection) | Self::Key(rejection) => {
+                rejection.suggestions().to_vec()
             }
-            Self::Ungranted => format!("{self}, with --grant ROLE@ORGANIZATION"),
-            Self::Store(StoreError::Unapproved(why)) => why.on_the_command_line(),
-            Self::Table { file, error } => format!("{file}: {}", error.on_the_command_line()),
-            other => other.to_string(),
+            Self::Params(rejections) => rejections.iter().flat_map(Rejection::suggestions).cloned().collect(),
+            Self::Ungranted => vec![Suggestion::GrantRole],
+            Self::ArchivedScript { name, version } => {
+                vec![Suggestion::RestoreScript { name: name.clone(), version: *version }]
+            }
+            Self::Store(error) => error.suggestions(),
+            Self::Table { error, .. } => error.suggestion().into_iter().collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -207,6 +218,7 @@ impl AppError {
                 StoreError::Busy | StoreError::Unreachable { .. } | StoreError::Full => Kind::Busy,
                 _ => Kind::Internal,
             },
+            Self::ArchivedScript { .. } => Kind::Missing,
             Self::Conflict(_) => Kind::Conflict,
             Self::Starved(_) | Self::Limit { .. } => Kind::Busy,
             Self::Outdated { .. } => Kind::Outdated,

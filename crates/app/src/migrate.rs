@@ -1,4 +1,4 @@
-use rollcall_domain::{Rejection, Right, RunState};
+use rollcall_domain::{Rejection, Right, RunState, Suggestion};
 use rollcall_store::{Copied, CopyEvent, Location};
 
 use crate::error::AppError;
@@ -27,14 +27,12 @@ impl MaintenanceOperations<'_> {
             };
             let by = by.as_deref().map(holder::describe).unwrap_or_default();
             let what = if run.state == RunState::Selecting {
-                "waits for a yes, asked for"
+                "waits for confirmation, asked for"
             } else {
                 "is being executed"
             };
-            let why = format!(
-                "run {id} {what}{by}: wait for its end, or end it with 'rollcall runs cancel {id}', and migrate then"
-            );
-            return Err(Rejection::new(why).into());
+            let why = format!("run {id} {what}{by}: wait for its end, or cancel it, then migrate");
+            return Err(Rejection::new(why).suggest(Suggestion::CancelRun { run_id: id }).into());
         }
         Ok(snapshot.copy_to(to, &self.app.act(), tell)?)
     }

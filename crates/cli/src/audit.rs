@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::Context;
 use crate::backend::Backend;
 use crate::failure::Usage;
+use crate::hints::parse_value;
 use crate::output::{Format, Listing, print_json, raw_stdout};
 use crate::progress::Meter;
 use crate::show::times;
@@ -65,7 +66,7 @@ pub(super) struct List {
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// An earlier head of the log, as 'rollcall audit head' printed it
-    #[arg(long, value_name = "NUMBER:HASH", value_parser = str::parse::<Head>)]
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = parse_value::<Head>)]
     head: Option<Head>,
     /// Print one JSON object and nothing else
     #[arg(long)]

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use rollcall_app::database::StoreError;
 use rollcall_app::{AppError, NAME_ENCODING, TableError};
 use rollcall_client::{Error, Refused};
-use rollcall_domain::Rejection;
 
+use crate::hints::hints;
 use crate::style;
 
 /// Done, but not for every target.
@@ -26,27 +26,17 @@ impl std::fmt::Display for Usage {
     }
 }
 
-/// Tells why a command failed, and the exit status that says so.
+/// Prints why a command failed and what to do about it, and gives its exit status.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
     let (red, reset) = (style::BAD.render(), style::BAD.render_reset());
-    style::tell(format_args!("{red}error:{reset} {}", told(error)));
+    style::tell(format_args!("{red}error:{reset} {error:#}"));
+    for hint in hints(error) {
+        style::tell(format_args!("hint: {hint}"));
+    }
     ExitCode::from(if is_usage(error) { 2 } else { 1 })
-}
-
-/// The error with all that led to it, and what the command line can do about it.
-fn told(error: &anyhow::Error) -> String {
-    let told = format!("{error:#}");
-    let more = |plain: String, more: String| told.replacen(&plain, &more, 1);
-    if let Some(known) = error.downcast_ref::<AppError>() {
-        return more(known.to_string(), known.on_the_command_line());
-    }
-    match error.downcast_ref::<Rejection>() {
-        Some(known) => more(known.to_string(), known.on_the_command_line()),
-        None => told,
-    }
 }
 
 /// A fault of a file, with the option that does something about it.
@@ -60,15 +50,26 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.downcast_ref().and_then(Error::refused).is_some_and(Refused::is_usage)
         || matches!(
             error.downcast_ref(),
-            Some(
-                AppError::Filter(_)
-                    | AppError::NoSuchFilter(_)
-                    | AppError::Params(_)
-                    | AppError::Key(_)
-                    | AppError::Table { error: TableError::Hidden { .. }, .. }
-            )
+            Some(AppError::Filter(_) | AppError::NoSuchFilter(_) | AppError::Params(_) | AppError::Key(_))
         )
+        || matches!(error.downcast_ref(), Some(AppError::Table { error, .. }) if is_wrong_option(error))
         || matches!(error.downcast_ref(), Some(StoreError::Location(_)))
+}
+
+/// Whether an option about the file is wrong, and not what is in the file.
+fn is_wrong_option(error: &TableError) -> bool {
+    use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, Hidden, NoSheets, NotForExcel, Sheet};
+    matches!(
+        error,
+        Delimiter(_)
+            | Encoding(_)
+            | ExcelFromPipe
+            | HeaderRow { .. }
+            | Hidden { .. }
+            | NoSheets
+            | NotForExcel
+            | Sheet { .. }
+    )
 }
 
 /// Lets a closed pipe be: whoever reads has seen enough, as in `rollcall users list | head`. For what is printed after

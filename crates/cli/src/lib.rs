@@ -16,6 +16,7 @@ mod execution;
 mod failure;
 mod file_options;
 mod filters;
+mod hints;
 mod import;
 mod init;
 mod lines;

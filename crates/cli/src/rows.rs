@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::runs::{BadRow, BadRowsFile, Choice, Matched, RowsObserver, RowsRequest};
-use rollcall_app::{AppError, Table, TableError, wire};
+use rollcall_app::{AppError, Table, wire};
 
 use super::file_options::FileOptions;
 use crate::backend::{Backend, Listed};
@@ -96,7 +96,7 @@ impl RowsArgs {
             let options = self.file.table_options();
             let table =
                 if is_piped { Table::read(io::stdin(), &options) } else { Table::open(path, &options) };
-            table.map_err(|error| unreadable(&shown, &error))
+            table.map_err(|error| AppError::Table { file: shown.clone(), error })
         };
         match backend {
             Backend::Local(app) => {
@@ -203,23 +203,6 @@ pub(super) fn refuse_to_overwrite(bad_rows: &Path) -> Result<(), Usage> {
 /// Creates a file for bad rows, which only its owner can read: rows may hold passwords. A file that exists stays as it is.
 pub(super) fn create_bad_rows(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// What was said about the file is wrong usage; what is in it is not.
-pub(super) fn unreadable(shown: &str, error: &TableError) -> anyhow::Error {
-    use TableError::{Delimiter, Encoding, ExcelFromPipe, HeaderRow, Hidden, NoSheets, NotForExcel, Sheet};
-    let why = format!("{shown}: {}", error.on_the_command_line());
-    match error {
-        Delimiter(_)
-        | Encoding(_)
-        | ExcelFromPipe
-        | HeaderRow { .. }
-        | Hidden { .. }
-        | NoSheets
-        | NotForExcel
-        | Sheet { .. } => Usage(why).into(),
-        _ => anyhow::anyhow!(why),
-    }
 }
 
 /// The administrator at the terminal, while rows are read.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rollcall_api::{InputError, Problem};
+use rollcall_api::{InputError, Problem, Suggestion};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +83,12 @@ impl Refused {
         &self.problem.errors
     }
 
+    /// The actions that correct it, in the order in which they are to be followed.
+    #[must_use]
+    pub fn suggestions(&self) -> &[Suggestion] {
+        &self.problem.suggestions
+    }
+
     /// Whether what was asked for does not exist.
     #[must_use]
     pub fn is_missing(&self) -> bool {
@@ -122,9 +128,6 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (detail, errors) = (&*self.problem.detail, self.faults());
         match errors {
-            _ if self.problem.command_line.is_some() => {
-                f.write_str(self.problem.command_line.as_deref().unwrap_or_default())?;
-            }
             [first, _, ..] if first.detail == detail => {
                 let lines: Vec<_> = errors.iter().map(|fault| fault.detail.as_str()).collect();
                 f.write_str(&lines.join("\n"))?;

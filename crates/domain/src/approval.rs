@@ -4,7 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{AdministratorId, Rejection, Right, Rights, Run, RunId, Selection, Timestamp};
+use crate::{
+    AdministratorId, Outcome, Rejection, Right, Rights, Run, RunId, Selection, Suggestion, Timestamp,
+};
 
 /// A run with more targets than this needs the approval of a second administrator before it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,17 +66,16 @@ impl Approval {
     }
 }
 
-/// How whoever made a run that writes has it previewed.
-fn how_to_preview(run: &Run) -> String {
+/// Suggests how to preview a run that writes.
+fn suggest_preview(run: &Run) -> Suggestion {
     match (&run.selection, run.undoes) {
-        (Selection::Retry { .. }, _) => "with --preview".to_owned(),
-        (Selection::Outcomes { .. }, Some(undone)) => format!("with 'rollcall runs undo {undone}'"),
-        // The rest of a plan: that cannot be previewed again, but its script can.
-        (Selection::Outcomes { run: of, .. }, None) if run.applies.is_some() => {
-            format!("with 'rollcall run SCRIPT --targets-from {of}:not_run'")
+        (Selection::Retry { run, .. }, _) => Suggestion::PreviewRetry { run_id: *run },
+        (Selection::Outcomes { .. }, Some(undone)) => Suggestion::UndoRun { run_id: undone },
+        // The rest of a plan, too: that cannot be previewed again, but its script can.
+        (Selection::Outcomes { run, outcome }, None) => {
+            Suggestion::PreviewOutcomes { run_id: *run, outcome: outcome.map(Outcome::name) }
         }
-        (Selection::Outcomes { .. }, None) => "instead".to_owned(),
-        _ => "without --apply".to_owned(),
+        _ => Suggestion::PreviewRun,
     }
 }
 
@@ -82,14 +83,39 @@ fn how_to_preview(run: &Run) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missing {
     /// Nobody has approved it.
-    Anybody {
-        /// Who made it, and so cannot.
+    AnyApproval {
+        /// The administrator who made it, and so cannot approve it.
         maker: String,
     },
     /// It had another plan when these did.
     SamePlan(Vec<String>),
     /// Only these have, and may no longer run scripts for its users.
     Rights(Vec<String>),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AnyApproval { maker } => {
+                write!(f, "another administrator than {maker} must approve it")
+            }
+            Self::SamePlan(who) => {
+                let who = who.join(", ");
+                write!(
+                    f,
+                    "its plan has changed since {who} approved it; another administrator must approve it again"
+                )
+            }
+            Self::Rights(who) => {
+                let who = who.join(", ");
+                write!(
+                    f,
+                    "{who} approved it and may no longer run scripts there; another administrator must \
+                     approve it"
+                )
+            }
+        }
+    }
 }
 
 impl Missing {
@@ -116,22 +142,21 @@ impl Missing {
         Ok(Some(match (same.is_empty(), earlier.is_empty()) {
             (false, _) => Self::Rights(names(same)),
             (true, false) => Self::SamePlan(names(earlier)),
-            (true, true) => Self::Anybody { maker: preview.administrator.clone() },
+            (true, true) => Self::AnyApproval { maker: preview.administrator.clone() },
         }))
     }
 }
 
-/// What stands in the way of a run.
+/// The reason why a run may not write yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Obstacle {
-    /// It would write what nobody has seen; this makes it a preview.
-    Unseen(String),
+    /// It would write without a plan; this previews it.
+    NoPlan(Suggestion),
     /// The preview that it would apply lacks something.
     Missing(RunId, Missing),
 }
 
-/// Why a run may not write, or a preview may not be applied, without a second administrator. A sentence that says what to
-/// do.
+/// The reason why a run may not write, or a preview may not be applied, without a second administrator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Unapproved {
     targets: u64,
@@ -143,7 +168,7 @@ impl Unapproved {
     /// A run that does not apply a preview has more targets than `above`.
     #[must_use]
     pub fn run(run: &Run, above: Above) -> Self {
-        Self { targets: run.targets, above, obstacle: Obstacle::Unseen(how_to_preview(run)) }
+        Self { targets: run.targets, above, obstacle: Obstacle::NoPlan(suggest_preview(run)) }
     }
 
     /// `preview` would be applied to more targets than `above`.
@@ -151,53 +176,38 @@ impl Unapproved {
     pub fn preview(preview: RunId, targets: u64, above: Above, missing: Missing) -> Self {
         Self { targets, above, obstacle: Obstacle::Missing(preview, missing) }
     }
-}
 
-impl Unapproved {
-    fn told(&self) -> Rejection {
-        let Self { targets, above, obstacle } = self;
-        let (id, missing) = match obstacle {
-            Obstacle::Unseen(how) => {
-                let why = format!(
-                    "this run has {targets} targets, and above {above} it takes a second administrator: preview it"
-                );
-                return Rejection::new(why)
-                    .by(format!(" {how}"))
-                    .and(", have that approved by somebody else")
-                    .by(", with 'rollcall runs approve ID'")
-                    .and(", then write it")
-                    .by(", with 'rollcall runs apply ID'");
-            }
-            Obstacle::Missing(id, missing) => (id, missing),
-        };
-        let lacks = match missing {
-            Missing::Anybody { maker } => {
-                format!("nobody has approved it yet; somebody else than {maker} can")
-            }
-            Missing::SamePlan(who) => {
-                format!("its plan has changed since {} approved it; somebody has to again", who.join(", "))
-            }
-            Missing::Rights(who) => {
-                let who = who.join(", ");
-                format!("only {who} approved it and may no longer run scripts there; somebody else can")
-            }
-        };
-        let why = format!(
-            "applying preview {id} has {targets} targets, and above {above} that takes a second administrator: "
-        );
-        Rejection::new(why).and(&lacks).by(format!(", with 'rollcall runs approve {id}'"))
-    }
-
-    /// With the commands that do something about it.
+    /// The actions that lead to an approved plan, in their order.
     #[must_use]
-    pub fn on_the_command_line(&self) -> String {
-        self.told().on_the_command_line()
+    pub fn suggestions(&self) -> Vec<Suggestion> {
+        match &self.obstacle {
+            Obstacle::NoPlan(preview) => vec![
+                preview.clone(),
+                Suggestion::ApproveRun { run_id: None },
+                Suggestion::ApplyRun { run_id: None },
+            ],
+            Obstacle::Missing(preview, _) => vec![Suggestion::ApproveRun { run_id: Some(*preview) }],
+        }
     }
 }
 
 impl fmt::Display for Unapproved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.told().fmt(f)
+        let Self { targets, above, obstacle } = self;
+        let (id, missing) = match obstacle {
+            Obstacle::NoPlan(_) => {
+                return write!(
+                    f,
+                    "this run has {targets} targets, and above {above} it needs an approved plan: preview \
+                     it, have another administrator approve the preview, then apply it"
+                );
+            }
+            Obstacle::Missing(id, missing) => (id, missing),
+        };
+        write!(
+            f,
+            "applying preview {id} has {targets} targets, and above {above} it needs approval: {missing}"
+        )
     }
 }
 

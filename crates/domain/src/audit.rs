@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::ColumnHash;
-use crate::{AdministratorId, OrganizationId, Rejection, Timestamp, did_you_mean};
+use crate::{AdministratorId, OrganizationId, Rejection, Suggestion, Timestamp, did_you_mean};
 
 /// A longer text is cut in the log: who it was done by and to may be whatever somebody has typed.
 const LONGEST: usize = 500;
@@ -275,9 +275,9 @@ impl FromStr for Head {
         };
         read().ok_or_else(|| {
             Rejection::new(format!(
-                "{text:?} is not the head of an audit log: write what 'rollcall audit head' has printed, a number, a colon \
-                 and 64 hexadecimal digits"
+                "{text:?} is not the head of an audit log: write a number, a colon and 64 hexadecimal digits"
             ))
+            .suggest(Suggestion::ShowAuditHead)
         })
     }
 }

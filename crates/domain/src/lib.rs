@@ -31,6 +31,7 @@ mod rights;
 mod run;
 mod saved;
 mod status;
+mod suggestion;
 mod text;
 mod time;
 mod times;
@@ -72,6 +73,7 @@ pub use saved::{
     nearest,
 };
 pub use status::Status;
+pub use suggestion::Suggestion;
 pub use text::{counted, defuse, grouped, one_line, per_second, restore};
 pub use time::{CivilDate, Timestamp, Zone};
 pub use times::Times;

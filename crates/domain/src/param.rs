@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::{CivilDate, MAX_TEXT_BYTES, Rejection, Timestamp, Zone, did_you_mean};
+use crate::{CivilDate, MAX_TEXT_BYTES, Rejection, Suggestion, Timestamp, Zone, did_you_mean};
 
 /// The type of a script's parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,7 +188,7 @@ impl Param {
         let Self { name, kind, help, .. } = self;
         let help = if help.is_empty() { String::new() } else { format!(": {help}") };
         Rejection::new(format!("{name} is missing ({kind}{help})"))
-            .by(format!("; give it with --param {name}=…"))
+            .suggest(Suggestion::SetParameter { name: name.clone() })
     }
 }
 
@@ -317,7 +317,7 @@ mod tests {
 
     fn faults(params: &Params, pairs: &[(&str, &str)]) -> Vec<String> {
         let faults = params.check(&given(pairs), &Zone::utc()).unwrap_err();
-        faults.iter().map(Rejection::on_the_command_line).collect()
+        faults.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -375,10 +375,12 @@ mod tests {
                 "until: \"soon\" is not a date such as 2026-12-31",
                 "until is given more than once",
                 "the script has no parameter \"zzz\"; it has days, plan, until",
-                "days is missing (int: how many to add); give it with --param days=…",
+                "days is missing (int: how many to add)",
             ]
         );
         let none = Params::default();
+        let missing = params.check(&given(&pairs), &Zone::utc()).unwrap_err().pop().unwrap();
+        assert_eq!(missing.suggestions(), [Suggestion::SetParameter { name: "days".to_owned() }]);
         assert_eq!(
             faults(&none, &[("a", "1")]),
             ["\"a\" cannot be given: the script declares no parameters"]

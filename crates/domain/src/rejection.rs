@@ -2,63 +2,39 @@
 
 use std::fmt;
 
-/// Why something asked for may not be done: one sentence for the person who asked, in their words. What does about it is told
-/// to whoever works on the command line, and to nobody else: see [`Rejection::on_the_command_line`].
+use crate::Suggestion;
+
+/// The reason why something may not be done, as a complete sentence, with suggestions for the administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    why: String,
-    /// Where in the sentence the command line says more, and what.
-    commands: Vec<(usize, String)>,
+    message: String,
+    suggestions: Vec<Suggestion>,
 }
 
 impl Rejection {
-    /// A rejection that says `why`.
-    pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), commands: Vec::new() }
+    /// Creates a rejection without suggestions.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), suggestions: Vec::new() }
     }
 
-    /// The same, where the command line says `how` here, such as ` with --key COLUMN`.
+    /// Adds a suggestion after those that it has.
     #[must_use]
-    pub fn by(mut self, how: impl Into<String>) -> Self {
-        self.commands.push((self.why.len(), how.into()));
+    pub fn suggest(mut self, suggestion: Suggestion) -> Self {
+        self.suggestions.push(suggestion);
         self
     }
 
-    /// The same sentence, going on.
+    /// The suggestions, in the order in which they are to be followed.
     #[must_use]
-    pub fn and(mut self, more: &str) -> Self {
-        self.why.push_str(more);
-        self
-    }
-
-    /// With the commands and options that do something about it.
-    #[must_use]
-    pub fn on_the_command_line(&self) -> String {
-        let mut told = self.why.clone();
-        // From the end, so that the places before stay where they are.
-        for (place, how) in self.commands.iter().rev() {
-            told.insert_str(*place, how);
-        }
-        told
+    pub fn suggestions(&self) -> &[Suggestion] {
+        &self.suggestions
     }
 }
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        f.write_str(&self.message)
     }
 }
 
 impl std::error::Error for Rejection {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_command_line_hears_of_commands() {
-        let why = Rejection::new("go on with it").by(", with 'a'").and(", or end it").by(", with 'b'");
-        assert_eq!(why.to_string(), "go on with it, or end it");
-        assert_eq!(why.on_the_command_line(), "go on with it, with 'a', or end it, with 'b'");
-    }
-}

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use ::postgres::error::SqlState;
-use rollcall_domain::Unapproved;
+use rollcall_domain::{Suggestion, Unapproved};
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
@@ -15,10 +15,10 @@ pub enum StoreError {
     #[error("{0}")]
     Location(String),
     /// There is no such file.
-    #[error("there is no database {0}: make it with 'rollcall init', or name another with --database")]
+    #[error("there is no database {0}: create it, or name another one")]
     Missing(PathBuf),
     /// The file is something else.
-    #[error("{0} is not a Rollcall database: name another file with --database")]
+    #[error("{0} is not a Rollcall database: name another file")]
     Foreign(PathBuf),
     /// The schema is of a later version.
     #[error(
@@ -36,7 +36,7 @@ pub enum StoreError {
     /// The schema is of an earlier version.
     #[error(
         "{path} was made by an older Rollcall (its schema is version {found}, this one needs {known}): make a copy, \
-         then bring it up to date with 'rollcall init'"
+         then bring it up to date"
     )]
     Older {
         /// The file.
@@ -49,7 +49,7 @@ pub enum StoreError {
     /// The file or its folder cannot be written.
     #[error(
         "cannot write {path} ({why}): SQLite needs to write the file and its folder; change their owner or mode, or \
-         name another place with --database"
+         name another place"
     )]
     Unwritable {
         /// The file.
@@ -105,7 +105,7 @@ pub enum StoreError {
     #[error("the database holds something that Rollcall did not write: {0}")]
     Corrupt(String),
     /// The database has no schema.
-    #[error("{0} is empty: make Rollcall's tables in it with 'rollcall init'")]
+    #[error("{0} is empty: create Rollcall's tables in it")]
     Empty(String),
     /// The server cannot be used.
     #[error("cannot use {location}: {why}")]
@@ -151,8 +151,7 @@ pub enum StoreError {
     Pooled(String),
     /// The database is half a copy of another one.
     #[error(
-        "this database is only half a copy of {from}: run 'rollcall migrate --from {from}' with it as --to again, which \
-         goes on where it was interrupted"
+        "this database is only half a copy of {from}: migrate {from} to it again, which continues the copy"
     )]
     HalfCopied {
         /// What it is copied from, without a password.
@@ -160,8 +159,8 @@ pub enum StoreError {
     },
     /// A database that is to be filled has something in it.
     #[error(
-        "{location} is not empty, there are rows in its table {table}: 'rollcall migrate' fills empty databases only, so \
-         name another one with --to"
+        "{location} is not empty, there are rows in its table {table}: only an empty database can be migrated \
+         to; name another one"
     )]
     Occupied {
         /// The database, without its password.
@@ -170,12 +169,12 @@ pub enum StoreError {
         table: &'static str,
     },
     /// A database is to be copied into itself.
-    #[error("{0} is the database that is to be copied: name another one with --to")]
+    #[error("{0} is the database that is to be copied: name another one")]
     SameDatabase(String),
     /// PostgreSQL has no room for this character.
     #[error(
         "the row {key} of the table {table} has a NUL character in its column {column}, which PostgreSQL cannot keep: \
-         change or remove it ('rollcall prune' removes old outcomes), then migrate again"
+         change or remove it, then migrate again; pruning removes old outcomes"
     )]
     Nul {
         /// The table.
@@ -246,6 +245,22 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
+    /// The actions that an administrator can take about it.
+    #[must_use]
+    pub fn suggestions(&self) -> Vec<Suggestion> {
+        match self {
+            Self::Missing(_) => vec![Suggestion::CreateDatabase, Suggestion::ChooseDatabase],
+            Self::Foreign(_) | Self::Unwritable { .. } => vec![Suggestion::ChooseDatabase],
+            Self::Empty(_) => vec![Suggestion::CreateDatabase],
+            Self::Older { .. } => vec![Suggestion::UpgradeDatabase],
+            Self::Unapproved(unapproved) => unapproved.suggestions(),
+            Self::HalfCopied { from } => vec![Suggestion::ResumeMigration { from: from.clone() }],
+            Self::Occupied { .. } | Self::SameDatabase(_) => vec![Suggestion::ChooseMigrationTarget],
+            Self::Nul { .. } => vec![Suggestion::PruneOutcomes],
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether a statement failed because a unique value was already there.
     pub(crate) fn is_taken(&self) -> bool {
         match self {
@@ -336,7 +351,7 @@ impl StoreError {
             Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
                 "; check the user of the URL, and what the server's pg_hba.conf asks for (encryption is sslmode)"
             }
-            Some(&SqlState::INVALID_CATALOG_NAME) => "; make it with 'createdb', or name another",
+            Some(&SqlState::INVALID_CATALOG_NAME) => "; create it on the server, or name another",
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "; its owner has to grant the right to connect",
             Some(&SqlState::TOO_MANY_CONNECTIONS) => {
                 "; try again, or let the server take more (max_connections)"

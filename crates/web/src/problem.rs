@@ -1,12 +1,12 @@
-//! Problem documents of RFC 9457: the status gives the kind, `detail` is the sentence that the command line prints, and
-//! `errors` has every place where something is wrong.
+//! Problem documents of RFC 9457: the status gives the kind, `detail` is the sentence that the command line prints,
+//! `errors` has every place where something is wrong, and `suggestions` has the actions that correct it.
 
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, FormRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_app::{AppError, Kind, TableError};
-use rollcall_domain::Rejection;
+use rollcall_domain::{Rejection, Suggestion};
 
 use super::log;
 
@@ -28,7 +28,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or_default().into(),
             status: status.as_u16(),
             detail: detail.into().into_boxed_str(),
-            command_line: None,
+            suggestions: Vec::new(),
             errors: Vec::new(),
             request_id: None,
         };
@@ -44,6 +44,12 @@ impl Problem {
     /// Replaces the places where something is wrong.
     pub(crate) fn with(mut self, errors: Vec<Fault>) -> Self {
         self.told.errors = errors;
+        self
+    }
+
+    /// Replaces the actions that correct it.
+    fn suggesting(mut self, suggestions: Vec<Suggestion>) -> Self {
+        self.told.suggestions = suggestions.into_iter().map(Into::into).collect();
         self
     }
 
@@ -154,11 +160,8 @@ impl From<AppError> for Problem {
                 return Self::internal();
             }
         };
-        let (detail, told) = (error.to_string(), error.on_the_command_line());
-        let command_line = (told != detail).then(|| told.into());
-        let mut problem = Self { wait, ..Self::new(status, detail).with(places(&error)) };
-        problem.told.command_line = command_line;
-        problem
+        let problem = Self::new(status, error.to_string()).with(places(&error));
+        Self { wait, ..problem.suggesting(error.suggestions()) }
     }
 }
 
@@ -199,7 +202,7 @@ fn places(error: &AppError) -> Vec<Fault> {
 
 impl From<Rejection> for Problem {
     fn from(why: Rejection) -> Self {
-        Self::invalid(why.to_string())
+        Self::invalid(why.to_string()).suggesting(why.suggestions().to_vec())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rollcall_domain::{Dictionary, DictionarySource, Item, Operator, Profile, Right, Secret};
+use rollcall_domain::{Dictionary, DictionarySource, Item, Operator, Profile, Right, Secret, Suggestion};
 use rollcall_store::Location;
 
 use crate::error::AppError;
@@ -16,15 +16,21 @@ pub struct Finding {
     pub good: Option<bool>,
     /// What it is, and where it is not good, what to do.
     pub what: String,
+    /// The action that an administrator can take about it.
+    pub suggestion: Option<Suggestion>,
 }
 
 impl Finding {
     fn new(good: bool, what: impl Into<String>) -> Self {
-        Self { good: Some(good), what: what.into() }
+        Self { good: Some(good), what: what.into(), suggestion: None }
     }
 
     fn note(what: impl Into<String>) -> Self {
-        Self { good: None, what: what.into() }
+        Self { good: None, what: what.into(), suggestion: None }
+    }
+
+    fn suggest(self, suggestion: Suggestion) -> Self {
+        Self { suggestion: Some(suggestion), ..self }
     }
 }
 
@@ -45,9 +51,10 @@ impl RadiusOperations<'_> {
                     findings.push(Finding::new(
                         false,
                         format!(
-                            "there is no role {role}: execute role.sql, which 'rollcall radius config' writes"
+                            "there is no role {role}: execute role.sql of the written FreeRADIUS configuration"
                         ),
-                    ));
+                    )
+                    .suggest(Suggestion::WriteRadiusConfig));
                 }
                 if let Some(password) = password {
                     findings.push(match permit.radius().read_as(role, password) {
@@ -118,10 +125,11 @@ fn files(path: &Path) -> Vec<Finding> {
             false,
             format!(
                 "only the owner can write {}: unless FreeRADIUS has the same account, give both accounts a group, and let it \
-                 write with chgrp and chmod g+w, as README.md of 'rollcall radius config' says",
+                 write with chgrp and chmod g+w, as README.md of the written FreeRADIUS configuration says",
                 closed.join(", ")
             ),
         )
+        .suggest(Suggestion::WriteRadiusConfig)
     }]
 }
 
@@ -129,8 +137,10 @@ fn known(dictionary: &Dictionary) -> Finding {
     let count = dictionary.entries().len();
     match dictionary.source() {
         DictionarySource::BuiltIn => Finding::note(format!(
-            "attributes are looked up in the {count} that come with Rollcall: for vendors', 'rollcall radius dictionary load DIR'"
-        )),
+            "attributes are looked up in the {count} that come with Rollcall: load dictionaries for \
+             those of vendors"
+        ))
+        .suggest(Suggestion::LoadDictionaries),
         DictionarySource::Machine => Finding::new(
             true,
             format!("attributes are looked up in the {count} of this machine's FreeRADIUS"),

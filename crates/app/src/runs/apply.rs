@@ -1,4 +1,4 @@
-use rollcall_domain::{Mode, Outcome, Rejection, Right, Run, RunId, RunState, Selection};
+use rollcall_domain::{Mode, Outcome, Rejection, Right, Run, RunId, RunState, Selection, Suggestion};
 use rollcall_store::{List, StoreError};
 
 use super::conduct::New;
@@ -71,10 +71,10 @@ impl RunOperations<'_> {
             RunState::Interrupted | RunState::Stopped => {
                 let (state, left, all) = (preview.state.name(), preview.left(), preview.targets);
                 let why = format!(
-                    "preview {id} was {state} with {left} of its {all} targets left: first go on with it"
+                    "preview {id} was {state} with {left} of its {all} targets left: resume it first"
                 );
                 return Err(AppError::Conflict(
-                    Rejection::new(why).by(format!(", with 'rollcall runs resume {id}'")),
+                    Rejection::new(why).suggest(Suggestion::ResumeRun { run_id: id }),
                 ));
             }
             RunState::Cancelled => {
@@ -89,14 +89,13 @@ impl RunOperations<'_> {
         if let Some(by) = self.find_applying(id)? {
             let by_run = self.find(by)?;
             if by_run.is_held() {
-                let why = format!("run {by} is to apply preview {id} and is held: let it begin");
-                return or_end(why, "begin", by);
+                let why = format!("run {by} applies preview {id} and is held: start or cancel it");
+                return or_cancel(why, Suggestion::StartRun { run_id: by }, by);
             }
             if !by_run.confirmed {
-                let why = format!(
-                    "run {by} is to apply preview {id} and waits for somebody to say yes: go on with it"
-                );
-                return or_end(why, "resume", by);
+                let why =
+                    format!("run {by} applies preview {id} and waits for confirmation: resume or cancel it");
+                return or_cancel(why, Suggestion::ResumeRun { run_id: by }, by);
             }
             return Err(StoreError::AlreadyApplied { preview: id, by }.into());
         }
@@ -123,12 +122,9 @@ impl RunOperations<'_> {
     }
 }
 
-/// Something stands in the way that a command lets go on, and another one ends.
-fn or_end<T>(why: String, command: &str, run: RunId) -> Result<T, AppError> {
+/// Fails since `run` is in the way, which `suggestion` lets go on.
+fn or_cancel<T>(why: String, suggestion: Suggestion, run: RunId) -> Result<T, AppError> {
     Err(AppError::Conflict(
-        Rejection::new(why)
-            .by(format!(", with 'rollcall runs {command} {run}'"))
-            .and(", or end it")
-            .by(format!(", with 'rollcall runs cancel {run}'")),
+        Rejection::new(why).suggest(suggestion).suggest(Suggestion::CancelRun { run_id: run }),
     ))
 }

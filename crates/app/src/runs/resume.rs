@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_domain::{Brakes, Counts, Mode, Rejection, Run, RunId, RunState, Settings};
+use rollcall_domain::{Brakes, Counts, Mode, Rejection, Run, RunId, RunState, Settings, Suggestion};
 use rollcall_sandbox::Sandbox;
 use rollcall_store::{StoreError, Takeover};
 
@@ -129,7 +129,7 @@ impl RunOperations<'_> {
         let why = match run.state {
             RunState::Interrupted | RunState::Queued | RunState::Stopped => match self.find_undoing(id)? {
                 None => return Ok(()),
-                Some(by) => format!("run {id} was taken back by run {by}: start it anew instead"),
+                Some(by) => format!("run {id} was undone by run {by}: start a new run instead"),
             },
             RunState::Running => format!(
                 "run {id} is being executed{}: it can be taken over when its process is gone, or has not been heard of for \
@@ -137,16 +137,17 @@ impl RunOperations<'_> {
                 run.holder.as_deref().map(holder::describe).unwrap_or_default()
             ),
             RunState::Selecting if run.holder.is_none() => {
-                let held = Rejection::new(format!("run {id} is held: let it begin"));
-                return Err(AppError::Conflict(held.by(format!(", with 'rollcall runs start {id}'"))));
+                let held = Rejection::new(format!("run {id} is held: start it"));
+                return Err(AppError::Conflict(held.suggest(Suggestion::StartRun { run_id: id })));
             }
-            RunState::Selecting => format!("run {id} waits for its administrator to say yes"),
-            RunState::Finished => format!("run {id} has finished: nothing is left to be done"),
+            RunState::Selecting => format!("run {id} waits for its administrator to confirm it"),
+            RunState::Finished => format!("run {id} has finished: it has no targets left"),
             RunState::Cancelled => {
-                let why =
-                    format!("run {id} was cancelled, which is for good: start a new run of what is left");
+                let why = format!(
+                    "run {id} was cancelled and cannot be resumed: start a new run of the remaining targets"
+                );
                 return Err(AppError::Conflict(
-                    Rejection::new(why).by(format!(" with 'rollcall runs retry {id} --not-run'")),
+                    Rejection::new(why).suggest(Suggestion::RetryNotRun { run_id: id }),
                 ));
             }
         };

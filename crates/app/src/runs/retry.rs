@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rollcall_domain::{Entries, Mode, Outcome, Rejection, Run, RunId, Selection};
+use rollcall_domain::{Entries, Mode, Outcome, Rejection, Run, RunId, Selection, Suggestion};
 use rollcall_store::List;
 
 use super::conduct::New;
@@ -79,10 +79,11 @@ impl RunOperations<'_> {
             return self.start(&new, request.options, None, stop, observer);
         }
         if let Some(undone) = run.undoes {
-            let why =
-                format!("run {id} takes run {undone} back and runs no script: take run {undone} back again");
-            let why = Rejection::new(why).by(format!(" with 'rollcall runs undo {undone}'"));
-            return Err(why.and(", which leaves alone what is back already").into());
+            let why = format!(
+                "run {id} undoes run {undone} and runs no script: undo run {undone} again, which skips users \
+                 that are already undone"
+            );
+            return Err(Rejection::new(why).suggest(Suggestion::UndoRun { run_id: undone }).into());
         }
         let request = RunRequest {
             script: Script {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_domain::{Field, Mode, Rejection, Selection, UserId, did_you_mean, normalize_key};
+use rollcall_domain::{Field, Mode, Rejection, Selection, Suggestion, UserId, did_you_mean, normalize_key};
 use rollcall_store::{MOST_NAMED, Staged, StagedRow, Staging};
 
 use super::bad_rows::BadRowsFile;
@@ -506,17 +506,19 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
                 [] => {}
                 [(at, _)] => return Ok((*at, field)),
                 [(_, one), (_, other), ..] => {
-                    let why = format!("both {one:?} and {other:?} could name the users: say which");
-                    return Err(Rejection::new(why).by(" with --key COLUMN"));
+                    let why = format!("both {one:?} and {other:?} could name the users: choose one of them");
+                    return Err(Rejection::new(why).suggest(Suggestion::ChooseKeyColumn));
                 }
             }
         }
         return Err(Rejection::new(format!(
-            "no column is known to name the users; the file has {}. Say which one does, and which of {} it holds",
+            "no column is known to name the users; the file has {}. Choose the one that does, and which of {} \
+             it holds; if this is not the header, choose its row",
             shown(),
             key_fields()
         ))
-        .by(": --key 'COLUMN=FIELD'. If this is not the header, name its row: --header-row N"));
+        .suggest(Suggestion::ChooseKeyField { column: None })
+        .suggest(Suggestion::ChooseHeaderRow));
     };
     let find = |name: &str| {
         let exactly = columns.iter().position(|column| column == name);
@@ -529,8 +531,12 @@ fn find_key(columns: &[String], wanted: Option<&str>) -> Result<(usize, Field), 
     if let Some(at) = find(wanted) {
         return match field_called(&columns[at]) {
             Some(field) => Ok((at, field)),
-            None => Err(Rejection::new(format!("which field does the column {:?} hold?", columns[at]))
-                .by(format!(" Write --key '{}=FIELD' with one of {}", columns[at], key_fields()))),
+            None => {
+                let column = &columns[at];
+                let why = format!("which field does the column {column:?} hold: {}?", key_fields());
+                let suggestion = Suggestion::ChooseKeyField { column: Some(column.clone()) };
+                Err(Rejection::new(why).suggest(suggestion))
+            }
         };
     }
     if let Some((column, field)) = wanted.rsplit_once('=')
@@ -557,7 +563,7 @@ mod tests {
 
     fn key(columns: &[&str], wanted: Option<&str>) -> Result<(usize, Field), String> {
         let columns: Vec<_> = columns.iter().map(|column| (*column).to_owned()).collect();
-        find_key(&columns, wanted).map_err(|why| why.on_the_command_line())
+        find_key(&columns, wanted).map_err(|why| why.to_string())
     }
 
     #[test]
@@ -577,7 +583,11 @@ mod tests {
         for (columns, wanted, what) in [
             (&["a", "b"][..], None, "the file has \"a\", \"b\""),
             (&["email", "E-Mail"], None, "both \"email\" and \"E-Mail\""),
-            (&["Kundennummer"], Some("Kundennummer"), "--key 'Kundennummer=FIELD'"),
+            (
+                &["Kundennummer"],
+                Some("Kundennummer"),
+                "which field does the column \"Kundennummer\" hold: username, ",
+            ),
             (&["username"], Some("usrname"), "did you mean \"username\"? It has"),
             (&["username"], Some("zzz"), "no column \"zzz\". It has \"username\""),
             (&["nr"], Some("nr=klass"), "cannot be found by \"klass\""),

@@ -1,4 +1,4 @@
-use rollcall_domain::{Mode, Rejection, Right, Run, RunId, RunState, Selection, UserId};
+use rollcall_domain::{Mode, Rejection, Right, Run, RunId, RunState, Selection, Suggestion, UserId};
 use rollcall_store::{List, StoreError};
 
 use super::conduct::New;
@@ -61,29 +61,30 @@ impl RunOperations<'_> {
         if run.mode == Mode::Preview {
             return refuse(match self.find_applying(id)? {
                 None => Rejection::new(format!(
-                    "run {id} is a preview: it has changed nothing that could be taken back"
+                    "run {id} is a preview: it has changed nothing that could be undone"
                 )),
-                Some(by) => Rejection::new(format!("run {id} is a preview: it has changed nothing itself; "))
-                    .and(&format!("run {by} has written what it planned: take that back"))
-                    .by(format!(" with 'rollcall runs undo {by}'")),
+                Some(by) => Rejection::new(format!(
+                    "run {id} is a preview, which has changed nothing itself; run {by} has applied it: \
+                     undo run {by}"
+                ))
+                .suggest(Suggestion::UndoRun { run_id: by }),
             });
         }
         match run.state {
             RunState::Finished | RunState::Stopped | RunState::Cancelled => {}
             RunState::Selecting | RunState::Queued | RunState::Running => {
-                let why = format!("run {id} is still {}: wait for its end, or end it", run.state.name());
-                return refuse(Rejection::new(why).by(format!(" with 'rollcall runs cancel {id}'")));
+                let why = format!("run {id} is still {}: wait for its end, or cancel it", run.state.name());
+                return refuse(Rejection::new(why).suggest(Suggestion::CancelRun { run_id: id }));
             }
             RunState::Interrupted => {
                 let (left, all) = (run.left(), run.targets);
                 let why = format!(
-                    "run {id} was interrupted with {left} of its {all} targets left: first go on with it"
+                    "run {id} was interrupted with {left} of its {all} targets left: resume or cancel it first"
                 );
                 return refuse(
                     Rejection::new(why)
-                        .by(format!(", with 'rollcall runs resume {id}'"))
-                        .and(", or end it")
-                        .by(format!(", with 'rollcall runs cancel {id}'")),
+                        .suggest(Suggestion::ResumeRun { run_id: id })
+                        .suggest(Suggestion::CancelRun { run_id: id }),
                 );
             }
         }

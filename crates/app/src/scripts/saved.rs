@@ -164,10 +164,9 @@ impl<'a> ScriptOperations<'a> {
             (Some(version), Some(latest)) => {
                 format!("version {version} of script {name:?}: the latest is {}", latest.version)
             }
-            (None, Some(latest)) => format!(
-                "script {name:?} any more: it was removed; 'rollcall scripts restore {name} {}' brings it back",
-                latest.version
-            ),
+            (None, Some(latest)) => {
+                return Err(AppError::ArchivedScript { name: name.to_owned(), version: latest.version });
+            }
             (_, None) => {
                 let names: Vec<_> = self.list()?.iter().map(ScriptVersion::full_name).collect();
                 let close = did_you_mean(name, names.iter().map(String::as_str));

@@ -1,5 +1,7 @@
 use std::io;
 
+use rollcall_domain::Suggestion;
+
 use super::options::MAX_ROW;
 
 /// Why a file of rows cannot be read (on). Every message is a sentence for the administrator; none names the file.
@@ -107,13 +109,13 @@ pub enum TableError {
 }
 
 impl TableError {
-    /// The message for the command line, which names the option that does something about it.
+    /// The choice that makes the file readable, if there is one.
     #[must_use]
-    pub fn on_the_command_line(&self) -> String {
+    pub fn suggestion(&self) -> Option<Suggestion> {
         match self {
-            Self::HeaderRow { .. } => format!("{self} with --header-row N"),
-            Self::Hidden { .. } => format!("{self} with --hidden include or --hidden skip"),
-            other => other.to_string(),
+            Self::HeaderRow { .. } => Some(Suggestion::ChooseHeaderRow),
+            Self::Hidden { .. } => Some(Suggestion::ChooseHiddenRows),
+            _ => None,
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn standing(app: &App, run: &Run) -> Result<api::RunDetails, AppError> {
         confirmed: run.confirmed,
         applied_by_run_id: app.runs().find_applying(run.id)?,
         undone_by_run_id: app.runs().find_undoing(run.id)?,
-        unapproved: unapproved.map(|why| why.on_the_command_line()),
+        unapproved: unapproved.map(|why| why.to_string()),
         has_results: app.runs().has_results(run)?,
     })
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use rollcall_app::{HiddenCells, MAX_COLUMNS, MAX_ROW, Quote, Row, Table, TableError, TableOptions};
+use rollcall_domain::Suggestion;
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook};
 use tempfile::TempDir;
 use zip::ZipWriter;
@@ -781,7 +782,7 @@ fn hidden_rows_want_a_choice() {
         error.to_string(),
         "2 rows are hidden in the sheet, from row 3 on; choose whether to include or to skip hidden rows"
     );
-    assert_eq!(error.on_the_command_line(), format!("{error} with --hidden include or --hidden skip"));
+    assert_eq!(error.suggestion(), Some(Suggestion::ChooseHiddenRows));
     let mut table = with(Some(HiddenCells::Include));
     assert_eq!(lines(&mut table), [2, 3, 5, 7]);
     assert_eq!(table.notes()[1], "2 rows are hidden in the sheet and are read");

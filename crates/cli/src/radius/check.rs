@@ -8,6 +8,7 @@ use rollcall_app::App;
 use rollcall_app::radius::DEFAULT_ROLE;
 use rollcall_domain::Secret;
 
+use crate::hints::hint;
 use crate::output::stdout;
 use crate::style::{self, paint};
 use rollcall_domain::one_line;
@@ -44,6 +45,10 @@ impl Check {
                 None => paint(style::FAINT, "note   "),
             };
             writeln!(out, "{mark} {}", one_line(&finding.what))?;
+            let hint = finding.suggestion.as_ref().and_then(|suggestion| hint(&suggestion.clone().into()));
+            if let Some(hint) = hint {
+                writeln!(out, "        {}", paint(style::FAINT, &format!("hint: {hint}")))?;
+            }
         }
         let good = findings.iter().all(|finding| finding.good != Some(false));
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,13 +7,15 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 use rollcall_app::runs::BadRowsFile;
-use rollcall_app::{App, Fault, FaultGroup, FaultGroups, FaultKind, FaultyRow, ImportObserver, Table, wire};
+use rollcall_app::{
+    App, AppError, Fault, FaultGroup, FaultGroups, FaultKind, FaultyRow, ImportObserver, Table, wire,
+};
 
 use crate::backend::Backend;
 use crate::failure::with_option;
 use crate::file_options::FileOptions;
 use crate::progress::Meter;
-use crate::rows::{create_bad_rows, refuse_to_overwrite, unreadable};
+use crate::rows::{create_bad_rows, refuse_to_overwrite};
 use crate::style::tell;
 use rollcall_api::{ImportDuplicates, ImportOptions, ImportResult};
 use rollcall_client::{Client, Error};
@@ -124,7 +126,7 @@ impl Import {
             true => Table::read(io::stdin(), &options),
             false => Table::open(&self.file, &options),
         };
-        table.map_err(|error| unreadable(&self.shown(), &error))
+        Ok(table.map_err(|error| AppError::Table { file: self.shown(), error })?)
     }
 
     fn import_there(&self, client: &Client, options: &ImportOptions) -> Result<ImportResult, ImportFailure> {

@@ -93,16 +93,16 @@ fn who_leaves_at_the_question_can_come_back_to_it() {
     wait_until("it asks", || desk.runs().len() == 2);
     assert_eq!(desk.runs()[0]["state"], "selecting");
     let said = desk.call(&["runs", "resume", "2", "--yes"]).exits(1);
-    assert_eq!(said.sentence(), "run 2 waits for its administrator to say yes");
+    assert_eq!(said.sentence(), "run 2 waits for its administrator to confirm it");
     child.kill().unwrap();
     child.wait().unwrap();
 
     assert_eq!(desk.runs()[0]["state"], "interrupted");
     let said = desk.call(&["runs", "apply", "1", "--yes"]).exits(1);
+    assert_eq!(said.sentence(), "run 2 applies preview 1 and waits for confirmation: resume or cancel it");
     assert_eq!(
-        said.sentence(),
-        "run 2 is to apply preview 1 and waits for somebody to say yes: go on with it, with 'rollcall runs resume 2', or \
-         end it, with 'rollcall runs cancel 2'"
+        said.hints(),
+        ["resume the run: rollcall runs resume 2", "cancel the run: rollcall runs cancel 2"]
     );
     // Coming back is no yes.
     at_terminal(&desk, &["runs", "resume", "2"], "n\n").exits(1);

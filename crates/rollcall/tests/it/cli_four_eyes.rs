@@ -22,6 +22,11 @@ fn staffed(desk: Desk) -> Desk {
     desk
 }
 
+/// The hint for a run that would write.
+const LEAVE_OUT: &str = "preview the run: leave out --apply";
+/// The hint for a retry of run 2 that would write.
+const RETRY: &str = "preview the retry: rollcall runs retry 2 --preview";
+
 fn limit(desk: &Desk, above: u64) {
     desk.ok(&["settings", "set", "four_eyes_above", &above.to_string()]);
 }
@@ -56,31 +61,42 @@ fn klasses(desk: &Desk) -> Vec<Value> {
 
 /// Refuses, and leaves no run, no change, nobody at work and nothing in the audit log.
 #[track_caller]
-fn refused(desk: &Desk, call: impl FnOnce() -> Done) -> String {
+fn refused(desk: &Desk, call: impl FnOnce() -> Done) -> Done {
     let state = || (desk.runs(), desk.export(), desk.ok(&["audit", "list", "--action", "run-start"]).out);
     let before = state();
-    let said = call().exits(1).sentence().to_owned();
-    assert_eq!(state(), before, "{said}");
-    said
+    let done = call().exits(1);
+    done.sentence();
+    assert_eq!(state(), before, "{done:?}");
+    done
 }
 
 #[track_caller]
-fn unseen(said: &str, targets: u64, how: &str) {
+fn unseen(done: &Done, targets: u64, preview: &str) {
     let above = targets - 1;
+    let said = format!(
+        "error: this run has {targets} targets, and above {above} it needs an approved plan: preview it, have another \
+         administrator approve the preview, then apply it"
+    );
+    assert!(done.err.lines().any(|line| line == said), "{done:?}");
     assert_eq!(
-        said,
-        format!(
-            "this run has {targets} targets, and above {above} it takes a second administrator: preview it {how}, have \
-             that approved by somebody else, with 'rollcall runs approve ID', then write it, with 'rollcall runs apply ID'"
-        )
+        done.hints(),
+        [
+            preview,
+            "approve the preview as another administrator: rollcall runs approve PREVIEW",
+            "apply the preview: rollcall runs apply PREVIEW",
+        ]
     );
 }
 
 #[track_caller]
-fn lacks(said: &str, id: &str, why: &str) {
+fn lacks(done: &Done, id: &str, why: &str) {
+    let said = done.sentence();
     assert!(said.starts_with(&format!("applying preview {id} has ")), "{said}");
     assert!(said.contains(why), "{said}");
-    assert!(said.ends_with(&format!(", with 'rollcall runs approve {id}'")), "{said}");
+    assert_eq!(
+        done.hints(),
+        [format!("approve the preview as another administrator: rollcall runs approve {id}")]
+    );
 }
 
 #[test]
@@ -91,7 +107,7 @@ fn above_the_number_and_not_at_it() {
     limit(&desk, 3);
     by(&desk, "mia", &write).exits(0);
     limit(&desk, 2);
-    unseen(&refused(&desk, || by(&desk, "mia", &write)), 3, "without --apply");
+    unseen(&refused(&desk, || by(&desk, "mia", &write)), 3, LEAVE_OUT);
     let some = ["run", "script.py", "--filter", "obj_id le 2", "--apply", "--yes"];
     by(&desk, "mia", &some).exits(0);
     // The account of the operating system as anybody.
@@ -155,20 +171,24 @@ fn every_way_to_write_is_closed_and_previews_are_not() {
     desk.write("script.py", MARK);
     let write = ["run", "script.py", "--all", "--apply", "--yes"];
     for more in [&[][..], &["--json"], &["--queue"], &["--canary", "1"], &["--queue", "--canary", "1"]] {
-        unseen(&refused(&desk, || desk.call(&[&write, more].concat())), 3, "without --apply");
+        unseen(&refused(&desk, || desk.call(&[&write, more].concat())), 3, LEAVE_OUT);
     }
     desk.write("rows.csv", "username\nuser001\nuser001\nuser002\n");
     let rows = ["run", "script.py", "--csv", "rows.csv", "--apply", "--yes"];
     let done = desk.call(&rows).exits(1);
-    unseen(done.err.lines().last().unwrap().strip_prefix("error: ").unwrap(), 3, "without --apply");
+    unseen(&done, 3, LEAVE_OUT);
     let targets = ["run", "script.py", "--targets-from", "2:failed", "--apply", "--yes"];
-    unseen(&refused(&desk, || desk.call(&targets)), 3, "instead");
-    unseen(&refused(&desk, || desk.call(&["runs", "retry", "2", "--yes"])), 3, "with --preview");
-    unseen(&refused(&desk, || desk.call(&["runs", "retry", "2", "--queue", "--yes"])), 3, "with --preview");
-    unseen(&refused(&desk, || desk.call(&["runs", "undo", "3", "--apply", "--yes"])), 3, "without --apply");
+    unseen(
+        &refused(&desk, || desk.call(&targets)),
+        3,
+        "preview a script for these targets: rollcall run SCRIPT --targets-from 2:failed",
+    );
+    unseen(&refused(&desk, || desk.call(&["runs", "retry", "2", "--yes"])), 3, RETRY);
+    unseen(&refused(&desk, || desk.call(&["runs", "retry", "2", "--queue", "--yes"])), 3, RETRY);
+    unseen(&refused(&desk, || desk.call(&["runs", "undo", "3", "--apply", "--yes"])), 3, LEAVE_OUT);
     // Nobody is asked what is not to be.
     let asked = at_terminal(&desk, &["run", "script.py", "--all", "--apply"], "").exits(1);
-    assert!(!asked.err.contains("Go on?") && asked.err.contains("second administrator"), "{asked:?}");
+    assert!(!asked.err.contains("Go on?") && asked.err.contains("it needs an approved plan"), "{asked:?}");
     assert_eq!(desk.runs().len(), 4);
 
     // What was rightly started goes on; what is small is one's own; and looking is free.
@@ -192,19 +212,15 @@ fn somebody_else_approves_and_then_it_is_written() {
     limit(&desk, 2);
     let id = preview(&desk, MARK);
     let shown = by(&desk, "mia", &["runs", "show", &id]).exits(0).out;
-    assert!(shown.contains("nobody has approved it yet; somebody else than mia can"), "{shown}");
+    assert!(shown.contains("another administrator than mia must approve it"), "{shown}");
     let next: Vec<_> = shown.lines().skip_while(|line| *line != "Next").skip(1).collect();
     assert!(next[0].contains(&format!(" runs approve {id} ")) && !next[0].contains("--as"), "{next:?}");
     assert!(next[1].contains(&format!(" runs apply {id} --as mia ")), "{next:?}");
-    lacks(
-        &refused(&desk, || apply(&desk, &id)),
-        &id,
-        "nobody has approved it yet; somebody else than mia can",
-    );
+    lacks(&refused(&desk, || apply(&desk, &id)), &id, "another administrator than mia must approve it");
 
     let own = refused(&desk, || approve(&desk, "mia", &id));
     assert_eq!(
-        own,
+        own.sentence(),
         format!(
             "mia has made preview {id}: somebody else has to approve it, which is what an approval is for"
         )
@@ -249,6 +265,7 @@ fn whose_account_made_it_does_not_approve_it() {
     limit(&desk, 1);
     let own = desk.run(MARK, &["--all"]).exits(0).object()["run_id"].to_string();
     let said = refused(&desk, || desk.call(&["runs", "approve", &own, "--yes"]));
+    let said = said.sentence();
     assert!(said.starts_with("cli:") && said.contains(&format!(" has made preview {own}: ")), "{said}");
     approve(&desk, "olga", &own).exits(0);
     desk.ok(&["runs", "apply", &own, "--yes"]);
@@ -276,7 +293,7 @@ fn an_approval_is_of_one_plan() {
         preview(&desk, script),
     ];
     for other in &others {
-        lacks(&refused(&desk, || apply(&desk, other)), other, "nobody has approved it yet");
+        lacks(&refused(&desk, || apply(&desk, other)), other, "must approve it");
     }
     assert_eq!(klasses(&desk), [""; 3]);
     apply(&desk, &approved).exits(0);
@@ -306,7 +323,7 @@ fn only_a_whole_preview_is_approved_and_only_the_plan_that_is_meant() {
     limit(&desk, 1);
     let said = |id: &str, args: &[&str]| {
         let approve = [&["--as", "olga", "runs", "approve", id, "--yes"], args].concat();
-        let said = refused(&desk, || desk.call(&approve));
+        let said = refused(&desk, || desk.call(&approve)).sentence().to_owned();
         let apply = [&["--as", "olga", "runs", "apply", id, "--yes"], args].concat();
         let same =
             desk.call(&apply).exits(1).sentence().replace("before you apply it", "before you approve it");
@@ -345,7 +362,7 @@ fn an_approval_ends_with_the_rights_of_whoever_gave_it() {
     limit(&desk, 1);
     let id = preview(&desk, MARK);
     approve(&desk, "olga", &id).exits(0);
-    let gone = "only olga approved it and may no longer run scripts there; somebody else can";
+    let gone = "olga approved it and may no longer run scripts there; another administrator must approve it";
     let still = || lacks(&refused(&desk, || apply(&desk, &id)), &id, gone);
     desk.ok(&["administrators", "revoke", "olga", "operator"]);
     still();
@@ -379,7 +396,7 @@ fn an_approval_that_ends_at_the_question_is_none() {
             std::io::Write::write_all(&mut keyboard, b"y\n").unwrap();
             finish(child).exits(1);
             let said = shown.join().unwrap();
-            assert!(said.contains("only olga approved it and may no longer run scripts there"), "{said}");
+            assert!(said.contains("olga approved it and may no longer run scripts there"), "{said}");
             let run = desk.runs().remove(0);
             assert_eq!((&run["state"], &run["end_reason"]), (&json!("cancelled"), &json!("not approved")));
         } else {
@@ -387,7 +404,7 @@ fn an_approval_that_ends_at_the_question_is_none() {
             child.wait().unwrap();
             let run = desk.runs().remove(0)["run_id"].to_string();
             let said = by(&desk, "mia", &["runs", "resume", &run, "--yes"]).exits(1);
-            lacks(said.sentence(), &id, "only olga approved it and may no longer run scripts there");
+            lacks(&said, &id, "olga approved it and may no longer run scripts there");
             assert_eq!(desk.runs()[0]["state"], "interrupted");
             desk.ok(&["administrators", "grant", "olga", "operator"]);
             by(&desk, "mia", &["runs", "resume", &run, "--yes"]).exits(0);
@@ -404,13 +421,13 @@ fn undos_and_retries_are_approved_like_any_preview() {
         desk.apply("if user.klass == 'seen': fail('no')\nuser.klass = 'again'", 3)["run_id"].to_string();
     limit(&desk, 2);
     let undo = by(&desk, "mia", &["runs", "undo", &run, "--json"]).exits(0).object()["run_id"].to_string();
-    lacks(&refused(&desk, || apply(&desk, &undo)), &undo, "nobody has approved it yet");
+    lacks(&refused(&desk, || apply(&desk, &undo)), &undo, "must approve it");
     approve(&desk, "olga", &undo).exits(0);
     apply(&desk, &undo).exits(0);
     assert_eq!(klasses(&desk), [""; 3]);
     let retry = ["runs", "retry", &failed, "--preview", "--json"];
     let retry = by(&desk, "mia", &retry).exits(0).object()["run_id"].to_string();
-    lacks(&refused(&desk, || apply(&desk, &retry)), &retry, "nobody has approved it yet");
+    lacks(&refused(&desk, || apply(&desk, &retry)), &retry, "must approve it");
     approve(&desk, "olga", &retry).exits(0);
     apply(&desk, &retry).exits(0);
     assert_eq!(klasses(&desk), ["again"; 3]);
@@ -428,13 +445,11 @@ fn the_rest_of_an_approved_plan_is_approved_too() {
     desk.ok(&["runs", "cancel", &stopped]);
     let rest = ["runs", "retry", &stopped, "--not-run", "--yes"];
     desk.ok(&["administrators", "revoke", "olga", "operator"]);
-    let how = format!("with 'rollcall run SCRIPT --targets-from {stopped}:not_run'");
-    let said = refused(&desk, || by(&desk, "mia", &rest));
-    assert!(
-        said.contains(&format!(
-            "has 3 targets, and above 1 it takes a second administrator: preview it {how}"
-        )),
-        "{said}"
+    let done = refused(&desk, || by(&desk, "mia", &rest));
+    assert!(done.err.contains("has 3 targets, and above 1 it needs an approved plan"), "{done:?}");
+    assert_eq!(
+        done.hints()[0],
+        format!("preview a script for these targets: rollcall run SCRIPT --targets-from {stopped}:not_run")
     );
     desk.ok(&["administrators", "grant", "olga", "operator"]);
     by(&desk, "mia", &rest).exits(0);
@@ -460,5 +475,6 @@ fn what_belongs_to_others_does_not_exist_for_whoever_would_approve_it() {
     desk.ok(&["administrators", "grant", "sven", "read-only"]);
     let all = preview(&desk, "user.klass = 'x'");
     let denied = refused(&desk, || approve(&desk, "sven", &all));
+    let denied = denied.sentence();
     assert!(denied.contains("for all organizations that this concerns to run scripts"), "{denied}");
 }

@@ -137,9 +137,10 @@ fn all_faults_are_told_at_once_and_no_run_is_left() {
     dt: "soon" is not a date and time such as 2026-12-31T18:00:00Z
     i is given more than once
     the script has no parameter "zz"; it has i, f, s, b, d, dt, plan, n
-    s is missing (str); give it with --param s=…
-    n is missing (int: how many); give it with --param n=…
+    s is missing (str)
+    n is missing (int: how many)
     "#);
+    assert_eq!(done.hints(), ["set the parameter: --param s=VALUE", "set the parameter: --param n=VALUE"]);
     assert_eq!(desk.runs(), [json!(null); 0]);
     assert_eq!(desk.user("user001")["klass"], "");
 }
@@ -159,7 +160,8 @@ fn faults_are_told_before_a_long_file_is_read() {
     let desk = Desk::with_users(1);
     desk.write("rows.csv", "username\nnobody\n");
     let done = desk.run("PARAMS = {'days': int}", &["--csv", "rows.csv"]).exits(2);
-    assert_eq!(done.sentence(), "days is missing (int); give it with --param days=…");
+    assert_eq!(done.sentence(), "days is missing (int)");
+    assert_eq!(done.hints(), ["set the parameter: --param days=VALUE"]);
 }
 
 #[test]

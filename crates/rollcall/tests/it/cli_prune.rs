@@ -125,7 +125,7 @@ fn what_was_pruned_is_the_start_of_nothing() {
     // A run that is over stays over.
     assert_eq!(
         runs(&desk, &["resume", "2"]).exits(1).sentence(),
-        "run 2 has finished: nothing is left to be done"
+        "run 2 has finished: it has no targets left"
     );
 }
 

@@ -623,6 +623,14 @@ fn a_run_goes_from_its_preview_to_its_undo() {
     let held = ana.ok(&["run", "bad.py", "--all", "--apply", "--hold", "--json"]).object();
     assert_eq!(held["state"], "selecting");
     ana.same(&["runs", "show", &id(&held)]).exits(0);
+    let early = ana.same(&["runs", "undo", &id(&held)]).exits(1);
+    assert_eq!(early.hints(), [format!("cancel the run: rollcall runs cancel {}", id(&held))]);
+    desk.write("asks.py", "PARAMS = {'days': int, 'to': str}\n");
+    let unset = ana.same(&["run", "asks.py", "--all"]).exits(2);
+    assert_eq!(
+        unset.hints(),
+        ["set the parameter: --param days=VALUE", "set the parameter: --param to=VALUE"]
+    );
     ana.ok(&["runs", "cancel", &id(&held)]);
     let queued = ana.ok(&["run", "bad.py", "--filter", "obj_id eq 7", "--queue", "--json"]).object();
     ana.call(&["runs", "watch", &id(&queued), "--json"]).exits(3);

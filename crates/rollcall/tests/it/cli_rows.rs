@@ -76,45 +76,53 @@ fn the_column_that_names_the_users_is_guessed_or_given() {
 #[test]
 fn a_column_that_cannot_name_the_users_says_what_there_is() {
     let desk = desk();
-    let table: [(&str, &[&str], &str); 6] = [
+    let table: [(&str, &[&str], &str, &[&str]); 6] = [
         (
             "Kunde,klass\n",
             &[],
-            "no column is known to name the users; the file has \"Kunde\", \"klass\". Say which one does, and which of \
-             username, external_id, email, obj_id it holds: --key 'COLUMN=FIELD'. If this is not the header, name its row: \
-             --header-row N",
+            "no column is known to name the users; the file has \"Kunde\", \"klass\". Choose the one that does, and \
+             which of username, external_id, email, obj_id it holds; if this is not the header, choose its row",
+            &[
+                "choose the column and its field: --key COLUMN=FIELD",
+                "choose the row of the header: --header-row N",
+            ],
         ),
         (
             "Kunde,klass\n",
             &["--key", "Kunde"],
-            "which field does the column \"Kunde\" hold? Write --key 'Kunde=FIELD' with one of username, external_id, \
-             email, obj_id",
+            "which field does the column \"Kunde\" hold: username, external_id, email, obj_id?",
+            &["choose the column and its field: --key Kunde=FIELD"],
         ),
         (
             "Kunde,klass\n",
             &["--key", "Knde"],
             "the file has no column \"Knde\"; did you mean \"Kunde\"? It has \"Kunde\", \"klass\"",
+            &[],
         ),
         (
             "Kunde,klass\n",
             &["--key", "zzz=email"],
             "the file has no column \"zzz\". It has \"Kunde\", \"klass\"",
+            &[],
         ),
         (
             "Kunde,klass\n",
             &["--key", "Kunde=klass"],
             "users cannot be found by \"klass\": use one of username, external_id, email, obj_id",
+            &[],
         ),
         (
             "email,E-Mail\n",
             &[],
-            "both \"email\" and \"E-Mail\" could name the users: say which with --key COLUMN",
+            "both \"email\" and \"E-Mail\" could name the users: choose one of them",
+            &["choose the column: --key COLUMN"],
         ),
     ];
-    for (rows, args, said) in table {
+    for (rows, args, said, hints) in table {
         let done = run_rows(&desk, CLASS, rows, args);
         assert_ne!(done.code, Some(0));
         assert_eq!(done.sentence(), said);
+        assert_eq!(done.hints(), hints);
     }
     assert_no_run(&desk);
 }
@@ -646,9 +654,9 @@ fn hidden_rows_of_a_sheet_run_only_if_that_is_said() {
     let run = |args: &[&str]| desk.run(CLASS, &[&["--csv", "list.xlsx"], args].concat());
     assert_eq!(
         run(&[]).exits(2).refusal(),
-        "list.xlsx: 1 row is hidden in the sheet, from row 3 on; choose whether to include or to skip hidden rows \
-         with --hidden include or --hidden skip"
+        "list.xlsx: 1 row is hidden in the sheet, from row 3 on; choose whether to include or to skip hidden rows"
     );
+    assert_eq!(run(&[]).hints(), ["include or skip hidden rows: --hidden include or --hidden skip"]);
     assert_no_run(&desk);
     let done = run(&["--hidden", "skip"]);
     assert!(done.err.contains("1 row is hidden in the sheet and is left out"), "{}", done.err);
@@ -666,7 +674,8 @@ fn the_header_is_found_below_a_title_or_named() {
     let done = run_rows(&desk, CLASS, "username,klass\nx,y\nklass,username\na,bob\n", &["--header-row", "3"]);
     assert_eq!(classes(&desk, done), pairs(&[("bob", "a")]));
     let refused = run_rows(&desk, CLASS, "username,klass\n", &["--header-row", "7"]).exits(2);
-    assert!(refused.refusal().ends_with("choose another header row with --header-row N"), "{}", refused.err);
+    assert!(refused.refusal().ends_with("choose another header row"), "{}", refused.err);
+    assert_eq!(refused.hints(), ["choose the row of the header: --header-row N"]);
     run_rows(&desk, CLASS, "username,klass\n", &["--header-row", "0"]).exits(2);
 }
 

@@ -140,15 +140,17 @@ fn a_removed_script_is_off_the_list_and_comes_back_with_its_history() {
     let back = "'rollcall scripts restore extend 3' brings it back";
     assert_eq!(done.err, format!("script extend is off the list; {back}\n"));
     assert_eq!(scripts(&desk), [json!(null); 0]);
-    let removed = format!("there is no script \"extend\" any more: it was removed; {back}");
+    let removed = "the script \"extend\" was archived: restore it";
     for args in [
         &["scripts", "show", "extend"][..],
         &["scripts", "remove", "extend", "--yes"],
         &["scripts", "diff", "extend"],
     ] {
-        assert_eq!(desk.call(args).exits(1).sentence(), removed, "{args:?}");
+        let done = desk.call(args).exits(1);
+        assert_eq!(done.sentence(), removed, "{args:?}");
+        assert_eq!(done.hints(), ["restore the script: rollcall scripts restore extend 3"]);
     }
-    assert!(desk.call(&["run", "extend", "--all"]).exits(1).sentence().ends_with(&removed));
+    assert!(desk.call(&["run", "extend", "--all"]).exits(1).sentence().ends_with(removed));
     assert_eq!(desk.ok(&["scripts", "show", "extend", "--version", "2"]).out, source("two"));
 
     desk.ok(&["scripts", "restore", "extend", "2"]);

@@ -19,10 +19,15 @@ fn problem_documents_are_complete() {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         server.send(method, &format!("/api/v1{path}"), &headers, &text)
     };
-    let saved = send("PUT", "/scripts/set-klass", &all, &json!({"source": "user.klass = 'x'"}));
-    assert!(saved.status.is_success(), "{}", saved.text);
+    for (name, source) in
+        [("set-klass", "user.klass = 'x'"), ("with-days", "PARAMS = {'days': int}"), ("archived", "pass")]
+    {
+        let saved = send("PUT", &format!("/scripts/{name}"), &all, &json!({ "source": source }));
+        assert!(saved.status.is_success(), "{}", saved.text);
+    }
+    assert!(send("DELETE", "/scripts/archived", &all, &Value::Null).status.is_success());
     let run = |script: &str, filter: &str| json!({"script": script, "targets": {"filter": filter}});
-    let requests: [(&str, &str, &str, Value); 12] = [
+    let requests: [(&str, &str, &str, Value); 14] = [
         ("GET", "/nothing", &all, Value::Null),
         ("PUT", "/me", &all, Value::Null),
         ("GET", "/me", "", Value::Null),
@@ -35,6 +40,8 @@ fn problem_documents_are_complete() {
         ("POST", "/sessions", "", json!({"name": "ana", "password": "x", "more": 1})),
         ("POST", "/runs", &all, run("no-such-script", "klass eq \"x\"")),
         ("POST", "/runs", &all, run("set-klass", "klas eq \"x\"")),
+        ("POST", "/runs", &all, run("with-days", "klass eq \"x\"")),
+        ("GET", "/scripts/archived", &all, Value::Null),
     ];
     let mut shown = String::new();
     for (method, path, authorization, body) in requests {

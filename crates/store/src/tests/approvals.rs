@@ -59,11 +59,11 @@ fn by(who: &Administrator) -> Act<'_> {
 #[track_caller]
 fn why<T: std::fmt::Debug>(refused: Result<T, StoreError>) -> String {
     let Err(StoreError::Unapproved(why)) = refused else { panic!("{refused:?}") };
-    why.on_the_command_line()
+    why.to_string()
 }
 
 fn lack(store: &Store, preview: &Run) -> Option<String> {
-    store.approvals().unapproved(preview).unwrap().as_ref().map(Unapproved::on_the_command_line)
+    store.approvals().unapproved(preview).unwrap().as_ref().map(Unapproved::to_string)
 }
 
 #[test]
@@ -75,19 +75,17 @@ fn only_another_ones_approval_of_the_present_plan_counts() {
     };
     let plan = preview.plan.clone().unwrap();
     let said = |end: &str| {
-        let start = "above 1 that takes a second administrator: ";
-        Some(format!(
-            "applying preview {} has 2 targets, and {start}{end} with 'rollcall runs approve {0}'",
-            preview.id
-        ))
+        let id = preview.id;
+        Some(format!("applying preview {id} has 2 targets, and above 1 it needs approval: {end}"))
     };
-    let nobody = said("nobody has approved it yet; somebody else than cli:test can,");
+    let nobody = said("another administrator than cli:test must approve it");
     assert_eq!(lack(&store, &preview), nobody);
     // Whoever made it, by whatever way that came in.
     note(&plan, "cli:test");
     assert_eq!(lack(&store, &preview), nobody);
     note(&"0".repeat(64), "cli:ben");
-    let changed = said("its plan has changed since cli:ben approved it; somebody has to again,");
+    let changed =
+        said("its plan has changed since cli:ben approved it; another administrator must approve it again");
     assert_eq!((lack(&store, &preview), Some(why(apply(&store, &preview)))), (changed.clone(), changed));
     assert_eq!(
         store.runs().page(i64::MAX, 10).unwrap(),
@@ -107,7 +105,7 @@ fn an_approval_counts_as_long_as_whoever_gave_it_may_run_scripts() {
     assert!(!store.approvals().approve(&preview, &by(&ana)).unwrap(), "the same again is nothing new");
     let role = Grant { role: Role::Operator, organization_id: None };
     store.administrators().revoke(&ana, &role, &act()).unwrap();
-    let gone = "only ana approved it and may no longer run scripts there; somebody else can,";
+    let gone = "ana approved it and may no longer run scripts there; another administrator must approve it";
     assert!(lack(&store, &preview).unwrap().contains(gone));
     store.administrators().grant(&ana, &Grant { organization_id: Some(1), ..role }, &act()).unwrap();
     assert!(lack(&store, &preview).unwrap().contains(gone), "not for all of its users");

@@ -226,7 +226,7 @@ fn servers_that_refuse_say_what_to_look_at() {
     let none = refusal(&url(&format!("postgres://remote@localhost:{port}/postgres")));
     says(&none, &["password missing", "PGPASSWORD"]);
     let database = refusal(&url(&format!("postgres://remote:p%40ss%2Fsecret@localhost:{port}/none")));
-    says(&database, &["\"none\" does not exist", "createdb"]);
+    says(&database, &["\"none\" does not exist", "create it on the server"]);
 }
 
 #[test]

@@ -281,7 +281,7 @@ impl Done {
         self.out.lines().map(read).collect()
     }
 
-    /// The refusal, which must be one line on standard error, in words, and all that was said.
+    /// The refusal, which must be one line on standard error, in words, and all that was said besides hints.
     #[track_caller]
     pub fn sentence(&self) -> &str {
         let said = self.refusal();
@@ -289,14 +289,21 @@ impl Done {
         said
     }
 
-    /// The refusal, which must be all that was said, in words; one that points at a place has further lines.
+    /// The refusal, which must be all that was said besides hints, in words; one that points at a place has further lines.
     #[track_caller]
     pub fn refusal(&self) -> &str {
         assert_eq!(self.out, "", "nothing was done, so nothing is shown");
         for noise in ["panicked", "Os {", "Error(", "Some(", "RUST_BACKTRACE"] {
             assert!(!self.err.contains(noise), "{self:#?}");
         }
-        self.err.trim_end().strip_prefix("error: ").unwrap_or_else(|| panic!("no refusal: {self:#?}"))
+        let said = self.err.trim_end().strip_prefix("error: ");
+        let said = said.unwrap_or_else(|| panic!("no refusal: {self:#?}"));
+        said.split("\nhint: ").next().unwrap_or(said)
+    }
+
+    /// The hints after a refusal.
+    pub fn hints(&self) -> Vec<&str> {
+        self.err.lines().filter_map(|line| line.strip_prefix("hint: ")).collect()
     }
 }
 
