@@ -122,7 +122,8 @@ export class FilterRows {
       it.terms.push(term);
       this.#redraw({ term, what: focus });
     };
-    const first = () => row(within === null ? {} : { field: this.#fields.filter(({ list }) => list === within)[1]?.name });
+    const first = () =>
+      row(within === null ? {} : { field: this.#fields.filter(({ list }) => list === within)[1]?.name });
     foot.append(pressable("Add a condition", () => add(first(), "field"), "quiet"));
     if (depth < DEPTH) {
       foot.append(pressable("Add a group", () => add(group({ join: "any", terms: [first()] }), "join"), "quiet"));

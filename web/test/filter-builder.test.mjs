@@ -30,7 +30,7 @@ async function builder(filter = "", options = {}) {
 
 /** What a text means, as the server reads it. */
 async function tree(context, filter) {
-  const answer = await context.request.post(`${site.at}/api/v1/filter-trees`, { data: { filter } });
+  const answer = await context.request.post(`${site.at}/api/v1/filters/parse`, { data: { filter } });
   const read = await answer.json();
   assert.ok(read.tree, `${filter}: ${JSON.stringify(read)}`);
   return read.tree;
@@ -159,11 +159,11 @@ test("a mistake is told in its place, in the text and in the row, and the rows s
 test("rows are in a new run and in saved filters, too", async () => {
   const { page, wrong } = await site.page();
   await page.goto(`${site.at}/runs/new?who=all`);
-  await page.getByRole("radio", { name: "Those that a filter or a search selects" }).check();
+  await page.getByRole("radio", { name: "Users selected by a filter or a search" }).check();
   await page.getByRole("button", { name: "Build" }).click();
   const rows = page.locator(".filter-rows");
   await page.getByRole("radio", { name: "Every user" }).check();
-  await page.getByRole("radio", { name: "Those that a filter or a search selects" }).check();
+  await page.getByRole("radio", { name: "Users selected by a filter or a search" }).check();
   await rows.getByLabel("Field", { exact: true }).selectOption("klass");
   await rows.getByLabel("Value", { exact: true }).fill("basic");
   assert.equal(await page.locator("#filter").inputValue(), 'klass eq "basic"');

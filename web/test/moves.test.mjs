@@ -69,7 +69,7 @@ test("the outcomes of a run are looked at in place", async () => {
   const source = "if user.username == 'u1': skip('not this one')\nuser.klass = 'x'";
   const targets = { filter: 'username eq "u1" or username eq "u2" or username eq "u3"' };
   const started = await context.request.post(`${site.at}/api/v1/runs`, { data: { script: "some", source, targets } });
-  const { run } = await started.json();
+  const { run_id: run } = await started.json();
   await until("the run has ended", async () => {
     return (await (await context.request.get(`${site.at}/api/v1/runs/${run}`)).json()).state === "finished";
   });
@@ -168,7 +168,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.getByRole("heading", { name: "Filters" }).waitFor();
     await heard();
     await page.getByLabel("Name", { exact: true }).fill(`keys-${colorScheme}`);
-    await page.getByRole("textbox", { name: /^Condition/ }).fill("klass pr");
+    await page.getByRole("textbox", { name: /^Filter/ }).fill("klass pr");
     await page.keyboard.press("Control+Enter");
     await page.getByText("Saved.").waitFor();
     assert.deepEqual(wrong, []);

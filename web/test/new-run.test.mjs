@@ -26,7 +26,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.goto(`${site.at}/runs/new?script=set&who=rows`);
     await page.getByLabel(/^CSV or Excel/).setInputFiles(FILE);
     await page.getByRole("button", { name: "Send" }).click();
-    await page.getByRole("heading", { name: "Which column names the users" }).waitFor();
+    await page.getByRole("heading", { name: "Key column" }).waitFor();
     assert.match(page.url(), /upload=\d+/);
     // No header is known, so nothing is matched yet; it says why, and shows what the file is like.
     assert.match(await page.getByRole("alert").first().textContent(), /no column is known to name the users/);
@@ -44,7 +44,7 @@ for (const colorScheme of ["light", "dark"]) {
     );
     await page.getByLabel("It holds the users'").selectOption("username");
     await until("it is known how many match", async () => (await status.textContent()) === "3 of 5 rows would match.");
-    await page.getByRole("button", { name: "Match by this" }).click();
+    await page.getByRole("button", { name: "Use this column" }).click();
     const rows = page.locator("#rows");
     await rows.waitFor();
     assert.deepEqual(
@@ -57,10 +57,10 @@ for (const colorScheme of ["light", "dark"]) {
     await rows.getByRole("link", { name: "duplicate" }).click();
     await until("the duplicates", async () => /named by line 2, too/.test(await rows.locator("tbody").textContent()));
     const bad = await context.request.get(
-      new URL(await rows.getByRole("link", { name: "Take away the 2 bad rows" }).getAttribute("href"), site.at).href,
+      new URL(await rows.getByRole("link", { name: "Export 2 bad rows" }).getAttribute("href"), site.at).href,
     );
     assert.match(await bad.text(), /nobody/);
-    await rows.getByRole("link", { name: "Leave out 2 rows" }).click();
+    await rows.getByRole("link", { name: "Skip 2 rows" }).click();
     await page.getByRole("button", { name: "Preview for 2 users" }).waitFor();
     assert.equal(await line(page.locator(".steps [aria-current]")), "2 Parameters");
     assert.equal(await line(page.locator(".steps-for")), "2 users · all organizations · set@1");
@@ -95,7 +95,7 @@ test("a file that the server does not take is told, and can be sent again", asyn
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByText("the database is busy. Send it again.").waitFor();
   await page.getByRole("button", { name: "Send" }).click();
-  await page.getByRole("heading", { name: "Which column names the users" }).waitFor();
+  await page.getByRole("heading", { name: "Key column" }).waitFor();
   assert.deepEqual(
     wrong.filter((text) => !text.includes("503")),
     [],
@@ -107,7 +107,7 @@ test("whoever changes the list sees it before they go on", async () => {
   await page.goto(`${site.at}/runs/new?script=set&who=all`);
   const go = page.getByRole("button", { name: "Preview for 5 users" });
   await go.waitFor();
-  await page.getByRole("radio", { name: "Those that a filter or a search selects" }).check();
+  await page.getByRole("radio", { name: "Users selected by a filter or a search" }).check();
   await page.locator("#filter").fill('username eq "u1"');
   await page.getByText("The list or the script was changed. Press “Continue” to go on with it.").waitFor();
   assert.ok(await page.locator("form[action='/runs/new'][method=post]").evaluate((each) => each.inert));
@@ -124,8 +124,8 @@ test("all of it works without JavaScript", async () => {
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByLabel("Column", { exact: true }).selectOption("who");
   await page.getByLabel("It holds the users'").selectOption("username");
-  await page.getByRole("button", { name: "Match by this" }).click();
-  await page.getByRole("link", { name: "Leave out 2 rows" }).click();
+  await page.getByRole("button", { name: "Use this column" }).click();
+  await page.getByRole("link", { name: "Skip 2 rows" }).click();
   await page.getByRole("button", { name: "Preview for 2 users" }).waitFor();
   assert.deepEqual(wrong, []);
 });

@@ -56,7 +56,7 @@ const SCREENS = [
       await page
         .getByLabel(/^CSV or Excel file/)
         .setInputFiles({ name: "new.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
-      await button(page, "Look at the file").click();
+      await button(page, "Check file").click();
       await page.getByText(/wrong in new\.csv/).waitFor();
     },
   },
@@ -72,7 +72,7 @@ const SCREENS = [
     at: "/users/yusuf.gruber1?tab=history",
     before: async (page) => {
       await page
-        .getByRole("link", { name: /^Take back/ })
+        .getByRole("link", { name: /^Restore/ })
         .first()
         .click();
       await page.waitForURL(/\/revert\?/);
@@ -162,8 +162,8 @@ const SCREENS = [
     main: true,
     before: async (page) => {
       await page.locator("#token").fill("the portal");
-      await button(page, "Make a token").click();
-      await page.getByText(/never again/).waitFor();
+      await button(page, "Create token").click();
+      await page.getByText(/not shown again/).waitFor();
     },
   },
   { route: "/audit", name: "audit", main: true },

@@ -74,7 +74,7 @@ test("from the first start to a run that is taken back", async () => {
   await page.goto(site.link);
   await hand.write("Name", "ana");
   await hand.write("Password", PASSWORD);
-  await hand.press(/first administrator/);
+  await hand.press("Create account");
   await hand.follow("Sign in");
   await hand.write("Name", "ana");
   await hand.write("Password", PASSWORD);
@@ -85,7 +85,7 @@ test("from the first start to a run that is taken back", async () => {
   await hand.follow("Import a CSV file");
   const file = { name: "subscribers.csv", mimeType: "text/csv", buffer: Buffer.from(subscribers()) };
   await page.getByLabel(/^CSV or Excel file/).setInputFiles(file);
-  await hand.press("Look at the file");
+  await hand.press("Check file");
   await hand.press("Import 10,000 users");
   await page.getByText("The users were imported.").waitFor();
 
@@ -159,12 +159,12 @@ test("from the first start to a run that is taken back", async () => {
 
   // It is taken back, after a preview of that.
   await hand.press("Preview the undo");
-  await heading(page, /preview of taking run 2 back/).waitFor();
+  await heading(page, /preview of the undo of run 2/).waitFor();
   await ended(page);
   await row(page, /^4,900 .*expiration [-−]30 days/).waitFor();
   await hand.write(/^Type 4,990/, "4990");
   await hand.press("Change 4,990 users");
-  await heading(page, /run 2 taken back/).waitFor();
+  await heading(page, /undo of run 2/).waitFor();
   await ended(page);
   await page.getByRole("link", { name: /changed.* 4,990$/ }).waitFor();
 

@@ -195,7 +195,7 @@ test("what is typed comes back as it was, and so does what is wrong with it", as
       `/users?search=${query}`,
       `/users?filter=${query}`,
       `/runs?script=${query}`,
-      `/audit?who=${query}`,
+      `/audit?actor=${query}`,
     ]) {
       await page.goto(site.at + path);
       await shows([text], path);

@@ -36,7 +36,11 @@ fn comparisons() -> Schema {
         "An operator; `pr` (present) takes no value.",
         filter::Comparison::ALL.map(filter::Comparison::name).into_iter().chain([PRESENT]),
     );
-    utoipa::openapi::ArrayBuilder::new().items(utoipa::openapi::RefOr::T(each)).build().into()
+    utoipa::openapi::ArrayBuilder::new()
+        .items(utoipa::openapi::RefOr::T(each))
+        .description(Some("The operators that it can be compared with."))
+        .build()
+        .into()
 }
 
 impl From<Subject> for FilterField {

@@ -51,7 +51,7 @@ pub(super) struct List {
     limit: Option<usize>,
     /// Only events of this actor: cli:ACCOUNT, or the name of an administrator
     #[arg(long, value_name = "NAME")]
-    who: Option<String>,
+    actor: Option<String>,
     /// Only this action, such as sign-in, run-apply or grant
     #[arg(long, value_name = "ACTION", value_parser = str::parse::<Action>)]
     action: Option<Action>,
@@ -74,14 +74,14 @@ pub(super) struct Verify {
 }
 
 const COLUMNS: [&str; 8] =
-    ["number", "at", "who", "action", "subject", "organization_id", "address", "detail"];
+    ["number", "at", "actor", "action", "subject", "organization_id", "address", "detail"];
 
 /// A row as the list gives it.
 #[derive(Serialize)]
 struct Shown<'a> {
     number: i64,
     at: Timestamp,
-    who: &'a str,
+    actor: &'a str,
     administrator_id: Option<i64>,
     action: &'a str,
     subject: &'a str,
@@ -96,7 +96,7 @@ impl<'a> Shown<'a> {
         Self {
             number: entry.number,
             at: entry.at,
-            who: &entry.actor,
+            actor: &entry.actor,
             administrator_id: entry.administrator_id,
             action: &entry.action,
             subject: &entry.subject,
@@ -142,7 +142,7 @@ impl List {
         let times = times(self.format, zone);
         let since = self.since.map(|text| Timestamp::parse(&text, zone)).transpose();
         let since = since.map_err(|error| Usage(format!("--since: {error}")))?;
-        let query = AuditQuery { who: self.who, action: self.action, since };
+        let query = AuditQuery { who: self.actor, action: self.action, since };
         let entries = backend.audit(&query)?;
         let mut listing = Listing::new(self.format, &COLUMNS)?;
         let mut any = false;

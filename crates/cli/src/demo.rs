@@ -94,7 +94,7 @@ impl Demo {
         heading("5. One of them now")?;
         example(&app, applied.run_id)?;
 
-        heading("6. All of it taken back")?;
+        heading("6. Undo the run")?;
         let mut terminal = Terminal::new();
         let request = UndoRequest { mode: Mode::Apply, user: None, options };
         let undone = backend.undo(applied.run_id, &request, &terminal.stop(), &mut terminal)?;

@@ -143,7 +143,7 @@ mod tests {
             ),
             (
                 Suggestion::ChooseKeyField { column: None },
-                "choose the column and its field: --key COLUMN=FIELD",
+                "choose the column and its field: --key 'COLUMN=FIELD'",
             ),
         ] {
             assert_eq!(hint(&suggestion).as_deref(), Some(text));

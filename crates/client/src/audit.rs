@@ -17,7 +17,7 @@ impl Client {
     /// See [`Error`].
     pub fn audit(&self, query: &AuditQuery) -> Result<Items<'_, AuditEvent>, Error> {
         let address = Address::of(&["audit"])
-            .with("who", query.who.as_ref())
+            .with("actor", query.who.as_ref())
             .with("action", query.action.map(Action::name))
             .with("since", query.since);
         self.pages(address)

@@ -54,7 +54,7 @@ actions! {
     FilterRemove "filter-remove" "A filter was removed.";
     RunStart "run-start" "A script was run, as a preview or for good.";
     RunApply "run-apply" "A preview was applied.";
-    RunUndo "run-undo" "A run was taken back.";
+    RunUndo "run-undo" "A run was undone.";
     RunRetry "run-retry" "A run was repeated for those that had failed.";
     RunBegin "run-begin" "A run that was held was let begin.";
     RunResume "run-resume" "A run was told to go on.";
@@ -156,7 +156,8 @@ pub struct AuditEntry {
     pub number: i64,
     /// When it was done.
     pub at: Timestamp,
-    /// By whom: see [`Act::who`].
+    /// The account or administrator who did it: see [`Act::who`].
+    #[serde(rename = "actor")]
     pub who: String,
     /// The number of the administrator who did it.
     pub administrator_id: Option<AdministratorId>,

@@ -64,8 +64,7 @@ impl UserOperations<'_> {
             _ => None,
         });
         if let Some(name) = gone {
-            let why =
-                format!("it cannot be taken back: the profile {name:?} is not there for this user any more");
+            let why = format!("it cannot be restored: the user can no longer have the profile {name:?}");
             return Err(AppError::Conflict(Rejection::new(why)));
         }
         let mut after = user.after(&changes).map_err(|moved| refused(&moved))?;
@@ -81,6 +80,6 @@ impl UserOperations<'_> {
 
 fn refused(mismatches: &[Mismatch]) -> AppError {
     let each: Vec<_> = mismatches.iter().map(ToString::to_string).collect();
-    let why = format!("it cannot be taken back, for it was changed since: {}", each.join("; "));
+    let why = format!("it cannot be restored, because it changed since: {}", each.join("; "));
     AppError::Conflict(Rejection::new(why))
 }

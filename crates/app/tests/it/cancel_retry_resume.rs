@@ -54,7 +54,7 @@ fn cancel_ends_a_run_whose_script_spins() {
 
     assert_eq!(conflicts(&site, || site.runs().cancel(1)), "run 1 was cancelled already");
     let told = conflicts(&site, || try_resume(&site, 1, &resume_request(Brakes::default())));
-    assert!(told.starts_with("run 1 was cancelled, which is for good"), "{told}");
+    assert!(told.starts_with("run 1 was cancelled and cannot be resumed"), "{told}");
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn rest_of_a_plan_and_of_an_undo_is_written_as_planned() {
     let cancelled = cancel(&site, &stopped);
     let error = rejected(&site, || try_retry(&site, cancelled.id, &retry_request(Again::Failed)));
     assert_eq!(error.kind(), Kind::Invalid);
-    assert!(error.to_string().contains("take run 3 back again"), "{error}");
+    assert!(error.to_string().contains("undo run 3 again"), "{error}");
     let rest = retry(&site, &cancelled, Again::NotRun);
     assert_eq!((rest.undoes, rest.targets), (Some(3), 1));
     assert_eq!(descriptions()[1..], before[1..]);
@@ -271,7 +271,7 @@ fn interrupted_run_is_resumed_where_it_was() {
     assert_eq!(list(&site), [resumed], "the same run, not another one");
     assert_eq!((klasses(&site), written(&site)), (vec!["done".to_owned(); 5], vec![1; 5]), "each once");
     let again = |run| rejected(&site, || try_resume(&site, run, &resume_request(Brakes::default())));
-    assert_eq!(again(1).to_string(), "run 1 has finished: nothing is left to be done");
+    assert_eq!(again(1).to_string(), "run 1 has finished: it has no targets left");
     assert_eq!(again(2).kind(), Kind::Missing);
 }
 

@@ -395,11 +395,11 @@ fn preview_cannot_be_undone_and_names_the_run_that_applied_it() {
     assert_eq!((missing.kind(), missing.to_string().as_str()), (Kind::Missing, "there is no run 1"));
     let preview = preview(&site, "user.klass = 'x'");
     let message = || conflicts(&site, || try_undo(&site, preview.id, Mode::Apply, None));
-    assert_eq!(message(), "run 1 is a preview: it has changed nothing that could be taken back");
+    assert_eq!(message(), "run 1 is a preview: it has changed nothing that could be undone");
     apply_plan(&site, &preview);
     let told = message();
     assert!(
-        told.starts_with("run 1 is a preview: it has changed nothing itself; run 2 has written"),
+        told.starts_with("run 1 is a preview, which has changed nothing itself; run 2 has applied it"),
         "{told}"
     );
 }
@@ -410,7 +410,7 @@ fn run_is_undone_only_when_it_has_ended() {
     let ended = meanwhile(&site, &hangs_at_third(Mode::Apply), 2, |id| {
         let message = || conflicts(&site, || try_undo(&site, id, Mode::Apply, None));
         let told = message();
-        assert!(told.starts_with("run 1 is still running: wait for its end, or end it"), "{told}");
+        assert!(told.starts_with("run 1 is still running: wait for its end, or cancel it"), "{told}");
         site.interrupt_runs();
         let told = message();
         assert!(told.starts_with("run 1 was interrupted with 1 of its 3 targets left: "), "{told}");
@@ -437,7 +437,7 @@ fn stopped_run_cannot_be_resumed_once_it_was_undone() {
     undo(&site, &stopped);
     assert_eq!(klasses(&site), [""; 4]);
     let resume = || try_resume(&site, stopped.id, &resume_request(Brakes::default()));
-    assert_eq!(conflicts(&site, resume), "run 1 was taken back by run 2: start it anew instead");
+    assert_eq!(conflicts(&site, resume), "run 1 was undone by run 2: start a new run instead");
 }
 
 #[test]

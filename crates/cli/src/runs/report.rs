@@ -41,8 +41,8 @@ pub(crate) fn report(backend: &Backend, run: &Run, hints: &Hints) -> anyhow::Res
     let script = run.script_name();
     let what = match (run.mode, run.applies_run_id, run.undoes_run_id) {
         (Mode::Preview, _, None) => format!("preview of {script} over"),
-        (Mode::Preview, _, Some(undone)) => format!("preview of taking back run {undone} ({script}) for"),
-        (Mode::Apply, _, Some(undone)) => format!("run {undone} ({script}) taken back for"),
+        (Mode::Preview, _, Some(undone)) => format!("preview of the undo of run {undone} ({script}) for"),
+        (Mode::Apply, _, Some(undone)) => format!("undo of run {undone} ({script}) for"),
         (Mode::Apply, Some(preview), None) => format!("plan of preview {preview} ({script}) written for"),
         (Mode::Apply, None, None) => format!("{script} applied to"),
     };
@@ -78,7 +78,7 @@ pub(crate) fn report(backend: &Backend, run: &Run, hints: &Hints) -> anyhow::Res
     }
     let followed = match run.mode {
         Mode::Preview => applied_by(run).map(|by| format!("applied by run {by}")),
-        Mode::Apply => undone_by(run).map(|by| format!("taken back by run {by}")),
+        Mode::Apply => undone_by(run).map(|by| format!("undone by run {by}")),
     };
     if let Some(followed) = followed {
         writeln!(out, "  {}", paint(style::FAINT, &followed))?;
@@ -283,7 +283,7 @@ fn next_steps(
             step(format!("runs apply {id}"), "write exactly these changes");
         }
         Mode::Apply if changed && run.state.ended() && undone_by(run).is_none() => {
-            step(format!("runs undo {id}"), "what would taking it back do?");
+            step(format!("runs undo {id}"), "preview the undo");
         }
         _ => {}
     }

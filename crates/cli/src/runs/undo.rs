@@ -43,7 +43,7 @@ impl Undo {
             && undone.pruned_at.is_none()
         {
             tell(format_args!(
-                "run {number} was taken back before, by run {by}: who is back already stays so"
+                "run {number} was already undone by run {by}: users who have their earlier values stay unchanged"
             ));
         }
         let request = UndoRequest {

@@ -33,12 +33,12 @@ pub(crate) struct History {
 #[derive(Serialize)]
 struct Line<'a> {
     at: Timestamp,
-    run: Option<i64>,
+    run_id: Option<i64>,
     target: Option<i64>,
     script: Option<&'a str>,
     script_version: Option<i64>,
-    applies: Option<i64>,
-    undoes: Option<i64>,
+    applies_run_id: Option<i64>,
+    undoes_run_id: Option<i64>,
     administrator: &'a str,
     #[serde(flatten)]
     change: &'a Change,
@@ -151,12 +151,12 @@ fn cells(format: Format, event: &HistoryEntry, change: &Change, times: &Times) -
 fn line<'a>(event: &'a HistoryEntry, change: &'a Change) -> Line<'a> {
     Line {
         at: event.at,
-        run: event.run_id,
+        run_id: event.run_id,
         target: event.target,
         script: event.script.as_deref(),
         script_version: event.script_version,
-        applies: event.applies_run_id,
-        undoes: event.undoes_run_id,
+        applies_run_id: event.applies_run_id,
+        undoes_run_id: event.undoes_run_id,
         administrator: &event.administrator,
         sides: (!matches!(change, Change::Set(_))).then(|| Sides::of(change, |time| time.to_string())),
         change,

@@ -109,7 +109,7 @@ fn what_is_not_theirs_does_not_exist_for_them() {
     assert_eq!(by(&desk, "olga", &["runs", "list", "--format", "json"]).objects(), [] as [Value; 0]);
     assert_eq!(desk.user("s1")["klass"], "S");
     let seen = by(&desk, "sven", &["runs", "list", "--format", "json"]).exits(0).objects();
-    assert_eq!(column(&seen, "run"), [2]);
+    assert_eq!(column(&seen, "run_id"), [2]);
 }
 
 #[test]

@@ -72,10 +72,7 @@ fn plan_of_a_stopped_preview_is_applied_with_brakes_once_it_was_resumed() {
     let desk = Desk::with_users(3);
     desk.run("user.is_active = False", &["--all", "--canary", "1"]).exits(1);
     let stopped = desk.call(&["runs", "apply", "1", "--yes"]).exits(1).sentence().to_owned();
-    assert_eq!(
-        stopped,
-        "preview 1 was stopped with 2 of its 3 targets left: first go on with it, with 'rollcall runs resume 1'"
-    );
+    assert_eq!(stopped, "preview 1 was stopped with 2 of its 3 targets left: resume it first");
     desk.ok(&["runs", "resume", "1"]);
     let brakes = ["runs", "apply", "1", "--yes", "--json", "--max-deactivations", "1"];
     let applied = desk.call(&brakes).exits(1).object();

@@ -43,6 +43,7 @@ fn what_was_done_is_listed_newest_first() {
         keys(&rows[0]),
         [
             "action",
+            "actor",
             "address",
             "administrator_id",
             "at",
@@ -51,7 +52,6 @@ fn what_was_done_is_listed_newest_first() {
             "number",
             "organization_id",
             "subject",
-            "who"
         ]
     );
     assert_eq!(column(&rows, "detail"), [json!({"value": null}), json!({"value": "90d"})]);
@@ -65,12 +65,12 @@ fn what_was_done_is_listed_newest_first() {
     let second = table.lines().nth(1).unwrap();
     assert!(second.starts_with("2 ") && second.ends_with(r#"{"value":null}"#), "{table}");
     let csv = desk.ok(&["audit", "list", "--format", "csv"]).out;
-    assert!(csv.starts_with("number,at,who,action,subject,organization_id,address,detail\n"), "{csv}");
+    assert!(csv.starts_with("number,at,actor,action,subject,organization_id,address,detail\n"), "{csv}");
 
     for (args, numbers) in [
         (&["--limit", "1"][..], &[2][..]),
-        (&["--who", who], &[2, 1]),
-        (&["--who", "cli:nobody"], &[]),
+        (&["--actor", who], &[2, 1]),
+        (&["--actor", "cli:nobody"], &[]),
         (&["--action", "setting-set"], &[2, 1]),
         (&["--action", "grant"], &[]),
         (&["--since", at], &[2, 1]),

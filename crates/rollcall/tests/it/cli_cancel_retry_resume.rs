@@ -71,7 +71,7 @@ fn a_cancel_from_another_process_ends_a_run_whose_script_spins() {
     assert_eq!(refused(&desk, "cancel", 1, &[]), "run 1 was cancelled already");
     assert_eq!(
         refused(&desk, "resume", 1, &[]),
-        "run 1 was cancelled, which is for good: start a new run of what is left with 'rollcall runs retry 1 --not-run'"
+        "run 1 was cancelled and cannot be resumed: start a new run of the remaining targets"
     );
 }
 
@@ -90,7 +90,7 @@ fn an_interrupted_run_goes_on_where_it_was() {
     assert_eq!(desk.runs(), [run], "the same run, not another one");
     assert_eq!(column(&users(&desk), "klass"), vec!["done"; 5]);
     assert_eq!(column(&users(&desk), "username_length"), vec![8; 5], "each once");
-    assert_eq!(refused(&desk, "resume", 1, &[]), "run 1 has finished: nothing is left to be done");
+    assert_eq!(refused(&desk, "resume", 1, &[]), "run 1 has finished: it has no targets left");
     assert_eq!(refused(&desk, "resume", 2, &[]), "there is no run 2");
 }
 
@@ -118,7 +118,7 @@ fn retry_takes_failures_conflicts_or_what_had_no_turn() {
 
     runs(&desk, "undo", 2, &["--apply", "--yes", "--json"]).exits(0);
     let refusal = refused(&desk, "retry", 6, &["--yes"]);
-    assert!(refusal.contains("take run 2 back again with 'rollcall runs undo 2'"), "{refusal}");
+    assert!(refusal.contains("undo run 2 again"), "{refusal}");
     desk.run("user.klass = 'y'", &["--all", "--apply", "--yes", "--canary", "1"]).exits(1);
     let told = runs(&desk, "cancel", 7, &[]).exits(0);
     assert!(told.err.contains("run 7 is cancelled: changed 1 · not run 2"), "{told:?}");
@@ -159,7 +159,7 @@ fn every_command_that_makes_or_ends_a_run_prints_one_object() {
         object(&["runs", "cancel", "4"]),
         object(&["runs", "retry", "1"]),
     ];
-    assert_eq!(column(&ids, "run"), [2, 2, 3, 4, 4, 5]);
+    assert_eq!(column(&ids, "run_id"), [2, 2, 3, 4, 4, 5]);
     for run in &ids {
         assert_eq!(crate::common::keys(run), crate::common::keys(&desk.runs()[0]));
     }

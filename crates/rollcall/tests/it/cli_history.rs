@@ -30,7 +30,7 @@ fn every_change_is_told_with_who_did_it_newest_first() {
     desk.ok(&["users", "set", "ann", "first_name=Ann", "expiration=2027-01-31"]);
     desk.ok(&["run", "gold@1", "--all"]);
     let preview = history(&desk, &["ann"]);
-    assert_eq!(column(&preview, "run"), [Value::Null, Value::Null], "a preview has changed nothing");
+    assert_eq!(column(&preview, "run_id"), [Value::Null, Value::Null], "a preview has changed nothing");
 
     desk.ok(&["runs", "apply", "1", "--yes"]);
     desk.call(&[&["run", "gold"], &ALL[..]].concat()).exits(0);
@@ -40,7 +40,7 @@ fn every_change_is_told_with_who_did_it_newest_first() {
 
     let lines = history(&desk, &["ann"]);
     assert_eq!(
-        column(&lines, "run"),
+        column(&lines, "run_id"),
         [json!(null), json!(4), json!(4), json!(3), json!(3), json!(2), json!(2), json!(null), json!(null)]
     );
     let administrator = desk.runs()[0]["administrator"].clone();
@@ -80,20 +80,20 @@ fn every_change_is_told_with_who_did_it_newest_first() {
     let always = [
         "administrator",
         "after",
-        "applies",
+        "applies_run_id",
         "at",
         "before",
         "op",
-        "run",
+        "run_id",
         "script",
         "script_version",
         "target",
-        "undoes",
+        "undoes_run_id",
     ];
     for line in &lines {
         assert!(always.iter().all(|key| keys(line).contains(key)), "{line}");
     }
-    assert_eq!(column(&history(&desk, &["bob"]), "run"), [4, 3, 2, 2]);
+    assert_eq!(column(&history(&desk, &["bob"]), "run_id"), [4, 3, 2, 2]);
 }
 
 #[test]

@@ -4,15 +4,16 @@ use crate::common::{Desk, column, keys, name, without};
 use serde_json::{Value, json};
 
 /// What the contract of a run names.
-const RUN_KEYS: [&str; 8] = ["applies", "mode", "outcomes", "run", "seconds", "state", "targets", "undoes"];
+const RUN_KEYS: [&str; 8] =
+    ["applies_run_id", "duration_seconds", "mode", "outcomes", "run_id", "state", "targets", "undoes_run_id"];
 /// What is given beyond it.
 const MORE_RUN_KEYS: [&str; 11] = [
     "administrator",
     "created_at",
-    "note",
-    "organizations",
+    "end_reason",
+    "organization_ids",
     "params",
-    "plan",
+    "plan_hash",
     "pruned_at",
     "script",
     "script_version",
@@ -119,7 +120,7 @@ fn runs_are_listed_newest_first_in_every_format() {
     for _ in 0..3 {
         desk.run("pass", &["--all"]).exits(0);
     }
-    assert_eq!(column(&desk.runs(), "run"), [3, 2, 1]);
+    assert_eq!(column(&desk.runs(), "run_id"), [3, 2, 1]);
     for format in ["table", "csv"] {
         let list = desk.ok(&["runs", "list", "--format", format]).out;
         let first_cells: Vec<_> =
@@ -348,7 +349,7 @@ fn organizations_and_profiles_are_listed_as_objects() {
     let organizations = desk.ok(&["organizations", "list", "--format", "json"]).objects();
     assert_eq!(column(&organizations, "name"), ["North"]);
     let expected = json!({
-        "id": 1,
+        "profile_id": 1,
         "short_name": "plus",
         "organization": null,
         "reply": [{"attr": "Class", "operation": ":=", "value": "x"}],

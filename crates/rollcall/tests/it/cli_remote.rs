@@ -152,7 +152,7 @@ fn what_is_looked_at_is_the_same_there() {
         &["administrators", "sessions", "olga"],
         &["tokens", "list", "olga"],
         &["audit", "list"],
-        &["audit", "list", "--who", "ana"],
+        &["audit", "list", "--actor", "ana"],
         &["audit", "list", "--action", "run-apply", "--limit", "1"],
         &["audit", "list", "--since", "2026-01-01"],
         &["runs", "list"],
@@ -586,7 +586,7 @@ fn a_run_goes_from_its_preview_to_its_undo() {
     let id = |run: &Value| run["run_id"].to_string();
     let applied = id(&applied);
     let report = ana.ok(&["runs", "undo", &applied]).out;
-    let what = format!("  preview of taking back run {applied} (s.py) for 30 users");
+    let what = format!("  preview of the undo of run {applied} (s.py) for 30 users");
     assert!(report.lines().next().unwrap().contains(&what), "{report}");
     ana.ok(&["settings", "unset", "four_eyes_above"]);
     let undo = ["runs", "undo", &applied, "--apply", "--yes", "--json"];
@@ -601,7 +601,7 @@ fn a_run_goes_from_its_preview_to_its_undo() {
     );
     let undone = id(&ana.ok(&undo).object());
     let warned = ana.ok(&["runs", "undo", &applied, "--json"]);
-    let before = format!("run {applied} was taken back before, by run {undone}");
+    let before = format!("run {applied} was already undone by run {undone}");
     assert!(warned.err.starts_with(&before), "{}", warned.err);
 
     // What fails has the same exit status; it is tried again, stopped by a canary, gone on with.

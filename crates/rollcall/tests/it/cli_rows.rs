@@ -83,7 +83,7 @@ fn a_column_that_cannot_name_the_users_says_what_there_is() {
             "no column is known to name the users; the file has \"Kunde\", \"klass\". Choose the one that does, and \
              which of username, external_id, email, obj_id it holds; if this is not the header, choose its row",
             &[
-                "choose the column and its field: --key COLUMN=FIELD",
+                "choose the column and its field: --key 'COLUMN=FIELD'",
                 "choose the row of the header: --header-row N",
             ],
         ),
@@ -91,7 +91,7 @@ fn a_column_that_cannot_name_the_users_says_what_there_is() {
             "Kunde,klass\n",
             &["--key", "Kunde"],
             "which field does the column \"Kunde\" hold: username, external_id, email, obj_id?",
-            &["choose the column and its field: --key Kunde=FIELD"],
+            &["choose the column and its field: --key 'Kunde=FIELD'"],
         ),
         (
             "Kunde,klass\n",

@@ -22,7 +22,7 @@ fn undo_is_a_preview_without_apply_and_needs_yes_with_it() {
     assert_eq!(desk.runs(), [run]);
 
     let report = desk.ok(&["runs", "undo", "1"]).out;
-    for part in ["preview of taking back run 1 (script.py) for 2 users", "changed 2", "runs apply 2"] {
+    for part in ["preview of the undo of run 1 (script.py) for 2 users", "changed 2", "runs apply 2"] {
         assert!(report.contains(part), "{part}: {report}");
     }
     let preview = desk.ok(&["runs", "undo", "1", "--json"]).object();
@@ -31,14 +31,14 @@ fn undo_is_a_preview_without_apply_and_needs_yes_with_it() {
     let applied = desk.ok(&["runs", "apply", "3", "--plan", plan, "--yes", "--json"]).object();
     assert_eq!((&applied["applies_run_id"], &applied["undoes_run_id"]), (&json!(3), &json!(1)));
     let report = desk.ok(&["runs", "show", "4"]).out;
-    assert!(report.contains("run 1 (script.py) taken back for 2 users"), "{report}");
+    assert!(report.contains("undo of run 1 (script.py) for 2 users"), "{report}");
     assert_eq!(column(&users(&desk), "klass"), ["", ""]);
     assert_eq!(desk.export().lines().count(), before.lines().count());
 
     let again = undo(&desk, &json!(1), &[]).exits(0);
-    let said = "run 1 was taken back before, by run 4: who is back already stays so";
+    let said = "run 1 was already undone by run 4: users who have their earlier values stay unchanged";
     assert!(again.err.contains(said), "{again:?}");
-    assert_eq!(without(again.object(), "seconds")["outcomes"]["unchanged"], 2);
+    assert_eq!(without(again.object(), "duration_seconds")["outcomes"]["unchanged"], 2);
 }
 
 #[test]
@@ -77,19 +77,15 @@ fn rejected_undo_says_which_command_helps() {
     };
     assert_eq!(said("1", &[]), "there is no run 1");
     desk.run("user.klass = 'x'", &["--all"]).exits(0);
-    assert_eq!(said("1", &[]), "run 1 is a preview: it has changed nothing that could be taken back");
+    assert_eq!(said("1", &[]), "run 1 is a preview: it has changed nothing that could be undone");
     desk.ok(&["runs", "apply", "1", "--yes"]);
     assert_eq!(
         said("1", &[]),
-        "run 1 is a preview: it has changed nothing itself; run 2 has written what it planned: take that back with \
-         'rollcall runs undo 2'"
+        "run 1 is a preview, which has changed nothing itself; run 2 has applied it: undo run 2"
     );
     let nobody = said("2", &["--user", "nobody"]);
     assert_eq!(nobody, "there is no user \"nobody\", neither now nor in run 2");
     desk.run("user.klass = 'y'", &["--all", "--apply", "--queue"]).exits(2);
     desk.run("user.klass = 'y'", &["--all", "--apply", "--yes", "--queue"]).exits(0);
-    assert_eq!(
-        said("3", &[]),
-        "run 3 is still queued: wait for its end, or end it with 'rollcall runs cancel 3'"
-    );
+    assert_eq!(said("3", &[]), "run 3 is still queued: wait for its end, or cancel it");
 }

@@ -176,7 +176,7 @@ impl Trial {
                 assert!(done.err.contains("the disk is full"), "{done:?}");
                 match run.map(Run::state) {
                     Some("stopped") => {
-                        let note = run.unwrap().0["end_reason"].as_str().unwrap();
+                        let note = run.unwrap().0["note"].as_str().unwrap();
                         assert!(note.starts_with("the disk is full"), "{note}");
                     }
                     // Not even its end could be written.

@@ -131,7 +131,7 @@ impl Disk {
         assert!(0 < cursor && cursor < targets, "half of it is done: {cursor} of {targets}");
         match run.state() {
             "stopped" => {
-                assert!(run.0["end_reason"].as_str().unwrap().starts_with("the disk is full"), "{run:?}")
+                assert!(run.0["note"].as_str().unwrap().starts_with("the disk is full"), "{run:?}");
             }
             state => assert_eq!(state, "running"),
         }

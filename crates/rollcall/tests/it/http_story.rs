@@ -168,7 +168,7 @@ fn from_the_set_up_to_a_run_that_is_taken_back() {
     let undone = program.post(&format!("/runs/{}/undo", applied["run_id"]), &json!({"mode": "apply"}));
     assert_eq!(program.ended(&undone)["outcomes"]["changed"], 125);
     assert_eq!(program.get("/users/u2")["klass"], "gold");
-    assert_eq!(column(program.get("/runs")["items"].as_array().unwrap(), "run"), [3, 2, 1]);
+    assert_eq!(column(program.get("/runs")["items"].as_array().unwrap(), "run_id"), [3, 2, 1]);
     assert_eq!(program.text("/users.csv"), desk.export());
 
     // All of it is in the audit log, none of the secrets is; a token without that scope does not see it.

@@ -284,7 +284,7 @@ impl Loop {
             60..92 => Moment::AfterPercent(self.random.i64(1..80)),
             _ => Moment::AfterPercent(100),
         };
-        let has_children = script || resumed.is_some_and(|run| run.0["applies_run_id"].is_null());
+        let has_children = script || resumed.is_some_and(|run| run.0["applies"].is_null());
         let victim = match self.random.u8(..100) {
             // What nothing disturbs has to work as well, and a round has to end at last.
             0..4 => None,
@@ -386,7 +386,7 @@ impl Loop {
         let told = self.desk.ok(&["runs", "cancel", &id.to_string(), "--json"]).object();
         ensure!(told["state"] == "cancelled", "{told}");
         let refused = self.desk.call(&["runs", "resume", &id.to_string(), "--json"]);
-        ensure!(refused.code == Some(1) && refused.err.contains("for good"), "{refused:?}");
+        ensure!(refused.code == Some(1) && refused.err.contains("cannot be resumed"), "{refused:?}");
         Ok(())
     }
 

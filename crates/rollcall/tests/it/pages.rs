@@ -190,12 +190,12 @@ fn from_signing_in_to_a_run_that_is_taken_back() {
     assert_eq!(desk.user("n1")["klass"], "plus");
     assert!(browser.page(&run).contains("This plan was applied by"));
     let past = browser.page("/users/n1?tab=history");
-    assert!(past.contains(&format!("href=\"{applied}\"")) && past.contains("Take back"), "{past}");
+    assert!(past.contains(&format!("href=\"{applied}\"")) && past.contains("Restore…"), "{past}");
     let reply = browser.page(&format!("{applied}?reply=1"));
-    assert!(reply.contains("The same before and after") && reply.contains("Access-Accept"), "{reply}");
+    assert!(reply.contains("Unchanged:") && reply.contains("Access-Accept"), "{reply}");
     let undo = browser.done(&format!("{applied}/undo"), &[]);
     let page = browser.ended(&undo);
-    assert!(page.contains("preview of taking run"), "{page}");
+    assert!(page.contains("preview of the undo of run"), "{page}");
     let undone = browser.done(&format!("{undo}/apply"), &[("plan", &hidden(&page, "plan"))]);
     browser.ended(&undone);
     assert_eq!(desk.user("n1")["klass"], "gold");
@@ -412,7 +412,7 @@ fn whoever_looks_at_one_organization_sees_and_runs_that_only() {
         ana.ended(&run)
     };
     let run = within(&south);
-    assert!(run.contains("Change 1 user<") && run.contains("<dt>Within</dt><dd>South</dd>"), "{run}");
+    assert!(run.contains("Change 1 user<") && run.contains("<dt>Scope</dt><dd>South</dd>"), "{run}");
     assert!(within("").contains("Change 3 users"));
 
     // Whoever may look at one organization only sees its name, and another one counts for nothing.
@@ -444,7 +444,7 @@ fn an_empty_installation_leads_to_its_first_users() {
         start.contains("/import-users") && start.contains("/new-script?sample=extend-by-days"),
         "{start}"
     );
-    assert!(start.contains("Make 1,000 sample users"), "{start}");
+    assert!(start.contains("Create 1,000 sample users"), "{start}");
     let rita = Browser::signed_in(&server, "rita");
     assert!(!rita.page("/").contains("sample users</button>") && !rita.page("/").contains("/import-users"));
     assert_eq!(rita.post("/", &[]).status, 403);
@@ -476,8 +476,8 @@ fn an_empty_installation_leads_to_its_first_users() {
     assert!(bad.text.contains("\nn1,North,2,"), "{}", bad.text);
     let fine = format!("{fine}&create_organizations=yes");
     let page = ana.page(&fine);
-    assert!(page.contains("2 users would be added") && page.contains("<strong>North</strong>"), "{page}");
-    assert!(ana.page("/").contains("Make 1,000 sample users"), "nothing was written");
+    assert!(page.contains("2 users will be added") && page.contains("<strong>North</strong>"), "{page}");
+    assert!(ana.page("/").contains("Create 1,000 sample users"), "nothing was written");
     assert_eq!(desk.ok(&["organizations", "list", "--format", "json"]).objects().len(), 0);
     let upload = fine.split(['=', '&']).nth(1).unwrap();
     let form = [("upload", upload), ("encoding", ""), ("create_organizations", "yes")];
@@ -531,7 +531,7 @@ fn one_entry_of_the_history_is_taken_back_as_it_was_seen() {
     let by_hand = newest(&ana, "n1");
     let (path, event) = by_hand.split_once("?event=").unwrap();
     let page = ana.page(&by_hand);
-    assert!(page.contains("Take 1 change of n1 back") && page.contains("first_name"), "{page}");
+    assert!(page.contains("Restore 1 value of n1") && page.contains("first_name"), "{page}");
     let version = hidden(&page, "version");
     // Somebody else is quicker.
     desk.ok(&["users", "set", "n1", "last_name=Berg"]);
@@ -540,7 +540,7 @@ fn one_entry_of_the_history_is_taken_back_as_it_was_seen() {
     assert_eq!(ana.done(path, &fields), "/users/n1?tab=history&done=reverted");
     let user = desk.user("n1");
     assert_eq!((user["first_name"].as_str(), user["last_name"].as_str()), (Some(""), Some("Berg")));
-    assert!(ana.page(&by_hand).contains("as before already"));
+    assert!(ana.page(&by_hand).contains("already has the earlier values"));
     // What was taken back can be taken back.
     let again = newest(&ana, "n1");
     let page = ana.page(&again);
@@ -552,10 +552,10 @@ fn one_entry_of_the_history_is_taken_back_as_it_was_seen() {
     let last = past.rsplit("revert?event=").next().unwrap().split('"').next().unwrap().to_owned();
     let of_run = format!("{path}?event={last}");
     let page = ana.page(&of_run);
-    assert!(page.contains("Take 2 changes of n1 back") && page.contains("/runs/1/undo"), "{page}");
+    assert!(page.contains("Restore 2 values of n1") && page.contains("/runs/1/undo"), "{page}");
     desk.ok(&["users", "set", "n1", "klass=other"]);
     let page = ana.page(&of_run);
-    assert!(page.contains("it was changed again since") && !page.contains("name=\"version\""), "{page}");
+    assert!(page.contains("changed again since") && !page.contains("name=\"version\""), "{page}");
     let version = hidden(&ana.page("/users/n1"), "version");
     let refused = ana.post(path, &[("event", &last), ("version", &version)]);
     assert_eq!(refused.status, 409, "{}", refused.text);
@@ -669,14 +669,9 @@ fn columns_of_a_file_are_mapped_and_its_rows_looked_at() {
     assert!(page.contains("aria-current=\"step\"") && !page.contains("Preview for"), "{page}");
     let mapped = format!("{at}&column=who&field=username");
     let page = ana.page(&mapped);
-    for told in [
-        "3 matched",
-        "1 unmatched",
-        "0 ambiguous",
-        "1 duplicate",
-        "no user has the username",
-        "Leave out 1 row",
-    ] {
+    for told in
+        ["3 matched", "1 unmatched", "0 ambiguous", "1 duplicate", "no user has the username", "Skip 1 row"]
+    {
         assert!(page.contains(told), "{told}: {page}");
     }
     let page = ana.page(&format!("{mapped}&tab=duplicate"));
@@ -711,7 +706,7 @@ fn columns_of_a_file_are_mapped_and_its_rows_looked_at() {
     assert!(
         page.contains("choose another header row")
             && page.contains("<details open>")
-            && page.contains("Read it again"),
+            && page.contains("Read again"),
         "{page}"
     );
     assert!(ana.page(&format!("{mapped}&header_row=first")).contains("Header row: write a whole number"));
@@ -778,7 +773,7 @@ fn many_changes_and_deactivations_are_typed() {
     let ana = Browser::signed_in(&server, "ana");
     let run = ana.done("/runs/new", &[("script", "off"), ("who", "all")]);
     let page = ana.ended(&run);
-    assert!(page.contains("Type 3 to go on") && page.contains("3 are deactivated"), "{page}");
+    assert!(page.contains("Type 3 to confirm") && page.contains("3 of them deactivated"), "{page}");
     let plan = hidden(&page, "plan");
     let refused = ana.post(&format!("{run}/apply"), &[("plan", &plan)]);
     assert_eq!(refused.status, 422);
@@ -810,13 +805,16 @@ fn many_changes_and_deactivations_are_typed() {
     }
     let (_, apply) = page.split_once("<h2>Apply this plan</h2>").unwrap();
     assert!(apply.contains("Calls of the script were refused for 2 targets: see Refused calls."), "{page}");
-    assert!(page.contains("First a preview for 1 target.") && !page.contains("<dt>Told</dt>"), "{page}");
+    assert!(
+        page.contains("First a preview for 1 target.") && !page.contains("<dt>Parameters</dt>"),
+        "{page}"
+    );
 
     // What has stopped goes on or is cancelled.
     let run = ana.done("/runs/new", &[("script", "odd"), ("who", "all"), ("max_failures", "0")]);
     wait_until("the run has stopped", || ana.page(&run).contains("</span> stopped</span>"));
     let page = ana.page(&run);
-    assert!(page.contains("1 target had no turn yet. Nothing is written: it is a preview."), "{page}");
+    assert!(page.contains("1 target did not run yet. It is a preview, so nothing is written."), "{page}");
     assert!(page.contains("value=\"resume\"") && page.contains("value=\"cancel\""), "{page}");
     ana.done(&run, &[("act", "cancel")]);
     assert!(ana.page(&run).contains("</span> cancelled</span>"));
@@ -919,12 +917,12 @@ fn an_account_is_looked_after_by_forms() {
             && !users.contains("/import-users"),
         "{users}"
     );
-    assert!(matrix.contains("What the roles allow"), "{matrix}");
+    assert!(matrix.contains("Permissions of the roles"), "{matrix}");
     // Of one's own sessions the one goes on in which the password is changed.
     let elsewhere = Browser::signed_in(&server, "rita");
     let new = "canary-of-another-password";
     assert_eq!(rita.done("/account", &[("act", "password"), ("password", new)]), "/account?done=password");
-    assert!(rita.page("/account?done=password").contains("this one goes on"));
+    assert!(rita.page("/account?done=password").contains("All your other sessions have ended."));
     assert_eq!(elsewhere.get("/users").status, 303, "the others are over");
     ana.done("/administrators/rita", &[("act", "end_sessions")]);
     assert_eq!(rita.get("/users").status, 303);

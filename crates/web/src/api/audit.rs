@@ -20,8 +20,8 @@ use rollcall_api::{AuditEvent, AuditHead, AuditVerification, Page, write_json};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// By whom: `cli:ACCOUNT`, or the name of an administrator.
-    who: Option<String>,
+    /// Only events of this actor: `cli:ACCOUNT`, or the name of an administrator.
+    actor: Option<String>,
     /// What was done, such as `sign-in`, `run-apply` or `grant`.
     action: Option<String>,
     /// Not before this moment, such as `2026-11-01` or `2026-11-01T18:30:00Z`.
@@ -59,7 +59,7 @@ pub(super) async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Page<AuditEvent>>, Problem> {
     let query = AuditQuery {
-        who: wanted.who,
+        who: wanted.actor,
         action: read("action", wanted.action.as_deref(), str::parse)?,
         since: read("since", wanted.since.as_deref(), |text| Timestamp::parse(text, app.zone()))?,
     };

@@ -14,13 +14,12 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::administration::GrantFields;
-use super::form::{Trimmed, TypedForm, parsed};
+use super::form::{Sent, Trimmed, TypedForm, parsed};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::qr::Qr;
 use super::see;
 use super::template::{filters, routes};
-use super::users::Sent;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
 use crate::sessions::Origin;

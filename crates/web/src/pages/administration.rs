@@ -9,12 +9,11 @@ use rollcall_domain::{Above, Administrator, Grant, Organization, Right, Role, Se
 use serde::Deserialize;
 
 use super::address::Address;
-use super::form::{Trimmed, TypedForm};
+use super::form::{Sent, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
 use super::template::{filters, routes};
-use super::users::Sent;
 use crate::aside;
 use crate::problem::Problem;
 

@@ -18,7 +18,7 @@ use crate::shared::listing::Wanted;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Asked {
-    who: String,
+    actor: String,
     action: String,
     since: String,
     cursor: String,
@@ -67,7 +67,7 @@ struct Page {
 fn query(app: &App, asked: &Asked) -> Result<AuditQuery, rollcall_domain::Rejection> {
     let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     Ok(AuditQuery {
-        who: some(&asked.who),
+        who: some(&asked.actor),
         action: some(&asked.action).map(|text| text.parse()).transpose()?,
         since: some(&asked.since).map(|text| Timestamp::parse(&text, app.zone())).transpose()?,
     })
@@ -95,7 +95,7 @@ async fn show(visitor: Visitor, asked: Asked, verify: Option<Option<Head>>) -> R
             }
         };
         let base = Address::new(routes::AUDIT)
-            .with("who", &asked.who)
+            .with("actor", &asked.actor)
             .with("action", &asked.action)
             .with("since", &asked.since);
         let pager = Pager::new(&base, &asked.cursor, &asked.trail, part.next.as_deref());

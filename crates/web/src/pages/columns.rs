@@ -6,11 +6,10 @@ use rollcall_domain::{Field, Timestamp, User, ValueRef};
 use serde::Deserialize;
 
 use super::address::ours;
-use super::form::TypedForm;
+use super::form::{Sent, TypedForm};
 use super::layout::Shell;
 use super::messages as texts;
 use super::see;
-use super::users::Sent;
 use super::view::{Badge, words};
 
 const COOKIE: &str = "rollcall-columns";

@@ -1,5 +1,6 @@
 //! Forms as typed values.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -10,8 +11,10 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_json::Value;
 
 use super::messages;
-use super::users::Sent;
 use crate::problem::Problem;
+
+/// The fields of a form, as they were sent.
+pub(super) type Sent = HashMap<String, String>;
 
 /// The typed content of a form, and its fields as they were sent. A page that rejects the form shows them again.
 ///

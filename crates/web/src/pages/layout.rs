@@ -16,7 +16,7 @@ use rollcall_domain::{Organization, OrganizationId, Right, RunQuery, RunState, S
 use serde::Deserialize;
 
 use super::address::{ours, without};
-use super::users::Sent;
+use super::form::Sent;
 use super::{html, messages, see};
 use crate::auth::Caller;
 use crate::problem::Problem;

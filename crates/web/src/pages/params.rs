@@ -5,7 +5,7 @@ use askama::filters::HtmlSafe;
 use rollcall_app::scripts::Source;
 use rollcall_domain::{Param, ParamKind, RequestKey};
 
-use super::users::Sent;
+use super::form::Sent;
 use crate::problem::Problem;
 
 /// One parameter.

@@ -7,12 +7,11 @@ use rollcall_domain::{Item, ItemKind, Profile};
 use serde::Deserialize;
 
 use super::address::Address;
-use super::form::{SaveOrRemove, Trimmed, TypedForm};
+use super::form::{SaveOrRemove, Sent, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
 use super::template::routes;
-use super::users::Sent;
 use crate::aside;
 use crate::extract::{Path, Query};
 use crate::problem::{Fault, Problem};

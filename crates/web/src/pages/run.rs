@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use super::course::Course;
-use super::form::{Trimmed, TypedForm};
+use super::form::{Sent, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::new_run::LimitFields;
@@ -22,7 +22,6 @@ use super::see;
 use super::steps::Steps;
 use super::template::{filters, routes};
 use super::timeline::{self, Timeline};
-use super::users::Sent;
 use super::view::{Badge, Changes, DiffLine, Pager, diff_all, number};
 use crate::extract::{Path, Query};
 use crate::problem::Problem;

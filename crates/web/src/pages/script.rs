@@ -11,13 +11,12 @@ use rollcall_domain::{TargetOutcome, User};
 use serde::Deserialize;
 
 use super::address::Address;
-use super::form::{Trimmed, TypedForm};
+use super::form::{Sent, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::params::{self, Params};
 use super::see;
 use super::template::{filters, routes};
-use super::users::Sent;
 use super::view::{Badge, Changes, DiffLine, diff_lines};
 use crate::extract::{Path, Query};
 use crate::problem::Problem;

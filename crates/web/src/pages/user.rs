@@ -11,13 +11,13 @@ use rollcall_domain::{
 use serde::Deserialize;
 
 use super::address::Address;
-use super::form::{Trimmed, TypedForm};
+use super::form::{Sent, Trimmed, TypedForm};
 use super::layout::{Shell, Visitor};
 use super::messages;
 use super::see;
 use super::selection::SelectionQuery;
 use super::template::{filters, routes};
-use super::users::{Sent, read_fields};
+use super::users::read_fields;
 use super::view::{Badge, Changes, Pager};
 use crate::extract::{Path, Query};
 use crate::problem::Problem;

@@ -1,7 +1,5 @@
 //! The list of users, and adding one.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::Form;
 use axum::http::HeaderMap;
@@ -216,6 +214,3 @@ pub(super) fn read_fields(
     }
     (fields, faults)
 }
-
-/// What a form has sent, by name.
-pub(super) type Sent = HashMap<String, String>;

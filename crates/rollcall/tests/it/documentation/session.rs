@@ -152,7 +152,7 @@ fn add(script: &mut String, block: &Block) {
             let options = option("param") + &option("row");
             let name = format!("sample-{line}.py");
             write!(script, "begin {line}\ncat >{name} <<'END_OF_FILE'\n{}END_OF_FILE\n", block.text).unwrap();
-            let command = format!("rollcall scripts try {name} --user ana.berg{options}");
+            let command = format!("rollcall scripts test {name} --user ana.berg{options}");
             writeln!(script, "expect_status {status} {command}").unwrap();
         }
         _ => {}
