@@ -13,7 +13,7 @@
 //! use rollcall_domain::Mode;
 //!
 //! # fn main() -> serde_json::Result<()> {
-//! let run: NewRun = serde_json::from_str(
+//! let run: CreateRunRequest = serde_json::from_str(
 //!     r#"{
 //!         "script": "extend-by-days@3",
 //!         "targets": { "filter": "klass eq \"gold\"" },
@@ -25,7 +25,7 @@
 //! assert_eq!(run.brakes.max_changes, Some(1_000));
 //!
 //! // A misspelt member is an error, not a default.
-//! assert!(serde_json::from_str::<NewRun>(r#"{ "script": "x", "target": { "all": true } }"#).is_err());
+//! assert!(serde_json::from_str::<CreateRunRequest>(r#"{ "script": "x", "target": { "all": true } }"#).is_err());
 //! # Ok(())
 //! # }
 //! ```

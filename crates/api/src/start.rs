@@ -193,7 +193,7 @@ pub struct CreateRunRequest {
     pub strict: bool,
     /// The parameters of the script.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
     pub params: BTreeMap<String, serde_json::Value>,
     /// The limits at which the run stops by itself.
     #[serde(default)]

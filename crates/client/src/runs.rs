@@ -81,13 +81,13 @@ impl Client {
     ///
     /// /// Previews a saved script for the gold users, and waits for nothing.
     /// fn preview(client: &Client) -> Result<i64, Error> {
-    ///     let run: NewRun = serde_json::from_value(serde_json::json!({
+    ///     let run: CreateRunRequest = serde_json::from_value(serde_json::json!({
     ///         "script": "extend-by-days",
     ///         "targets": { "filter": "klass eq \"gold\"" },
     ///         "params": { "days": 30 },
     ///     }))
     ///     .expect("the body of a new run");
-    ///     Ok(client.create_run(&run, &AtomicBool::new(false))?.run)
+    ///     Ok(client.create_run(&run, &AtomicBool::new(false))?.run_id)
     /// }
     /// ```
     pub fn create_run(&self, run: &CreateRunRequest, stop: &AtomicBool) -> Result<Run, Error> {

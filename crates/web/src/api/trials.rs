@@ -29,7 +29,7 @@ pub(super) struct ScriptTestRequest {
     user: String,
     /// What the script wants to be told.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
     params: BTreeMap<String, serde_json::Value>,
     /// What the script finds in `row`: column and cell.
     #[serde(default)]

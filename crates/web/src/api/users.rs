@@ -22,41 +22,43 @@ use rollcall_api::{
     CreateUserRequest, HistoryEntry, Page, PlannedReply, RadiusReply, Saved, UpdateUserRequest, User,
 };
 
-/// Which users are wanted.
+/// The filter and the page of a list of users.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
+    /// A filter such as `klass eq "gold"`, or the name of a saved one; missing: all users.
     filter: Option<String>,
-    /// What somebody types into a search box: a number, a name, an external identifier or an e-mail address, or how a name
-    /// or an address begins. With `filter`: those of them that it selects.
+    /// A search text: an ID, a name, an external ID, an e-mail address, or the beginning of a name or an address. It can be
+    /// combined with `filter`.
     search: Option<String>,
-    /// Only users with these numbers, with commas between them.
+    /// Only users with these IDs, separated by commas.
     ids: Option<String>,
-    /// Only users of the organization with this number.
+    /// Only users of the organization with this ID.
+    #[param(value_type = Option<i64>)]
     organization_id: Option<OrganizationId>,
-    /// The `next` of the part before; missing: the first part.
+    /// The `next` of the previous page; missing: the first page.
     cursor: Option<String>,
-    /// The most users to be given.
+    /// The maximum number of users.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
 }
 
-/// Which users are to be taken away.
+/// The filter and the form of an export of users.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Taken {
-    /// A condition such as `klass eq "gold"`, or the name of a saved filter; missing: every user.
+    /// A filter such as `klass eq "gold"`, or the name of a saved one; missing: all users.
     filter: Option<String>,
     /// The search text, as for `GET /users`.
     search: Option<String>,
-    /// Only users with these numbers, with commas between them.
+    /// Only users with these IDs, separated by commas.
     ids: Option<String>,
-    /// Only users of the organization with this number.
+    /// Only users of the organization with this ID.
+    #[param(value_type = Option<i64>)]
     organization_id: Option<OrganizationId>,
-    /// In CSV, leave text that a spreadsheet would take for a formula as it is.
+    /// In CSV, do not escape text that a spreadsheet would run as a formula.
     #[serde(default)]
     raw: bool,
 }
