@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::file::{FileFormat, HiddenCells, QuoteCharacter};
 
-/// The users that a run is wanted for: say exactly one of these; `filter` and `search` go together.
+/// The users of a new run: exactly one of these members. Only `filter` and `search` can be combined.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetSelection {
@@ -170,11 +170,11 @@ impl From<domain::Brakes> for Brakes {
     }
 }
 
-/// A run that is to be.
+/// A new run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateRunRequest {
-    /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, what that is called.
+    /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, the name of that script.
     pub script: String,
     /// The text of a script that is not saved.
     #[serde(default)]
@@ -299,7 +299,7 @@ pub struct ApproveRunRequest {
     pub plan_hash: Option<String>,
 }
 
-/// That a run which was held is to begin.
+/// The start of a held run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRunRequest {

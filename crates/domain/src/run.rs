@@ -298,16 +298,16 @@ pub struct Run {
     pub note: Option<String>,
 }
 
-/// Which runs are wanted: those that satisfy everything that is given.
+/// The conditions and the page of a list of runs. A run has to satisfy all conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunQuery {
     /// Where they stand.
     pub state: Option<RunState>,
-    /// What their script is called.
+    /// The name of the script.
     pub script: Option<String>,
     /// Whether they write.
     pub mode: Option<Mode>,
-    /// Who has started them.
+    /// The administrator who created the run.
     pub administrator: Option<String>,
 }
 

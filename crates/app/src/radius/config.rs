@@ -79,7 +79,7 @@ struct PostgresModule<'a> {
     prepare: &'a str,
 }
 
-/// What differs between databases in the statements for accounting.
+/// The parts of the statements for accounting that differ between databases.
 struct Accounting {
     /// The moment at which a session began that has lasted for `${...seconds}`.
     before: &'static str,

@@ -24,7 +24,7 @@ const MOST: usize = 8;
 pub struct ScriptTestRequest {
     /// The script, which need not be saved.
     pub script: Script,
-    /// The name of the user it is tried on.
+    /// The name of the user.
     pub username: String,
     /// Its parameters, as they were typed: name and value.
     pub params: Vec<(String, String)>,

@@ -30,7 +30,7 @@ fn stopped_after(site: &Site, targets: u64, script: &str) -> Run {
     run
 }
 
-/// How often each user was written by [`hangs_at_third`].
+/// Returns the number of writes of each user by [`hangs_at_third`].
 fn written(app: &App) -> Vec<i64> {
     each(app, |user| user.username_length - 5)
 }
@@ -112,7 +112,7 @@ user.klass = params.klass
 user.username_length += params.n
 ";
 
-/// What the script of [`PICKY`] reported of its parameters and row, as JSON texts.
+/// Returns the parameters and the row that the script of [`PICKY`] reported, as JSON texts.
 fn reported(app: &App, run: &Run) -> Vec<(String, String)> {
     each_outcome(app, run, |outcome| {
         let result = outcome.result.unwrap();
@@ -165,7 +165,7 @@ fn retry_repeats_failed_targets_with_the_script_parameters_and_rows_of_the_run()
     assert_eq!((nothing.targets, nothing.state), (0, RunState::Finished));
 }
 
-/// What the first target reported of its parameters.
+/// Returns the parameters that the first target reported.
 fn reported_first(app: &App, run: &Run) -> String {
     let first = outcomes(app, run).remove(0).result.unwrap();
     first.split_once("\"row\":").unwrap().0.to_owned()

@@ -15,7 +15,7 @@ use crate::shared::listing as page;
 use crate::stream::{Pieces, Streams};
 use rollcall_api::{AuditEvent, AuditHead, AuditVerification, Page, write_json};
 
-/// Which rows are wanted: those that satisfy everything that is given.
+/// The conditions and the page of a list of audit events. An event has to satisfy all conditions.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -29,9 +29,9 @@ pub(super) struct Wanted {
     /// The oldest rows first, rather than the newest.
     #[serde(default)]
     oldest_first: bool,
-    /// The `next` of the part before; missing: the first part.
+    /// The `next` of the previous page; missing: the first page.
     cursor: Option<String>,
-    /// The most rows to be given.
+    /// The maximum number of events.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
 }

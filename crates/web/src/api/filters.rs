@@ -29,7 +29,7 @@ pub(super) struct SaveFilterRequest {
     filter: String,
 }
 
-/// A condition or the name of one, to be counted.
+/// A filter to count the users of.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FilterCheckRequest {

@@ -23,7 +23,7 @@ pub(super) struct SettingValue {
     value: String,
 }
 
-/// What is to be pruned.
+/// The age of the runs to prune.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PruneRequest {

@@ -16,16 +16,16 @@ use crate::shared::listing as page;
 use crate::stream::{Pieces, Streams};
 use rollcall_api::{self as api, ChangeGroup, Page, ResultColumns, RunProblems};
 
-/// Which outcomes are wanted.
+/// The kind and the page of a list of outcomes.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// Only these: `changed`, `unchanged`, `skipped`, `failed`, `timed_out`, `conflict` or `not_run`.
     outcome: Option<String>,
-    /// The `next` of the part before; missing: the first part.
+    /// The `next` of the previous page; missing: the first page.
     cursor: Option<String>,
-    /// The most outcomes to be given.
+    /// The maximum number of outcomes.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Wanted {
 pub(super) struct Taken {
     /// Only these: `changed`, `unchanged`, `skipped`, `failed`, `timed_out`, `conflict` or `not_run`.
     outcome: Option<String>,
-    /// In CSV, leave text that a spreadsheet would take for a formula as it is.
+    /// In CSV, do not escape text that a spreadsheet would run as a formula.
     #[serde(default)]
     raw: bool,
 }
@@ -86,7 +86,7 @@ pub(super) async fn troubles(
     Ok(Json(blocking(move || app.runs().group_problems(&app.runs().find(run)?)).await?.into()))
 }
 
-/// Which results are wanted.
+/// The outcomes whose results are listed.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

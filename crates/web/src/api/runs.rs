@@ -30,23 +30,23 @@ use rollcall_api::{
     RetryRunRequest, RetryTargets, Run, RunTargets, StartRunRequest, TargetSelection, UndoRunRequest,
 };
 
-/// Which runs are wanted: those that satisfy everything that is given.
+/// The conditions and the page of a list of runs. A run has to satisfy all conditions.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// Where they stand, such as `running`.
+    /// The state, such as `running`.
     state: Option<String>,
-    /// What their script is called.
+    /// The name of the script.
     script: Option<String>,
     /// `preview` or `apply`.
     #[param(schema_with = rollcall_api::modes)]
     mode: Option<Mode>,
-    /// Who has started them.
+    /// The administrator who created the run.
     administrator: Option<String>,
-    /// The `next` of the part before; missing: the first part.
+    /// The `next` of the previous page; missing: the first page.
     cursor: Option<String>,
-    /// The most runs to be given.
+    /// The maximum number of runs.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
 }

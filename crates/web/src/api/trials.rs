@@ -16,25 +16,25 @@ use crate::shared::runs::{execution, saved};
 use crate::{Server, blocking};
 use rollcall_api::Outcome;
 
-/// A script that is to be tried.
+/// A script to test on one user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScriptTestRequest {
-    /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, what that is called.
+    /// The name of a saved script, `NAME` or `NAME@VERSION`; with `source`, the name of that script.
     script: String,
     /// The text of a script that is not saved.
     #[serde(default)]
     source: Option<String>,
-    /// The name of the user it is tried on.
+    /// The name of the user.
     user: String,
-    /// What the script wants to be told.
+    /// The parameters of the script.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, serde_json::Value>)]
     params: BTreeMap<String, serde_json::Value>,
-    /// What the script finds in `row`: column and cell.
+    /// The row of the script: cells by column.
     #[serde(default)]
     row: BTreeMap<String, String>,
-    /// How many seconds the script may take; missing: 5.
+    /// The time limit of the script, in seconds; missing: 5.
     #[serde(default)]
     #[schema(minimum = 0.01, maximum = 3600.0)]
     time_limit: Option<f64>,

@@ -31,19 +31,19 @@ fn read<T: DeserializeOwned>(cursor: &str) -> Result<T, Problem> {
     key.ok_or_else(|| Problem::invalid("the cursor is none that this listing has given"))
 }
 
-/// Which part of a listing is wanted.
+/// The page of a listing.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Part {
-    /// The `next` of the part before; missing: the first part.
+    /// The `next` of the previous page; missing: the first page.
     cursor: Option<String>,
-    /// The most entries to be given.
+    /// The maximum number of entries.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u16>,
 }
 
-/// The same where it was read.
+/// The page of a listing, as it was read.
 pub(crate) struct Wanted<K> {
     /// What it comes after.
     pub(crate) after: Option<K>,

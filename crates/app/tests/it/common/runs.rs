@@ -42,7 +42,7 @@ pub fn confirmed() -> RunOptions {
     RunOptions { confirmed: true, ..RunOptions::default() }
 }
 
-/// Options of a confirmed run that stops after so many targets.
+/// Options of a confirmed run that stops after this number of targets.
 pub fn canary(targets: u64) -> RunOptions {
     RunOptions { canary: Some(targets), ..confirmed() }
 }
@@ -55,12 +55,12 @@ pub fn request(script: &str, mode: Mode) -> RunRequest {
     request
 }
 
-/// The same for the users that a filter selects.
+/// Returns a request for the users that a filter selects.
 pub fn request_for(script: &str, mode: Mode, filter: &str) -> RunRequest {
     RunRequest { choice: Choice::Users(UserSelection::filtered(filter)), ..request(script, mode) }
 }
 
-/// The same for the rows of a CSV text, with the options of reading it.
+/// Returns a request for the rows of a CSV text, with the options for reading it.
 pub fn request_for_rows(app: &App, script: &str, mode: Mode, csv: &str, key: Option<&str>) -> RunRequest {
     let choice = Choice::Rows(Box::new(rows(app, csv, key)));
     RunRequest { choice, ..request(script, mode) }
@@ -295,7 +295,7 @@ pub fn count(run: &Run, outcome: Outcome) -> u64 {
     run.final_tally().get(outcome)
 }
 
-/// What `of` gives of each outcome of a run, in the order of its targets.
+/// Applies `of` to each outcome of a run, in the order of its targets.
 pub fn each_outcome<T>(app: &App, run: &Run, of: impl FnMut(TargetOutcome) -> T) -> Vec<T> {
     outcomes(app, run).into_iter().map(of).collect()
 }

@@ -93,7 +93,7 @@ pub fn undated(app: &App) -> Vec<User> {
     users(app).into_iter().map(undated).collect()
 }
 
-/// What `of` gives of each user, by number.
+/// Applies `of` to each user, by ID.
 pub fn each<T>(app: &App, of: impl FnMut(User) -> T) -> Vec<T> {
     users(app).into_iter().map(of).collect()
 }
